@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class channel: a console of the guest with a number above 0 and a name, by which a program in the guest finds it. A
- * QEMU connects it to a terminal or to a socket, which it makes when it starts (qemu_arguments.c). So channels exist from
- * the creation of their domain to its end.
+ * The class channel. A channel is a console of the guest with a number above 0 and a name. A program in the
+ * guest finds the channel by this name. A QEMU connects the channel to a terminal or to a socket, which QEMU
+ * makes when it starts (qemu_arguments.c). So a channel exists from the creation of its domain to the
+ * domain's end.
  *
- * Console 0 has the same kind and is not of this class: xenconsoled serves it.
+ * Console 0 has the same kind, but it does not belong to this class, because xenconsoled serves console 0.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -15,9 +16,14 @@
 #include <string.h>
 
 #define LIMIT                                                                                                \
-    "1048576" /* octets of output that are kept until somebody reads them; other toolstacks write this, too */
+/*
+     * The number of octets of output that are kept until somebody reads them; other toolstacks write the same
+     * number.
+     */
+"1048576"
 
-static libxl_device_channel *channel_of(const libxl__device *device)
+    static libxl_device_channel *
+    channel_of(const libxl__device *device)
 {
     return device->config;
 }
@@ -45,7 +51,8 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const libxl__device *device = nodes->device;
     const libxl_device_channel *channel = channel_of(device);
     const char *connection = libxl_channel_connection_to_string(channel->connection);
-    char output[32] = "pty"; /* QEMU makes another terminal then than that of its command line */
+    /* For "pty" QEMU makes a terminal; it is another terminal than that of QEMU's command line. */
+    char output[32] = "pty";
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
         snprintf(output, sizeof(output), "chardev:libxl-channel%u", device->devid);
     const struct {
@@ -58,7 +65,7 @@ static void write_nodes(const libxl__device_nodes *nodes)
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
         libxl__backend_key(nodes, "path", "%s", channel->u.socket.path);
     libxl__frontend_key(nodes, "protocol", "vt100");
-    /* The guest must not choose the terminal that domain_console_tty returns. */
+    /* The guest must not be able to change the terminal that domain_console_tty returns. */
     for (size_t i = 0; i < sizeof(unwritable) / sizeof(*unwritable); i++)
         libxl__xs_write(nodes->batch, LIBXL__XS_GUEST_READS, unwritable[i].value, LIBXL__FRONTEND "/%s",
                         LIBXL__FRONTEND_OF(device), unwritable[i].key);

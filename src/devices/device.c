@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of device classes, and functions that read and write the three trees of a device of any class.
+ * The table of device classes, and the functions that read and write the three trees of a device of any
+ * class.
  *
- * Owns: nothing. Locks: the context's lock, held by the caller.
+ * Owns: nothing. The caller holds the context's lock.
  */
 #include "device.h"
 
@@ -11,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The class of unknown kinds. Their nodes are removed without a request to the backend and without a wait. */
+/*
+ * The class of all unknown kinds. The nodes of such a device are removed without a request to the backend and
+ * without a wait.
+ */
 static const libxl__device_class other = {.name = "other", .array = "", .kind = "", .stateless = true};
 
 const libxl__device_class *const libxl__device_classes[] = {
@@ -32,7 +36,10 @@ int libxl__device_number(const libxl__device_class *cls, const void *config)
     return cls->number ? cls->number(config) : *(const libxl_devid *)((const char *)config + cls->devid_at);
 }
 
-/* Numbers the devices of one class that have no number, after those that have one. */
+/*
+ * Gives numbers to the devices of one class that have none. The numbers are higher than all numbers that
+ * other devices have.
+ */
 static void number_devices(const libxl__device_class *cls, char *configs, int count)
 {
     libxl_devid next = cls->first_devid;

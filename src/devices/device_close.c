@@ -2,7 +2,7 @@
 /*
  * Asks the backend of a device to close, and waits until it has.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_close.h"
 
@@ -55,8 +55,10 @@ int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
             libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "5", LIBXL__BACKEND "/state",
                             LIBXL__BACKEND_OF(device));
     }
-    /* The error node of an earlier refusal is removed before the guest is asked. If the guest has been asked before, the node is
-     * kept, because the guest does not write it again. */
+    /*
+     * The error node of an earlier refusal is removed before the guest is asked. If the guest has already
+     * been asked and has refused, the node is not removed, because the guest does not write it a second time.
+     */
     if (!close->force && libxl__device_state(close->state) != XenbusStateClosing)
         libxl__xs_remove(close->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
     if (close->force)
@@ -74,7 +76,7 @@ static int read_state(libxl__ao *ao, libxl__device_close *close)
     return run(close, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* If the backend has changed its state in the meantime, reads the state again and repeats the request. */
+/* If the backend has changed its state before the request, reads the state again and repeats the request. */
 int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
 {
     if (!libxl__xs_done(close->batch))
@@ -106,8 +108,9 @@ int libxl__device_close_wait_start(libxl__ao *ao, libxl__device_close *close)
 }
 
 /*
- * Called when the backend's state is no longer Closing. Returns 0 if the backend has closed or is gone. A backend that was
- * connecting may have overwritten the request. In this case the request is repeated a few times.
+ * Called when the backend's state is no longer Closing. Returns 0 if the backend has closed or is gone. A
+ * backend that was connecting may have overwritten the request with its own state. In this case the request
+ * is repeated, up to a few times.
  */
 static int look_at_state(libxl__ao *ao, libxl__device_close *close)
 {

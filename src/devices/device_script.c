@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs the hotplug scripts of devices. Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. */
+/*
+ * Runs the hotplug scripts of devices. Owns: nothing except the operation's state. The caller holds the
+ * context's lock.
+ */
 #include "device_script.h"
 
 #include <stdio.h>
@@ -18,7 +21,10 @@ int libxl__device_script_start(libxl__ao *ao, libxl__device_script *run, const l
     const char *variables[4 + LIBXL__SCRIPT_VARIABLES + 1] = {
         libxl__gc_printf(gc, "script=%s", path),
         libxl__gc_printf(gc, "XENBUS_TYPE=%s", device->backend_kind),
-        /* The path is relative to the tree of the domain that runs the script, as in a driver domain. */
+        /*
+         * The path is relative to the tree of the domain that runs the script. Scripts in a driver domain
+         * also get a relative path.
+         */
         libxl__gc_printf(gc, "XENBUS_PATH=backend/%s/%u/%u", device->backend_kind, device->domid,
                          device->devid),
         "XENBUS_BASE_PATH=backend",

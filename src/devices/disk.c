@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class disk: a virtual block device, served by the kernel (backend kind vbd) or by a QEMU (qdisk). This file has
- * its configuration and its nodes; disk_host.c connects it to this host.
+ * The class disk: a virtual block device. The kernel (backend kind vbd) or a QEMU (qdisk) serves it. This
+ * file handles the configuration and the nodes of a disk. disk_host.c connects a disk to this host.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -20,11 +20,11 @@ static libxl_device_disk *disk_of(const libxl__device *device)
 
 /* ---- check */
 
-/* The formats that QEMU's backend reads, by their names in the node params. */
+/* The table of the formats that QEMU's backend reads, with their names in the node params. */
 static const struct {
     const char *name;
     libxl_disk_format format;
-    bool served; /* the QEMU that this library starts serves the format */
+    bool served; /* the QEMU that this library starts can serve the format */
 } qemu_formats[] = {{"aio", LIBXL_DISK_FORMAT_RAW, true},
                     {"qcow2", LIBXL_DISK_FORMAT_QCOW2, true},
                     {"qcow", LIBXL_DISK_FORMAT_QCOW, false},
@@ -33,7 +33,7 @@ static const struct {
 
 enum { QEMU_FORMATS = sizeof(qemu_formats) / sizeof(*qemu_formats) };
 
-/* Returns the name of a format, or NULL if it is not served. */
+/* Returns the name of a format. Returns NULL if the format cannot be served. */
 static const char *qemu_format(libxl_disk_format format)
 {
     for (unsigned i = 0; i < QEMU_FORMATS; i++)
@@ -47,7 +47,9 @@ static bool by_qemu(const libxl__device *device)
     return disk_of(device)->backend == LIBXL_DISK_BACKEND_QDISK;
 }
 
-/* The kernel serves raw disks, QEMU the other formats. */
+/*
+ * Checks the format, and chooses the backend: the kernel serves raw disks, and QEMU serves the other formats.
+ */
 static int check_format(libxl__ao *ao, libxl_device_disk *disk)
 {
     const bool empty = !disk->pdev_path || !*disk->pdev_path;
@@ -80,7 +82,7 @@ static int check_format(libxl__ao *ao, libxl_device_disk *disk)
     return 0;
 }
 
-/* Fields of which the values that libxl stores are supported, and no others. */
+/* Checks fields of which only the values that libxl stores by default are supported. */
 static int check_supported(libxl__ao *ao, const libxl_device_disk *disk)
 {
     const char *field = NULL;
@@ -173,7 +175,10 @@ static bool is(const char *value, const char *wanted)
     return value && strcmp(value, wanted) == 0;
 }
 
-/* Splits FORMAT:PATH, the form of the node params of QEMU's backend. Stores the format and returns the path. */
+/*
+ * Splits the node params of QEMU's backend, which has the form FORMAT:PATH. Stores the format and returns the
+ * path.
+ */
 static const char *split_params(const char *params, libxl_disk_format *format)
 {
     for (unsigned i = 0; i < QEMU_FORMATS; i++) {

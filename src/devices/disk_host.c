@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A disk's work on this host. It checks the block device or file before anything is written, gives the kernel's backend the
- * number of the block device or of the file's loop device, and releases the loop device at the end.
+ * A disk's work on this host. This file first checks the block device or file, before any node is written.
+ * Then it gives the kernel's backend the number of the block device, or the number of a loop device with the
+ * file. At the end it releases the loop device.
  *
- * The fast path connects a block device or a file without running a script. It writes the node physical-device, for which the
- * kernel's backend waits, and the other nodes that the script would write.
+ * The fast path connects a block device or a file without running a script. It writes the node
+ * physical-device, because the kernel's backend waits for this node. It also writes the other nodes that the
+ * script would write.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "disk_host.h"
 
@@ -105,8 +107,9 @@ static int write_number(libxl__ao *ao, libxl__device *device)
 }
 
 /*
- * Sets the alarm for the next check: after 1 ms, 2 ms, 4 ms and so on. Returns LIBXL__AO_WAIT or an error. Returns 0 when all
- * waits together have taken `limit_ms`.
+ * Sets the alarm for the next check. The first wait takes 1 ms, and each further wait takes twice as long as
+ * the one before. Returns LIBXL__AO_WAIT or an error. Returns 0 when all waits together have taken
+ * `limit_ms`.
  */
 static int look_later(libxl__ao *ao, libxl__disk_host *host, unsigned limit_ms)
 {
@@ -123,8 +126,9 @@ static int look_later(libxl__ao *ao, libxl__disk_host *host, unsigned limit_ms)
 }
 
 /*
- * Waits until the kernel's backend has opened the block device. If the backend cannot open the device, it writes an error node,
- * and the caller watches that node. Without /sys the wait ends after OPEN_LIMIT_MS.
+ * Waits until the kernel's backend has opened the block device. If the backend cannot open the device, it
+ * writes an error node. The caller watches this node. If /sys is not mounted, the wait ends after
+ * OPEN_LIMIT_MS.
  */
 static int wait_opened(libxl__ao *ao, const libxl__device *device)
 {
@@ -136,13 +140,16 @@ static int wait_opened(libxl__ao *ao, const libxl__device *device)
     return !access(path, F_OK) ? 0 : look_later(ao, host, OPEN_LIMIT_MS);
 }
 
-/* Called when xenstored has written the number. From now on any program that removes the disk finds the loop device in the tree
- * and can release it. So this operation gives up its ownership. */
+/*
+ * Called when xenstored has written the number of the loop device. After that, any program that removes the
+ * disk finds the loop device in the tree and can release it. So this operation does not own the loop device
+ * any more.
+ */
 static int number_written(libxl__ao *ao, const libxl__device *device)
 {
     libxl__disk_host *host = device->host;
     int rc = libxl__xs_result(host->batch);
-    libxl__source_stop(ao->ctx, &host->lock.source); /* of a block device */
+    libxl__source_stop(ao->ctx, &host->lock.source); /* releases the lock that was taken for a block device */
     if (rc || !*host->loop.path)
         return rc ? rc : wait_opened(ao, device);
     host->step = LIBXL__DISK_KEEPING;
@@ -161,8 +168,9 @@ static int start_script(libxl__ao *ao, const libxl__device *device, const char *
 }
 
 /*
- * Checks again whether another domain uses the block device, and gives it to the backend. The lock of the block scripts is
- * held meanwhile, so that of two additions at the same time the second one finds the first one's number.
+ * Checks a second time whether another domain uses the block device, and gives the device to the backend.
+ * Holds the lock of the block scripts while it does both. So if two programs add the same device at the same
+ * time, the second program finds the number that the first one has written.
  */
 static int claim(libxl__ao *ao, libxl__device *device)
 {
@@ -221,7 +229,10 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
     return rc ? rc : wait_opened(ao, device);
 }
 
-/* Does not wait for the release of the loop device. The removal that follows waits until no process has it open. */
+/*
+ * Does not wait for the release of the loop device. The removal that follows waits until no process has the
+ * loop device open.
+ */
 int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
@@ -248,7 +259,10 @@ int libxl__disk_offline_start(libxl__ao *ao, libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Waits until the backend has closed the loop device. The backend does this after it has written the state Closed. */
+/*
+ * Waits until the backend has closed the loop device. The backend closes the loop device after it has written
+ * the state Closed.
+ */
 int libxl__disk_offline_poll(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. This file reads
- * nodes of backends only. Guests cannot write them.
+ * Owns: nothing except the operation's state. The caller holds the context's lock. This file reads only the
+ * nodes of backends, which guests cannot write.
  */
 #include "disk_share.h"
 
@@ -49,7 +49,10 @@ static int list_disks(libxl__ao *ao, libxl__disk_share *share)
     return run(share);
 }
 
-/* Adds the requests that read each disk to the batch. Returns the number of disks. If `batch` is NULL, only counts them. */
+/*
+ * Adds requests that read each disk to the batch. `batch` NULL: adds no requests. Returns the number of
+ * disks.
+ */
 static uint32_t add_reads(libxl__disk_share *share, libxl__xs_batch *batch)
 {
     uint32_t count = 0;

@@ -2,13 +2,15 @@
 /*
  * The class nic: a network interface.
  *
- * Linux's backend makes the interface vifDOMID.DEVID, and connects it only when hotplug-status is "connected". The fast
- * path replaces the script vif-bridge. One rtnetlink message gives the interface its address, MTU, name and bridge, and sets it
- * up. Then the nodes that the script would write are written. Any other script is run.
+ * Linux's backend makes the interface vifDOMID.DEVID. It connects the interface only when the node
+ * hotplug-status is "connected". The fast path replaces the script vif-bridge. It sends one rtnetlink
+ * message, which sets the interface's address, MTU, name and bridge, and activates the interface. Then it
+ * writes the nodes that the script would write. Any script other than vif-bridge is run.
  *
- * The kernel removes the interface, also from its bridge, when the backend closes, or when its nodes are removed.
+ * The kernel removes the interface when the backend closes or when the backend's nodes are removed. It then
+ * also removes the interface from the bridge.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -24,18 +26,18 @@
 
 #define DEFAULT_BRIDGE "xenbr0"
 #define DEFAULT_SCRIPT LIBXL__SCRIPTS "/vif-bridge"
-/* The folder with the administrator's programs, which vif-bridge runs at its end. */
+/* The directory of the administrator's programs. vif-bridge runs these programs at its end. */
 #define SCRIPT_HOOKS LIBXL__SCRIPTS "/vif-post.d"
 
 enum { DEFAULT_MTU = 1500 };
 
 typedef struct nic_host {
     const char *script;         /* the path of the script */
-    char link[IFNAMSIZ];        /* the interface's first name */
+    char link[IFNAMSIZ];        /* the name that the kernel's backend gives to the interface */
     bool fast;                  /* the fast path is possible */
     libxl__link_request bridge; /* reads the bridge */
-    libxl__link_request name;   /* checks whether the name is used */
-    libxl__link_await await;    /* waits until the interface exists, or until it is gone */
+    libxl__link_request name;   /* checks whether the configured name is already used */
+    libxl__link_await await;    /* waits until the interface exists, or until it does not exist */
     libxl__link_request set;
     libxl__xs_batch *batch; /* writes the nodes that the script would write */
     libxl__device_script run;
@@ -49,7 +51,10 @@ static libxl_device_nic *nic_of(const libxl__device *device)
 
 /* ---- check */
 
-/* Chooses a random address, as libxl does: in the half of Xen's range that needs no coordination. */
+/*
+ * Chooses a random MAC address. As in libxl, the address is in the half of Xen's range that needs no
+ * coordination.
+ */
 static int choose(libxl__ao *ao, void *config)
 {
     libxl_device_nic *nic = config;
@@ -72,7 +77,7 @@ static int check_name(libxl__ao *ao, const char *member, const char *name)
     return libxl__ao_fail(ao, ERROR_INVAL, "%s: '%s' is not the name of an interface", member, name);
 }
 
-/* Refuses emulated cards, because only HVM domains have them. Their device model makes the emulated part. */
+/* Refuses emulated cards, because only HVM domains have them. */
 static int check_type(libxl__ao *ao, const libxl__device *device)
 {
     libxl_device_nic *nic = nic_of(device);
@@ -205,7 +210,10 @@ enum {
 static const char *const read_keys[] = {"script", "vifname", "mac",    "ip",   "gatewaydev",
                                         "rate",   "mtu",     "bridge", "type", NULL};
 
-/* Leaves out values whose form differs from that which this library writes. */
+/*
+ * Reads the configuration of an interface. Skips a value whose form differs from the form that this library
+ * writes.
+ */
 static int read_config(const libxl__device *device, void *config, const char *const values[])
 {
     libxl_device_nic *nic = config;
@@ -235,7 +243,10 @@ static int read_config(const libxl__device *device, void *config, const char *co
 
 static int set_link(libxl__ao *ao, const libxl__device *device)
 {
-    /* The highest address, so that the bridge does not take it as its own. */
+    /*
+     * The highest possible address. A bridge takes the lowest address of its interfaces as its own, so it
+     * does not take this one.
+     */
     static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
     nic_host *host = device->host;
     const libxl_device_nic *nic = nic_of(device);
@@ -281,7 +292,7 @@ static int online_start(libxl__ao *ao, libxl__device *device)
     nic_host *host = device->host;
     if (!host->fast)
         return start_script(ao, device, host->script, nic_of(device)->gatewaydev, "online");
-    /* The backend's state is 2 before its interface exists. */
+    /* The backend sets its state to 2 before its interface exists. So the interface must be awaited. */
     snprintf(host->link, sizeof(host->link), "vif%u.%u", device->domid, device->devid);
     const int rc = libxl__link_await_start(ao, &host->await, host->link, true);
     return rc ? rc : LIBXL__AO_WAIT;

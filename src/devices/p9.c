@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class p9: a folder of the backend's domain that the guest mounts by the 9pfs protocol. A QEMU serves it.
+ * The class p9: a directory of the backend's domain. The guest mounts the directory by the 9pfs protocol. A
+ * QEMU serves it.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -33,7 +34,7 @@ static int check(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* Checks that the folder exists, because QEMU does not report a missing folder. */
+/* Checks that the directory exists, because QEMU does not report a missing directory. */
 static int probe_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__file_look *look = device->host;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command line of the QEMU of a PV or PVH domain. It is that of Debian's xl, except that commas in names and paths
- * are doubled, because QEMU splits its arguments at commas.
+ * Makes the command line of the QEMU of a PV or PVH domain. It is the command line that Debian's xl makes,
+ * with one difference: commas in names and paths are doubled, because QEMU splits its arguments at commas.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -37,7 +37,7 @@ __attribute__((format(printf, 3, 4))) static void add_pair(list *l, const char *
     va_end(args);
 }
 
-/* Doubles the commas of a text. */
+/* Returns a copy of a text with doubled commas. */
 static const char *quoted(list *l, const char *text)
 {
     char *copy = libxl__gc_alloc(l->gc, 2 * strlen(text) + 1), *at = copy;

@@ -2,7 +2,7 @@
 /*
  * The end of a QEMU.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device.h"
 #include "host.h"
@@ -40,7 +40,7 @@ static int sweep(libxl__ao *ao, libxl__qemu_end *e)
     return run_job(ao, e, libxl__qemu_clean);
 }
 
-/* Sends SIGHUP, as other toolstacks do. QEMU then writes its cached data and ends. */
+/* Sends SIGHUP. QEMU then writes its cached data and ends. Other toolstacks send the same signal. */
 static int ask(libxl__ao *ao, libxl__qemu_end *e)
 {
     if (e->job.fd < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The process of a QEMU: its pidfd, and the jobs of the workers that look for it and read its log.
+ * Follows the process of a QEMU by its pidfd. Also has the functions of the jobs that find this process and
+ * read its log.
  *
- * Owns: the pidfd of each process that is followed. Locks: the context's lock, held by the caller. The jobs run on a
+ * Owns: the pidfd of each process that is followed. The caller holds the context's lock. The jobs run on a
  * worker, unlocked.
  */
 #include "escape.h"
@@ -126,8 +127,10 @@ static bool is_qemu_of(pid_t pid, uint32_t domid)
     return false;
 }
 
-/* Opens the pidfd before it checks the command line. If the process ends in between and another one gets its id, the pidfd still
- * refers to the first process. */
+/*
+ * Opens the pidfd before it checks the command line. If the process ends between these two steps and another
+ * process gets its id, the pidfd still refers to the first process.
+ */
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
@@ -139,7 +142,7 @@ void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job)
     q->fd = -1;
 }
 
-/* Joins the last lines by "; " and shortens them at their beginning. */
+/* Joins the last lines of a text by "; ". Cuts the beginning of a result that is too long. */
 static void join_lines(char *words, char *text)
 {
     char joined[LIBXL__QEMU_WORDS], *rest = NULL;

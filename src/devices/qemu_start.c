@@ -5,11 +5,11 @@
  *   LOOKING - the domain's QEMU runs: FINDING ---------------------------------------+- STARTING - done
  *           +- it does not run: PREPARING - LAUNCHING - ANNOUNCING -------------------+     +- FAILING: it has ended
  *
- * A shell launches QEMU in the background and ends, so that QEMU is no child of this process. The shell writes QEMU's process id
- * to a pipe.
+ * A shell launches QEMU in the background and then ends. So QEMU is not a child of this process. The shell
+ * writes QEMU's process id to a pipe.
  *
- * Owns: QEMU's process, until the start is done; the log file's descriptor and the pipe. Locks: the context's lock, held
- * by the caller.
+ * Owns: QEMU's process, until the start is done. Also owns the log file's descriptor and the pipe. Locks: the
+ * context's lock, held by the caller.
  */
 #include "device.h"
 #include "host.h"
@@ -26,12 +26,12 @@
 #include <unistd.h>
 
 #define SHELL "/bin/sh"
-/* QEMU gets a session of its own, so that signals of this process's terminal do not reach it. */
+/* QEMU gets a new session, so that signals of this process's terminal do not reach QEMU. */
 #define LAUNCH "XEN_QEMU_CONSOLE_LIMIT=1048576 setsid \"$@\" >&2 & echo $!"
-/* The time limit of the launcher, which normally takes milliseconds. */
+/* The time limit of the launcher. The launcher normally takes milliseconds. */
 #define LAUNCH_LIMIT LIBXL__SECONDS(20)
 
-enum { FIXED = 4 }; /* the number of the shell's arguments before those of QEMU */
+enum { FIXED = 4 }; /* the number of the shell's arguments that come before QEMU's arguments */
 
 static int run_job(libxl__ao *ao, libxl__qemu_start *s, void (*work)(libxl_ctx *, libxl__job *))
 {
@@ -79,8 +79,10 @@ static int await_running(libxl__ao *ao, libxl__qemu_start *s)
     return rc ? rc : libxl__qemu_start_poll(ao, s);
 }
 
-/* Chooses the log file and the arguments, and lets a worker open the file. Also removes the state of
- * an earlier QEMU, so that the start does not mistake it for the state of the new one. */
+/*
+ * Chooses the log file and the arguments, and lets a worker open the file. Also removes the node with the
+ * state of an earlier QEMU. Otherwise the start would take it for the state of the new QEMU.
+ */
 static int prepare(libxl__ao *ao, libxl__qemu_start *s)
 {
     const char *found = libxl__xs_value(s->name_node), *memory = libxl__xs_value(s->memory_node);
@@ -168,7 +170,7 @@ static int prepared(libxl__ao *ao, libxl__qemu_start *s)
                           strerror(error));
 }
 
-/* Reads the process id once the launcher has ended, and follows the process unless it has ended. */
+/* Reads the process id when the launcher has ended. Follows the process, unless the process has ended. */
 static int take_process(libxl__ao *ao, libxl__qemu_start *s)
 {
     char text[32];

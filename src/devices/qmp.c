@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A QMP conversation: QEMU greets, the capabilities are negotiated, the command is sent, its answer arrives. QEMU may send
- * events in between, which are skipped.
+ * A QMP connection has four steps: QEMU sends a greeting, the capabilities are negotiated, the command is
+ * sent, and the answer arrives. QEMU may also send events between these steps. This file ignores the events.
  *
  * Owns: the connection, until the answer has arrived or the operation ends. Locks: the context's lock, held by the
  * caller.
@@ -50,7 +50,7 @@ static void say(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
         end(ctx, qmp, errno ? errno : EMSGSIZE);
 }
 
-/* Returns whether the message is an answer and not an event. If it is a refusal, keeps its text. */
+/* Returns whether the message is an answer and not an event. If the message is a refusal, stores its text. */
 static bool is_answer(libxl__qmp *qmp, struct json_object *message)
 {
     struct json_object *error, *words;
@@ -80,7 +80,7 @@ static void take_line(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
     json_object_put(message);
 }
 
-/* Handles the complete lines that have arrived, and keeps the rest. */
+/* Handles the complete lines that have arrived. Keeps an incomplete line in the buffer. */
 static void take_lines(libxl_ctx *ctx, libxl__qmp *qmp)
 {
     char *line = qmp->answer, *newline;
@@ -115,7 +115,7 @@ static void readable(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     take_lines(ctx, qmp);
 }
 
-/* Makes the request's line, in the operation's memory. NULL: there is no memory. */
+/* Makes the line of the request, in the operation's memory. Returns NULL if there is no memory. */
 static const char *make_request(libxl__ao *ao, const char *command, const char *name, const char *value)
 {
     struct json_object *request = json_object_new_object(), *arguments = json_object_new_object();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class vfb: a paravirtual framebuffer. A QEMU shows it by VNC or in a window. The settings are in QEMU's command line
- * (qemu_arguments.c). The nodes are for programs that look for a domain's screen.
+ * The class vfb: a paravirtual framebuffer. A QEMU shows it by VNC or in a window. QEMU gets the settings by
+ * its command line (qemu_arguments.c). The nodes are for other programs that need to find a domain's screen.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -59,7 +59,9 @@ enum { VNC, LISTEN, PASSWD, DISPLAY, UNUSED, SDL, OPENGL, XAUTHORITY, X_DISPLAY 
 static const char *const read_keys[] = {"vnc", "vnclisten", "vncpasswd",  "vncdisplay", "vncunused",
                                         "sdl", "opengl",    "xauthority", "display",    NULL};
 
-/* The nodes do not have `keymap`. */
+/*
+ * Reads the configuration from the nodes. The field `keymap` has its initial value, because no node has it.
+ */
 static int read_config(const libxl__device *device, void *config, const char *const values[])
 {
     libxl_device_vfb *vfb = config;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class vkb: a paravirtual keyboard and pointer. A QEMU serves it (backend kind vkbd), or a program that the administrator
- * starts (backend kind vinput).
+ * The class vkb: a paravirtual keyboard and pointer. A QEMU (backend kind vkbd) or a program that the
+ * administrator starts (backend kind vinput) serves the device.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -29,7 +29,10 @@ static int check(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* The keys of a device, each with its member of libxl_device_vkb, except for unique_id, which is the last key. */
+/*
+ * The keys of a device, each with its member of libxl_device_vkb. The last key, unique_id, is not in this
+ * list.
+ */
 #define FLAGS(X)                                                                                             \
     X("feature-disable-keyboard", feature_disable_keyboard)                                                  \
     X("feature-disable-pointer", feature_disable_pointer)                                                    \

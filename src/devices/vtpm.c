@@ -2,7 +2,7 @@
 /*
  * The class vtpm: a virtual TPM, which another domain serves.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
@@ -44,7 +44,10 @@ static void write_nodes(const libxl__device_nodes *nodes)
 
 static const char *const read_keys[] = {"uuid", NULL};
 
-/* The UUID is all zero if the node has another form than this library writes. */
+/*
+ * Reads the configuration from the nodes. If the node uuid does not have the form that this library writes,
+ * the UUID is nil.
+ */
 static int read_config(const libxl__device *device, void *config, const char *const values[])
 {
     libxl_device_vtpm *vtpm = config;

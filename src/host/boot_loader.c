@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a boot loader: prepares its files and arguments, starts it, and handles its end. boot_reply.c reads
- * its reply.
+ * Runs a boot loader. Prepares the boot loader's files and arguments, starts it, and handles its end.
+ * boot_reply.c reads the reply.
  *
  * Owns: the directory and the reply's file, from libxl__boot_loader_prepare to libxl__boot_loader_clean. The
- * functions for workers use only the loader, unlocked. All others are called with the context locked.
+ * functions for workers run unlocked and use only the libxl__boot_loader. All other functions are called with
+ * the context locked.
  */
 #include "boot_loader.h"
 #include "libxl_internal.h"
@@ -34,7 +35,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 {
     (void)status, (void)kind, (void)where;
     remove(path);
-    return 0; /* nftw continues, also after a failure */
+    return 0; /* 0, so that nftw continues after a failure, too */
 }
 
 static void remove_files(const libxl__boot_loader *loader)
@@ -94,8 +95,8 @@ static int fail_ao(libxl__ao *ao, const libxl__boot_loader *loader, const char *
 
 /*
  * Finds the boot loader. A name without a slash is searched in Xen's directories for programs, and then in
- * PATH. Returns the path, or the name if it must be found in PATH. The result is in the operation's memory.
- * NULL: out of memory.
+ * PATH. Returns the path, or the name if it must be searched in PATH. The result is in the operation's
+ * memory. Returns NULL if there is no memory.
  */
 static const char *find(libxl__ao *ao, const char *name, unsigned version)
 {
@@ -149,7 +150,7 @@ static const char *const *arguments(libxl__ao *ao, const libxl__boot_loader *loa
 }
 
 /*
- * Returns how long the boot loader may take, in seconds; 0: without limit. libxl uses the same environment
+ * Returns the time limit of the boot loader, in seconds; 0: no limit. libxl uses the same environment
  * variable.
  */
 static unsigned limit_s(void)
@@ -166,7 +167,8 @@ int libxl__boot_loader_start(libxl__ao *ao, libxl__boot_loader *loader, const li
     const char **environment = libxl__gc_alloc(&ao->gc, 3 * sizeof(*environment));
     if (!argv || !environment)
         return ERROR_NOMEM;
-    environment[0] = "TERM=vt100"; /* the type of the client's terminal is not known; vt100 works on most */
+    /* The type of the client's terminal is not known; most terminals understand vt100. */
+    environment[0] = "TERM=vt100";
     environment[1] = libxl__gc_printf(&ao->gc, "PATH=%s", path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
     if (!environment[1])
         return ERROR_NOMEM;

@@ -3,8 +3,8 @@
  * Reads the reply of a boot loader, in the format that pygrub calls simple0: "kernel PATH", "ramdisk PATH"
  * and "args TEXT", each with a terminating zero.
  *
- * The boot loader has read a guest's disk, so the reply is not trusted. It is read up to a limit, and a path
- * in it must name a file in the boot loader's own directory.
+ * The boot loader has read a guest's disk, so the reply is not trusted. The reply is read up to a limit. A
+ * path in the reply must name a file in the boot loader's directory.
  *
  * Owns: nothing. Called on a worker, unlocked.
  */
@@ -26,7 +26,7 @@ static int refuse(libxl__boot_loader *loader, const char *what, const char *why)
     return ERROR_KERNEL;
 }
 
-/* Reads the file with the reply. Returns the reply's length, or a negative error. */
+/* Reads the file with the reply. Returns the reply's length in octets, or a negative error. */
 static long read_file(libxl__boot_loader *loader)
 {
     const int fd = open(loader->output, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

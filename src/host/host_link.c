@@ -4,9 +4,9 @@
  * lists of requests and waits. The requests and waits belong to operations. The context's lock guards all of
  * them.
  *
- * The kernel has answered a request when sending it returns. The answer is still read later, in the loop, for
- * two reasons: the kernel may hold the lock of its interfaces for milliseconds, and one function then reads
- * the answers to all requests.
+ * The kernel has answered a request before the call that sends the request returns. But the answer is read
+ * later, in the loop. There are two reasons. The kernel may hold the lock of its interfaces for milliseconds.
+ * And one function can then read the answers to all requests.
  */
 #include "host_link.h"
 #include "libxl_internal.h"
@@ -26,7 +26,8 @@ enum {
 }; /* sizes in octets; a request has at most six attributes of at most 16 octets each */
 
 struct libxl__links {
-    struct mnl_socket *ask, *hear; /* the sockets for requests and for notifications; NULL: not open */
+    /* `ask`: the socket for requests. `hear`: the socket for notifications. NULL: not open. */
+    struct mnl_socket *ask, *hear;
     libxl__fd ask_fd, hear_fd;
     uint32_t sequence;
     LIST_HEAD(, libxl__link_request) requests;
@@ -59,7 +60,7 @@ static uint32_t number_of(const struct nlattr *attribute)
     return attribute && !mnl_attr_validate(attribute, MNL_TYPE_U32) ? mnl_attr_get_u32(attribute) : 0;
 }
 
-/* Reads the description of an interface. Returns false if the message is not a valid description. */
+/* Reads the description of an interface. Returns true, or false if the message is not a valid description. */
 static bool read_link(const struct nlmsghdr *message, libxl__link_info *info)
 {
     const struct nlattr *table[IFLA_MAX + 1] = {NULL};
@@ -167,8 +168,8 @@ static void answers_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 /* ---- sockets */
 
 /*
- * Translates the errno of a failed system call on a socket. The error is never INVAL or BUSY, because these
- * concern something that the application has named.
+ * Translates the errno of a failed system call on a socket. Never returns INVAL or BUSY, because these errors
+ * concern an object that the application has named.
  */
 static int rtnetlink_rc(int errnoval)
 {
@@ -186,7 +187,7 @@ static int open_socket(libxl_ctx *ctx, struct mnl_socket **socket, libxl__fd *fd
     struct mnl_socket *opened = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (!opened)
         return errno;
-    /* A failure is ignored, because a kernel that sends no text about errors is good enough. */
+    /* A failure is ignored, because requests also work with a kernel that sends no text about errors. */
     mnl_socket_setsockopt(opened, NETLINK_EXT_ACK, (void *)&on, sizeof(on));
     mnl_socket_setsockopt(opened, NETLINK_CAP_ACK, (void *)&on, sizeof(on));
     int error = mnl_socket_bind(opened, groups, MNL_SOCKET_AUTOPID) ? errno : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: a holder for each loop device, with the device's descriptor, until the device is closed. The
- * operation may end before that. take_work, close_work and release_work run on workers, unlocked, and use
- * only their jobs. The context's lock guards everything else.
+ * operation may end before the device is closed. take_work, close_work and release_work run on workers,
+ * unlocked, and use only their jobs. The context's lock guards everything else.
  */
 #include "host_loop.h"
 #include "host_lock.h"
@@ -23,18 +23,24 @@
 #include <linux/loop.h>
 
 enum {
-    /* Attempts to get a free device; another program may take the same device first. */
+    /*
+     * The number of attempts to get a free device. Several may be needed, because another program may take
+     * the same device first.
+     */
     TRIES = 200,
     LOCK_STEP_MS = 1, /* the time between two attempts to take the scripts' lock */
-    /* The wait for the lock fails after this time; then a script hangs while it holds the lock. */
+    /* The longest wait for the lock, in ms. A script that holds the lock for a longer time hangs. */
     LOCK_LIMIT_MS = 10000,
-    /* Attempts to release a device; there is no later chance, because the device's nodes are removed. */
+    /*
+     * The number of attempts to release a device. There is no later chance, because the device's nodes are
+     * removed.
+     */
     RELEASE_TRIES = 8,
 };
 
 typedef struct libxl__loop_holder {
     libxl__job take, close;
-    atomic_bool cancel; /* set when the operation has ended; the worker then stops */
+    atomic_bool cancel; /* set when the operation has ended; then the worker stops */
     bool read_only, may_share;
     int number, fd; /* the device's number and descriptor; fd -1: the device is not taken */
     int rc;
@@ -93,9 +99,9 @@ static int open_loop(int number, int flags)
 }
 
 /*
- * Checks another loop device. Returns 0 if it does not have the file, or if both devices only read the file.
- * Returns EBUSY if both have the file and one of them is writable. Returns another errno if the device cannot
- * be checked.
+ * Checks another loop device. Returns 0 if the other device does not have the file, or if both devices only
+ * read the file. Returns EBUSY if both have the file and one of them is writable. Returns another errno if
+ * the device cannot be checked.
  */
 static int look_at(const holder *h, const struct stat *file, int number)
 {
@@ -105,13 +111,15 @@ static int look_at(const holder *h, const struct stat *file, int number)
     if (fd >= 0)
         close(fd);
     if (error)
-        return error == ENOENT || error == ENXIO ? 0 : error; /* the device has no file any more */
+        /* ENOENT and ENXIO: the device has no file any more */
+        return error == ENOENT || error == ENXIO ? 0 : error;
     const bool same = info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
     return same && !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY) ? EBUSY : 0;
 }
 
 /*
- * Checks all other loop devices. Fails with BUSY if one of them has the file, unless both only read the file.
+ * Checks all other loop devices. Fails with BUSY if another loop device has the file and one of the two
+ * devices is writable.
  */
 static int check_unshared(holder *h, const struct stat *file)
 {
@@ -355,9 +363,9 @@ static int detach_file(int number)
 }
 
 /*
- * Detaches the device from its file. Tries again after an error that may be temporary, such as a lack of
- * descriptors. The device's nodes in xenstore are removed in any case. So a device that kept its file would
- * stay until the host restarts.
+ * Detaches the device from its file. After an error that may be temporary, such as a lack of descriptors,
+ * tries again. The device's nodes in xenstore are removed even if all attempts fail. Then no program knows
+ * the device any more, and it stays until the host restarts.
  */
 static void release_work(libxl_ctx *ctx, libxl__job *job)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Runs hotplug scripts. Owns: the reading end of each script's pipe, until the script or its operation has
- * ended. The context's lock guards it. log_work runs on a worker, unlocked, and uses only the buffer that the
- * loop has passed to it.
+ * ended. The context's lock guards the pipes. log_work runs on a worker, unlocked, and uses only the buffer
+ * that the loop has passed to it.
  *
- * A script may print faster than the log file can be written, or print while the disk with the log file
- * hangs. Its output is read in any case. Output that does not fit into two buffers is dropped, and a line in
- * the log file gives the number of dropped octets.
+ * A script may print faster than the log file can be written. It may also print while the disk with the log
+ * file hangs. The script's output is read in both cases. Output that does not fit into two buffers is
+ * dropped. A line in the log file gives the number of dropped octets.
  */
 #include "host_script.h"
 #include "libxl_internal.h"
@@ -50,7 +50,7 @@ static void log_work(libxl_ctx *ctx, libxl__job *job)
     close(fd);
 }
 
-/* Passes the filled buffer to the worker. Does nothing while the worker still writes the other buffer. */
+/* Passes the filled buffer to the worker. Does nothing while the worker is still writing the other buffer. */
 static void flush(libxl__ao *ao, script_log *log)
 {
     if (!log->filled || log->job.state == LIBXL__JOB_QUEUED || log->job.state == LIBXL__JOB_RUNNING)
@@ -63,7 +63,7 @@ static void flush(libxl__ao *ao, script_log *log)
     log->filled = 0;
     log->dropped = 0;
     log->job.work = log_work;
-    /* After an error, which is logged, the text is lost. */
+    /* After an error the text is lost. The error is logged. */
     libxl__job_submit(&ao->ctx->host->lane, ao, &log->job);
 }
 
@@ -94,7 +94,7 @@ static void note_lines(libxl__script *script, const char *text, uint32_t length)
     }
 }
 
-/* Reads output. Returns false if nothing more can be read: at the end, or after an error. */
+/* Reads output. Returns true if more can be read. Returns false at the end and after an error. */
 static bool read_some(libxl__script *script)
 {
     char text[READ_AT_ONCE];
@@ -134,7 +134,9 @@ static int count(const char *const list[])
     return n;
 }
 
-/* Returns the variables and PATH. The array is in the operation's memory. NULL: out of memory. */
+/*
+ * Returns the variables and PATH as an array, in the operation's memory. Returns NULL if there is no memory.
+ */
 static const char *const *environment(libxl__ao *ao, const char *const variables[])
 {
     const int n = count(variables);
@@ -171,7 +173,8 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     script->child.group = true;
     if (!script->log || !script->child.environment)
         return ERROR_NOMEM;
-    if (access(argv[0], X_OK)) /* checked first, because a missing script is the most frequent mistake */
+    /* This is checked first, because a missing script is the most frequent mistake. */
+    if (access(argv[0], X_OK))
         return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: %s", argv[0], strerror(errno));
     if (pipe2(ends, O_CLOEXEC))
         return fail_errno(ao, "pipe2");
@@ -181,7 +184,7 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     if (rc) {
         close(ends[0]);
     } else {
-        /* Set now, because output may be read before libxl__child_start sets it. */
+        /* This is set here, because output may be read before libxl__child_start sets it. */
         script->child.ao = ao;
         script->output.close_on_fork = true;
         libxl__source_attach(ao, &script->source, output_stop);
@@ -192,8 +195,8 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
 }
 
 /*
- * Reads what the script has printed before its end. Programs that the script has started may still have the
- * pipe open. They are not waited for.
+ * Reads the output that the script has printed before its end. Programs that the script has started may still
+ * have the pipe open. This function does not wait for them.
  */
 static void finish_output(libxl__ao *ao, libxl__script *script)
 {

@@ -3,8 +3,9 @@
  * Owns: the four descriptors of a terminal, from libxl__terminal_open to libxl__terminal_close. After
  * libxl__terminal_relay, the context's lock guards the structure.
  *
- * The program on the terminal is not trusted: it may print without end, and without line ends. Each callback
- * reads only one buffer, so that the program does not occupy the loop. No function waits for a client.
+ * The program on the terminal is not trusted. It may print an endless text, and lines without ends. Each
+ * callback reads only one buffer, so that the program does not occupy the loop. No function waits for a
+ * client.
  */
 #include "terminal.h"
 
@@ -64,7 +65,7 @@ int libxl__terminal_open(libxl__terminal *terminal)
     return 0;
 }
 
-/* Appends octets to `printed`. If it is full, the oldest octets are dropped. */
+/* Appends octets to `printed`. If `printed` is full, drops the oldest octets. */
 static void keep(libxl__terminal *terminal, const char *text, size_t length)
 {
     const size_t most = sizeof(terminal->printed);
@@ -79,8 +80,8 @@ static void keep(libxl__terminal *terminal, const char *text, size_t length)
 }
 
 /*
- * Reads once from `from` and writes the octets to `to`. Returns the number of octets; 0: there is nothing to
- * read now; -1: there will be nothing more.
+ * Reads once from `from` and writes the octets to `to`. Returns the number of octets. Returns 0 if there is
+ * nothing to read now, and -1 if there will be no more octets.
  */
 static ssize_t pass(libxl__terminal *terminal, int from, int to)
 {
@@ -143,7 +144,7 @@ void libxl__terminal_close(libxl_ctx *ctx, libxl__terminal *terminal)
     close(terminal->shown_end);
 }
 
-/* Skips an escape sequence, which begins at the index `at`. Returns the index after it. */
+/* Skips the escape sequence that begins at the index `at`. Returns the index after the sequence. */
 static size_t skip_escape(const libxl__terminal *terminal, size_t at)
 {
     at++;

@@ -2,12 +2,12 @@
 /*
  * The boot loader of a domain that is being created.
  *
- * The domain exists while its boot loader runs, so that clients find the boot loader's terminal at the domain's usual node. The
- * domain has only the nodes that such a client needs. They are removed before the domain is built, because the creation later
- * waits for xenconsoled to write the terminal's node.
+ * The domain exists while its boot loader runs, so that clients find the boot loader's terminal at the
+ * domain's usual node. The domain has only the nodes that such a client needs. These nodes are removed before
+ * the domain is built, because the creation later waits for xenconsoled to write the terminal's node.
  *
- * Owns: what libxl__boot_loader owns, until libxl__create_boot_undo or libxl__create_boot_end. Locks: the context's lock, held by
- * the caller.
+ * Owns: the resources of the libxl__boot_loader, until libxl__create_boot_undo or libxl__create_boot_end. The
+ * caller holds the context's lock.
  */
 #include "create_boot.h"
 

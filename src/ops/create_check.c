@@ -2,7 +2,7 @@
 /*
  * Checks a domain's configuration before anything is made. Each message begins with the path of the field.
  *
- * Owns: nothing. Locks: the context's lock, held by the caller.
+ * Owns: nothing. The caller holds the context's lock.
  */
 #include "create.h"
 #include "_libxl_types_json.h"
@@ -13,12 +13,13 @@
 
 enum {
     LEAST_PV_KB = 4 << 10,
-    LEAST_PVH_KB = 20 << 10, /* includes the builder's tables and the shared pages */
+    /* The smallest memory of a PVH guest; it includes the builder's tables and the shared pages. */
+    LEAST_PVH_KB = 20 << 10,
     NAME_LENGTH = 255,
-    LONGEST_PVH_CMDLINE = 65535, /* no kernel accepts a longer one */
+    LONGEST_PVH_CMDLINE = 65535, /* the longest command line that any kernel accepts, in octets */
 };
 
-#define MOST_KB (16ull << 30) /* 16 TiB, the limit of the hypervisor's address space */
+#define MOST_KB (16ull << 30) /* the greatest memory: 16 TiB, the limit of the hypervisor's address space */
 
 int libxl__check_name(libxl__ao *ao, const char *field, const char *name)
 {
@@ -45,8 +46,8 @@ static int check_path(libxl__ao *ao, const char *field, const char *path)
 }
 
 /*
- * Refuses a command line that would be truncated silently: that of a PV guest by libxenguest, that of a PVH guest by
- * the kernel.
+ * Refuses a command line that is too long. libxenguest truncates the command line of a PV guest without an
+ * error. The kernel of a PVH guest does the same.
  */
 static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
 {
@@ -58,7 +59,10 @@ static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
     return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %zu octets", most);
 }
 
-/* The boot loader reads the first disk as a file, so its format must be that of the guest's disk. */
+/*
+ * Checks the first disk of a domain with a boot loader. The boot loader reads this disk as a file, so the
+ * disk's file must have the format that the guest sees.
+ */
 static int check_boot_loader(libxl__ao *ao, const libxl_domain_config *config)
 {
     const int rc = check_path(ao, "bootloader", config->b_info.bootloader);
@@ -101,7 +105,7 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl_
         return libxl__ao_fail(
             ao, ERROR_INVAL, "d_config.b_info.max_memkb: %llu KiB is not between %llu and %llu",
             (unsigned long long)max, (unsigned long long)target, (unsigned long long)MOST_KB);
-    build->target_kb = target & ~1023ull; /* the builder counts in MiB */
+    build->target_kb = target & ~1023ull; /* the builder uses only whole MiB */
     build->max_kb = max & ~1023ull;
     return 0;
 }

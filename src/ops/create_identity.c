@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The name and the UUID of a domain that is created: no other domain has them, and a mark (marks.h) names the domain
- * until it is complete.
+ * The name and the UUID of a domain that is being created. This file checks that no other domain has them. It
+ * writes a mark (marks.h), which exists until the domain is complete.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "create_identity.h"
 
@@ -23,7 +23,10 @@ static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
                           who, LIBXL_UUID_BYTES(*uuid));
 }
 
-/* Compares the name and the UUID with those of the context's creations and renamings. Their domains may not exist yet. */
+/*
+ * Compares the name and the UUID with those of the context's other creations and renamings. The domains of
+ * these may not exist yet.
+ */
 static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
 {
     if (libxl__creation_has_name(ao->ctx, info->name))
@@ -33,7 +36,10 @@ static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
     return 0;
 }
 
-/* Makes a UUID if none is given. Otherwise checks that no other domain has the given UUID. */
+/*
+ * Makes a random UUID if the configuration has none. Otherwise checks that no other domain has the
+ * configuration's UUID.
+ */
 static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
 {
     uint32_t domid;
@@ -65,7 +71,7 @@ int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl
 
 /* ---- the mark */
 
-/* Makes a batch for one request about the mark. */
+/* Makes a batch with memory for one request about the mark. */
 static int reserve_mark(libxl__ao *ao, libxl__xs_batch **batch)
 {
     *batch = libxl__xs_batch_new(ao, 0);
@@ -73,8 +79,8 @@ static int reserve_mark(libxl__ao *ao, libxl__xs_batch **batch)
 }
 
 /*
- * Makes the batch that removes the mark, and a batch that writes it. If the UUID was given, another program may use it,
- * too. Then also makes the batch that adds the domid to the mark.
+ * Makes the batch that removes the mark, and a batch that writes the mark. If the configuration has a UUID,
+ * another program may use the same UUID. In this case also makes the batch that adds the domid to the mark.
  */
 static int make_mark(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                      const libxl_domain_create_info *info, libxl__xs_batch **mark_out)

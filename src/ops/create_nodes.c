@@ -2,11 +2,12 @@
 /*
  * Writes the nodes of a new domain in xenstore.
  *
- * xenstored examines every domain each time a node changes, and setting permissions is a change. So this file makes
- * few requests. It sets permissions only where they differ from those that a new node inherits from its parent. It
- * makes no request for a node that xenstored creates as the parent of another one.
+ * xenstored examines every domain each time a node changes, and setting permissions is a change. So this file
+ * makes few requests. A new node inherits the permissions of its parent. This file sets permissions only
+ * where other permissions are needed. It makes no request for a node that xenstored creates as the parent of
+ * another node.
  *
- * Owns: nothing. Locks: the context's lock, held by the caller.
+ * Owns: nothing. The caller holds the context's lock.
  */
 #include "create.h"
 
@@ -16,9 +17,9 @@
 #include <libxl_utils.h>
 
 /*
- * A guest may read its tree and write some nodes in it. The guest owns the whole tree while these nodes are made, so
- * that they inherit this permission. Then the nodes above them are made read-only for the guest. The guest does not
- * run yet.
+ * A guest may read its tree and write some nodes in it. At first the guest owns the whole tree, so that the
+ * nodes which it may write inherit this permission. When they exist, the nodes above them are made read-only
+ * for the guest. The guest does not run yet.
  */
 static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_domain)
 {
@@ -90,7 +91,7 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
 #undef NODE
 }
 
-/* Writes when the domain was made. `xl uptime` reads it. */
+/* Writes the time at which the domain was made. `xl uptime` reads this time. */
 static void write_start_time(libxl__xs_batch *b, const char *vm)
 {
     char text[40];
@@ -100,7 +101,7 @@ static void write_start_time(libxl__xs_batch *b, const char *vm)
     libxl__xs_write(b, LIBXL__XS_INHERITS, text, "%s/start_time", vm);
 }
 
-/* Writes the nodes outside of /local/domain. Other toolstacks read them. */
+/* Writes the nodes outside of /local/domain, which other toolstacks read. */
 static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
 {
     char vm[64], uuid[LIBXL_UUID_FMTLEN + 1];
@@ -108,12 +109,13 @@ static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
     /*
-     * xenstored makes /vm/UUID itself with the permissions of /vm. So the guest can read the nodes below /vm/UUID, but cannot list
-     * them. This file does not set the permissions of /vm/UUID, because with hundreds of guests that request alone would take
-     * longer than all others of the creation: xenstored reads /vm, with all its names, once for each guest.
+     * xenstored makes /vm/UUID itself with the permissions of /vm. So the guest can read the nodes below
+     * /vm/UUID, but cannot list them. This file does not set the permissions of /vm/UUID. With hundreds of
+     * guests, this one request would take longer than all other requests of the creation, because xenstored
+     * reads /vm, with all its names, once for each guest.
      *
-     * An earlier domain with this UUID may have left nodes. These requests set their permissions anew. They remove no node,
-     * because another domain with this UUID may be alive.
+     * An earlier domain with this UUID may have left nodes. The requests below set the permissions of these
+     * nodes again. They remove no node, because another domain with this UUID may be alive.
      */
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stores the configuration of a new domain for other toolstacks (userdata.h). As in libxl, it is the application's configuration
- * with the values that the creation has chosen for settings without a value.
+ * Stores the configuration of a new domain for other toolstacks (userdata.h). The stored configuration is the
+ * application's configuration. Settings without a value have the values that the creation has chosen, as in
+ * libxl.
  *
- * Owns: nothing after a call. Locks: the context's lock, held by the caller.
+ * Owns: nothing after a call. The caller holds the context's lock.
  */
 #include "create.h"
 
@@ -12,7 +13,8 @@ int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
 {
     libxl_domain_config complete = *config; /* a shallow copy: its strings and arrays belong to `config` */
     complete.c_info.domid =
-        LIBXL_DOMID_INVALID; /* as in libxl, so that a creation from the stored configuration gets a free domid */
+        /* As in libxl; a creation from the stored configuration then gets a free domid. */
+        LIBXL_DOMID_INVALID;
     complete.c_info.uuid = build->uuid;
     complete.b_info.max_memkb = build->max_kb;
     complete.b_info.target_memkb = build->target_kb;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks settings of a domain's configuration that the builder passes to the hypervisor. Applies the settings that can be set only
- * after the build. Each message begins with the path of the field.
+ * Checks the settings of a domain's configuration that the builder passes to the hypervisor. Applies the
+ * settings that can be applied only after the build. Each message begins with the path of the field.
  *
- * Owns: nothing. Locks: the context's lock, held by the caller.
+ * Owns: nothing. The caller holds the context's lock.
  */
 #include "create.h"
 #include "running.h"

@@ -2,9 +2,9 @@
 /*
  * device_NAME_add: adds a device of any class to a domain.
  *
- * Owns: the device's nodes and its resources on the host, until the operation completes with success. The undo of the phase
- * `write` removes the device by force. It runs a nested operation, which is reserved before the phase writes anything.
- * Locks: the context's lock, held by the caller.
+ * Owns: the device's nodes and the device's resources on the host, until the operation completes with
+ * success. The undo of the phase `write` removes the device by force. The undo runs a nested operation, which
+ * is reserved before the phase writes any node. The caller holds the context's lock.
  */
 #include "device_backend.h"
 #include "device_model.h"
@@ -17,23 +17,27 @@ typedef struct device_add {
     libxl__device device;
     libxl__name_search backend_name;
     libxl__xs_directory numbers;
-    libxl__device_original original; /* the configuration before `check`, if it is to be stored */
+    /* The configuration before `check`, if the stored configuration must be changed. */
+    libxl__device_original original;
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__device_model model;
-    libxl__nested detach; /* reserved before the device is written */
+    libxl__nested detach; /* the nested operation of the undo, reserved before the device is written */
     libxl__backend_wait wait;
     enum { NAMING, NUMBERING, PROBING } step; /* the step of the phase `check` */
     bool chooses_number;
     bool model_runs;
     bool onlining;
-    /* In `write`, after the number was taken: the stored configuration has its former entry again. */
+    /*
+     * Used in the phase `write` when the device's number was taken: the former entry of the stored
+     * configuration was restored.
+     */
     bool restored;
 } device_add_state;
 
 /*
- * Returns whether this operation changes the stored configuration. A creation stores the devices itself; its domain is
- * new and does not run yet.
+ * Returns whether this operation changes the stored configuration. It does not if it is a part of a creation,
+ * because the creation stores the whole configuration.
  */
 static bool is_recorded(const libxl__ao *ao)
 {
@@ -54,7 +58,7 @@ static int exists(libxl__ao *ao, const struct device_add *s)
                           s->device.domid, s->device.cls->name, s->device.devid);
 }
 
-/* Lists the numbers of the domain's devices, to choose the next one. */
+/* Lists the numbers of the domain's devices, to choose the next free number. */
 static int start_listing(libxl__ao *ao, struct device_add *s)
 {
     const char *path = libxl__gc_printf(&ao->gc, "/libxl/%u/device/%s", s->device.domid, s->device.kind);
@@ -140,7 +144,7 @@ static int find_backend(libxl__ao *ao, struct device_add *s)
     return follow_server(ao, s);
 }
 
-/* The IDL says which fields are unsupported. */
+/* Checks that the unsupported fields have their initial values. The IDL says which fields are unsupported. */
 static int check_supported(libxl__ao *ao, const libxl__device *device)
 {
     const int rc = libxl__json_check(device->cls->json, device->config, ERROR_NI);
@@ -216,8 +220,9 @@ static int write_start(libxl__ao *ao, struct device_add *s)
 }
 
 /*
- * Tries the next number, because another program has taken this one in the meantime. First the stored configuration gets its
- * former entry for the taken number back. Then it gets an entry for the next number.
+ * Called when another program has taken the chosen number after this operation had looked. Tries the next
+ * number. First restores the former entry for the taken number in the stored configuration. Then adds an
+ * entry for the next number.
  */
 static int write_again(libxl__ao *ao, struct device_add *s)
 {

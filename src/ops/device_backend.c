@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. */
+/* Owns: nothing except the operation's state. The caller holds the context's lock. */
 #include "device_backend.h"
 
 #include <stdio.h>
@@ -32,7 +32,10 @@ int libxl__backend_wait_errors(libxl__ao *ao, libxl__backend_wait *wait)
                                libxl__await_value(&wait->frontend_error));
 }
 
-/* Fails because the backend has closed. Reads the error nodes first: a kernel writes its error before it closes the backend. */
+/*
+ * Handles a backend that has closed. First reads the error nodes, because a kernel writes its error before it
+ * closes the backend. Then the wait fails.
+ */
 static int why_closed(libxl__ao *ao, libxl__backend_wait *wait)
 {
     if (!wait->reads_errors) {
@@ -59,7 +62,10 @@ int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const lib
     if (rc)
         return rc;
     const int state = libxl__device_state(libxl__await_value(&wait->state));
-    /* Usually the backend's domain is ending, and loses its nodes first. */
+    /*
+     * The usual reason is that the backend's domain is ending. The backend then loses its nodes before the
+     * domain is gone.
+     */
     if (wait->state.missing && device->backend_domid)
         return libxl__ao_fail(ao, ERROR_NO_BACKEND,
                               "domain %u, which serves the device, has no nodes for it any more",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_NAME_destroy: removes a device by force. A nested operation removes the device (device_detach.c). It continues if the
- * caller aborts this operation.
+ * device_NAME_destroy: removes a device by force. A nested operation removes the device (device_detach.c).
+ * The nested operation continues if the caller aborts this operation.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_operations.h"
 

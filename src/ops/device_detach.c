@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_detach: the nested operation that removes a device of any kind, for the removals of each class, for the undo
- * of an addition, and for the teardown of a domain.
+ * device_detach: the nested operation that removes a device of any kind. The removals of each class, the undo
+ * of an addition, and the teardown of a domain use it.
  *
- * The toolstack's nodes say which domain serves the device, so a device is also removed if another toolstack has added
- * it, or if its guest has removed its own nodes. Without force the guest is asked, and the operation waits until the
- * backend has closed, however long that takes: a guest that refuses may let the device go later. With force the
- * frontend is removed at once. A guest that has shut down, is dying or has removed its frontend is not asked.
+ * The toolstack's nodes say which domain serves the device. So this operation can also remove a device that
+ * another toolstack has added, or whose frontend's nodes the guest has removed. Without force the guest is
+ * asked to release the device. The operation then waits until the backend has closed, without a time limit,
+ * because a guest that refuses may release the device later. With force the frontend is removed at once. A
+ * guest that has shut down, is dying or has removed its frontend is not asked.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_close.h"
 #include "device_model.h"
@@ -25,21 +26,22 @@ typedef struct device_detach {
     libxl__device_close close;
     libxl__xs_batch *batch;
     const libxl__xs_request *backend_path, *backend_state, *frontend_state;
-    const libxl__xs_request *model_node; /* the QEMU that serves the device; NULL: none does */
-    libxl__qemu_job model;               /* looks for that process */
-    libxl__process model_process;        /* that process, in `released` */
+    /* Reads the process id of the QEMU that serves the device; NULL: no QEMU serves it. */
+    const libxl__xs_request *model_node;
+    libxl__qemu_job model;        /* finds the process of this QEMU */
+    libxl__process model_process; /* follows the process of this QEMU, in the phase `released` */
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
     libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
-    libxl__domain_source server; /* follows the backend's domain, unless that has ended */
+    libxl__domain_source server; /* follows the backend's domain, unless this domain has ended */
     libxl__userdata stored;
     libxl__device_removal removal;
     int host_rc;           /* the first error of the phase `host` */
-    bool looked_at_states; /* `find` has read the states */
-    bool untaken;          /* the guest's driver has not taken the device */
-    bool stopped;          /* `closed`, `released` or `domain` was asked to stop */
+    bool looked_at_states; /* the phase `find` has read the states */
+    bool untaken;          /* the guest's driver has not connected to the device */
+    bool stopped;          /* the phase `closed`, `released` or `domain` was asked to stop */
     bool refused;          /* the guest has refused, and the parent has been woken */
-    bool nodes_gone;       /* the backend's nodes were removed with their domain */
+    bool nodes_gone;       /* the backend's nodes were removed with the backend's domain */
     /*
      * The phase `clean` has checked whether the kernel of the guest or of the backend's domain has written an
      * error node for the device.
@@ -116,7 +118,10 @@ static int keep_states(libxl__ao *ao, struct device_detach *s)
     return rc;
 }
 
-/* Returns an error if the guest cannot answer, before anything is changed. Sets `force` if the domain has no guest to ask. */
+/*
+ * Checks whether the guest can answer. Returns 0, or an error before anything is changed. Sets `force` if
+ * there is no guest to ask.
+ */
 static int check_guest(libxl__ao *ao, struct device_detach *s)
 {
     xc_domaininfo_t info;
@@ -186,7 +191,7 @@ static int ask_poll(libxl__ao *ao, struct device_detach *s)
 
 /* ---- closed: wait until the guest releases the device; a guest that has refused may release it later */
 
-/* Follows the backend's domain, unless that is this domain or has ended. */
+/* Follows the backend's domain. Does nothing if the backend's domain is this domain or has ended. */
 static int follow_server(libxl__ao *ao, struct device_detach *s)
 {
     xc_domaininfo_t info;
@@ -196,7 +201,7 @@ static int follow_server(libxl__ao *ao, struct device_detach *s)
     return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc ? rc : libxl__domain_source_start(ao, &s->server, &info);
 }
 
-/* Returns whether the backend can still act. It cannot if its domain has ended or is ending. */
+/* Returns whether the backend can still act. A backend whose domain has ended or is ending cannot act. */
 static bool is_served(const struct device_detach *s)
 {
     return !s->device.backend_domid ||
@@ -270,7 +275,7 @@ static bool model_has_ended(libxl__ao *ao, struct device_detach *s)
 static int released_poll(libxl__ao *ao, struct device_detach *s)
 {
     if (s->model.job.work && s->model.job.state != LIBXL__JOB_DONE)
-        return LIBXL__AO_WAIT; /* its descriptor must be taken */
+        return LIBXL__AO_WAIT; /* the descriptor in the result of the job must be taken */
     const bool ended = model_has_ended(ao, s);
     return s->stopped || ended || !is_served(s) ? 0 : libxl__device_close_wait_poll(ao, &s->close);
 }
@@ -286,8 +291,10 @@ static void released_stop(libxl__ao *ao, struct device_detach *s)
  * removes its nodes. If that domain has ended, the phase does not wait.
  */
 
-/* Returns whether the backend closes only when its nodes are removed. So do backends that were never connected and have lost
- * their frontend. */
+/*
+ * Returns whether the backend closes only when its nodes are removed. This is true for a backend that was
+ * never connected and has lost its frontend.
+ */
 static bool stays_open(const struct device_detach *s)
 {
     const int state = libxl__device_state(s->close.state);
@@ -364,8 +371,8 @@ static int record_poll(libxl__ao *ao, struct device_detach *s)
 /* ---- clean: the nodes are removed */
 
 /*
- * Removes no nodes if the device has been removed and added again in the meantime. In this case the backend is online, or its
- * nodes have appeared again.
+ * Removes the nodes of the device. Another program may have removed the device and added it again. Then the
+ * backend is online, or its nodes have appeared again, and this function removes no nodes.
  */
 static int remove_nodes(libxl__ao *ao, struct device_detach *s)
 {

@@ -2,15 +2,17 @@
 /*
  * Event generators for devices. Each runs a hidden operation in the background until the generator is disabled.
  *
- * The toolstack's tree says which devices exist; one watch on it finds new ones and removed ones, by the path of the
- * event. Each device has two more watches: on its backend's state and on its backend's error node. No node of a guest
- * is watched, so a guest cannot cause events. The guest's error node is read only after the backend has changed.
+ * The toolstack's tree says which devices exist. One watch on this tree reports new and removed devices; the
+ * path of the watch's event names the device. Each device has two more watches: on the backend's state and on
+ * the backend's error node. No node of a guest is watched, so a guest cannot cause events. The guest's error
+ * node is read only after the backend has changed.
  *
- * A change marks the device, and marked devices are read together, one batch at a time. So changes that follow each other
- * quickly are reported as one, and the cost of a change does not depend on the number of devices.
+ * A change marks the device. The nodes of all marked devices are read together, in one batch. So several
+ * quick changes of a device are reported as one change. The cost of a change does not depend on the number of
+ * devices.
  *
- * Owns: the generators, which the context lists (generators.h); the records of devices and domains, until the operation
- * ends. Locks: the context's lock guards everything.
+ * Owns: the generators, which are also in the context's list (generators.h). Also owns the structures for
+ * devices and domains, until the operation ends. The context's lock guards all of these.
  */
 #include "device_watched.h"
 #include "ops.h"
@@ -22,7 +24,7 @@
 
 #include <xen/io/xenbus.h>
 
-enum { AT_ONCE = 32 /* devices that are read in one batch */ };
+enum { AT_ONCE = 32 /* the number of devices that are read in one batch */ };
 
 typedef struct device_events device_events_state;
 
@@ -48,7 +50,10 @@ static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
     libxl__source_fire(&s->source);
 }
 
-/* Starts to list the devices of the domains, one domain after the other. Marks all known devices: some may be gone. */
+/*
+ * Starts to list the devices of the domains, one domain after the other. Marks all known devices, because
+ * some of them may be gone.
+ */
 static int begin_listing(struct device_events *s)
 {
     const xc_domaininfo_t *list;
@@ -130,7 +135,10 @@ static int read_devices(libxl__ao *ao, struct device_events *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* The backend is known now: watches it. The watches fire at once, so the device is read again. */
+/*
+ * Starts to watch the backend of a device when its path is known. The watches fire at once, so the device is
+ * read again.
+ */
 static int follow(struct device_events *s, struct watched_device *d)
 {
     char path[LIBXL__DEVICE_PATH];
@@ -143,7 +151,10 @@ static int follow(struct device_events *s, struct watched_device *d)
     return rc ? rc : libxl__watch_add(s->ao->ctx, path, libxl__watched_changed, d, true, &d->error_watch);
 }
 
-/* Compares the nodes with those of the last look. A backend that was told to go (online is 0) does not fail. */
+/*
+ * Compares the nodes of a device with the nodes of the last look, and reports changes. A backend with the
+ * node `online` at 0 is being removed, so it is not reported as failed.
+ */
 static void compare(struct device_events *s, struct watched_device *d)
 {
     const char *value = libxl__xs_value(d->state), *online = libxl__xs_value(d->online);
@@ -167,7 +178,7 @@ static void compare(struct device_events *s, struct watched_device *d)
     d->was_online = online && !goes;
 }
 
-/* Handles what was read of one device. Frees it if it is gone. */
+/* Handles the values that were read for one device. Frees the device if it is gone. */
 static int look_at(struct device_events *s, struct watched_device *d)
 {
     libxl__device now = d->device;
@@ -231,7 +242,10 @@ static int step(libxl__ao *ao, struct device_events *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Waits for the next connection to xenstored. The watches are the context's own, and are registered again then. */
+/*
+ * Waits for the next connection to xenstored. The watches belong to the context, so they are registered again
+ * when the connection is up.
+ */
 static int watch_poll(libxl__ao *ao, struct device_events *s)
 {
     const int rc = step(ao, s);
@@ -322,7 +336,7 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_devices *evgen, uint32_t do
     libxl__ao_start_internal(evgen->ao);
     if (evgen->ao)
         return 0;
-    libxl__generator_remove(ctx, &evgen->generator); /* it has failed at once */
+    libxl__generator_remove(ctx, &evgen->generator); /* the generator's operation has failed at once */
     return libxl__refuse_in(ERROR_FAIL, "enabling events of devices");
 }
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Adds all devices of a configuration: one group for each class, all groups at once.
+ * Adds all devices of a configuration. There is one group for each class. All groups run at the same time.
  *
- * Owns: nothing beyond the parent's operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing beyond the parent's operation. The caller holds the context's lock.
  */
 #include "device_operations.h"
 
 #include <stddef.h>
 
-enum { WIDTH = 16 }; /* the most devices of a class that are added at a time */
+enum { WIDTH = 16 }; /* the greatest number of devices of a class that are added at the same time */
 
 static const struct addable {
     const libxl__device_class *cls;
     unsigned operation;
-    size_t domid_at, config_at; /* offsets in the operation's args */
+    size_t domid_at, config_at; /* the offsets of these two members in the operation's args */
 } addables[LIBXL__DEVICES_COUNT] = {
 #define ROW(NAME, name)                                                                                      \
     {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD,                                                    \

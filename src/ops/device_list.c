@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_list_NAMEs: lists the devices of a class as configurations, from the toolstack's tree.
+ * domain_list_NAMEs: lists the devices of a class. The result is an array of configurations, which are read
+ * from the toolstack's tree.
  *
- * Owns: the list until it is stored. Locks: the context's lock, held by the caller.
+ * Owns: the list until it is stored. The caller holds the context's lock.
  */
 #include "device_operations.h"
 #include "xs_directory.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The layout of every list: an Array of the IDL. */
+/* The layout of every list that these operations return: an Array of the IDL. */
 struct list {
     int num_devices;
     char *devices;
@@ -21,7 +22,10 @@ typedef struct device_list {
     libxl__xs_directory numbers;
     char path[LIBXL__DEVICE_PATH];
     libxl__xs_batch *batch;
-    /* For each number: the requests for its backend, read_keys and frontend_key. */
+    /*
+     * The requests for each number: one for the path of the backend, then one for each of read_keys, then one
+     * for frontend_key.
+     */
     const libxl__xs_request **requests;
     size_t per_device;
 } device_list_state;
@@ -68,7 +72,10 @@ static int read_start(libxl__ao *ao, struct device_list *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Reads the device at this index into `config`. Returns 1 if the device is gone or does not belong to the class. */
+/*
+ * Reads the device at this index into `config`. Returns 0 or an error. Returns 1 if the device is gone or
+ * does not belong to the class.
+ */
 static int read_device(const struct device_list *s, size_t index, void *config)
 {
     const libxl__xs_request *const *of = &s->requests[index * s->per_device];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_model: the nested operation that starts the QEMU of a domain, unless it runs.
+ * device_model: the nested operation that starts the QEMU of a domain. It does nothing if the QEMU runs
+ * already.
  *
- * Owns: the QEMU that it has started, until it completes with success. After that QEMU belongs to the domain, and the
- * domain's teardown ends QEMU. Locks: the context's lock, held by the caller.
+ * Owns: the QEMU that it has started, until it completes with success. After that QEMU belongs to the domain,
+ * and the domain's teardown ends QEMU. The caller holds the context's lock.
  */
 #include "device_model.h"
 
@@ -15,8 +16,9 @@
 typedef struct device_model {
     libxl__qemu_start qemu;
     libxl__qmp qmp;
-    bool has_ended;                /* QEMU has ended in the phase `password` */
-    libxl__source end;             /* its stop function is called when the operation ends */
+    bool has_ended; /* QEMU has ended during the phase `password` */
+    /* A source that never fires; its stop function is called when the operation ends. */
+    libxl__source end;
     LIST_ENTRY(device_model) link; /* in the context's list of running device_model operations */
     TAILQ_HEAD(, libxl__device_model) waiting;
 } device_model_state;
@@ -32,7 +34,7 @@ bool libxl__device_model_serves(const libxl__device *device)
 
 /* ---- start */
 
-/* Called when the operation has ended. Wakes the operations that wait for it. */
+/* Called when the operation has ended. Wakes the operations that wait for this operation. */
 static void ended(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
@@ -75,7 +77,10 @@ static const char *password_of(const libxl_domain_config *config)
     return vnc && vfb->vnc.passwd && *vfb->vnc.passwd ? vfb->vnc.passwd : NULL;
 }
 
-/* If QEMU breaks the connection, it is about to end. The phase then waits for its end, and fails with the last lines of its log. */
+/*
+ * If QEMU closes the connection, it is about to end. The phase then waits until QEMU has ended, and fails
+ * with the last lines of QEMU's log.
+ */
 static int password_poll(libxl__ao *ao, struct device_model *s)
 {
     if (s->has_ended)
@@ -119,7 +124,7 @@ static struct device_model *find(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
-/* Waits for another operation if that is starting the domain's QEMU. Otherwise starts QEMU. */
+/* If another operation is starting the domain's QEMU, waits for that operation. Otherwise starts QEMU. */
 static int start_or_wait(libxl__ao *parent, libxl__device_model *model)
 {
     model->other = find(parent->ctx, model->domid);

@@ -2,7 +2,7 @@
 /*
  * The table that names the class of devices for each operation.
  *
- * Owns: nothing. Locks: the context's lock, held by the caller.
+ * Owns: nothing. The caller holds the context's lock.
  */
 #include "device_operations.h"
 
@@ -13,7 +13,10 @@ static const struct device_operation {
     const libxl__device_class *cls;
     size_t config_at; /* the offset of the device's configuration in the operation's args */
 } operations[LIBXL__OP_COUNT] = {
-/* The row of an operation, which has the device, or the list, in this member of its args. */
+/*
+ * Defines the row of an operation. `member` is the member of the operation's args that contains the device or
+ * the list.
+ */
 #define ROW(OPERATION, operation, name, member)                                                              \
     [LIBXL__OP_##OPERATION] = {&libxl__class_##name, offsetof(libxl__##operation##_args, member)},
 #define REMOVALS(NAME, name)                                                                                 \

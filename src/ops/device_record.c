@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices in the stored configuration of their domain (userdata.h).
+ * Adds, changes and removes the entries of devices in the stored configuration of a domain (userdata.h).
  *
- * Owns: nothing; a job owns its `change`. Locks: exchange() runs on a worker, unlocked. The others are called with the
- * context locked.
+ * Owns: nothing; a job owns its `change`. Locks: exchange() runs on a worker, unlocked. The other functions
+ * are called with the context locked.
  */
 #include "device_operations.h"
 
@@ -13,7 +13,7 @@
 typedef struct change {
     const libxl__device_class *cls;
     int number;  /* the number of the device */
-    char *entry; /* the other value of the device's entry; NULL: no entry */
+    char *entry; /* the other value of the device's entry; NULL: in the other value the entry is missing */
 } change;
 
 static void drop(const libxl__device_class *cls, char *entry)
@@ -46,7 +46,10 @@ static int append(change *c, char **array, int *count)
     return 0;
 }
 
-/* Exchanges the device's entry for c->entry. A second call restores the configuration. */
+/*
+ * Exchanges the device's entry in the configuration with c->entry. So a second call restores the
+ * configuration.
+ */
 static int exchange(libxl_domain_config *config, void *user)
 {
     change *c = user;
@@ -100,8 +103,10 @@ int libxl__device_keep_original(libxl__ao *ao, libxl__device_original *original,
     return 0;
 }
 
-/* Returns the device's entry in the stored configuration, as libxl makes it: the application's configuration, with the number and
- * the random values that `check` has chosen. */
+/*
+ * Returns the device's entry for the stored configuration. As in libxl, the entry is the application's
+ * configuration of the device, with the number and the random values that `check` has chosen.
+ */
 static char *make_entry(libxl__ao *ao, const libxl__device_original *original, const libxl__device *device)
 {
     const libxl__device_class *cls = device->cls;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The removal of a device as a part of other operations. They run the hidden operation device_detach as a nested operation,
- * which continues if its parent ends first.
+ * The removal of a device as a part of other operations. Such an operation runs the hidden operation
+ * device_detach as a nested operation. The nested operation continues if its parent ends first.
  *
- * Owns: nothing beyond the operations. Locks: the context's lock, held by the caller.
+ * Owns: nothing beyond the operations. The caller holds the context's lock.
  */
 #include "device_operations.h"
 

@@ -2,7 +2,7 @@
 /*
  * domain_list_devices: lists all devices of a domain, of every kind and from every toolstack, with their states.
  *
- * Owns: the list until it is stored. Locks: the context's lock, held by the caller.
+ * Owns: the list until it is stored. The caller holds the context's lock.
  */
 #include "device_operations.h"
 
@@ -32,7 +32,7 @@ static int new_batch(libxl__ao *ao, struct list_devices *s)
 
 /* ---- list */
 
-/* Returns `rc`. If it is the error of a request to xenstored, also records the error in the operation. */
+/* Returns `rc`. If `rc` is the error of a request to xenstored, also records the error in the operation. */
 static int list_ended(const struct list_devices *s, int rc)
 {
     return rc && rc != LIBXL__AO_WAIT && rc != ERROR_NOMEM ? libxl__xs_result(s->sweep.listing) : rc;
@@ -108,7 +108,7 @@ static int states_start(libxl__ao *ao, struct list_devices *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Reads a number that a guest may have written. Returns -1 for anything else. */
+/* Reads a number that a guest may have written. Returns the number, or -1 if the text is not a number. */
 static int number_of(const libxl__xs_request *request)
 {
     const char *value = libxl__xs_value(request);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Removes all devices of a domain by force, for the teardown. The toolstack's tree lists the devices. Another toolstack may have
- * added them.
+ * Removes all devices of a domain by force. The teardown uses this. The devices are listed from the
+ * toolstack's tree, so devices that another toolstack has added are removed, too.
  *
- * Owns: nothing beyond the parent's operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing beyond the parent's operation. The caller holds the context's lock.
  */
 #include "device_operations.h"
 
@@ -25,7 +25,8 @@ static int new_listing(libxl__ao *ao, libxl__device_sweep *sweep)
 
 int libxl__device_sweep_reserve(libxl__ao *ao, libxl__device_sweep *sweep)
 {
-    sweep->listing = libxl__xs_batch_new(ao, LIBXL_DOMID_INVALID); /* only requests to write need the domid */
+    /* The requests of this batch only read, so they do not need the domid. */
+    sweep->listing = libxl__xs_batch_new(ao, LIBXL_DOMID_INVALID);
     return sweep->listing ? libxl__xs_reserve(sweep->listing, FIRST_REQUESTS, FIRST_OCTETS) : ERROR_NOMEM;
 }
 
@@ -40,10 +41,14 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     sweep->pid_node = libxl__xs_read(sweep->listing, LIBXL__QEMU_PID, domid);
     sweep->all = libxl__xs_list(sweep->listing, 0, "/libxl/%u/device", domid);
     libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
-    return libxl__device_sweep_list_poll(ao, sweep); /* if the batch cannot be run, it is done already */
+    /* If the batch cannot be run, it is done at once, so this call can end the list. */
+    return libxl__device_sweep_list_poll(ao, sweep);
 }
 
-/* Returns the name at `*at` of a list and advances it; NULL: there are no more names. */
+/*
+ * Returns the name at `*at` of a list, and moves `*at` to the next name. Returns NULL if there are no more
+ * names.
+ */
 static const char *next_name(const char **at, const char *end)
 {
     const char *name = *at;
@@ -69,7 +74,7 @@ static int list_parts(libxl__ao *ao, libxl__device_sweep *sweep)
     return libxl__device_sweep_list_poll(ao, sweep);
 }
 
-/* Lists the numbers of each kind. Returns 0 if there are no kinds. */
+/* Starts to list the numbers of the devices of each kind. Returns 0 if there are no kinds. */
 static int list_numbers(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     size_t size = 0;
@@ -140,7 +145,10 @@ static bool has_changed(const libxl__device_sweep *sweep)
     return false;
 }
 
-/* Adds the devices of all parts, and lists the next parts. If a list has changed, lists all from the start. */
+/*
+ * Adds the devices of all parts, and starts to read the next parts. If a list has changed, starts again with
+ * all lists.
+ */
 static int parts_listed(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     if (has_changed(sweep) && sweep->restarts++ < MOST_RESTARTS) {
@@ -184,7 +192,10 @@ static int remove_devices(libxl__ao *ao, libxl__device_sweep *sweep)
     return rc == LIBXL__AO_WAIT ? rc : libxl__device_sweep_remove_poll(ao, sweep);
 }
 
-/* First ends the domain's QEMU, so that no backend in QEMU has to close. An error of this does not end the removal. */
+/*
+ * Removes the devices that were listed. First ends the domain's QEMU, so that no backend in QEMU has to
+ * close. If QEMU cannot be ended, the devices are still removed.
+ */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     if (!sweep->model_pid)
@@ -203,7 +214,7 @@ int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep)
         return remove_devices(ao, sweep);
     }
     const int rc = libxl__group_poll(ao, &sweep->group);
-    return rc == ERROR_NOTFOUND ? 0 : rc; /* another program has removed a device in the meantime */
+    return rc == ERROR_NOTFOUND ? 0 : rc; /* another program has removed a device before this operation */
 }
 
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_wait_connected: waits until the backend and the frontend of a device are connected, so that the guest can use the device.
- * It changes nothing. The toolstack's nodes say which domain serves the device. The guest may write any value into its own nodes.
+ * device_wait_connected: waits until the backend and the frontend of a device are connected. The guest can
+ * then use the device. This operation changes nothing. The toolstack's nodes say which domain serves the
+ * device. The guest may write any value into its own nodes.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_backend.h"
 #include "ops.h"
@@ -24,7 +25,7 @@ typedef struct device_wait_connected {
 
 /* ---- find: check that the guest runs, and that the device exists */
 
-/* Fails if the guest is dying or gone, or if it is paused or has shut down and so cannot connect to a device. */
+/* Returns an error if the guest cannot connect to a device because it is dying, gone, paused or shut down. */
 static int check_guest(libxl__ao *ao, const struct device_wait_connected *s)
 {
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
@@ -59,7 +60,7 @@ static int find_start(libxl__ao *ao, struct device_wait_connected *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Follows the backend's domain, unless that is this domain. */
+/* Follows the backend's domain. Does nothing if the backend's domain is this domain. */
 static int follow_server(libxl__ao *ao, struct device_wait_connected *s)
 {
     xc_domaininfo_t info;
@@ -93,8 +94,10 @@ static int find_poll(libxl__ao *ao, struct device_wait_connected *s)
 
 /* ---- connected: wait until both ends are connected */
 
-/* Returns whether the wait ends: the state is 4, or the guest has removed its nodes. Any other value is ignored, because the guest
- * may write anything. */
+/*
+ * Returns whether the wait ends. It ends if the state is 4 or if the guest has removed its nodes. Any other
+ * value is ignored, because the guest may write any value.
+ */
 static bool is_connected_or_missing(const libxl__await *await, const char *value)
 {
     (void)await;

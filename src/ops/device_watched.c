@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the records of the devices and domains of each generator, until the generator's operation ends. Locks: the
- * context's lock, held by the caller.
+ * Owns: the structures for the devices and domains of each generator, until the generator's operation ends.
+ * The caller holds the context's lock.
  */
 #include "device_watched.h"
 #include "escape.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 400 /* of a driver, in an event */ };
+enum { WORDS = 400 /* the greatest length of a driver's error text in an event, in octets */ };
 
 const uint64_t *libxl__watched_key(const libxl__index_link *link)
 {
@@ -34,7 +34,9 @@ libxl_event *libxl__watched_event(struct device_events *s, uint32_t domid, libxl
     return libxl__event_new(s->ao->ctx, type, domid, evgen_of(s->ao)->user);
 }
 
-/* The three events begin with the same members. `words` is for DEVICE_FAILED. */
+/*
+ * The structures of the three events begin with the same members. `words` is the error text of DEVICE_FAILED.
+ */
 void libxl__watched_report(struct device_events *s, const struct watched_device *d, libxl_event_type type,
                            const char *words)
 {
@@ -117,7 +119,7 @@ void libxl__watched_disconnect(struct watched_device *d)
         forget_domain(domain);
 }
 
-/* Call this for a device that is in no queue. */
+/* Frees a device that is neither marked nor being read. */
 void libxl__watched_forget(struct watched_device *d)
 {
     libxl__watched_disconnect(d);
@@ -139,7 +141,9 @@ static struct watched_device *find_device(struct device_events *s, uint32_t domi
     return NULL;
 }
 
-/* Marks a device, which may be a new one. Errors: NOMEM. */
+/*
+ * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.
+ */
 int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
 {
     struct watched_device *d = find_device(s, domid, kind, devid);
@@ -219,7 +223,10 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
 
 /* ---- the toolstack's tree */
 
-/* An event for /libxl/DOMID/device/KIND/DEVID or a node below names the device. One for a node above means a removal. */
+/*
+ * The path of an event is /libxl/DOMID/device/KIND/DEVID or the path of a node below or above it. The paths
+ * at and below that node name the device. An event for a node above means that devices were removed.
+ */
 void libxl__watched_tree_changed(libxl_ctx *ctx, void *user, bool failed)
 {
     struct device_events *s = user;

@@ -2,10 +2,11 @@
 /*
  * Event generators for ejected media. Each runs a hidden operation in the background until the generator is disabled.
  *
- * A guest ejects a medium by writing "eject" into its frontend's node. The operation empties the node and reports the
- * event. The guest may write any value, so the value is only compared.
+ * A guest ejects a medium by writing "eject" into its frontend's node. The operation then empties the node
+ * and reports the event. The guest may write any value, so the operation only compares the value with
+ * "eject".
  *
- * Owns: the generators, which the context lists (generators.h). Locks: the context's lock guards everything.
+ * Owns: the generators, which are also in the context's list (generators.h). The context's lock guards them.
  */
 #include "generators.h"
 #include "ops.h"
@@ -26,7 +27,10 @@ struct libxl__evgen_disk_eject {
 typedef struct eject {
     libxl__await ejected;
     libxl__xs_batch *emptying;
-    /* Attached while the connection to xenstored is lost; fires when it is up again. */
+    /*
+     * A source that is attached while the connection to xenstored is lost. It fires when the connection is up
+     * again.
+     */
     libxl__source reconnection;
     libxl__xs_observer observer;
     bool connected; /* the connection is up again */
@@ -70,8 +74,9 @@ static int empty_node(libxl__ao *ao, struct eject *s)
 }
 
 /*
- * Called when the request to empty the node has ended. Reports the event. If the node did not hold "eject" any more, another
- * client has changed the node. The event is still reported, because the guest has ejected the medium.
+ * Called when the request to empty the node has ended. Reports the event. If the node does not contain
+ * "eject" any more, another client has changed the node. The event is still reported, because the guest has
+ * ejected the medium.
  */
 static int node_emptied(libxl__ao *ao, struct eject *s)
 {
@@ -104,7 +109,7 @@ static void stop_observing(libxl_ctx *ctx, libxl__source *source)
     libxl__xs_unobserve(&LIBXL__CONTAINER(source, struct eject, reconnection)->observer);
 }
 
-/* Waits until the connection is up again. It may be up already. */
+/* Waits until the connection is up again. If the connection is up already, does not wait. */
 static int wait_for_connection(libxl__ao *ao, struct eject *s)
 {
     libxl__ao_forget_failure(ao);
@@ -134,7 +139,7 @@ static int watch_start(libxl__ao *ao, struct eject *s)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
-    /* This look only sets subject.uuid, so an error does not matter. */
+    /* This call is made only to set subject.uuid, so its error does not matter. */
     (void)libxl__hv_look(ao, ao->subject.number, &info);
     snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
              libxl__vdev_number(args->in.vdev));
@@ -154,7 +159,7 @@ static int step(libxl__ao *ao, struct eject *s)
     return rc ? rc : empty_node(ao, s);
 }
 
-/* Polls the phase, which ends only when it fails or the domain is gone. */
+/* Polls the phase. The phase ends only when it fails or when the domain is gone. */
 static int watch_poll(libxl__ao *ao, struct eject *s)
 {
     const int rc = step(ao, s);
@@ -171,7 +176,7 @@ static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
     free(LIBXL__CONTAINER(generator, libxl_evgen_disk_eject, generator));
 }
 
-/* Enables the events. If the operation takes *vdev over, sets *vdev to NULL. */
+/* Enables the generator. Sets *vdev to NULL if the operation becomes the owner of *vdev. */
 static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t domid, char **vdev)
 {
     int rc = libxl__hooks_need_loop(ctx);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * retrieve_domain_configuration: returns the stored configuration of a domain, with the values that the domain has now. As in
- * libxl, a value that is also in xenstore is taken from xenstore. All other values are those of the file.
+ * retrieve_domain_configuration: returns the stored configuration of a domain, with the values that the
+ * domain has now. As in libxl, a value that is also in xenstore is taken from xenstore. All other values are
+ * taken from the stored configuration.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device.h"
 #include "ops.h"
@@ -15,7 +16,7 @@
 
 #include <libxl_utils.h>
 
-/* The classes whose devices other toolstacks may remove without changing the file. */
+/* The classes whose devices another toolstack may remove without changing the stored configuration. */
 static const libxl__device_class *const listed[] = {&libxl__class_disk, &libxl__class_nic};
 enum { LISTED = sizeof(listed) / sizeof(*listed) };
 
@@ -63,7 +64,7 @@ static int read_start(libxl__ao *ao, struct retrieve *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Sets *kb to the node's number. A node that is missing or is not a number changes nothing. */
+/* Sets *kb to the number in the node. Does not change *kb if the node is missing or has no number. */
 static void set_kb(const libxl__xs_request *node, uint64_t *kb)
 {
     const char *text = libxl__xs_value(node);
@@ -75,7 +76,10 @@ static void set_kb(const libxl__xs_request *node, uint64_t *kb)
         *kb = number;
 }
 
-/* Sets the vcpus that are online. If all are, leaves the initial value, which means all. */
+/*
+ * Sets *vcpus to the vcpus that are online. If all vcpus are online, does not change *vcpus, because the
+ * initial value means all.
+ */
 static int set_online(const struct retrieve *s, libxl_bitmap *vcpus)
 {
     libxl_bitmap online;
@@ -118,7 +122,10 @@ static bool has_device(const libxl__xs_directory *numbers, int number)
     return false;
 }
 
-/* Removes the devices that the domain does not have any more. Not every toolstack removes them from the file. */
+/*
+ * Removes the entries of devices that the domain does not have any more. Such entries exist because not every
+ * toolstack removes them.
+ */
 static void drop_removed(const libxl__device_class *cls, const libxl__xs_directory *numbers,
                          libxl_domain_config *config)
 {
@@ -161,7 +168,8 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     if (rc)
         return rc;
     *args->out.d_config = *config;
-    libxl_domain_config_init(config); /* the result belongs to the caller now */
+    /* The operation's copy is initialised again, because the result belongs to the caller. */
+    libxl_domain_config_init(config);
     return 0;
 }
 

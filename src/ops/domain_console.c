@@ -2,10 +2,10 @@
 /*
  * domain_console_tty: reads the path of a console's terminal.
  *
- * The nodes belong to domain 0, and guests may only read them. Still, only a path of the form /dev/pts/NUMBER is
- * returned, because a program opens it with its own privileges.
+ * The nodes belong to domain 0, and guests may only read them. For more safety, only a path of the form
+ * /dev/pts/NUMBER is returned, because the caller opens the path with its own privileges.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "ops.h"
 
@@ -14,15 +14,21 @@
 
 typedef struct console_tty {
     libxl__xs_batch *batch;
-    libxl__xs_request *type; /* the domain's type; NULL: the caller names the kind of console */
-    /* The terminal of the console that the caller names, or else of the paravirtual console. */
+    libxl__xs_request *type; /* reads the domain's type; NULL: the caller names the kind of console */
+    /*
+     * Reads the terminal of the console that the caller names. If the caller names no console, reads the
+     * terminal of the paravirtual console.
+     */
     libxl__xs_request *first;
-    libxl__xs_request *connection; /* of a channel; NULL: console 0 */
+    libxl__xs_request *connection; /* reads the connection of a channel; NULL: the console is console 0 */
     libxl__xs_request
-        *serial; /* the terminal of the serial console; NULL: the caller names the kind of console */
+        *serial; /* reads the terminal of the serial console; NULL: the caller names the kind of console */
 } domain_console_tty_state;
 
-/* The node of each type of console, below the domain's path. A domain has at most one VUART console. */
+/*
+ * The path of the node of each type of console, relative to the domain's path. A domain has at most one VUART
+ * console.
+ */
 static const char *const nodes[] = {
     [LIBXL_CONSOLE_TYPE_UNKNOWN] = "console/tty",
     [LIBXL_CONSOLE_TYPE_SERIAL] = "serial/0/tty",
@@ -30,7 +36,10 @@ static const char *const nodes[] = {
     [LIBXL_CONSOLE_TYPE_VUART] = "vuart/0/tty",
 };
 
-/* The toolstack's node shows that a toolstack has made the channel, and so that the guest cannot write the other node. */
+/*
+ * Reads two nodes of a channel. The toolstack's node shows that a toolstack has made the channel. In this
+ * case the guest cannot write the other node, which has the terminal.
+ */
 static void read_channel(struct console_tty *s, uint32_t domid, uint32_t number)
 {
     s->connection = libxl__xs_read(s->batch, "/libxl/%u/device/console/%u/connection", domid, number);

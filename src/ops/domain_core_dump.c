@@ -2,8 +2,8 @@
 /*
  * domain_core_dump: writes a domain's memory to a file.
  *
- * Owns: the file, until it is complete; the worker removes it if the dump fails. Locks: the context's lock, held by the
- * caller.
+ * Owns: the file, until the dump is complete. If the dump fails, the worker removes the file. Locks: the
+ * context's lock, held by the caller.
  */
 #include "core_dump.h"
 #include "host.h"
@@ -17,7 +17,7 @@
 typedef struct dumping {
     libxl__core_dump dump;
     libxl__alarm report;
-    uint64_t octets; /* the size of the domain's memory */
+    uint64_t octets; /* the size of the domain's memory, in octets */
 } domain_core_dump_state;
 
 static int dump_start(libxl__ao *ao, struct dumping *s)
@@ -38,7 +38,7 @@ static int dump_start(libxl__ao *ao, struct dumping *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Returns the error of a dump that has failed. */
+/* Records the error of a dump that has failed, and returns the error. */
 static int fail(libxl__ao *ao, const libxl__core_dump *dump)
 {
     const libxl__domain_core_dump_args *args = libxl__ao_args(ao);
@@ -60,7 +60,7 @@ static int dump_poll(libxl__ao *ao, struct dumping *s)
             libxl__ao_count(ao, atomic_load(&s->dump.written), s->octets, "octets");
             (void)libxl__alarm_set(
                 ao, &s->report,
-                BETWEEN_REPORTS); /* if this fails for lack of memory, there are no more reports */
+                BETWEEN_REPORTS); /* if this fails for lack of memory, no further progress is reported */
         }
         return LIBXL__AO_WAIT;
     }

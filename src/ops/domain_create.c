@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_create_new: makes a domain, which stays paused.
+ * domain_create_new: makes a domain. The domain is paused afterwards.
  *
- * Owns: the domain that it makes, and its mark (marks.h), until it completes with success. The undo of the `build`
- * phase takes the domain down again, and removes its nodes and its mark. The undo of the `name` phase removes the mark
- * if no domain was made. Locks: the context's lock, held by the caller.
+ * Owns: the domain and its mark (marks.h), until the operation completes with success. The undo of the
+ * `build` phase takes the domain down, and removes its nodes and its mark. The undo of the `name` phase
+ * removes the mark if no domain was made. The caller holds the context's lock.
  */
 #include "create.h"
 #include "create_boot.h"
@@ -18,22 +18,26 @@
 
 typedef struct create {
     libxl__create_identity identity;
-    libxl__nested teardown; /* reserved before the mark is written */
+    libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
-    libxl__create_boot *boot; /* NULL: the configuration has no boot loader */
+    libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
-    libxl__await console;       /* started before the domain is introduced */
+    /* The wait for the terminal's node, started before the domain is introduced. */
+    libxl__await console;
     libxl__device_groups devices;
     libxl__userdata record; /* stores the configuration while xenstored handles the nodes */
     libxl__device_model model;
     bool needs_model;
     int devices_rc; /* the first error of the phase `devices` */
     libxl__xs_batch *nodes;
-    /* The position of the domain among those that the context has introduced; 0: not introduced. */
+    /*
+     * The position of the domain among all domains that the context has introduced; 0: the domain is not
+     * introduced.
+     */
     uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
-    bool undone;   /* the domain is being taken down, so its time limits are not extended any more */
+    bool undone;   /* the domain is being taken down, so its time limits are not extended */
 } domain_create_new_state;
 
 static const libxl_domain_config *config_of(libxl__ao *ao)
@@ -61,7 +65,8 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
     if (ao->subject.number == s->build.domid)
         ao->subject.uuid =
             s->build
-                .uuid; /* libxl__hv_look may have stored the UUID of another domain that has the domid by now */
+                /* libxl__hv_look may have stored the UUID of another domain, which has the domid now */
+                .uuid;
     if (rc)
         return rc != ERROR_DOMAIN_NOTFOUND;
     return !(info.flags & XEN_DOMINF_dying) &&
@@ -69,8 +74,8 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
 }
 
 /*
- * Returns the error for a step that has returned `rc`. If another program has destroyed the domain, a step may fail
- * with any error; this returns DOMAIN_DESTROYED then.
+ * Returns the error for a step that has returned `rc`. If another program has destroyed the domain, a step
+ * may fail with any error. In this case this function returns DOMAIN_DESTROYED.
  */
 static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 {
@@ -143,7 +148,7 @@ static int follow(libxl__ao *ao, struct create *s)
     ao->subject.uuid = s->build.uuid;
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
-        rc = ERROR_DOMAIN_NOTFOUND; /* the domain is gone, and another one has its domid */
+        rc = ERROR_DOMAIN_NOTFOUND; /* the domain is gone, and another domain has its domid */
     /* The phase `make` may have started the source already. */
     if (!rc && s->domain.reserved)
         rc = libxl__domain_source_start(ao, &s->domain, &info);
@@ -196,7 +201,10 @@ static int admission_poll(libxl__ao *ao, struct create *s)
     return s->admission.granted ? 0 : LIBXL__AO_WAIT;
 }
 
-/* xenconsoled does work for each new domain, even before the domain is introduced. So the creation waits before it makes one. */
+/*
+ * xenconsoled does work for each new domain, even before the domain is introduced. So the creation waits
+ * before it makes the domain.
+ */
 static int admission_start(libxl__ao *ao, struct create *s)
 {
     libxl__admission_ask(ao, &ao->ctx->xen->console_admissions, &s->admission);
@@ -238,7 +246,11 @@ static int take_down(libxl__ao *ao, struct create *s)
         return 0;
     if (!s->teardown.started) {
         libxl__xs_batch_free(
-            s->nodes); /* its requests need not be awaited: xenstored answers them before those of the teardown */
+            /*
+             * The answers need not be awaited, because xenstored handles these requests before the requests
+             * of the teardown.
+             */
+            s->nodes);
         s->nodes = NULL;
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }
@@ -265,7 +277,8 @@ static int introduce_start(libxl__ao *ao, struct create *s)
     rc = libxl__xs_run(s->nodes, LIBXL__XS_ONE_BY_ONE);
     if (!rc)
         return LIBXL__AO_WAIT;
-    libxl__xs_batch_free(s->nodes); /* no request was sent, so the undo must not wait for answers */
+    /* No request was sent, so the undo must not wait for answers; freeing the batch has this effect. */
+    libxl__xs_batch_free(s->nodes);
     s->nodes = NULL;
     return rc;
 }
@@ -281,8 +294,8 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
 }
 
 /*
- * After the introduction xenconsoled writes the terminal's name into the domain's tree. The undo waits for this node, because
- * the teardown would not remove a node that is written later.
+ * After the introduction xenconsoled writes the terminal's name into the domain's tree. The undo waits for
+ * this node. Otherwise xenconsoled could write the node after the teardown, and it would stay.
  */
 static int introduce_undo(libxl__ao *ao, struct create *s)
 {
@@ -300,8 +313,9 @@ static int introduce_undo(libxl__ao *ao, struct create *s)
 /* ---- console: xenconsoled serves the console once it has written the terminal's name */
 
 /*
- * xenconsoled serves one domain after the other, in the order of their introduction. It could not serve later domains
- * before this one, so the time limits of their creations are extended.
+ * xenconsoled serves one domain after the other, in the order in which the domains were introduced. Domains
+ * that were introduced after this one had to wait for it. So the time limits of the creations of these
+ * domains are extended.
  */
 static void end_admission(libxl__ao *ao, struct create *s)
 {

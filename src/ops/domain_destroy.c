@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_destroy: destroys a domain and waits until it is gone. A nested operation, domain_teardown, destroys the domain. It
- * continues if domain_destroy ends early.
+ * domain_destroy: destroys a domain and waits until it is gone. A nested operation, domain_teardown, destroys
+ * the domain. The nested operation continues if domain_destroy ends first.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "ops.h"
 

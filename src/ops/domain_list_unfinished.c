@@ -3,7 +3,7 @@
  * domain_list_unfinished: finds the domains whose creations were not finished (marks.h). unfinished.h says which domain
  * belongs to a mark.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "unfinished.h"
 
@@ -14,7 +14,8 @@
 struct candidate {
     libxl_uuid uuid;
     libxl__mark mark;
-    libxl__xs_request *request; /* reads the mark, then the tree; NULL: no domain was found */
+    /* The request that reads the mark, and later the tree; NULL: no domain was found. */
+    libxl__xs_request *request;
     uint32_t domid;
 };
 
@@ -22,7 +23,7 @@ typedef struct list_unfinished {
     libxl__xs_directory groups, marks; /* the names in LIBXL__MARKS, and the names in the present group */
     uint32_t group;                    /* the number of groups whose listing has begun */
     libxl__xs_batch *batch;
-    struct candidate *all; /* in the operation's memory */
+    struct candidate *all; /* the array of candidates, in the operation's memory */
     uint32_t count, room;
 } domain_list_unfinished_state;
 
@@ -52,7 +53,7 @@ static int add_candidates(libxl__ao *ao, struct list_unfinished *s)
     return 0;
 }
 
-/* Begins to list the next group. Returns 0 if all were listed. */
+/* Starts to list the next group. Returns 0 if all groups were listed. */
 static int list_next_group(libxl__ao *ao, struct list_unfinished *s)
 {
     if (s->group == s->groups.count)
@@ -94,7 +95,7 @@ static int by_uuid(const void *left, const void *right)
                               &((const struct candidate *)right)->uuid);
 }
 
-/* Keeps the candidates whose mark is `left`, sorted by UUID and without duplicates. */
+/* Removes the candidates whose mark is not `left`. Sorts the others by UUID, and removes duplicates. */
 static void keep_left(libxl__ao *ao, struct list_unfinished *s)
 {
     uint32_t kept = 0;
@@ -103,7 +104,7 @@ static void keep_left(libxl__ao *ao, struct list_unfinished *s)
     for (uint32_t i = 0; i < s->count; i++) {
         struct candidate *c = &s->all[i];
         const char *text = libxl__xs_value(c->request);
-        /* A UUID may be in the list twice, if the list has changed while it was read. */
+        /* The list of names may contain a UUID twice, if the list has changed while it was read. */
         const bool again = kept && by_uuid(&s->all[kept - 1], c) == 0;
         if (!again && text && libxl__mark_read(ao->ctx, text, &c->mark) && c->mark.left)
             s->all[kept++] = *c;
@@ -111,7 +112,7 @@ static void keep_left(libxl__ao *ao, struct list_unfinished *s)
     s->count = kept;
 }
 
-/* Stores the domids of the candidates. Ignores dying domains, because nothing remains to be done for them. */
+/* Stores the domids of the candidates. Ignores dying domains, because they need no more work. */
 static int find_domains(libxl__ao *ao, struct list_unfinished *s)
 {
     const xc_domaininfo_t *list;

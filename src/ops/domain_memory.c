@@ -2,13 +2,15 @@
 /*
  * domain_set_memory, domain_get_memory_target and domain_set_max_memory.
  *
- * The toolstack writes a domain's target to ~/memory/target. The guest's balloon driver watches the node, and gives
- * memory back or takes more. ~/memory/static-max is the greatest target. The hypervisor has a limit of its own. As in libxl, this
- * file sets it to SLACK_KB more than the target or the maximum. A guest that is populated on demand has a pool of memory, and
- * the size of the pool follows the target. A worker sets the size, because the hypervisor may then allocate or free much
- * memory, which takes time.
+ * The toolstack writes a domain's target to ~/memory/target. The guest's balloon driver watches this node,
+ * and gives memory back or takes more memory. The node ~/memory/static-max has the greatest target. The
+ * hypervisor also has a limit for each domain. As in libxl, this file sets the limit to SLACK_KB more than
+ * the target or the maximum. A guest that is populated on demand has a pool of memory. The size of the pool
+ * must follow the target. A worker sets the size of the pool, because the hypervisor then allocates or frees
+ * much memory, which takes time.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. The worker touches only its job.
+ * Owns: nothing except the operation's state. The caller holds the context's lock. The worker uses only the
+ * job's data.
  */
 #include "setting.h"
 
@@ -19,7 +21,10 @@
 
 enum {
     SLACK_KB = 1024,
-    /* The target counts as reached if the domain's memory differs from it by this at most. */
+    /*
+     * The greatest difference between the target and the domain's memory at which the target counts as
+     * reached, in KiB.
+     */
     REACHED_KB = 1024,
     LEAST_DOM0_KB = 128 << 10,
     PAGE_KB = 4,
@@ -36,7 +41,7 @@ typedef struct memory_nodes {
     libxl__xs_batch *batch;
     libxl__xs_request *target, *static_max;
     xc_domaininfo_t info;
-    uint64_t target_kb, max_kb; /* results; max_kb is MOST_KB if the domain has no maximum */
+    uint64_t target_kb, max_kb; /* The results. max_kb is MOST_KB if the domain has no maximum. */
 } domain_get_memory_target_state;
 
 static int nodes_start(libxl__ao *ao, struct memory_nodes *nodes)
@@ -54,8 +59,10 @@ static int nodes_start(libxl__ao *ao, struct memory_nodes *nodes)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Returns the number in a node that only toolstacks write. Returns `otherwise` if there is no such node. Domain 0, for instance, may
- * have none, because no toolstack has made it. */
+/*
+ * Returns the number in a node that only toolstacks write. Returns `otherwise` if the node is missing. For
+ * example, domain 0 may have no such node, because no toolstack has made it.
+ */
 static uint64_t number_of(const libxl__xs_request *request, uint64_t otherwise)
 {
     const char *text = libxl__xs_value(request);
@@ -123,7 +130,7 @@ static int read_only_poll(libxl__ao *ao, struct memory_nodes *nodes)
 /* ---- domain_set_memory: the pool of a guest that is populated on demand */
 
 typedef struct pool {
-    libxl__source source; /* attached while a worker is reserved for the undo */
+    libxl__source source; /* a source that is attached while a worker is reserved for the undo */
     libxl__job job;
     uint32_t domid;
     uint64_t pages, before_pages;
@@ -247,7 +254,7 @@ static int pool_undo(libxl__ao *ao, struct set_memory *s)
                : 0;
 }
 
-/* Writes the target to memory/target, and to /vm/UUID/memory in MiB, which xl shows. */
+/* Writes the target to two nodes: to memory/target, and in MiB to /vm/UUID/memory, which xl shows. */
 static int write_start(libxl__ao *ao, struct set_memory *s)
 {
     const uint32_t domid = ao->subject.number;
@@ -283,7 +290,10 @@ static uint64_t distance(uint64_t a, uint64_t b)
     return a > b ? a - b : b - a;
 }
 
-/* Looks at the domain's memory. Returns 0 if the target is reached, LIBXL__AO_WAIT, or an error. */
+/*
+ * Compares the domain's memory with the target. Returns 0 if the target is reached, LIBXL__AO_WAIT if it is
+ * not, or an error.
+ */
 static int look(libxl__ao *ao, struct set_memory *s)
 {
     xc_domaininfo_t info;

@@ -2,7 +2,7 @@
 /*
  * domain_find finds the domain that has a name. domain_get_name reads a domain's name.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "ops.h"
 

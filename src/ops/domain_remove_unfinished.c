@@ -3,12 +3,13 @@
  * domain_remove_unfinished: takes down a domain whose creation was not finished (marks.h). unfinished.h says which domain
  * belongs to a mark.
  *
- * If there is no such domain, another program has destroyed it, or the process has ended before it made a domain. Then this
- * operation removes the remaining nodes: the mark, /vm/UUID unless a living domain has the UUID, and each tree of this library
- * whose `vm` node names the UUID and whose domain does not exist. It removes them in one transaction, which fails if the mark
- * or the trees have changed since they were read.
+ * If no domain belongs to the mark, another program has destroyed the domain, or the process has ended before
+ * it made a domain. In this case the operation removes the nodes that are left. These are the mark, /vm/UUID
+ * (unless a living domain has the UUID), and some trees /local/domain/N. A tree is removed if this library
+ * has made it, its `vm` node names the UUID, and its domain does not exist. All nodes are removed in one
+ * transaction. The transaction fails if the mark or the trees have changed since they were read.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "unfinished.h"
 
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A tree /local/domain/N without a living domain. */
+/* A tree /local/domain/N whose domain does not exist or is dying. */
 struct dead_tree {
     uint32_t domid;
     libxl__xs_request *owner, *vm;
@@ -25,11 +26,12 @@ struct dead_tree {
 typedef struct remove_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *mark, *tree, *ring, *tty;
-    uint32_t domid;   /* the domain of the mark; LIBXL_DOMID_INVALID: there is none */
+    uint32_t domid;   /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
     const char *text; /* the mark's text */
     libxl__await console;
     libxl__xs_directory domains; /* the names in /local/domain */
-    struct dead_tree *trees;     /* in the operation's memory; NULL: not known yet */
+    /* The array of trees, in the operation's memory; NULL: the trees are not known yet. */
+    struct dead_tree *trees;
     uint32_t count;
     libxl__nested teardown;
 } domain_remove_unfinished_state;
@@ -150,7 +152,10 @@ static int by_domid(const void *key, const void *info)
     return (left > right) - (left < right);
 }
 
-/* Adds the requests that read a tree, if the name is the domid of a domain that is gone or dying. */
+/*
+ * Adds the requests that read a tree. Does nothing unless the name is the domid of a domain that is gone or
+ * dying.
+ */
 static void read_tree(struct remove_unfinished *s, const char *name, const xc_domaininfo_t *list,
                       size_t count)
 {
@@ -181,7 +186,7 @@ static int read_trees(libxl__ao *ao, struct remove_unfinished *s)
     return run_batch(s, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* Keeps the trees that this library has made for the UUID. */
+/* Removes from the array all trees that this library has not made for the UUID. */
 static void keep_trees(libxl__ao *ao, struct remove_unfinished *s)
 {
     char path[64];

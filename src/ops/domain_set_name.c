@@ -2,10 +2,11 @@
 /*
  * domain_set_name: gives a domain another name.
  *
- * The name is in /local/domain/N/name, in /vm/UUID/name and in the stored configuration (userdata.h). xenstored does not enforce
- * that names are unique. As with every toolstack, two processes that use the same new name at the same time may both succeed.
+ * The name is in /local/domain/N/name, in /vm/UUID/name and in the stored configuration (userdata.h).
+ * xenstored does not enforce that names are unique. So two processes that give the same new name at the same
+ * time may both succeed. This is true for every toolstack.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "create.h"
 #include "setting.h"
@@ -16,7 +17,7 @@
 typedef struct set_name {
     libxl__name_search search;
     libxl__setting setting;
-    libxl__creation claim; /* keeps other operations of the context from using the new name */
+    libxl__creation claim; /* makes sure that no other operation of the context uses the new name */
     libxl__userdata stored;
 } domain_set_name_state;
 
@@ -59,7 +60,7 @@ static int search_poll(libxl__ao *ao, struct set_name *s)
 /* ---- record: the stored configuration */
 
 struct change {
-    char *name; /* the name to store; after the exchange, the former name */
+    char *name; /* the name to store; after the exchange: the former name */
 };
 
 static int exchange(libxl_domain_config *config, void *user)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_shutdown, domain_reboot and domain_send_sysrq: they send a request to a guest and wait for its acknowledgement.
+ * domain_shutdown, domain_reboot and domain_send_sysrq. Each sends a request to a guest and waits for the
+ * guest's acknowledgement.
  *
- * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges it by emptying or removing the node, and
- * carries it out later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without an acknowledgement
- * has carried the request out as well. The guest may write any value to the node, so the value is only compared.
+ * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges the
+ * request by emptying or removing the node. It carries the request out later (Xen's
+ * docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without an
+ * acknowledgement has also carried the request out. The guest may write any value to the node, so this file
+ * only compares the value.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "ops.h"
 
@@ -20,14 +23,16 @@ typedef struct ask {
     libxl__domain_source domain;
     union {
         libxl__await acknowledged;
-        libxl__xs_turn turn; /* replaces `acknowledged` once out_of_memory is set */
+        /* This operation's turn to use the spare batch; replaces `acknowledged` once out_of_memory is set. */
+        libxl__xs_turn turn;
     };
-    libxl__xs_batch *request; /* in `confirm`: the batch that checks the domain's nodes */
+    libxl__xs_batch *request; /* in the phase `confirm`: the batch that checks the domain's nodes */
     libxl__xs_batch *withdrawal;
-    libxl__xs_request *unanswered; /* checks in the withdrawal that the node holds the request */
-    bool written;                  /* xenstored has confirmed that it has written the request */
-    bool withdraws;                /* the request may be in xenstore, so it has to be withdrawn */
-    bool out_of_memory;            /* the withdrawal uses the spare batch */
+    /* The request of the withdrawal that checks that the node still contains the request to the guest. */
+    libxl__xs_request *unanswered;
+    bool written;       /* xenstored has confirmed that it has written the request */
+    bool withdraws;     /* the request may be in xenstore, so it must be withdrawn */
+    bool out_of_memory; /* the withdrawal uses the spare batch */
 } domain_shutdown_state, domain_reboot_state, domain_send_sysrq_state;
 
 static const libxl__domain_send_sysrq_args *sysrq_of(libxl__ao *ao)
@@ -113,14 +118,18 @@ static bool give_up_request(struct ask *s)
 {
     s->withdraws = s->written || (s->request && !libxl__xs_take_back(s->request));
     libxl__xs_batch_free(
-        s->request); /* if its transaction is still open, xenstored ends it before it begins that of the withdrawal */
+        /*
+         * If the transaction of this batch is still open, xenstored ends it before it begins the transaction
+         * of the withdrawal.
+         */
+        s->request);
     s->request = NULL;
     return s->withdraws;
 }
 
 /*
- * Makes the withdrawal use the spare batch, because there is no memory for another one. request_start has reserved
- * the spare batch.
+ * Makes the withdrawal use the spare batch. Called when there is no memory for another batch. request_start
+ * has reserved the spare batch.
  */
 static void use_spare_batch(libxl__ao *ao, struct ask *s)
 {
@@ -138,7 +147,10 @@ static libxl__xs_batch *withdrawal_batch(libxl__ao *ao, struct ask *s)
     return batch ? batch : libxl__xs_spare_get(ao, &s->turn, domid);
 }
 
-/* Empties the node if it still holds the request. Does nothing until it is this operation's turn to use the spare batch. */
+/*
+ * Starts to empty the node, if the node still contains the request. If the withdrawal must use the spare
+ * batch, does nothing until the spare batch is free for this operation.
+ */
 static void begin_withdrawal(libxl__ao *ao, struct ask *s)
 {
     libxl__xs_batch *batch = withdrawal_batch(ao, s);
@@ -152,8 +164,8 @@ static void begin_withdrawal(libxl__ao *ao, struct ask *s)
 }
 
 /*
- * Returns LIBXL__AO_WAIT, or the result of the withdrawal. A withdrawal that fails with NOMEM is repeated with the
- * spare batch.
+ * Returns LIBXL__AO_WAIT until the withdrawal has ended, and then its result. A withdrawal that fails with
+ * NOMEM is repeated with the spare batch.
  */
 static int withdraw(libxl__ao *ao, struct ask *s)
 {
@@ -171,8 +183,10 @@ static int withdraw(libxl__ao *ao, struct ask *s)
     }
 }
 
-/* Returns whether the withdrawal has made progress since the last call. While it waits for the spare batch, progress of the queue
- * counts. */
+/*
+ * Returns whether the withdrawal has made progress since the last call. While the withdrawal waits for the
+ * spare batch, progress of the queue counts as progress.
+ */
 static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
 {
     if (s->withdrawal)
@@ -181,8 +195,8 @@ static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
 }
 
 /*
- * Withdraws the request if the node still holds it. The node does not hold it any more if the guest has acknowledged
- * it, or if another toolstack has written another request.
+ * Withdraws the request if the node still contains it. The node does not contain the request any more if the
+ * guest has acknowledged it, or if another toolstack has written another request.
  */
 static int request_undo(libxl__ao *ao, struct ask *s)
 {
@@ -195,7 +209,10 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
     if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
-        /* The queue may be long, because thousands of requests may be withdrawn at once. */
+        /*
+         * The queue may be long, because thousands of requests may be withdrawn at the same time. So the
+         * limit is extended while the queue makes progress.
+         */
         libxl__phase_extend(ao);
     if (rc == ERROR_NOT_READY)
         return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;

@@ -2,8 +2,8 @@
 /*
  * domain_statistics: returns the counters of every domain.
  *
- * Owns: the list, until it is handed to the application or the operation ends. Locks: the context's lock, held by the
- * caller.
+ * Owns: the list of counters, until the application gets the list or the operation ends. Locks: the context's
+ * lock, held by the caller.
  */
 #include "ops.h"
 #include "statistics.h"

@@ -2,18 +2,20 @@
 /*
  * domain_teardown: the nested operation that takes a domain down, for domain_destroy and for the undo of a creation.
  *
- * It pauses the domain, removes its nodes, and destroys it. The nodes are removed first, as in other toolstacks,
- * because xenstored searches its whole store for the nodes of a domain that dies. A xenstored that does not answer
- * delays the destruction, but does not prevent it. All resources are reserved before the domain is paused. A creation
- * reserves them before it makes the domain. teardown_nodes.h says which nodes are removed.
+ * The operation pauses the domain, removes its nodes, and destroys it. The nodes are removed before the
+ * domain is destroyed, as in other toolstacks. The reason is that xenstored searches its whole store for the
+ * nodes of a domain that dies. If xenstored does not answer, the destruction is delayed but not prevented.
+ * All resources are reserved before the domain is paused. A creation reserves the resources before it makes
+ * the domain. teardown_nodes.h says which nodes are removed.
  *
- * The domain of a failed creation is `unfinished`: no other program will destroy it. If the hypervisor refuses to destroy an
- * unfinished domain, the teardown tries again every second until it succeeds or the context is closed. The removal of the
- * nodes of any domain is also repeated, for example while the connection to xenstored is down. The first failure wakes the
- * parent, which does not wait for the teardown any more. If the creation has made no domain yet, the domid is
- * LIBXL_DOMID_INVALID, and only the mark is removed.
+ * The domain of a failed creation is `unfinished`: no other program will destroy it. If the hypervisor
+ * refuses to destroy an unfinished domain, the teardown tries again every second until it succeeds or the
+ * context is closed. A failed removal of nodes is repeated for every domain, for example while the connection
+ * to xenstored is down. The first failure wakes the parent. The parent then does not wait for the teardown
+ * any more. If a creation has made no domain yet, the domid is LIBXL_DOMID_INVALID, and only the mark is
+ * removed.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_operations.h"
 #include "teardown_nodes.h"
@@ -35,16 +37,16 @@ typedef struct teardown {
     libxl__userdata_removal files;
     libxl__teardown_nodes nodes;
     libxl__admission admission; /* held while the nodes are removed */
-    /* Rings at the time of the next attempt, or when xenstored has not answered for a second. */
+    /* The alarm for the next attempt. It also rings when xenstored has not answered for a second. */
     libxl__alarm alarm;
-    uint32_t answers; /* the number of xenstored's answers when the alarm was set */
-    bool exists;      /* the hypervisor has the domain */
+    uint32_t answers; /* the value of libxl__xs_answers when the alarm was set */
+    bool exists;      /* the hypervisor's list contains the domain */
     bool nodes_stay;  /* the last attempt to remove the nodes has failed */
     bool stopped;     /* no further attempt is made */
     bool waits_to_retry;
     bool silent;   /* xenstored has not answered for a second */
     bool cleaning; /* the removal of the nodes has begun */
-    bool said;     /* the parent's message names the domain or the nodes that stay */
+    bool said;     /* the parent's message names the domain or the nodes that have not been removed */
     int refusal;   /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
 
@@ -68,7 +70,10 @@ static int reserve(libxl__ao *ao, struct teardown *t)
 
 /* ---- trying again */
 
-/* Plans another attempt after one that has failed with `rc`, and wakes the parent. Returns `rc` if there is no memory. */
+/*
+ * Plans another attempt after an attempt that has failed with `rc`, and wakes the parent. Returns
+ * LIBXL__AO_WAIT, or `rc` if there is no memory.
+ */
 static int plan_retry(libxl__ao *ao, struct teardown *t, int rc)
 {
     t->refusal = rc;
@@ -80,8 +85,9 @@ static int plan_retry(libxl__ao *ao, struct teardown *t, int rc)
 }
 
 /*
- * Called when the hypervisor has refused with `rc`. If the domain is unfinished, plans another attempt and returns
- * LIBXL__AO_WAIT. After a stop request it plans none: it returns LIBXL__AO_WAIT while the mark is being written, and then `rc`.
+ * Called when the hypervisor has refused with `rc`. If the domain is unfinished, plans another attempt and
+ * returns LIBXL__AO_WAIT. After a stop request, plans no attempt: returns LIBXL__AO_WAIT while the mark is
+ * being written, and then `rc`.
  */
 static int refused(libxl__ao *ao, struct teardown *t, int rc)
 {
@@ -106,8 +112,8 @@ static bool is_time_to_retry(struct teardown *t)
 /* ---- look: the domain is looked up, and the resources are reserved */
 
 /*
- * Looks the domain up. If the hypervisor refuses to answer, assumes that an unfinished domain exists. That is safe, because the
- * destruction compares the UUID again.
+ * Looks the domain up. If the hypercall fails, assumes that an unfinished domain exists. This assumption is
+ * safe, because the destruction compares the UUID again.
  */
 static int look(libxl__ao *ao, xc_domaininfo_t *info)
 {
@@ -139,7 +145,10 @@ static int look_start(libxl__ao *ao, struct teardown *t)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
     t->nodes.has_tree = t->exists || found;
-    /* If the hypervisor refuses to answer, assume that another domain has the UUID. The teardown asks again later. */
+    /*
+     * If the hypercall has failed, assume that another domain has the UUID. The teardown checks this again
+     * later.
+     */
     t->nodes.shared = rc || other != LIBXL_DOMID_INVALID;
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
@@ -162,8 +171,8 @@ static int pause_start(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Called at the end of the phases `list` and `devices`. Keeps the first error. The teardown continues. It reports this error at
- * its end, unless the destruction of the domain itself fails.
+ * Called at the end of the phases `list` and `devices`. Stores the first error. The teardown continues. If
+ * the domain is destroyed, the teardown ends with the stored error.
  */
 static int devices_ended(libxl__ao *ao, struct teardown *t, int rc)
 {
@@ -184,9 +193,9 @@ static int wait_for_answers(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Returns LIBXL__AO_WAIT while xenstored answers requests. If many teardowns run at a time, this one's answer may come late. So
- * an answer to any request of the context counts. Returns 0 after a second without an answer, or if there is no memory for
- * the alarm.
+ * Returns LIBXL__AO_WAIT while xenstored answers requests. If many teardowns run at the same time, the answer
+ * to this one may come late. So an answer to any request of the context counts. Returns 0 after a second
+ * without an answer, or if there is no memory for the alarm.
  */
 static int go_on_waiting(libxl__ao *ao, struct teardown *t)
 {
@@ -294,7 +303,10 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
         return LIBXL__AO_WAIT;
     if (is_time_to_retry(t))
         return destroy_start(ao, t);
-    /* The job is done, so its members may be read. ESRCH means that another program has destroyed the domain. */
+    /*
+     * The job is done, so its members may be read. The error ESRCH means that another program has destroyed
+     * the domain.
+     */
     const int error = t->destroy.errnoval,
               rc = error == ESRCH ? ERROR_FAIL : libxl__errno_rc(LIBXL__CALL_DOMAIN, error);
     if (!error || (error == ESRCH && !is_alive(ao))) {
@@ -404,7 +416,7 @@ void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_
     libxl__nested_start(teardown);
 }
 
-/* Adds to the parent's message what stays until an attempt succeeds: the domain, or its nodes. */
+/* Adds the domain or the nodes that have not been removed to the parent's message. */
 static void say_what_stays(libxl__ao *parent, const libxl__ao *child, const struct teardown *t)
 {
     char paths[LIBXL__TEARDOWN_NODES_TEXT];

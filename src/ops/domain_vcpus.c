@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * set_vcpuonline: tells a guest which of its virtual processors are to be online. The guest watches the nodes
+ * set_vcpuonline: tells a guest which virtual processors must be online. The guest watches the nodes
  * ~/cpu/N/availability and starts or stops its processors.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "setting.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_wait_shutdown and domain_wait_gone: they wait until a domain has shut down or is gone, and change nothing.
+ * domain_wait_shutdown waits until a domain has shut down. domain_wait_gone waits until a domain is gone.
+ * Both change nothing.
  *
- * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "ops.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The instant operations: each consists of a few hypercalls, and completes before its initiator returns. A synchronous call does
- * not take the context's lock (ao.h). Owns nothing.
+ * The bodies of the instant operations. Each operation makes a few hypercalls, and completes before its
+ * initiator returns. A synchronous call does not take the context's lock (ao.h). This file owns nothing.
  */
 #include "ops.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The instant operations on domains that run, and the queries about the host's processors, nodes and schedulers. Each
- * is one function of src/xen/running.h. Owns nothing. A synchronous call takes no lock (ao.h).
+ * The bodies of the instant operations on running domains, and of the queries about the host's processors,
+ * nodes and schedulers. Each body calls one function of src/xen/running.h. A synchronous call takes no lock
+ * (ao.h). This file owns nothing.
  */
 #include "ops.h"
 #include "running.h"

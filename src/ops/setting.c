@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The batch belongs to the operation. Locks: the context's lock, held by the caller. */
+/* Owns: nothing. The batch belongs to the operation. The caller holds the context's lock. */
 #include "setting.h"
 
 int libxl__setting_new(libxl__ao *ao, libxl__setting *setting)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. */
+/* Owns: nothing except the operation's state. The caller holds the context's lock. */
 #include "teardown_nodes.h"
 
 #include <stdio.h>
@@ -44,13 +44,13 @@ void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes)
 
 /* ---- the second step */
 
-/* Returns whether no domain has the domid. Records in `uncertain` that the hypervisor has refused to answer. */
+/* Returns whether no domain has the domid. If the hypercall fails, stores its error in `uncertain`. */
 static bool domid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
 {
     const libxl_uuid uuid = ao->subject.uuid;
     xc_domaininfo_t other;
     const int rc = libxl__hv_look(ao, nodes->domid, &other);
-    ao->subject.uuid = uuid; /* libxl__hv_look may have set it to the other domain's */
+    ao->subject.uuid = uuid; /* libxl__hv_look may have changed it to the UUID of another domain */
     if (rc && rc != ERROR_DOMAIN_NOTFOUND)
         nodes->uncertain = rc;
     return rc == ERROR_DOMAIN_NOTFOUND;
@@ -63,8 +63,8 @@ static const libxl__ao *parent_of(const libxl__ao *ao)
 }
 
 /*
- * Returns whether no other domain has the UUID, and none is being created with it. Records in `uncertain` that the
- * hypervisor has refused to answer.
+ * Returns whether no other domain has the UUID, and no domain is being created with the UUID. If the
+ * hypercall fails, stores its error in `uncertain`.
  */
 static bool uuid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
 {
@@ -77,10 +77,11 @@ static bool uuid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
 }
 
 /*
- * Adds the requests of the second step. The tree is removed a second time, because an xenconsoled that was started at the time of
- * the first removal may have written a terminal's name after it. xenconsoled writes nothing now: the domain is gone, which
- * implies that xenconsoled has unmapped the domain's page. The first step kept /vm/UUID if another domain had the UUID. That
- * domain may be gone by now. If this is a repeated attempt, another domain may have got the domid or the UUID since.
+ * Adds the requests of the second step. The tree is removed a second time, because xenconsoled may have
+ * written a terminal's name after the first removal, if it was started at that time. Now xenconsoled cannot
+ * write any more, because the domain is gone only after xenconsoled has unmapped the domain's page. If
+ * another domain had the UUID, the first step did not remove /vm/UUID. That domain may be gone now. In a
+ * repeated attempt, another domain may have got the domid or the UUID.
  */
 static void add_rest(libxl__ao *ao, libxl__teardown_nodes *nodes)
 {
