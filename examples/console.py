@@ -28,7 +28,7 @@ ESCAPE = b"\x1d"  # Ctrl-]
 
 @contextlib.contextmanager
 def raw_terminal(fd: int) -> Iterator[None]:
-    """Put a terminal into raw mode, so that each key is passed on. Does nothing if fd is no terminal."""
+    """Puts a terminal into raw mode, and each key is passed on. Does nothing if fd is no terminal."""
     if not os.isatty(fd):
         yield
         return
@@ -41,7 +41,7 @@ def raw_terminal(fd: int) -> Iterator[None]:
 
 
 async def show(console: aioxen.Console) -> None:
-    """Write the guest's output to the terminal unchanged, as `xl console` does."""
+    """Writes the guest's output to the terminal unchanged, as `xl console` does."""
     while data := await console.read():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -77,7 +77,7 @@ async def attach(console: aioxen.Console) -> int:
 
 
 async def follow(console: aioxen.Console, script: list[str], seconds: float) -> int:
-    """Wait for each pattern, and type each line, in turn."""
+    """Waits for a pattern and types a line, for each pattern and line in their order."""
     for number, word in enumerate(script):
         if number % 2:
             await console.write(word + "\n")

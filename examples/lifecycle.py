@@ -32,7 +32,7 @@ Note = Callable[[str], None]
 
 
 async def play(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note: Note) -> None:
-    """Create one guest, wait until it stops, and destroy it."""
+    """Creates a guest, waits until the guest stops, and destroys the guest."""
     dom = await xen.domain_create(config)
     note(f"created as domain {dom.domid}")
     following = asyncio.create_task(follow(xen.events(dom), note))

@@ -36,7 +36,8 @@ def run(*command: str) -> str:
 
 @contextlib.contextmanager
 def host_side() -> Iterator[None]:
-    """Make the images of two disks, and a bridge with an address. Remove them at the end."""
+    """Makes the images of two disks, and a bridge with an address. Removes all of them at the end of
+    the block."""
     FILES.mkdir(exist_ok=True)
     shutil.copyfile(KERNEL, FILES / "kernel")
     for name in "root.img", "more.img":
@@ -74,7 +75,7 @@ class Terminal:
             self._more.set()
 
     async def expect(self, text: str) -> str:
-        """Wait until the guest has printed the text; return the line with it."""
+        """Waits until the guest has printed the text; Returns the line with the text."""
         while text not in self._text:
             self._more.clear()
             await self._more.wait()

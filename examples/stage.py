@@ -52,12 +52,12 @@ async def find(xen: aioxen.Context, config: aioxen.DomainConfig) -> list[int]:
 
 
 def perform(run: Callable[[Path, Stage], Coroutine[Any, Any, None]], names: Iterable[str]) -> None:
-    """Run the demonstration from the command line. Print one line for each guest that has failed."""
+    """Runs the demonstration from the command line. Prints one line for each guest that has failed."""
 
     @click.command()
     @click.argument("kernel", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=TINY)
     def main(kernel: Path) -> None:
-        """Run eight guests that boot KERNEL (default: the tiny guest of this tree)."""
+        """Runs eight guests that boot KERNEL (default: the tiny guest of this tree)."""
         failures: list[str] = []
         try:
             asyncio.run(run(kernel, Stage(names)))

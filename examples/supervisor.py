@@ -44,12 +44,12 @@ class Guest:
         click.echo(f"{datetime.now():%H:%M:%S} {self.name}: {text}")
 
     async def supervise(self) -> None:
-        """Run the guest until its configuration says that it is destroyed or preserved."""
+        """Runs the guest until its configuration says that it is destroyed or preserved."""
         while await self.live():
             self.say("created anew")
 
     async def live(self) -> bool:
-        """Run the guest once. Return whether it is to be created anew."""
+        """Runs the guest once. Returns whether it is to be created anew."""
         dom = await self.xen.domain_create(self.config)
         try:
             await dom.unpause()
@@ -74,7 +74,7 @@ class Guest:
         return what in AGAIN
 
     async def dump(self, dom: aioxen.Domain) -> None:
-        """Write the guest's memory to a file. If that fails, print the error and go on."""
+        """Writes the guest's memory to a file. If this fails, prints the error and goes on."""
         file = self.dumps / f"{datetime.now():%Y-%m%d-%H%M.%S}-{self.name}.{dom.domid}.core"
         try:
             await dom.core_dump(str(file))
@@ -121,7 +121,7 @@ async def run(files: tuple[Path, ...], dumps: Path) -> None:
     help="The directory of core dumps.",
 )
 def main(files: tuple[Path, ...], dumps: Path) -> None:
-    """Run a guest for each of FILES, in xl's form."""
+    """Runs a guest for each of FILES, in xl's form."""
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(run(files, dumps.absolute()))
 

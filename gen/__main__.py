@@ -24,7 +24,7 @@ from gen.write import write
 
 
 def report(mistakes: list[Mistake]) -> int:
-    """Print the mistakes. Return the exit status."""
+    """Prints the mistakes. Returns the exit status."""
     print("".join(f"{mistake}\n" for mistake in mistakes), end="", file=sys.stderr)
     return 1 if mistakes else 0
 
@@ -38,7 +38,7 @@ def library(folder: Path | None) -> list[Path]:
 
 
 def dump(path: Path) -> Any:
-    """Read the idl.json of a release."""
+    """Reads the idl.json of a release."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -166,7 +166,7 @@ def tidy(doc: str) -> str:
 
 
 def split(given: Names, stem: str) -> tuple[Names, Names]:
-    """Divide keywords into those that begin with `stem`, which is removed from their names, and the
-    others."""
+    """Divides keywords into two groups. The names in the first group begin with `stem`, which is removed
+    from these names. The second group has the other keywords."""
     about = {k.removeprefix(stem): v for k, v in given.items() if k.startswith(stem)}
     return about, {k: v for k, v in given.items() if not k.startswith(stem)}

@@ -134,7 +134,7 @@ class Tables:
         ]
 
     def table(self, kind: m.Aggregate, path: str) -> str:
-        """Define the table of the fields below `path`. Return the table's name."""
+        """Defines the table of the fields below `path`. Returns the table's name."""
         rows = [self.row(f, found, path) for f, found in members(kind)]
         return self.define("_".join([self.kind.c_name, *path.split(".")[:-1], "fields"]), rows)
 

@@ -58,7 +58,7 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
 @click.option("--keep", is_flag=True, help="Also replace these rows in bench/last.json and docs/speed.md.")
 @click.option("--plot", is_flag=True, help="Measure nothing; draw how costs grow, from the file of --out.")
 def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool, plot: bool) -> None:
-    """Measure ROWS of the table (default: all), print it and write it to build/bench.json."""
+    """Measures ROWS of the table (default: all), prints the results and writes them to build/bench.json."""
     if plot:
         from .plot import draw  # importing matplotlib takes long
 

@@ -53,7 +53,7 @@ def show(lines: Iterable[Object], console: Console) -> None:
 
 
 def keep(lines: list[Object], page: Path) -> None:
-    """Write two tables into the page between its marks: the lines that have a goal of their own, and the
+    """Writes two tables into the page between its marks: the lines that have a goal of their own, and the
     curves."""
     goals = [cells(line) for line in lines if line["goal"] not in (None, "≤ peer") or size_of(line) is None]
     text = [*markdown(TITLES, "rlcrrrlc", goals), "", "## How it grows", ""]

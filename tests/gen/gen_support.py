@@ -22,7 +22,7 @@ ONLY = ("--only", "c", "--only", "doc", "--only", "man", "--only", "schema")
 def generate(
     out: Path, *files: Path, cwd: Path = ROOT, options: tuple[str, ...] = ONLY
 ) -> subprocess.CompletedProcess[str]:
-    """Run the generator as a user does."""
+    """Runs the generator as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "gen", *map(str, files), "--out", str(out), *options],
         cwd=cwd,

@@ -48,7 +48,8 @@ def preprocess(folders: Sequence[Path], *options: str) -> str:
 
 
 def read(folders: Sequence[Path]) -> Declarations:
-    """Read the libxl headers. They are looked for in these folders first, and then in the system's."""
+    """Reads the libxl headers. The headers are looked for first in `folders`, and then in the folders of
+    the system."""
     found = Declarations()
     for node in parse(preprocess(folders)):
         if isinstance(node, c_ast.Decl) and isinstance(node.type, c_ast.FuncDecl):

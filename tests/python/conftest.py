@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fixtures of the Python package's tests. Run the tests where there is a hypervisor:
+"""Owns the fixtures of the Python package's tests. The tests need a hypervisor:
 
     sim/aioxen-sim -- pytest tests/python
     vm/aioxen-vm --env PYTHONPATH -- pytest tests/python
 
 A test that is a coroutine function runs in its own event loop. After each test, the domains, xenstore nodes,
-descriptors and threads must be those that existed before the test, and the context must be idle.
+descriptors and threads must be those that existed before the test. The context must be idle.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from limits import scaled
 from worldly import ROOT, Configure, descriptors, domids, threads, xenstore
 
 HANG_SECONDS = scaled(100)
-"""A test that takes longer ends the run with a traceback of all threads."""
+"""The time limit of a test, in seconds. The time limit of a test, in seconds. A test that takes longer
+ends the run with a traceback of all threads."""
 
 
 @pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
-    """Run coroutine functions. Close the fixture `xen` before the loop ends."""
+    """Runs coroutine functions. Close the fixture `xen` before the loop ends."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
@@ -59,14 +60,14 @@ def hypervisor() -> None:
 
 @pytest.fixture
 def xen(hypervisor: None) -> Iterator[aioxen.Context]:
-    """A context. It must be idle after the test, and it is closed then."""
+    """Yields a context. The context must be idle after the test. The fixture then closes the context."""
     context = aioxen.Context()
     yield context
-    asyncio.run(context.aclose())  # closes it if the test was skipped
+    asyncio.run(context.aclose())  # This call closes the context if the test was skipped.
     counters = context.counters()
     assert counters.operations_started == counters.operations_completed
-    # Jobs and threads are left out, because a worker may still be returning from its last call. nothing_left
-    # checks the number of threads.
+    # Jobs and threads are not in this list, because a worker may still be returning from its last call. The
+    # fixture nothing_left checks the number of threads.
     live = ("operations", "events", "timers", "watches", "descriptors", "evgens")
     assert {name: getattr(counters, name) for name in live} == dict.fromkeys(live, 0)
 

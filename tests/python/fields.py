@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the list of all fields of a domain's configuration, from the IDL. Sets one in a configuration.
+"""Owns the list of all fields of a domain's configuration, which comes from the IDL. Sets a field
+in a configuration.
 
-A path is as in an error's message, such as `b_info.sched_params.weight` or `disks[0].vdev`. Configurations
-are JSON documents here, as libxl writes them.
+A path has the form of the paths in error messages, such as `b_info.sched_params.weight` or `disks[0].vdev`.
+Configurations are JSON documents here, as libxl writes them.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ VALUES: dict[str, object] = {
     "libxl_mac": "00:16:3e:00:00:07",
     "libxl_ms_vm_genid": list(range(16)),
 }
-"""A value of each type that no field has at first. Numbers are in value_of()."""
+"""For each type except numbers, a value that differs from the initial value of every field. value_of() has
+the numbers."""
 
 
 def fields(type_name: str, path: str, inner: Document | None = None) -> Iterator[tuple[str, Document]]:
-    """Yields the fields of a structure that are no structures themselves, or that are not supported as
-    a whole."""
+    """Yields the fields of a structure. A field that is a structure is replaced by its own fields, unless
+    the whole field is unsupported."""
     for name, field in (inner or TYPES[type_name]["fields"]).items():
         at = f"{path}.{name}".lstrip(".")
         element = field["type"].removeprefix("array of ")

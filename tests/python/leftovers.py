@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the list of all that operations make on a host: nodes, files, loop devices, interfaces, processes.
+"""Owns the list of all things that operations make on a host: nodes, files, loop devices, interfaces
+and processes.
 
-A test takes the list before and after. It runs in the simulator, where nothing else changes these things.
+A test takes the list before and after its operations. It runs in the simulator, where no other program
+changes these things.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from pathlib import Path
 from limits import scaled
 
 FOLDERS = "/var/lib/xen", "/run/xen"
-"""Where the stored configurations and QEMU's sockets are."""
+"""The folders with the stored configurations and QEMU's sockets."""
 
 KEPT = re.compile(r"/vm|/libxl|/local/domain/0/device-model|/tool/aioxen(/unfinished(/[0-9a-f]{2})?)?")
-"""Empty folders that the first domain of a host makes, and that stay."""
+"""The paths of empty nodes that the first domain of a host makes, and that stay."""
 
 Snapshot = dict[str, set[str]]
 
@@ -43,7 +45,7 @@ def _processes() -> set[str]:
 
 
 def snapshot() -> Snapshot:
-    """Returns all that exists now, by its kind."""
+    """Returns all things that exist now, by kind."""
     return {
         "nodes": _nodes(),
         "files": {str(path) for folder in FOLDERS for path in Path(folder).rglob("*")},
@@ -54,7 +56,8 @@ def snapshot() -> Snapshot:
 
 
 def check_nothing_left(before: Snapshot, what: str = "") -> None:
-    """Asserts that all is as before. A process that was killed may need a moment to end."""
+    """Asserts that the same things exist as in `before`. Waits a moment, because a killed process may need
+    time to end."""
     end = time.monotonic() + scaled(5)
     while True:
         after = snapshot()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Creates a domain from each configuration of a file, and prints what that makes: a program of test_fields.
+"""A program that test_fields.py runs. It creates a domain from each configuration of a list, and prints what
+each creation makes.
 
-Input: a JSON list of configurations. Output: a list with, for each, the error or what the creation has made.
-The environment names a file for the simulator's trace in AIOXEN_SIM_TRACE.
+The input is a JSON list of configurations. The output is a list with one item for each configuration. An item
+is the error of the creation, or the things that the creation has made. The variable AIOXEN_SIM_TRACE names
+the file for the simulator's trace.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import aioxen
 from aioxen.json import from_json
 
 ON = "on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset"
-"""What the owner of the domain does, which the library only stores."""
+"""The fields with actions that the domain's owner carries out. The library only stores these fields."""
 
 TRACE = Path(os.environ["AIOXEN_SIM_TRACE"])
 
@@ -39,7 +41,7 @@ def qemus() -> list[str]:
     return found
 
 
-# What differs from domain to domain.
+# The parts of the trace that differ from domain to domain.
 CHANGING = re.compile(
     r"^foreign\.|unfinished|list|getdomaininfo|scheduler_op dom \S+ \S 1|"
     r"/(start_time|tty|device-model-pid|ring-ref|port|state) = "

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Devices that cannot be added: each fault has an error of its own that names the device, and leaves nothing.
+"""Devices that cannot be added. Each fault has an error of its own, which names the device. A failed addition
+leaves nothing on the host.
 
-Each row is one fault. The device is plugged into a domain, and it is the second one in the configuration of a
-new domain. The nodes, files, loop devices, interfaces and processes are compared before and after.
+Each row is one fault. The test adds the device to a running domain. It also creates a domain with a
+configuration that has the device as the second of its kind. Before and after, the host must have the same
+nodes, files, loop devices, interfaces and processes.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ ARRAYS = {"disk": "disks", "nic": "nics", "p9": "p9s", "vfb": "vfbs", "vkb": "vk
 
 @dataclass
 class Row:
-    """A fault. `device` makes the device with a folder that has the files and the scripts."""
+    """A fault, and the error that it causes. `device` makes the faulty device. Its argument is the folder
+    with the files and scripts."""
 
     name: str
     kind: str
@@ -41,7 +44,8 @@ class Row:
     words: str
     sim: list[str] = field(default_factory=list)
     timeout: float | None = None
-    """A limit, for faults that end by a limit of the library that is too long for a test."""
+    """The time limit of the operation, in seconds. It is for faults that would end by a longer limit of
+    the library."""
 
 
 def disk(path: str | Path, vdev: str = "xvdb", **more: Any) -> DeviceDisk:
@@ -49,7 +53,7 @@ def disk(path: str | Path, vdev: str = "xvdb", **more: Any) -> DeviceDisk:
 
 
 def script_rows(kind: str, make: Callable[[str], Any]) -> Iterator[Row]:
-    """Scripts that fail, that hang, and that print 1 MB."""
+    """Yields the rows of scripts that fail, hang, or print 1 MB."""
 
     def row(name: str, error: type[aioxen.Error], words: str, timeout: float | None = None) -> Row:
         return Row(f"{kind}-script-{name}", kind, lambda at: make(str(at / name)), error, words, [], timeout)
@@ -140,7 +144,7 @@ def folder(tmp_path: Path, sim: Callable[..., str]) -> Iterator[Path]:
 
 @contextlib.asynccontextmanager
 async def user_of(xen: aioxen.Context, config: aioxen.DomainConfig, folder: Path) -> AsyncIterator[None]:
-    """A domain that writes to the file `busy`."""
+    """Runs a domain that writes to the file `busy`, until the end of the block."""
     config.c_info.name = "user"
     config.disks = [disk(folder / "busy", readwrite=1)]
     async with xen.domain_create(config):
@@ -148,7 +152,7 @@ async def user_of(xen: aioxen.Context, config: aioxen.DomainConfig, folder: Path
 
 
 def firsts(kind: str, folder: Path) -> list[Any]:
-    """Returns the devices that precede the wrong one in its array."""
+    """Returns the devices that precede the wrong device in the configuration."""
     devices = {
         "disk": disk(folder / "first", "xvda"),
         "nic": DeviceNic(devid=7),
@@ -185,7 +189,8 @@ async def test_a_device_that_cannot_be_added(
         setattr(config, ARRAYS[row.kind], [*firsts(row.kind, folder), device])
         if row.sim:
             sim(*row.sim)
-        of_domain = row.error is aioxen.DeviceModelError  # all devices of a domain share a QEMU
+        # All devices of a domain share one QEMU, so its error names only the domain.
+        of_domain = row.error is aioxen.DeviceModelError
         place = "" if of_domain else rf"^{ARRAYS[row.kind]}\[\d\]: "
         await check(xen.domain_create(config, timeout=row.timeout), row, place)
         check_nothing_left(before, row.name)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The guest boots the kernel that its boot loader chooses. If the loader fails, its output is in the
-error."""
+"""The guest boots the kernel that its boot loader chooses. If the boot loader fails, the error contains
+the boot loader's output."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def loading(guest: Configure, kernel: Path, tmp_path: Path) -> Loading:
 async def test_the_chosen_kernel_is_booted_with_the_chosen_arguments(
     xen: aioxen.Context, loading: Loading, machine: str
 ) -> None:
-    """The configuration's command line "b" would block for ever. The chosen command line "p" powers off."""
+    """With the command line "b" of the configuration, the guest would block for ever. The boot loader
+    chooses "p", and the guest powers off."""
     dom = await xen.domain_create(loading(CHOOSE, machine=machine))
     assert left() == []
     await dom.unpause()
@@ -91,7 +92,7 @@ async def test_a_client_reads_and_types_at_the_shown_terminal(
         name = read_node(f"/local/domain/{max(domids)}/console/tty") if domids else None
     client = os.open(name, os.O_RDWR | os.O_NOCTTY)
     tty.setraw(client)
-    os.write(client, b"\r")  # the boot loader prints only after a client has written
+    os.write(client, b"\r")  # The boot loader prints only after a client has written.
     printed = b""
     while b"Which?" not in printed:
         printed += await asyncio.to_thread(os.read, client, 1000)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Channels: their nodes are those of xl, and their terminals and sockets are found."""
+"""Channels. This library and xl write the same nodes for a channel. The library finds the terminals and
+sockets of channels."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def text(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def nodes(domid: int) -> set[str]:
-    """Returns the nodes of the consoles 1 and 2, with values and permissions; terminals differ."""
+    """Returns the nodes of the consoles 1 and 2, with values and permissions. The names of terminals
+    are replaced.
+    """
     listed = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, text=True, check=True).stdout
     found = re.sub(rf"(/domain|/libxl|/backend/console)/{domid}\b", r"\1/N", listed)
     found = re.sub(rf'frontend-id = "{domid}"', 'frontend-id = "N"', found)
@@ -53,7 +56,7 @@ async def test_the_nodes_are_those_of_xl(xen: aioxen.Context, xl: Xl, text: str,
     dom = await xen.domain_create(aioxen.loads(text))
     assert await asyncio.to_thread(nodes, dom.domid) == theirs
     assert len(theirs) > 50
-    # xl loses the first channel, because it gives it the number of the primary console.
+    # xl loses the first channel, because xl gives this channel the number of the primary console.
     assert read_node(f"/local/domain/{dom.domid}/device/console/3/name") == "org.first"
     await dom.destroy()
     assert await asyncio.to_thread(nodes, dom.domid) == set()
@@ -72,7 +75,7 @@ async def test_channels_are_listed_and_opened(xen: aioxen.Context, text: str, tm
     assert len(set(terminals)) == 3
     os.close(os.open(terminals[1], os.O_RDWR | os.O_NOCTTY))
     with pytest.raises(aioxen.NotFoundError):
-        await dom.console_tty(2)  # a socket
+        await dom.console_tty(2)  # This console is a socket.
     with pytest.raises(aioxen.NotFoundError):
         await dom.console_tty(4)
     assert [channel.devid for channel in (await dom.configuration()).channels] == [3, 1, 2]

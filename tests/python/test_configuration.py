@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stored configuration of a domain follows its changes, and can be used to create another domain."""
+"""The stored configuration of a domain follows the domain's changes. A program can create another domain
+from this configuration."""
 
 from __future__ import annotations
 
@@ -93,7 +94,7 @@ async def test_both_store_the_same_devices(
     nothing_left: None,
     tmp_path: Path,
 ) -> None:
-    dom = await xen.domain_create(guest("b"))  # it stays paused
+    dom = await xen.domain_create(guest("b"))  # The domain stays paused.
     image = blank(tmp_path / "image")
     await asyncio.to_thread(xl, "block-attach", str(dom.domid), f"{image},raw,xvda,w")
     theirs = await stored(dom, xl, "disks")
@@ -176,7 +177,8 @@ async def test_a_domain_without_a_stored_configuration(xen: aioxen.Context) -> N
 async def test_a_configuration_becomes_a_file_of_xl(
     xen: aioxen.Context, guest: Configure, tmp_path: Path
 ) -> None:
-    """A domain's present configuration can be written as an xl file. That file makes an equal domain."""
+    """The present configuration of a domain can be written as an xl file. A domain made from this file
+    equals the first domain."""
     image = tmp_path / "xvda"
     image.write_bytes(bytes(1 << 20))
     dom = await xen.domain_create(guest("b", disks=[aioxen.disk(image, "xvda")]))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Consoles: a guest's output is read, searched and logged, memory is bounded, and the end is reported."""
+"""Consoles. A program reads, searches and logs a guest's output. The use of memory is bounded, and the end
+of the output is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from limits import scaled
 from worldly import ROOT, Configure
 
 SECONDS = 20.0
-"""The longest wait for output that must come."""
+"""The longest wait for output that must come, in seconds."""
 
 simulated = pytest.mark.skipif(
     not shutil.which("aioxen-sim-ctl"), reason="only guests of the simulator talk or flood"
@@ -99,7 +100,7 @@ async def test_a_console_that_is_not_open(xen: aioxen.Context, guest: Configure,
 async def test_only_a_pseudo_terminal_is_opened(
     xen: aioxen.Context, guest: Configure, nothing_left: None, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A node that names another file is not opened, even if C accepts it."""
+    """Python does not open a file that is no terminal, even if C returns its path."""
     dom = await xen.domain_create(guest("b"))
 
     async def tty(*_: object) -> str:
@@ -127,7 +128,7 @@ async def test_input_that_the_terminal_has_no_room_for(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
     """The guest reads 100,000 octets in parts. A write fails if the console ends before the guest has read
-    all."""
+    all octets."""
     async with running(xen, guest("b")) as (dom, console):
         await asyncio.wait_for(asyncio.gather(*(console.write(b"x" * 10000) for _ in range(10))), SECONDS)
         await dom.pause()
@@ -200,10 +201,10 @@ async def test_a_log_that_cannot_be_written(
 
 
 async def on_uvloop(body: Callable[[], Awaitable[None]]) -> None:
-    """Run the body in a loop of uvloop, in a thread."""
+    """Runs the body in a loop of uvloop, in a thread."""
 
-    uvloop = pytest.importorskip("uvloop")  # the virtual machine has none
-    uvloop.new_event_loop().close()  # libuv opens a pipe with its first loop, and keeps it
+    uvloop = pytest.importorskip("uvloop")  # The virtual machine has no uvloop.
+    uvloop.new_event_loop().close()  # libuv opens a pipe with its first loop, and never closes the pipe.
 
     def run() -> None:
         loop = uvloop.new_event_loop()
@@ -279,7 +280,7 @@ async def test_the_example(
 async def test_xenconsole_works_on_the_same_terminal(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
-    """The terminal's settings stay those that xenconsoled has made."""
+    """xenconsoled has made the terminal's settings. Opening the console does not change these settings."""
     if not shutil.which("xenconsole"):
         pytest.skip("needs xenconsole")
     dom = await xen.domain_create(guest("b"))

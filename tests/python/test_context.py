@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Closing a context: with operations in progress, after its loop was closed, by garbage collection, in
-threads and after a fork."""
+"""Closing a context. The tests close contexts with operations in progress, after the end of the loop, by
+garbage collection, in threads and after a fork."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 
 
 def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a separate Python program."""
+    """Runs a separate Python program."""
     return subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(text)],
         capture_output=True,
@@ -104,7 +104,7 @@ async def test_closing_does_not_hold_the_loop(guest: Configure, sim: Callable[..
     while not closing.done():
         await asyncio.sleep(0.005)
         turns += 1
-    assert turns > 2  # the loop runs while the hypervisor delays the destruction
+    assert turns > 2  # The loop runs while the hypervisor delays the destruction.
     while dom.domid in await domids():
         await asyncio.sleep(0.01)
 
@@ -153,7 +153,7 @@ def test_another_loop_is_refused_while_the_first_exists() -> None:
             asyncio.run(use(xen))
         with ThreadPoolExecutor() as pool, pytest.raises(RuntimeError, match="another event loop"):
             pool.submit(run, use, xen).result()
-    assert loop.run_until_complete(enter(xen)) == first  # the first loop still owns the context
+    assert loop.run_until_complete(enter(xen)) == first  # The first loop still owns the context.
     loop.run_until_complete(xen.aclose())
     loop.close()
 
@@ -216,7 +216,8 @@ def test_awaiting_in_another_loop_raises(guest: Configure) -> None:
     with pytest.raises(RuntimeError, match="another event loop"):
         asyncio.run(within(creation))
     assert xen.counters().operations_started == started
-    made = loop.run_until_complete(xen.domain_create(guest()))  # started by code that runs outside a loop
+    # Code that runs outside the loop starts this operation.
+    made = loop.run_until_complete(xen.domain_create(guest()))
     loop.run_until_complete(made.destroy())
     loop.run_until_complete(xen.aclose())
     loop.close()
@@ -240,8 +241,9 @@ def test_a_forgotten_context_is_freed_with_a_warning() -> None:
 
 
 def test_objects_that_are_garbage_with_a_context_do_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The objects must not use the context, neither then nor at the end of the interpreter."""
-    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # fills freed memory, so that its use is noticed
+    """The objects must not use the context during garbage collection, nor at the end of the interpreter."""
+    # The C library fills freed memory. So the test notices a use of freed memory.
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")
     done = script("""
         import asyncio, gc, aioxen
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Conversion to C and back: each kind of type over its whole range, and errors with the path of the value."""
+"""Conversion to C and back. The tests cover each kind of type over its whole range, and errors with the
+path of the value."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class lib:
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """The modules generated from shapes.idl, as a package. The package uses C data, but not the C library."""
+    """Returns a package of the modules that are generated from shapes.idl. The package uses C data, but
+    not the C library."""
     out = tmp_path_factory.mktemp("shapes")
     idl = Path(__file__).with_name("shapes.idl")
     subprocess.run([sys.executable, "-m", "gen", str(idl), "--out", str(out)], cwd=ROOT, check=True)
@@ -117,7 +119,7 @@ def test_a_round_trip_keeps_the_value(shapes: Any, data: st.DataObject) -> None:
     value = data.draw(machines(shapes.types))
     points = [value.middle, *value.corners, *value.group.all, *(p for g in value.groups for p in g.all)]
     spots = [disk.u for disk in value.disks if isinstance(disk.u, shapes.types.Point)]
-    for field in [value, *points, *spots]:  # a nil UUID is read as None
+    for field in [value, *points, *spots]:  # The conversion from C returns None for a UUID of zeros.
         for name in "identity", "owner":
             if getattr(field, name, None) == UUID(int=0):
                 setattr(field, name, None)

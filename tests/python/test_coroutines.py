@@ -20,7 +20,7 @@ async def existing(xen: aioxen.Context) -> list[int]:
 
 
 async def quiet(xen: aioxen.Context) -> None:
-    """Wait until no operation is in progress, and all callbacks have run."""
+    """Waits until no operation is in progress, and all callbacks have run."""
     gc.collect()
     await asyncio.sleep(0)
     while xen.counters().operations:
@@ -31,7 +31,7 @@ async def quiet(xen: aioxen.Context) -> None:
 async def test_a_task_runs_an_operation(xen: aioxen.Context, guest: Configure) -> None:
     async with asyncio.TaskGroup() as group:
         name = group.create_task(xen.domain_get_name(0))
-        info = group.create_task(xen.host_info())  # completes in the call that starts it
+        info = group.create_task(xen.host_info())  # This operation completes in the call that starts it.
         creation = group.create_task(xen.domain_create(guest("l")))
     assert (name.result(), info.result().nr_cpus > 0) == ("Domain-0", True)
     dom = creation.result()
@@ -52,7 +52,8 @@ async def test_a_task_raises_the_operations_error(xen: aioxen.Context) -> None:
 
 @pytest.mark.parametrize("turns", range(4))
 async def test_a_cancelled_task_leaves_no_domain(xen: aioxen.Context, guest: Configure, turns: int) -> None:
-    """`turns` is the number of loop iterations before the cancellation. With 0 the task has not run yet."""
+    """`turns` is the number of loop iterations before the cancellation. If it is 0, the task has not
+    run yet."""
     before = await existing(xen)
     task = asyncio.create_task(xen.domain_create(guest()))
     for _ in range(turns):
@@ -158,7 +159,7 @@ async def test_a_block_destroys_its_domain_at_the_end(xen: aioxen.Context, guest
             raise ZeroDivisionError
     assert await existing(xen) == before
     async with xen.domain_create(guest()) as dom:
-        await dom.destroy()  # the end of the block must accept that the domain is gone
+        await dom.destroy()  # The end of the block must accept that the domain is gone.
 
 
 async def test_a_block_that_is_cancelled_destroys_its_domain(xen: aioxen.Context, guest: Configure) -> None:
@@ -174,7 +175,7 @@ async def test_a_block_that_is_cancelled_destroys_its_domain(xen: aioxen.Context
     await asyncio.wait_for(inside.wait(), 60)
     task.cancel()
     await asyncio.sleep(0)
-    task.cancel()  # while the domain is being destroyed
+    task.cancel()  # The task is cancelled during the destruction of the domain.
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await existing(xen) == before

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Events of devices: they are connected, fail, and are gone. The simulator plays the drivers."""
+"""Events of devices. The library reports devices that are connected, that fail, and that are gone. The
+simulator plays the drivers."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ async def test_a_disk_comes_and_goes(
         assert event.backend_domid == 0
         await dom.disk_add(disk_of(image, "xvdb"))
         assert await next_device(events) == (DeviceConnected, "vbd", XVDB)
-        async with xen.device_events(dom) as later:  # finds those that exist
+        # This subscription reports the devices that exist already.
+        async with xen.device_events(dom) as later:
             assert {await next_device(later), await next_device(later)} == {
                 (DeviceConnected, "vbd", XVDA), (DeviceConnected, "vbd", XVDB),
             }  # fmt: skip
@@ -93,7 +95,7 @@ async def test_a_failure_has_the_drivers_words(xen: aioxen.Context, guest: Confi
         await control("frontend", str(dom.domid), "plays")
         await dom.disk_add(disk_of(image))
         assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
-        write_node(error, "x" * 3000)  # a driver may write up to 4,096 octets
+        write_node(error, "x" * 3000)  # A driver may write up to 4,096 octets.
         event = await next_of(events)
         assert isinstance(event, DeviceFailed)
         assert event.message == "the backend says: " + "x" * 400
@@ -116,7 +118,7 @@ async def test_the_end_of_a_driver_domain_is_a_failure(xen: aioxen.Context, gues
 
 
 async def test_a_loss_is_reported(xen: aioxen.Context, guest: Configure, image: str) -> None:
-    """xenstored is started anew with an empty store: the device is gone."""
+    """xenstored is started anew without any nodes. So the device is gone."""
     dom = await xen.domain_create(guest("b"))
     await dom.unpause()
     async with xen.device_events() as events:
@@ -130,8 +132,8 @@ async def test_a_loss_is_reported(xen: aioxen.Context, guest: Configure, image: 
 
 
 async def test_nothing_is_missed_under_load(xen: aioxen.Context, guest: Configure, image: str) -> None:
-    """Disks of three guests are plugged and unplugged 300 times. Each gives one event when it is connected
-    and one when it is gone."""
+    """Disks of three guests are plugged and unplugged 300 times. Each disk gives one event when it is
+    connected, and one event when it is gone."""
     doms = [await named(xen, guest("b"), f"guest{i}") for i in range(3)]
 
     async def plug(dom: aioxen.Domain) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Devices of each class are read back as configurations, whether xl has added them or this library."""
+"""The library reads devices of each class back as configurations. The devices were added by xl in some
+tests, and by this library in others."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_qemu_left(hypervisor: None, sim: Callable[..., str]) -> Iterator[None]:
-    """Each test ends the QEMUs that it starts, with their sockets and nodes."""
+    """Checks that each test ends its QEMUs, and that their sockets and nodes are gone."""
     before = sockets()
     yield
     sim("behaviours", "clear")
@@ -69,7 +69,7 @@ def image(tmp_path: Path) -> DeviceDisk:
 
 @pytest.fixture
 def full(guest: Configure, image: DeviceDisk, tmp_path: Path) -> aioxen.DomainConfig:
-    """A guest with one device of each kind."""
+    """Makes the configuration of a guest with one device of each kind."""
     config = guest("b")
     config.disks = [image]
     config.p9s = [DeviceP9(tag="share", path=str(tmp_path))]
@@ -79,7 +79,7 @@ def full(guest: Configure, image: DeviceDisk, tmp_path: Path) -> aioxen.DomainCo
 
 
 def states(domid: int) -> dict[str, str | None]:
-    """Returns the states of the backends of `full`."""
+    """Returns the states of the backends of a guest that has the configuration `full`."""
     kinds = {"qdisk": 51712, "9pfs": 0, "vfb": 0, "vkbd": 0}
     return {
         kind: read_node(f"/local/domain/0/backend/{kind}/{domid}/{number}/state")
@@ -230,7 +230,7 @@ async def test_a_cancelled_start_leaves_no_qemu(
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await second  # the first start was cancelled, so this operation starts QEMU
+    await second  # The first start was cancelled, so this operation starts QEMU.
     assert len(qemus()) == 1
     assert read_node(f"/local/domain/{dom.domid}/device/vbd/51712") is None
     await dom.destroy()
@@ -256,7 +256,7 @@ async def test_devices_of_a_qemu_that_was_killed_are_removed_at_once(
     [pid] = qemus()
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not qemus(), "the process stays")
-    await dom.disk_destroy(image, timeout=8)  # the backend would be waited for 10 s
+    await dom.disk_destroy(image, timeout=8)  # Without force, the library would wait 10 s for the backend.
     assert read_node(f"/local/domain/0/backend/qdisk/{dom.domid}/51712/state") is None
     await dom.p9_destroy(share, timeout=8)
     await dom.destroy()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Disks are plugged and unplugged, and xl and this library work on each other's disks.
+"""The tests add disks to running guests and remove disks. xl works on disks of this library, and this library
+on disks of xl.
 
 The simulator plays the drivers. The tests compare the nodes that xl and this library write for the same disk.
 """
@@ -20,8 +21,8 @@ from worldly import ROOT, Configure, write_node
 
 pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
 
-# Nodes that only xl or only this library writes, because this library does not run xl's script. docs/libxl.md
-# has the reasons.
+# The nodes that only xl or only this library writes. This library does not run xl's script. docs/libxl.md has
+# the reasons.
 DIFFERENT = re.compile(r"/(physical-device-path|node|physical-device|hotplug-status|feature-[a-z-]*) = ")
 
 
@@ -45,7 +46,7 @@ def disk_of(path: str, **more: object) -> aioxen.DeviceDisk:
 
 
 async def nodes() -> set[str]:
-    """Returns the lines of xenstore-ls -fp about disks. Only one guest of the world has any."""
+    """Returns the lines of xenstore-ls -fp about disks. Only one guest has disks."""
     lines = (await shell("xenstore-ls", "-fp")).splitlines()
     return {line for line in lines if re.search(r"/vbd\b", line) and not DIFFERENT.search(line)}
 
@@ -104,7 +105,8 @@ async def test_an_error_names_the_disk(xen: aioxen.Context, guest: Configure, im
 async def test_both_write_the_same_nodes(
     xen: aioxen.Context, guest: Configure, image: str, access: str
 ) -> None:
-    dom = await xen.domain_create(guest("b"))  # it stays paused, so that states do not change
+    # The domain stays paused, so the states of its disks do not change.
+    dom = await xen.domain_create(guest("b"))
     await shell("xl", "block-attach", str(dom.domid), f"{image},raw,xvda,{access}")
     theirs = await nodes()
     await dom.disk_destroy(disk_of(image))
@@ -120,7 +122,7 @@ async def test_xl_works_on_our_disks(xen: aioxen.Context, guest: Configure, imag
     await dom.unpause()
     await dom.disk_add(disk_of(image))
     assert "51712" in await shell("xl", "block-list", str(dom.domid))
-    await asyncio.sleep(0.2)  # xl does not wait until the guest has connected
+    await asyncio.sleep(0.2)  # xl does not wait until the guest has connected.
     await shell("xl", "block-detach", str(dom.domid), "xvda")
     assert await dom.disk_list() == []
     assert await nodes() == set()
@@ -156,10 +158,11 @@ async def test_the_example(xen: aioxen.Context, guest: Configure, image: str) ->
 async def test_a_list_longer_than_a_message_of_xenstored(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
-    """1,000 interfaces, whose nodes another program has written, are listed and destroyed."""
+    """The library lists and destroys 1,000 network interfaces. Another program has written the nodes of
+    these interfaces."""
     dom = await xen.domain_create(guest("b"))
     before = len(await dom.devices())
-    for number in range(10000, 11000):  # the names have 6,000 octets, more than fit into one message
+    for number in range(10000, 11000):  # The names have 6,000 octets. So many do not fit into one message.
         backend = f"/local/domain/0/backend/vif/{dom.domid}/{number}"
         write_node(f"/libxl/{dom.domid}/device/vif/{number}/backend", backend)
     listed = [device.devid for device in await dom.devices() if device.kind == "vif"]
@@ -177,7 +180,8 @@ async def test_a_list_longer_than_a_message_of_xenstored(
 async def test_the_drives_of_cds_are_those_of_xl(
     xen: aioxen.Context, guest: Configure, image: str, tmp_path: Path
 ) -> None:
-    """One drive is empty, and one has a medium. A PV guest's drive keeps what it has."""
+    """One drive is empty, and the other one has a medium. In a PV guest, the library cannot change the
+    medium of a drive."""
 
     def told(listed: set[str], domid: int) -> set[str]:
         lines = {line for line in listed if not re.search(r"/(sector|info|physical)", line)}

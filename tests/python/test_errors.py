@@ -97,7 +97,7 @@ async def test_the_longest_path(xen: aioxen.Context) -> None:
         await xen.domain_create(aioxen.pv("bad", path, memory="24M"))
     cause = f"d_config.b_info.kernel: {path}: No such file or directory"
     assert raised.value.message == f"{cause} (domain_create_new 'bad', phase build)"
-    assert str(raised.value) == raised.value.message  # str() does not name the operation a second time
+    assert str(raised.value) == raised.value.message  # str() does not name the operation a second time.
 
 
 async def test_a_missing_ramdisk(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Subscriptions: the order of events, past events, the queue's capacity, and the end of the iteration."""
+"""Subscriptions. The tests concern the order of events, past events, the queue's capacity, and the end of
+the iteration."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ async def test_the_life_of_one_domain(xen: aioxen.Context, guest: Configure) -> 
     await dom.unpause()
     await dom.wait_shutdown()
     await dom.destroy()
-    assert [event async for event in events] == [  # the iteration begins after the last event
+    assert [event async for event in events] == [  # The iteration begins after the last event.
         DomainShutdown(dom.domid, dom.uuid, ShutdownReason.REBOOT),
         DomainDying(dom.domid, dom.uuid),
         DomainGone(dom.domid, dom.uuid),
@@ -152,7 +153,7 @@ def test_events_lost_takes_the_place_of_the_dropped_events() -> None:
     for n in range(3):
         queue.put(event(n))
     assert queue.get() == event(0)
-    queue.put(event(3))  # the queue is still full, because the EventsLost takes one place
+    queue.put(event(3))  # The queue is still full, because the EventsLost takes one place.
     assert queue.get() == event(1)
     queue.put(event(4))
     for n in range(5, 7):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The example prints the expected output. It leaves no domain behind, also after Ctrl-C."""
+"""The example prints the expected output. It leaves no domain behind, not even after Ctrl-C."""
 
 from __future__ import annotations
 

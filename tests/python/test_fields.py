@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each field of a domain's configuration is carried out, or it is refused by its path. None is ignored.
+"""The library carries out each field of a domain's configuration, or it refuses the field by its path. It
+ignores no field.
 
-The list of fields is that of the IDL. A field that the IDL marks as unsupported is refused with NI. Any other
-field changes what the creation makes (hypercalls, nodes, interfaces, QEMU's command line), or is refused.
+The list of fields comes from the IDL. A field that the IDL marks as unsupported is refused with NI. Any other
+field is refused, or it changes the hypercalls, nodes, interfaces or QEMU's command line of a creation.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ WITHOUT_EFFECT = {
     "b_info.bootloader_args": "needs a boot loader; test_boot_loader.py",
     "nics[0].model": "the model of an emulated card, which only HVM domains have",
 }
-"""Fields whose effect is not seen here, with the place where it is, or the reason."""
+"""The fields whose effect this test cannot see. For each field, the text gives the reason, or the place
+where the effect is tested."""
 
 SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "b_info.avail_vcpus": ([0], {"b_info.max_vcpus": 2}),
@@ -50,13 +52,14 @@ SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "vfbs[0].vnc.enable": ("False", {}),
     "vfbs[0].vnc.findunused": ("False", {}),
 }
-"""Values that differ from the default, and what else the field needs, by the beginning of its path."""
+"""The value that the test sets, and the other settings that the field needs, by the beginning of the
+field's path. The value differs from the default."""
 
 NOTHING: tuple[object, dict[str, object]] = (None, {})
 
 
 def variant(base: Document, path: str, field: Document) -> tuple[Document, Document]:
-    """Returns a configuration without and with the field."""
+    """Returns two configurations. The first lacks the field, and the second has it."""
     value, needs = next((SPECIAL[start] for start in SPECIAL if path.startswith(start)), NOTHING)
     for at, other in needs.items():
         base = put(base, at, other)
@@ -64,7 +67,7 @@ def variant(base: Document, path: str, field: Document) -> tuple[Document, Docum
 
 
 def observe(configs: list[Document], folder: Path) -> list[dict[str, Any]]:
-    """What the creation from each configuration makes."""
+    """Creates a domain from each configuration. Returns the things that each creation has made."""
     source, trace = folder / "configs", folder / "trace"
     texts = [json.dumps(config) for config in configs]
     different = list(dict.fromkeys(texts))

@@ -18,7 +18,7 @@ ALONE = [
     if callable(method)
     and all(p.default is not p.empty for p in list(inspect.signature(method).parameters.values())[1:])
 ]
-"""The methods that need no argument."""
+"""The names of the methods that need no argument."""
 
 
 def test_many_methods_need_no_argument() -> None:
@@ -27,7 +27,7 @@ def test_many_methods_need_no_argument() -> None:
 
 @pytest.mark.parametrize("name", [*ALONE, "shutdown", "reboot"])
 async def test_a_stale_handle_does_nothing(xen: aioxen.Context, guest: Configure, name: str) -> None:
-    """Another domain has the domid of the handle."""
+    """Another domain now has the domid of the handle."""
     dom = await xen.domain_create(guest())
     before = await dom.info()
     stale = aioxen.Domain(xen, dom.domid, uuid.uuid4())
@@ -42,7 +42,7 @@ async def test_a_stale_handle_does_nothing(xen: aioxen.Context, guest: Configure
 
 
 async def test_a_stale_handle_as_an_argument(xen: aioxen.Context, guest: Configure) -> None:
-    """The calls run in C, by cffi, and without an operation."""
+    """One call runs in C, one runs through cffi, and one starts no operation."""
     dom = await xen.domain_create(guest())
     stale = aioxen.Domain(xen, dom.domid, uuid.uuid4())
     calls: list[Any] = [

@@ -2,7 +2,7 @@
 """A guest writes 500 hostile values into each node that it may write, while operations run on it.
 
 An operation may fail with an error of the library, whose message must be printable. No test may leave
-anything.
+anything on the host.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ async def hostility(domid: int) -> AsyncIterator[Callable[[], bool]]:
 
 
 async def outcome(operation: Awaitable[object]) -> str:
-    """Awaits an operation. Returns "" or its error's message, which must be printable."""
+    """Awaits an operation. Returns "" after a success, else the message of the error. The message
+    must be printable."""
     words = ""
     try:
         await operation
@@ -112,7 +113,8 @@ async def test_listing(xen: aioxen.Context, guest: Configure, tmp_path: Path) ->
 
 @pytest.mark.parametrize("late", [False, True])
 async def test_destroy(xen: aioxen.Context, guest: Configure, tmp_path: Path, *, late: bool) -> None:
-    """The domain is destroyed while its guest writes; with `late`, when the guest has written all values."""
+    """The domain is destroyed while its guest writes. If `late` is true, it is destroyed after the guest
+    has written all values."""
     config = guest("b")
     config.disks = [disk(tmp_path / "a", "xvda"), disk(tmp_path / "b", "xvdb", DiskBackend.QDISK)]
     config.p9s = [DeviceP9(tag="share", path=str(tmp_path))]
@@ -128,8 +130,8 @@ async def test_destroy(xen: aioxen.Context, guest: Configure, tmp_path: Path, *,
 
 
 async def test_states(xen: aioxen.Context, guest: Configure, sim: Callable[..., str], tmp_path: Path) -> None:
-    """Before each change of its state the frontend's driver writes 500 invalid states. A disk can still be
-    removed."""
+    """Before each change of its state, the frontend's driver writes 500 invalid states. The library can
+    still remove the disk."""
     dom = await xen.domain_create(guest("b"))
     await dom.unpause()
     sim("frontend", str(dom.domid), f"nonsense={VALUES}")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A guest does random hostile acts in all nodes that it may write, during each operation.
 
-It writes strange values, removes nodes, replaces them by folders with up to 2,000 children, and changes their
-permissions. Each operation ends in its time with an outcome that it declares; its message can be printed;
-nothing is left; this process does not grow, nor do the logs.
+The guest writes strange values, removes nodes, and changes the permissions of nodes. It also replaces nodes
+by folders with up to 2,000 children. Each operation ends in time with a result that the IDL declares, and its
+message can be printed. Nothing is left on the host. The memory of this process does not grow, and the logs
+stay short.
 
-AIOXEN_SEED=N chooses the acts; AIOXEN_HOSTILE_SECONDS=N lets each test run for so long (0.4).
+AIOXEN_SEED=N chooses the acts. AIOXEN_HOSTILE_SECONDS=N is the duration of each test; the default is 0.4.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def logged() -> int:
 
 @contextlib.asynccontextmanager
 async def hostility(domid: int, seed: int) -> AsyncIterator[None]:
-    """The guest acts until the end of the block."""
+    """Makes the guest do hostile acts until the end of the block."""
     words = "aioxen-sim-ctl", "hostile", str(domid), str(WITHOUT_END), str(seed)
     with subprocess.Popen(words) as process:
         try:
@@ -85,7 +86,8 @@ async def error_of(operation: Awaitable[object]) -> aioxen.Error | None:
 
 
 async def outcome(operation: Awaitable[object]) -> aioxen.Error | None:
-    """Awaits an operation. Returns its error, which must be declared, with a message that can be printed."""
+    """Awaits an operation. Returns None or the operation's error. The IDL must declare the error, and the
+    message must be printable."""
     error = await error_of(operation)
     if error:
         assert error.rc in DECLARED[error.operation or ""], repr(error)
@@ -96,7 +98,8 @@ async def outcome(operation: Awaitable[object]) -> aioxen.Error | None:
 
 @pytest.fixture(autouse=True)
 def _bounded(hypervisor: None, sim: Callable[..., str]) -> Any:
-    """Nothing is left, this process has not grown, and the logs are short."""
+    """Checks after each test that nothing is left, that this process has not grown, and that the
+    logs are short."""
     before, used, written = snapshot(), memory(), logged()
     yield
     check_nothing_left(before, f"seed {SEED}")
@@ -106,7 +109,7 @@ def _bounded(hypervisor: None, sim: Callable[..., str]) -> Any:
 
 @dataclass
 class Plug:
-    """A device with the functions of a domain that add and remove it."""
+    """A device, and the functions of a domain that add and remove the device."""
 
     name: str
     device: Any
@@ -141,7 +144,7 @@ def devices(folder: Path) -> list[Plug]:
 async def victim(
     xen: aioxen.Context, config: aioxen.DomainConfig, number: int
 ) -> AsyncIterator[aioxen.Domain]:
-    """A domain whose guest is hostile."""
+    """Creates a domain. The domain's guest is hostile until the end of the block."""
     print(f"seed {SEED}")
     dom = await xen.domain_create(config)
     await dom.unpause()
@@ -216,7 +219,8 @@ async def test_stopping(xen: aioxen.Context, guest: Configure, order: str) -> No
 
 
 async def test_a_whole_life(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:
-    """The acts begin while the domain is created with devices, and end when it is destroyed."""
+    """The acts begin during the creation of a domain with devices, and end with the destruction of
+    the domain."""
     plugs = devices(tmp_path)
     config = guest("b")
     config.disks, config.nics = [plugs[0].device, plugs[1].device], [plugs[2].device]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Signal handlers that raise exceptions, at each line of the code that starts operations and delivers events.
+"""Signal handlers that raise exceptions. They interrupt each line of the code that starts operations and
+delivers events.
 
 After the interrupt the loop runs again. No completion and no event is lost or delivered twice.
 """
@@ -89,7 +90,8 @@ class Interruption:
 
 
 async def some(xen: aioxen.Context) -> list[Operation[Any]]:
-    """Operations that succeed, fail, reach their limit, and are cancelled."""
+    """Starts operations that succeed, fail, reach their limit, and are cancelled. Returns
+    these operations."""
     operations: list[Operation[Any]] = []
     for _ in range(2):
         names = [xen.domain_get_name(domid) for domid in (0, 0, 12345)]
@@ -102,8 +104,7 @@ EXPECTED = [asyncio.CancelledError, str, aioxen.DomainNotFoundError, aioxen.Time
 
 
 def interrupted(loop: asyncio.AbstractEventLoop, xen: aioxen.Context, n: int) -> bool:
-    """Interrupt at the n-th line. Returns whether that many lines were run. All operations must end as
-    expected."""
+    """Interrupts at the n-th line. Returns whether n lines were run. All operations must end as expected."""
 
     async def wait(operations: list[Operation[Any]]) -> list[object]:
         return await asyncio.wait_for(asyncio.gather(*operations, return_exceptions=True), 20)
@@ -130,7 +131,7 @@ def test_no_completion_is_lost_or_doubled() -> None:
         n += 1
     loop.run_until_complete(xen.aclose())
     loop.close()
-    assert n > 10  # the number of lines depends on how many operations complete together
+    assert n > 10  # The number of lines depends on how many operations complete together.
     assert not problems
 
 
@@ -140,10 +141,10 @@ def test_no_completion_is_lost_or_doubled() -> None:
 def test_no_event_is_lost_or_doubled(
     guest: Configure, what: type[BaseException], where: set[CodeType]
 ) -> None:
-    """A signal handler may raise any exception. In DELIVERING only KeyboardInterrupt is raised, because any
-    other exception there would fail an operation."""
+    """A signal handler may raise any exception. In the functions of DELIVERING the test raises only
+    KeyboardInterrupt, because any other exception would fail an operation."""
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda *_: None)  # receives the exceptions other than interrupts
+    loop.set_exception_handler(lambda *_: None)  # The handler receives all exceptions except interrupts.
     xen = aioxen.Context()
 
     async def subscribe() -> tuple[aioxen.Domain, Events, Events]:
@@ -157,8 +158,8 @@ def test_no_event_is_lost_or_doubled(
         return [type(event) async for event in events]
 
     def was_interrupted(n: int) -> bool:
-        """Interrupt at the n-th line. Returns whether that many lines were run. Each event must be delivered
-        once."""
+        """Interrupts at the n-th line. Returns whether n lines were run. Each event must be
+        delivered once."""
         dom, events, few = loop.run_until_complete(subscribe())
         living = loop.create_task(asyncio.wait_for(live(dom, events), 20))
         interruption = Interruption(n, where, what)
@@ -181,7 +182,7 @@ def test_no_event_is_lost_or_doubled(
 
 @pytest.fixture
 def alarm() -> Iterator[None]:
-    """SIGALRM raises KeyboardInterrupt."""
+    """Makes SIGALRM raise KeyboardInterrupt during the test."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -192,7 +193,7 @@ def alarm() -> Iterator[None]:
 
 
 def interruptible(reading: Coroutine[Any, Any, None]) -> None:
-    """Run the coroutine until it waits, or until a signal interrupts it after a few microseconds."""
+    """Runs the coroutine until it waits, or until a signal interrupts it after a few microseconds."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 2e-5))
@@ -251,7 +252,8 @@ def test_a_receiver_that_raises_an_interrupt_is_called_once_per_event(guest: Con
 def test_an_interrupted_start_leaves_no_live_operation(
     what: str, raised: type[BaseException], guest: Configure
 ) -> None:
-    """If the call starts an operation and does not return it, the operation is cancelled."""
+    """A call starts an operation, and an interrupt ends the call. The operation is cancelled, because the
+    call does not return it."""
     inputs: dict[str, list[Any]] = {"domain_get_name": [0], "domain_create": [guest()]}
     xen = aioxen.Context()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Kernels and ramdisks that cannot be used: the error names the right field and file, and says why."""
+"""Kernels and ramdisks that cannot be used. The error names the right field and file, and the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worldly import Configure
 Sim = Callable[..., str]
 Make = Callable[[bytes], bytes]
 
-SEGMENT = 64  # the offset of the first program header in the tiny guest's kernel
+SEGMENT = 64  # The offset of the first program header in the tiny guest's kernel, in octets.
 NOTES = SEGMENT + 56
 PHYS32_ENTRY = struct.pack("<III", 4, 4, 18) + b"Xen\0"
 
@@ -49,7 +49,7 @@ def lz4(kernel: bytes) -> bytes:
 
 
 def zstd(kernel: bytes) -> bytes:
-    """Returns a frame whose only block is not compressed."""
+    """Returns data in the format of zstd. Its only block is not compressed."""
     head = b"\x28\xb5\x2f\xfd" + b"\xa0" + struct.pack("<I", len(kernel))
     block = (len(kernel) << 3 | 1).to_bytes(3, "little") + kernel
     return head + block + struct.pack("<I", len(kernel))
@@ -69,7 +69,7 @@ def changed(kernel: bytes, offset: int, new: bytes) -> bytes:
 
 
 def without_notes(kernel: bytes) -> bytes:
-    """Returns a kernel of which neither a segment nor a section has notes."""
+    """Returns a kernel without notes. No segment and no section of the kernel has notes."""
     kernel = changed(kernel, NOTES, struct.pack("<I", 0))
     return changed(changed(kernel, 40, bytes(8)), 60, bytes(4))
 
@@ -186,8 +186,8 @@ async def test_a_ramdisk_that_is_refused(
 
 
 async def test_a_file_that_is_shorter_than_its_size(xen: aioxen.Context, guest: Configure) -> None:
-    """A file of sysfs has less content than its size. To the library it looks like a file that is truncated
-    during the read."""
+    """A file of sysfs has less content than its size. To the library, such a file looks like one that is
+    truncated during the read."""
     path = "/sys/kernel/mm/transparent_hugepage/enabled"
     if not os.path.exists(path):
         pytest.skip(f"no {path}")
@@ -209,8 +209,8 @@ async def test_a_file_that_is_too_large(xen: aioxen.Context, guest: Configure, t
 async def test_a_file_that_is_truncated_during_the_build(
     xen: aioxen.Context, guest: Configure, kernel: Path, sim: Sim, tmp_path: Path, which: str
 ) -> None:
-    """The build uses the file's contents at the start of the build. If the library mapped the file, SIGBUS
-    would end this process."""
+    """The build uses the file's contents at the start of the build. If the library mapped the file, a
+    shorter file would end this process by SIGBUS."""
     files = {"kernel": tmp_path / "kernel", "ramdisk": tmp_path / "ramdisk"}
     files["kernel"].write_bytes(kernel.read_bytes())
     files["ramdisk"].write_bytes(os.urandom(8 << 20))
@@ -218,7 +218,8 @@ async def test_a_file_that_is_truncated_during_the_build(
     config = guest("p", ramdisk=files["ramdisk"])
     config.b_info.kernel = str(files["kernel"])
     making = xen.domain_create(config)
-    while sim("fault", "list").split()[-1] == "0":  # the number of calls that the fault has hit
+    # The last word of the list is the number of calls that the fault has hit.
+    while sim("fault", "list").split()[-1] == "0":
         await asyncio.sleep(0.01)
     os.truncate(files[which], 0)
     dom = await making

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Domains from creation to destruction, as seen by the library and by xl."""
+"""The life of domains from creation to destruction. The tests watch the domains by this library and by xl."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_the_shutdown_reason(
     waiting = dom.wait_shutdown()
     await dom.unpause()
     assert await waiting is reason
-    assert await dom.wait_shutdown() is reason  # a second wait finds the domain stopped
+    assert await dom.wait_shutdown() is reason  # A second wait finds that the domain has stopped.
     await dom.destroy()
 
 

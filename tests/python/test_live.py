@@ -22,14 +22,15 @@ from worldly import Configure, ended
 
 
 async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Callable[[], None]:
-    """Wait until all operations have completed, without delivering. Returns the function that delivers."""
+    """Waits until all operations have completed, but does not deliver the completions. Returns a function
+    that delivers the completions."""
     loop = asyncio.get_running_loop()
     fd = lib.libxl_ctx_fd(xen._c)
     loop.remove_reader(fd)
     while xen.counters().events < len(operations):
         await asyncio.sleep(0.001)
         lib.libxl_ctx_process(xen._c)
-    loop.add_reader(fd, lambda: None)  # aclose() removes the reader
+    loop.add_reader(fd, lambda: None)  # aclose() removes the reader.
     drain: Callable[[], None] = xen._deliver_events
     return drain
 
@@ -67,7 +68,7 @@ async def test_live_operations_are_those_that_have_not_completed(xen: aioxen.Con
 async def test_an_interrupt_loses_neither_an_operation_nor_its_result(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C is pressed while a result is read from C memory."""
+    """The user presses Ctrl-C while Python reads a result from C memory."""
     value = CffiSpec.read_results
 
     def interrupted(call: CffiSpec, *arguments: Any) -> Any:
@@ -100,8 +101,8 @@ async def test_an_exception_while_one_completes_does_not_affect_others(
 
 
 async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Configure) -> None:
-    """The undo operation gets structs by address. The memory that C has allocated for the results is
-    freed."""
+    """The undo gets each struct by its address. Python frees the memory that C has allocated
+    for the results."""
 
     def create(ctx: CData, config: CData, domid: CData, name: CData, info: CData, *how: CData) -> int:
         info.domid = 7
@@ -125,7 +126,7 @@ async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Co
     before = len(await xen.domain_list())
     operation = xen._start(call, None, config, ffi.NULL)
     deliver = await by_hand(xen, [operation])
-    operation.cancel()  # too late, because the operation has succeeded
+    operation.cancel()  # This cancellation is too late, because the operation has succeeded.
     while not operation.done():
         await asyncio.sleep(0.001)
         deliver()
@@ -173,7 +174,8 @@ async def test_an_input_may_start_an_operation(xen: aioxen.Context) -> None:
 async def test_an_instant_operation_is_called_once(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
 ) -> None:
-    """A failing instant operation is called once, too, both from C and from Python."""
+    """A call of a failing instant operation calls the C function only once. This holds for calls that run
+    in C and for calls that run in Python."""
     dom = await xen.domain_create(guest())
     either: list[aioxen.Domain | int] = [dom, dom.domid]
     for domid in either:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest's memory: at its start, and after its balloon driver has changed it."""
+"""The memory of a guest at the guest's start, and after the balloon driver has changed the memory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from aioxen import ShutdownReason
 from limits import scaled
 from worldly import ROOT, Configure, read_node, write_node
 
-PAGES_OF_TOOLSTACK_KB = 1024  # more than the builder adds to a guest's memory
+PAGES_OF_TOOLSTACK_KB = 1024  # The builder adds less than this to a guest's memory.
 MACHINES = pytest.mark.parametrize("machine", ["pv", "pvh"])
 
 TARGET_KB, GROWN_KB, MAXIMUM_KB = 128 << 10, 200 << 10, 256 << 10
 BOOT_SECONDS = scaled(80)
-NEAR_KB = 4096  # a balloon driver does not reach its target exactly
+# The greatest distance of a guest's memory from its target. A balloon driver does not reach a target exactly.
+NEAR_KB = 4096
 
 
 class Xen:
-    """Functions of libxenctrl that a toolstack uses to change a guest's memory."""
+    """The functions of libxenctrl by which a toolstack changes a guest's memory."""
 
     def __init__(self, major: int, minor: int) -> None:
         self._library = ctypes.CDLL(f"libxenctrl.so.{major}.{minor}")
@@ -36,8 +37,8 @@ class Xen:
         write_node(f"/local/domain/{domid}/memory/target", str(kb))
 
     def not_populated(self, domid: int) -> tuple[int, int]:
-        """Returns the number of the guest's pages without memory yet, and the number of pages that Xen keeps
-        for them."""
+        """Returns two numbers of pages. The first is the number of the guest's pages that have no memory
+        yet. The second is the number of pages that Xen keeps for these pages."""
         total, pool, entries = (ctypes.c_uint64() for _ in range(3))
         pointers = map(ctypes.byref, (total, pool, entries))
         assert self._library.xc_domain_get_pod_target(self._handle, domid, *pointers) == 0

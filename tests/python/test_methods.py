@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Methods whose only input is a domain: calls that run in C and calls that run in Python behave alike."""
+"""Methods whose only input is a domain. Calls that run in C and calls that run in Python behave alike."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
 @pytest.mark.parametrize("domid", [True, False, "0", None, 1.0, -1, 2**32])
 async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid: int) -> None:
-    """C converts a positional domid, cffi a domid in a call with timeout=, and Python a domid given by
-    keyword."""
+    """Each kind of call converts the domid in another place. C converts a positional domid, cffi converts
+    the domid of a call with timeout=, and Python converts a domid that is given by keyword."""
     before = xen.counters().operations_started
     for arguments, keywords in ([domid], {}), ([domid], {"limit": 1}), ([], {"domid": domid}):
         with pytest.raises((TypeError, OverflowError), match="domid"):

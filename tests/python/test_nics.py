@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""This library and Debian's xl write the same nodes for an interface, and each can remove the other's."""
+"""This library and Debian's xl write the same nodes for an interface. Each of the two can remove
+interfaces that the other has added."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 MAC = "00:16:3e:01:02:03"
-OURS = 20  # the number of this library's interface
+OURS = 20  # The number of the interface that this library adds.
 Xl = Callable[..., str]
 
 VARIANTS: list[tuple[list[str], dict[str, object]]] = [

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Operations as futures: cancelling, undoing, limits, and the ways to await them."""
+"""Operations as futures. The tests concern cancelling, undoing, time limits, and the ways to await
+an operation."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from worldly import Configure, domids
 
 
 async def settled(future: asyncio.Future[Any]) -> BaseException | None:
-    """Wait until the future is done. Returns its exception, or None."""
+    """Waits until the future is done. Returns its exception, or None."""
     try:
         await future
     except (asyncio.CancelledError, Exception) as error:
@@ -53,7 +54,7 @@ async def test_a_future_is_cancelled_when_the_operation_has_ended(xen: aioxen.Co
     waiting = xen.domain_wait_shutdown(0)
     assert waiting.cancel("enough")
     assert not waiting.done()
-    assert waiting.cancel()  # cancelling twice has the effect of cancelling once
+    assert waiting.cancel()  # Cancelling twice has the same effect as cancelling once.
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not waiting.cancel()
@@ -160,7 +161,7 @@ async def test_a_failed_task_group_undoes_its_creations(xen: aioxen.Context, gue
                 group.create_task(create(i))
             group.create_task(fail())
     left = set(await existing(xen)) - set(before)
-    for domid in left:  # domains whose tasks had received their results before the failure
+    for domid in left:  # The tasks of these domains had received their results before the failure.
         await xen.domain_destroy(domid)
 
 
@@ -172,7 +173,7 @@ def fileno(xen: aioxen.Context) -> int:
 
 
 def step(xen: aioxen.Context) -> None:
-    """Let the library process its event sources. No event is taken from its queue."""
+    """Lets the library process its event sources. No event is taken from the library's queue."""
     from aioxen._native import lib
 
     lib.libxl_ctx_process(xen._c)

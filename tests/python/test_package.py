@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tests of the whole package: completeness, types, imports, version."""
+"""Tests of the whole package. They concern completeness, types, imports and the version."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ async def test_each_operation_has_its_own_receiver(xen: aioxen.Context, guest: C
 
 
 async def test_no_receiver_is_kept(xen: aioxen.Context, guest: Configure) -> None:
-    """The context drops the receiver after success, cancellation, an error of the operation, and refused
-    arguments."""
+    """The context keeps no reference to a receiver when its operation has ended. The operation may have
+    succeeded, failed, been cancelled, or been refused."""
     dom = await xen.domain_create(guest(), progress=print)
     await dom.destroy(progress=print)
     creation = xen.domain_create(guest(memory="64M"), progress=print)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The same change made by Debian's xl and by this package leaves two domains alike."""
+"""Debian's xl changes one domain, and this package changes another domain in the same way. After the
+change the two domains have the same nodes."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ CHANGES: dict[str, tuple[list[str], Change]] = {
 
 
 def tree(dom: aioxen.Domain, uuid: str) -> list[str]:
-    """Returns the nodes of a domain that have no number of its own."""
+    """Returns the nodes of a domain. Nodes whose value is a number of this domain alone are left out."""
     found = ""
     for path in f"/local/domain/{dom.domid}", f"/vm/{uuid}":
         found += subprocess.check_output(["xenstore-ls", "-f", path], text=True).replace(path, "")

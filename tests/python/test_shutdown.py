@@ -17,13 +17,13 @@ def request_node(dom: aioxen.Domain) -> str:
 
 
 async def requested(dom: aioxen.Domain, value: str) -> None:
-    """Wait until the toolstack's request is in xenstore."""
+    """Waits until the toolstack's request is in xenstore."""
     while read_node(request_node(dom)) != value:
         await asyncio.sleep(0.001)
 
 
 def acknowledge(dom: aioxen.Domain) -> None:
-    """Acknowledge the request like a guest: write an empty value to its node."""
+    """Acknowledges the request like a guest: write an empty value to its node."""
     write_node(request_node(dom), "")
 
 

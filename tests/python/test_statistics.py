@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""domain_statistics() returns the counters of every domain, including those of its disks and interfaces."""
+"""domain_statistics() returns the counters of every domain, and the counters of the domain's disks
+and interfaces."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ OF_NIC = tuple(f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "pa
 
 
 def play(device: Path, files: tuple[str, ...], first: int) -> None:
-    """Write the files in which a backend driver counts: the numbers first, first + 1, ..."""
+    """Writes the files in which a backend driver counts. The files get the numbers first, first + 1
+    and so on."""
     statistics = (
         device.parent.resolve() / device.name / "statistics"
-    )  # the simulator keeps these files elsewhere
+    )  # The simulator keeps these files in another folder.
     statistics.mkdir(parents=True)
     for number, name in enumerate(files, first):
         (statistics / name).write_text(f"{number}\n")
@@ -30,7 +32,7 @@ def play(device: Path, files: tuple[str, ...], first: int) -> None:
 
 @pytest.fixture
 def counted(sim: Callable[..., str]) -> Iterator[list[Path]]:
-    """Directories of devices, which are removed after the test."""
+    """Yields a list for directories of devices. The fixture removes these directories after the test."""
     made: list[Path] = []
     yield made
     for device in made:
@@ -46,13 +48,14 @@ async def test_devices_are_those_of_their_domains(
         (DISKS / f"vbd-{two.domid}-51728", OF_DISK, 20),
         (DISKS / f"vbd-{two.domid}-51712", OF_DISK, 10),
         (NICS / f"vif{one.domid}.0", OF_NIC, 30),
-        (NICS / f"vif{one.domid}.0-emu", OF_NIC, 40),  # another program's interface
-        (DISKS / "vbd-30000-51712", OF_DISK, 50),  # a domain that is gone
+        (NICS / f"vif{one.domid}.0-emu", OF_NIC, 40),  # An interface of another program.
+        (DISKS / "vbd-30000-51712", OF_DISK, 50),  # A disk of a domain that is gone.
         (DISKS / f"vif-{one.domid}-0", OF_NIC, 60),
     ):
         play(device, files, first)
         counted.append(device)
-    (DISKS.resolve() / f"vbd-{two.domid}-51728/statistics/wr_sect").unlink()  # this driver has ended
+    # The driver of this disk has ended.
+    (DISKS.resolve() / f"vbd-{two.domid}-51728/statistics/wr_sect").unlink()
     found = {domain.info.domid: domain for domain in await xen.domain_statistics()}
     assert found[one.domid].disks == []
     assert found[one.domid].nics == [aioxen.NicCounters(0, 34, 35, 36, 37, 30, 31, 32, 33)]
@@ -71,7 +74,8 @@ async def test_devices_are_those_of_their_domains(
 async def test_the_devices_of_xl(
     xen: aioxen.Context, kernel: Path, tmp_path: Path, xl: Callable[..., str], sim: Callable[..., str]
 ) -> None:
-    """The counters of the simulated drivers are returned as those of real drivers."""
+    """The library returns the counters of simulated drivers in the same way as the counters of
+    real drivers."""
     disk, config = tmp_path / "disk", tmp_path / "counted.cfg"
     disk.write_bytes(bytes(1 << 20))
     config.write_text(
@@ -81,7 +85,7 @@ async def test_the_devices_of_xl(
     domid = int(xl("domid", "counted"))
     found: list[tuple[int, int]] = []
     async with asyncio.timeout(scaled(10)):
-        while found != [(51712, 1000 * domid + 6)]:  # xl does not wait until the disk is connected
+        while found != [(51712, 1000 * domid + 6)]:  # xl does not wait until the disk is connected.
             await asyncio.sleep(0.01)
             domains = await xen.domain_statistics()
             (domain,) = (each for each in domains if each.info.domid == domid)

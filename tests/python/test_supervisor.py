@@ -42,7 +42,7 @@ def supervise(kernel: Path, tmp_path: Path) -> Iterator[Supervise]:
 
 
 def lines_until(process: subprocess.Popen[str], words: str, count: int = 1) -> list[str]:
-    """Returns the lines of the supervisor until one has had the words `count` times."""
+    """Returns the lines that the supervisor prints. Reads until `count` lines have contained `words`."""
     assert process.stdout is not None
     lines: list[str] = []
     for line in process.stdout:
@@ -54,7 +54,7 @@ def lines_until(process: subprocess.Popen[str], words: str, count: int = 1) -> l
 
 
 async def destroy_all() -> list[str]:
-    """Destroys all guests; returns their names."""
+    """Destroys all guests. Returns the names of the guests."""
     names = []
     async with aioxen.Context() as xen:
         for info in await xen.domain_list():
@@ -100,7 +100,8 @@ def test_ctrl_c_asks_the_guest_to_stop(supervise: Supervise) -> None:
 
 
 def test_the_memory_of_a_crashed_guest_is_dumped(supervise: Supervise, tmp_path: Path, sim: object) -> None:
-    """The test uses PVH: the memory of a PV guest can be dumped only if its kernel publishes a map of it."""
+    """The test uses a PVH guest. A PV guest cannot be dumped here, because its kernel must publish a map
+    of its memory."""
     process = supervise("c", 'type="pvh"\nmemory=24\non_crash="coredump-destroy"')
     lines_until(process, "its memory is in")
     assert process.wait(scaled(60)) == 0

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 
 
 async def work(done: list[int]) -> None:
-    """Take both locks in every way: by calls, completions, errors and garbage collection."""
+    """Takes both locks in every way. Calls, completions, errors and garbage collection take these locks."""
     async with aioxen.Context() as xen:
         for _ in range(ROUNDS):
             names = await asyncio.gather(*[xen.domain_get_name(0) for _ in range(5)])

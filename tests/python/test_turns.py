@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A task that awaits instant operations only leaves the loop to others."""
+"""A task that awaits only instant operations lets other tasks of the loop run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from limits import scaled
 
 Start = Callable[[aioxen.Context], Awaitable[object]]
 INSTANT: list[Start] = [
-    lambda xen: xen.domain_unpause(0),  # fails: domain 0 is not paused
+    lambda xen: xen.domain_unpause(0),  # This operation fails, because domain 0 is not paused.
     lambda xen: xen.domain_get_info(0),
     lambda xen: xen.domain_list(),
 ]

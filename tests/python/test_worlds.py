@@ -41,4 +41,4 @@ def test_the_error_of_a_machine_without(option: str, error: str) -> None:
         timeout=scaled(60),
     )
     assert done.stdout.split()[:1] == [error], done
-    assert len(done.stdout.split()) > 3  # the message consists of several words
+    assert len(done.stdout.split()) > 3  # The message consists of several words.

@@ -18,7 +18,7 @@ LIMIT_S = 20
 
 @contextlib.contextmanager
 def full_backlog() -> Iterator[None]:
-    """Connect to xenstored until it accepts no more."""
+    """Connects to xenstored until xenstored accepts no more connections."""
     with contextlib.ExitStack() as stack:
         while True:
             one = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -30,7 +30,7 @@ def full_backlog() -> Iterator[None]:
 
 @contextlib.contextmanager
 def turning() -> Iterator[itertools.count[int]]:
-    """Count the iterations of the event loop."""
+    """Counts the iterations of the event loop."""
     turns = itertools.count()
 
     async def turn() -> None:
@@ -50,7 +50,7 @@ async def test_opening_does_not_stop_the_loop(full: bool, sim: Callable[..., str
     try:
         with full_backlog() if full else contextlib.nullcontext(), turning() as turns:
             async with aioxen.Context() as xen:
-                assert (await xen.domain_list())[0].domid == 0  # this operation needs the hypervisor only
+                assert (await xen.domain_list())[0].domid == 0  # This operation needs only the hypervisor.
                 with pytest.raises(aioxen.NoXenstoreError):
                     await xen.domain_find("Domain-0")
             assert next(turns) > 10
@@ -69,13 +69,13 @@ async def test_an_operation_waits_for_the_connection(sim: Callable[..., str]) ->
 
 
 async def test_a_context_connects_again(sim: Callable[..., str], guest: Configure) -> None:
-    """When xenstored ends, the pending operation fails. When it runs again, the reader of events gets
-    EventsLost."""
+    """When xenstored ends, the pending operation fails. When xenstored runs again, the reader of events
+    gets EventsLost."""
     async with aioxen.Context() as xen, asyncio.timeout(LIMIT_S):
         events = xen.events()
         dom = await xen.domain_create(guest("b"))
         request = xen.domain_shutdown(dom)
-        assert await dom.name()  # xenstored answers this after it has written the request
+        assert await dom.name()  # xenstored answers this operation after it has written the request.
         sim("xenstored", "kill")
         sim("xenconsoled", "kill")
         try:
@@ -95,7 +95,7 @@ async def test_a_context_connects_again(sim: Callable[..., str], guest: Configur
 
 
 async def test_closing_does_not_stop_the_loop(sim: Callable[..., str], guest: Configure) -> None:
-    """A teardown goes on in the background when the context is closed."""
+    """A destruction goes on in the background while the context is closed."""
     xen = aioxen.Context()
     dom = await xen.domain_create(guest("b"))
     sim("xenstored", "stop")
@@ -106,7 +106,8 @@ async def test_closing_does_not_stop_the_loop(sim: Callable[..., str], guest: Co
             await xen.aclose()
             count = next(turns)
     finally:
-        sim("xenstored", "kill")  # a new xenstored has no nodes, so those of the teardown are gone
+        # A new xenstored has no nodes. So the nodes of the destroyed domain are gone.
+        sim("xenstored", "kill")
         sim("xenconsoled", "kill")
         sim("xenstored", "start")
     assert count > 10

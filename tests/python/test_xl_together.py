@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Debian's xl works on domains of this library, and this library on domains of xl. Both write the same
-nodes."""
+"""Debian's xl works on domains of this library, and this library works on domains of xl. Both write the
+same nodes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ on_crash = "preserve"
 driver_domain = {driver}
 """
 
-# The xenstore nodes that xl writes for a new domain and aioxen does not. docs/libxl.md gives the reasons.
+# The differences between the xenstore nodes that xl and this library write for a domain: nodes that only xl
+# writes, nodes with other permissions, and nodes with other values. docs/libxl.md gives the reasons.
 ONLY_XL_WRITES = re.compile(
     r"/libxl/N/(dm-version|device.*)|/local/domain/0/backend.*|/local/domain/N/memory/videoram|"
     r"/local/domain/N/console/backend(-id)?|/local/pool.*|/vm/UUID/image.*"
@@ -71,7 +72,7 @@ def stored(domid: int) -> dict[str, object]:
 
 
 def without_empty(value: object) -> object:
-    """xl writes empty objects, and this library leaves them out."""
+    """Returns the value without empty objects. xl writes empty objects, and this library leaves them out."""
     if not isinstance(value, dict):
         return value
     members = {name: without_empty(member) for name, member in value.items()}

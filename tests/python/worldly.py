@@ -15,7 +15,7 @@ import aioxen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-PF_EXITING = 4  # a flag in a task's stat; see proc(5)
+PF_EXITING = 4  # A flag in a task's stat file; see proc(5).
 
 Configure = Callable[..., aioxen.DomainConfig]
 
@@ -26,7 +26,7 @@ async def domids() -> list[int]:
 
 
 async def ended(operation: asyncio.Future[Any]) -> None:
-    """Wait until an operation is done, without taking its result."""
+    """Waits until an operation is done. Does not take the operation's result."""
     while not operation.done():
         await asyncio.sleep(0.001)
 
@@ -34,14 +34,14 @@ async def ended(operation: asyncio.Future[Any]) -> None:
 def descriptors() -> set[tuple[str, str]]:
     opened = set()
     for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # the descriptor that listdir used is closed
+        with contextlib.suppress(FileNotFoundError):  # The descriptor that listdir used is already closed.
             opened.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
     return opened
 
 
 def threads() -> int:
-    """Returns the number of running threads. Excludes exiting threads, because a joined thread stays
-    listed briefly."""
+    """Returns the number of running threads. Excludes threads that are ending, because the kernel lists a
+    joined thread for a short time."""
     count = 0
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -52,7 +52,7 @@ def threads() -> int:
 
 @contextlib.contextmanager
 def xenstore_handle() -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
-    """libxenstore, and a connection to xenstored."""
+    """Yields libxenstore and a connection to xenstored."""
     library = ctypes.CDLL("libxenstore.so.4")
     library.xs_open.restype = ctypes.c_void_p
     library.xs_read.restype = ctypes.c_void_p
@@ -64,7 +64,7 @@ def xenstore_handle() -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
 
 
 def xenstore() -> set[str]:
-    """Returns the nodes of domains."""
+    """Returns the paths of all nodes of domains."""
     nodes = set()
     with xenstore_handle() as (library, store):
         for folder in "/local/domain", "/vm", "/libxl":
@@ -76,7 +76,7 @@ def xenstore() -> set[str]:
 
 
 def read_node(path: str) -> str | None:
-    """Returns a node's value; None if it does not exist."""
+    """Returns a node's value, or None if the node does not exist."""
     with xenstore_handle() as (library, store):
         value = library.xs_read(store, 0, path.encode(), None)
         text = ctypes.string_at(value).decode() if value else None

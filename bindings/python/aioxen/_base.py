@@ -176,7 +176,7 @@ class BaseContext(ContextOperations):
         return self.domain_class(self, domid, bytes(16) if rc else bytes(info.uuid.uuid))
 
     def _raise_error(self, rc: int, message: str) -> None:
-        """Raise an error that belongs to no operation."""
+        """Raises an error that belongs to no operation."""
         raise error_of(rc, message)
 
     def _make_event(self, kind: int, domid: int, value: int, uuid: bytes, address: int) -> types.Event | None:
@@ -223,7 +223,7 @@ class BaseContext(ContextOperations):
             lib.libxl_postfork_child_noexec(c)
 
     def __del__(self) -> None:
-        """Free a context that was not closed, with a ResourceWarning.
+        """Frees a context that was not closed, with a ResourceWarning.
 
         This is not a weakref finalizer, because objects that are garbage together with the context may still
         use it after a finalizer would have run.
@@ -235,7 +235,7 @@ class BaseContext(ContextOperations):
 
 @atexit.register
 def _at_exit() -> None:
-    """Free all contexts before the interpreter ends. This undoes unfinished creations. It also ensures that
+    """Frees all contexts before the interpreter ends. This undoes unfinished creations. It also ensures that
     no operation writes to memory that Python has freed."""
     for context in list(_contexts):
         context.__del__()

@@ -28,7 +28,7 @@ class ConsoleLog:
         self._running: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Open the file. Raises: OSError."""
+        """Opens the file. Raises OSError."""
         await asyncio.to_thread(self._open)
 
     def add(self, data: bytes) -> None:
@@ -47,7 +47,7 @@ class ConsoleLog:
             self._running = asyncio.get_running_loop().create_task(self._write_pending())
 
     async def aclose(self) -> None:
-        """Write the waiting data, and close the file. Raises: OSError, the first error of writing."""
+        """Writes the waiting data and closes the file. Raises OSError, the first error of writing."""
         if self._running is not None:
             await asyncio.shield(self._running)
         fd, self._fd = self._fd, -1

@@ -36,13 +36,13 @@ class CoroutineMethods(_Future[T_co]):
     """The state of the coroutine. It is absent until send() or throw() is called."""
 
     def send(self, value: Any, /) -> Any:
-        """Run the coroutine until it waits for the future. Raises StopIteration with the result."""
+        """Runs the coroutine until it waits for the future. Raises StopIteration with the result."""
         if not hasattr(self, "_steps"):
             self._steps = self.__await__()
         return self._steps.send(value)
 
     def throw(self, *error: Any) -> Any:
-        """Raise an error in the coroutine. If no task has awaited the future yet, the future is cancelled,
+        """Raises an error in the coroutine. If no task has awaited the future yet, the future is cancelled,
         and the error is raised when the future is done."""
         if hasattr(self, "_steps"):
             return self._steps.throw(*error)
@@ -64,13 +64,13 @@ class CoroutineMethods(_Future[T_co]):
 
 
 def await_in_next_turn(future: asyncio.Future[Any]) -> Generator[Any, None, Any]:
-    """Let the loop run once, then wait for the future. Returns its result."""
+    """Lets the loop run once, and then waits for the future. Returns its result."""
     yield
     return (yield from asyncio.Future.__await__(future))
 
 
 def until_done(future: Any) -> Generator[Any, None, None]:
-    """Wait until the future is done. A cancellation of the waiting task is ignored."""
+    """Waits until the future is done. A cancellation of the waiting task is ignored."""
     while not future.done():
         future._asyncio_future_blocking = True
         with contextlib.suppress(asyncio.CancelledError):
@@ -78,7 +78,7 @@ def until_done(future: Any) -> Generator[Any, None, None]:
 
 
 async def wait_uncancelled(future: asyncio.Future[Any]) -> None:
-    """Wait until the future is done. If the waiting task is cancelled, CancelledError is raised when the
+    """Waits until the future is done. If the waiting task is cancelled, CancelledError is raised when the
     future is done. Raises the future's exception, if it has one."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def register(table: dict[int, Any], rows: dict[int, Any], what: str) -> None:
-    """Add rows to a table by their numbers.
+    """Adds rows to a table by their numbers.
 
     Raises: ImportError, if another module has registered one of the numbers.
     """

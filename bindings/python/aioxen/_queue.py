@@ -27,7 +27,7 @@ class EventsLost(Fields):
 
 
 def event_classes(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Check the classes of events when the subscription is made, so that a wrong class raises no exception
+    """Checks the classes of events when the subscription is made, so that a wrong class raises no exception
     while an event is delivered."""
     try:
         found = tuple(types)
@@ -73,7 +73,7 @@ class Queue:
         last.count, self.dropped = last.count + 1, event
 
     def get(self) -> Event | EventsLost | None:
-        """Remove and return the oldest event, or None.
+        """Removes and returns the oldest event, or None.
 
         No function is called between reading and removing the event. During such a call a signal handler
         could raise an exception, and the event would be lost.

@@ -72,7 +72,7 @@ class Result:
         return self.read(c)
 
     def free_memory(self, c: CData) -> None:
-        """Free what the C library has allocated for the result."""
+        """Frees what the C library has allocated for the result."""
         if self.free is not None:
             self.free(c)
 
@@ -88,7 +88,7 @@ class DomainResult(Result):
 
 
 def argument(c: CData) -> CData:
-    """Convert a result to an argument of another C function. A struct is passed by its address."""
+    """Converts a result to an argument of another C function. A struct is passed by its address."""
     kind: CType = ffi.typeof(c)
     return c if kind.item.kind == "struct" else c[0]
 
@@ -144,7 +144,7 @@ class CffiSpec(OperationSpec):
     def call(
         self, xen: OperationsBase, inputs: tuple[Any, ...], results: tuple[CData, ...], address: int
     ) -> int:
-        """Call the C function. `address` is the address of a libxl_asyncop_how. If it is 0, the call is
+        """Calls the C function. `address` is the address of a libxl_asyncop_how. If it is 0, the call is
         synchronous."""
         how = ffi.cast(_HOW, address)
         try:
@@ -162,7 +162,7 @@ class CffiSpec(OperationSpec):
         return tuple([result.value(xen, c) for result, c in zip(self.results, results, strict=True)])
 
     def free_results(self, results: tuple[CData, ...]) -> None:
-        """Free what the C library has allocated for the results."""
+        """Frees what the C library has allocated for the results."""
         for result, c in zip(self.results, results, strict=True):
             result.free_memory(c)
 
@@ -187,13 +187,13 @@ class OperationsBase(ABC):
 
     @abstractmethod
     def _start(self, spec: OperationSpec, limit: float | None, /, *inputs: Any) -> Operation[Any]:
-        """Start an operation. An instant operation is complete on return."""
+        """Starts an operation. An instant operation is complete on return."""
 
     @abstractmethod
     def _start_reporting(
         self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> Operation[Any]:
-        """Start an operation that waits. `progress` receives its progress events, unless it is None."""
+        """Starts an operation that waits. `progress` receives its progress events, unless it is None."""
 
     @abstractmethod
     def _start_undoable(

@@ -122,7 +122,7 @@ def take_string(c: CData) -> str:
 
 
 def free_string(c: CData) -> None:
-    """Free a string that is the result of an operation."""
+    """Frees a string that is the result of an operation."""
     lib.free(c[0])
 
 
@@ -198,7 +198,7 @@ def expected(value: object, kind: type[T], path: str) -> T:
 
 
 def refuse_bool(value: object, path: str) -> None:
-    """Raise TypeError for a bool, which cffi would accept as 0 or 1."""
+    """Raises TypeError for a bool, which cffi would accept as 0 or 1."""
     if isinstance(value, bool):
         raise TypeError(f"{path}: a number is expected, not {value}")
 
@@ -233,7 +233,7 @@ def number(value: int, name: str) -> int:
 def put_form(
     c: CData, name: str, value: Any, path: str, keep: Keep, put_at: Callable[[CData, Any, str, Keep], None]
 ) -> None:
-    """Store a value of a type that is written by hand."""
+    """Stores a value of a type that is written by hand."""
     put_at(addressof(c, name), value, f"{path}.{name}", keep)
 
 
@@ -269,7 +269,7 @@ def pairs_at(c: CData, value: dict[str, str | None], path: str, keep: Keep) -> N
 
 
 def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
-    """Store octets. If there are too few, the rest of the C value is zero."""
+    """Stores octets. If there are too few, the rest of the C value is zero."""
     expect(value, bytes, path)
     room = ffi.buffer(c)
     if len(value) > len(room):
@@ -289,7 +289,7 @@ def put_bool(c: CData, name: str, value: bool, path: str) -> None:
 
 
 def put(c: CData, name: str, value: int, path: str) -> None:
-    """Store a number. cffi checks the range."""
+    """Stores a number. cffi checks the range."""
     refuse_bool(value, f"{path}.{name}")
     try:
         setattr(c, name, value)
@@ -347,7 +347,7 @@ def put_array(
     ctype: str,
     put_at: Callable[[CData, Any, str, Keep], None],
 ) -> None:
-    """Store a list as an array and its length. `put_at` stores one element."""
+    """Stores a list as an array and its length. `put_at` stores one element."""
     here = f"{path}.{name}"
     expect(values, list, here)
     array = ffi.new(ctype, len(values))

@@ -39,7 +39,7 @@ TAIL = 200
 
 
 def open_terminal(path: str) -> int:
-    """Open a pseudo-terminal, in raw mode.
+    """Opens a pseudo-terminal, in raw mode.
 
     Raises: OSError; FailedError, if the path does not lead to a pseudo-terminal.
     """
@@ -113,7 +113,7 @@ class Console:
         return self
 
     async def _open(self) -> int:
-        """Open the terminal.
+        """Opens the terminal.
 
         After the terminal is open, its path is looked up again. If the path has changed, the terminal may by
         now belong to another program.
@@ -138,7 +138,7 @@ class Console:
                 raise
 
     async def aclose(self) -> None:
-        """Close the terminal, and write the rest of the log. Output that was not read is lost.
+        """Closes the terminal, and writes the rest of the log. Output that was not read is lost.
 
         Raises: OSError, if the log could not be written.
         """
@@ -219,7 +219,7 @@ class Console:
             raise RuntimeError("another task is reading this console")
 
     async def _more(self) -> bool:
-        """Wait for more output. Returns False if there will be none."""
+        """Waits for more output. Returns False if there will be none."""
         if self._ended:
             return False
         if self._fd is None:
@@ -239,7 +239,7 @@ class Console:
         return data
 
     async def read(self, most: int | None = None) -> bytes:
-        """Wait for output, and return all that has arrived, at most `most` octets. Returns b"" at the end.
+        """Waits for output, and returns all that has arrived, at most `most` octets. Returns b"" at the end.
 
         Raises: RuntimeError, if another task is reading.
         """
@@ -250,7 +250,7 @@ class Console:
         return self._take(len(self._buffer) if most is None else most)
 
     async def readline(self) -> bytes:
-        """Wait for a line, and return it with its newline. Returns b"" at the end.
+        """Waits for a line, and returns it with its newline. Returns b"" at the end.
 
         A line that is longer than `limit` is returned in pieces. The last line of the output may have no
         newline.
@@ -278,7 +278,7 @@ class Console:
         pattern: str | bytes | re.Pattern[bytes],
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> re.Match[bytes]:
-        """Wait until the output matches a regular expression. Takes the output up to the end of the match.
+        """Waits until the output matches a regular expression. Takes the output up to the end of the match.
 
         pattern: A regular expression. A str is encoded in UTF-8. While nothing matches, old output is dropped
         to make room. At least the last `limit` / 2 octets are kept and searched.
@@ -308,7 +308,7 @@ class Console:
     # Writing
 
     async def write(self, data: bytes | str) -> None:
-        """Write input to the guest. Returns when the terminal has accepted all of it. A str is encoded in
+        """Writes input to the guest. Returns when the terminal has accepted all of it. A str is encoded in
         UTF-8.
 
         Raises: BrokenPipeError, if the console has ended; RuntimeError, if it is not open.

@@ -185,7 +185,7 @@ class Context(ContextCore, BaseContext):
             self._deliver_progress(callback, event)
 
     def _deliver_progress(self, callback: Callable[[Any], None], event: Event) -> None:
-        """Call a progress callback. Its exception goes to the loop's handler, not to the operation."""
+        """Calls a progress callback. Its exception goes to the loop's handler, not to the operation."""
         try:
             self._last_progress = event
             callback(event)
@@ -196,7 +196,7 @@ class Context(ContextCore, BaseContext):
     # Closing
 
     async def aclose(self) -> None:
-        """Stop all operations, wait until they have completed, and free the context.
+        """Stops all operations, waits until they have completed, and frees the context.
 
         Awaiting an operation that was stopped raises ClosedError. All event iterations end. The loop is not
         blocked meanwhile. A cancellation does not interrupt the closing; it is raised at the end. This method

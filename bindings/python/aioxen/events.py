@@ -71,7 +71,7 @@ class Events:
         self._finish()
 
     def _put(self, event: Event) -> None:
-        """Deliver an event. After an interrupt, the caller may repeat the call with the same event."""
+        """Delivers an event. After an interrupt, the caller may repeat the call with the same event."""
         if self._generator is None:
             return
         self._queue.put(event)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def to_json(value: object) -> str:
-    """Convert a dataclass of `aioxen.types` to JSON.
+    """Converts a dataclass of `aioxen.types` to JSON.
 
     Raises: TypeError or ValueError, with the path of the field, for a value that C cannot represent;
     InvalidError for text that is not UTF-8.
@@ -39,7 +39,7 @@ def to_json(value: object) -> str:
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
-    """Convert JSON to a dataclass of type `kind`.
+    """Converts JSON to a dataclass of type `kind`.
 
     Raises: InvalidError, which is a ValueError, with the path in the document: `domains[2].domain_type`.
     """

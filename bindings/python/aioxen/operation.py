@@ -263,7 +263,7 @@ class Undo(Operation[None]):
         return not self.done()
 
     def report(self) -> None:
-        """Report a failure to the loop's exception handler."""
+        """Reports a failure to the loop's exception handler."""
         if self.failure is not None:
             report = {"message": "a cancelled operation could not be undone", "exception": self.failure}
             self.get_loop().call_exception_handler(report)

@@ -48,7 +48,7 @@ def load(
     extra: Sequence[str] = (),
     host: XlHost | None = None,
 ) -> DomainConfig:
-    """Read a configuration from a file in the form of xl.cfg(5). The file is opened with Python's open().
+    """Reads a configuration from a file in the form of xl.cfg(5). The file is opened with Python's open().
 
     strict: True: an unknown key, or anything else that xl ignores, is an error. False: it is a warning.
 
@@ -71,7 +71,7 @@ def loads(
     extra: Sequence[str] = (),
     host: XlHost | None = None,
 ) -> DomainConfig:
-    """Read a configuration from a text in the form of xl.cfg(5). `file` is the file name in messages.
+    """Reads a configuration from a text in the form of xl.cfg(5). `file` is the file name in messages.
 
     The other arguments, the warnings and the errors are those of load().
     """
@@ -92,7 +92,7 @@ def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
 
 
 def dumps(config: DomainConfig) -> str:
-    """Convert a configuration to a text in the form of xl.cfg(5). Raises the errors of dump()."""
+    """Converts a configuration to a text in the form of xl.cfg(5). Raises the errors of dump()."""
     from aioxen._json import FORMS  # imported here, because few programs need it
 
     v.expect(config, DomainConfig, "config")
@@ -108,7 +108,7 @@ def dumps(config: DomainConfig) -> str:
 
 
 def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool = True) -> XlHost:
-    """Read the defaults of a host for load() from a file in the form of xl.conf(5). `nodes` remains empty.
+    """Reads the defaults of a host for load() from a file in the form of xl.conf(5). `nodes` remains empty.
 
     The errors and warnings are those of load().
     """
@@ -130,7 +130,7 @@ def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool
 
 
 def _tell(rc: int, messages: v.CData) -> None:
-    """Raise the error of a C function that has read a file, or show its warnings."""
+    """Raises the error of a C function that has read a file, or shows the function's warnings."""
     from aioxen._json import FORMS
 
     refused = v.get_string(lib.libxl_error_message()) if rc else ""
