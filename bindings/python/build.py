@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from headers import declarations
 from library import locate
 
-PUBLIC = ("libxl.h", "libxl_utils.h", "libxl_json.h")  # libxl.h includes the other headers
+PUBLIC = ("libxl.h", "libxl_utils.h", "libxl_json.h")  # libxl.h includes the other public headers.
 
 
 def make() -> FFI:

@@ -17,7 +17,7 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-os.environ.pop("AIOXEN_BUILD", None)  # without it, library.py uses the installed library
+os.environ.pop("AIOXEN_BUILD", None)  # Without this variable, library.py uses the installed library.
 
 from headers import declarations, expand, usable  # noqa: E402
 from library import locate, pkg_config  # noqa: E402
@@ -30,7 +30,7 @@ def make(name: str, build: Path) -> FFI:
     ffi = FFI()
     ffi.include(base.ffibuilder)
     library = declarations(base.PUBLIC, locate()[0])
-    # The types of libxl.h are included from the library's ffi, so that both modules share them.
+    # The types of libxl.h are included from the library's ffi, because both modules must share these types.
     ffi.cdef(usable("\n".join(expand(f"{name}.h", [include], set())), library))
     folders = [str(include), *(f.removeprefix("-I") for f in pkg_config("--cflags-only-I"))]
     ffi.set_source(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Converts the public C headers to the text that cffi parses.
 
-The headers use only declarations that cffi's parser knows, so it is enough to remove comments and
-preprocessor lines. No second list of declarations is needed, which could differ from the headers.
+The headers use only declarations that cffi's parser knows. So this module only removes comments and
+preprocessor lines. The package needs no second list of declarations, which could differ from the headers.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def declarations(headers: Sequence[str], folders: Sequence[Path]) -> str:
 
 
 def usable(text: str, included: str = "") -> str:
-    """Returns the declarations that cffi can compile. `included`: the declarations of the module that this
-    module includes.
+    """Returns the declarations that cffi can compile. `included` has the declarations of another module,
+    which cffi includes into this module.
 
     Hidden functions are removed. `const` before an array type is removed, too, because cffi would write wrong
     C for it.
@@ -53,7 +53,7 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         return
     seen.add(header)
     text = COMMENT.sub(" ", find(header, folders).read_text(encoding="utf-8")).replace("\\\n", " ")
-    skipped: list[bool] = []  # one entry for each open #if: whether its lines are skipped
+    skipped: list[bool] = []  # One entry for each open #if. True: its lines are skipped.
     for line in text.splitlines():
         if not line.lstrip().startswith("#"):
             if not any(skipped):
@@ -65,7 +65,8 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         elif re.match(r"\s*#\s*endif", line):
             skipped.pop()
         elif not any(skipped) and (include := INCLUDE.match(line.strip())):
-            if any((folder / include[1]).is_file() for folder in folders):  # not a system header
+            # The header is not a system header.
+            if any((folder / include[1]).is_file() for folder in folders):
                 yield from expand(include[1], folders, seen)
         elif not any(skipped) and (constant := CONSTANT.match(line.strip())):
             yield f"#define {constant[1]} ..."

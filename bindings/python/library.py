@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Finds the C library with which extension modules are built.
 
-If AIOXEN_BUILD names a build folder of this tree, the headers of the tree and the library in the folder are
-used. The modules then find the library at run time relative to their own location. Otherwise pkg-config names
-the installed library.
+If AIOXEN_BUILD names a build folder of this tree, the module uses the tree's headers and the library in this
+folder. At run time the extension modules find this library relative to their own location. If AIOXEN_BUILD is
+not set, pkg-config names the installed library.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def locate() -> tuple[list[Path], list[str]]:
     """Returns the folders with the headers, and the linker options."""
     if build := os.environ.get("AIOXEN_BUILD"):
         folders = [ROOT / "src" / "include", ROOT / build / "gen" / "include"]
-        # build/python/aioxen/_native.abi3.so -> build/libaioxen.so
+        # At run time, build/python/aioxen/_native.abi3.so must find build/libaioxen.so.
         return folders, [f"-L{ROOT / build}", "-laioxen", "-Wl,-rpath,$ORIGIN/../.."]
     folders = [Path(f[2:]) for f in pkg_config("--cflags-only-I") if f.startswith("-I")]
     folders.append(Path(*pkg_config("--variable=includedir")))

@@ -31,6 +31,6 @@ from aioxen.xl import load as load
 from aioxen.xl import load_conf as load_conf
 from aioxen.xl import loads as loads
 
-# The modules are excluded, because `json` and `types` are also names of the standard library. mypy reads only
-# a literal __all__, so it uses the imports above.
+# __all__ excludes the modules, because `json` and `types` are also names of the standard library. mypy reads
+# only a literal __all__, so mypy uses the imports above.
 globals()["__all__"] = [n for n, value in vars().items() if n[0] != "_" and not hasattr(value, "__spec__")]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the C context: its allocation, its event generators, and its end. An event loop is not needed.
+"""Owns the C context: its allocation, its event generators, and its end. This module needs no event loop.
 
-The C library never calls Python. It queues records, and its descriptor is readable while records are queued.
-A record names its receiver by a 64-bit token. No token is reused.
+The C library never calls Python. The C library queues records, and the context's descriptor is readable while
+records are queued. A record names its receiver by a 64-bit token. No token is reused.
 """
 
 from __future__ import annotations
@@ -47,37 +47,38 @@ class Counters(Fields):
     )
 
     operations_started: int
-    """Operations started since the context was created."""
+    """The number of operations started since the context was created."""
 
     operations_completed: int
-    """Operations that have completed since then, with any result."""
+    """The number of operations that have completed since the context was created, with any result."""
 
     operations_aborted: int
-    """Operations that have completed since then because they were cancelled or reached their limit."""
+    """The number of operations that have ended since the context was created, because they were cancelled
+    or reached their time limit."""
 
     operations: int
-    """Operations that have been started and whose completion has not been delivered."""
+    """The number of operations that were started and whose completion has not been delivered."""
 
     events: int
-    """Events that are queued."""
+    """The number of queued events."""
 
     timers: int
-    """Timers that are armed."""
+    """The number of armed timers."""
 
     watches: int
-    """Xenstore watches that are registered, except those of the context itself."""
+    """The number of registered xenstore watches. The context's own watches are not counted."""
 
     descriptors: int
-    """Descriptors that operations and event generators watch."""
+    """The number of descriptors that operations and event generators watch."""
 
     jobs: int
-    """Jobs that are queued for workers or that run on workers."""
+    """The number of jobs that are queued for workers or run on workers."""
 
     threads: int
-    """Worker threads."""
+    """The number of worker threads."""
 
     evgens: int
-    """Event generators that are enabled."""
+    """The number of enabled event generators."""
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class BaseContext(ContextOperations):
 
     _c: v.CData = None
     domain_class: type[Domain] = Domain
-    """The class of the domains that operations return. An extension sets its own."""
+    """The class of the domains that operations return. An extension sets a class of its own."""
 
     def __init__(self) -> None:
         out = ffi.new("libxl_ctx **")
@@ -144,7 +145,8 @@ class BaseContext(ContextOperations):
         return self._c is None
 
     def counters(self) -> Counters:
-        """Returns the current counters. After the context has been closed, the counters at its closing."""
+        """Returns the current counters. After the context has been closed, returns the counters at
+        its closing."""
         if self._final_counters is not None:
             return self._final_counters
         c = ffi.new("libxl_counters *")
@@ -152,7 +154,7 @@ class BaseContext(ContextOperations):
         return Counters(*next(_counters.unpack(c, 1)))
 
     def operations(self) -> list[types.OperationInfo]:
-        """List the operations in progress, with their phases. The list is empty after closing.
+        """Returns the operations in progress, with their phases. The list is empty after closing.
 
         Operations have their C names: domain_create is listed as domain_create_new. `for_event` is the id()
         of the Operation. An instant operation is never in progress. A cancelled operation remains in
@@ -188,8 +190,8 @@ class BaseContext(ContextOperations):
         return make(domid, v.uuid_of(uuid), value, ffi.cast("libxl_event *", address)) if make else None
 
     def _evenable(self, domid: int | None, token: int, devices: bool) -> v.CData:
-        """Enable the events of the devices of one domain, or of all domains; or their lifecycle events.
-        Returns the argument for _evdisable()."""
+        """Enables the events of devices if `devices` is true, else the lifecycle events. `domid` is the
+        domain, or None for all domains. Returns the argument for _evdisable()."""
         out = ffi.new("libxl_evgen_devices **" if devices else "libxl_evgen_domain_lifecycle **")
         enable = lib.libxl_evenable_devices if devices else lib.libxl_evenable_domain_lifecycle
         rc = enable(self._c, lib.LIBXL_DOMID_ALL if domid is None else domid, token, out)
@@ -198,14 +200,15 @@ class BaseContext(ContextOperations):
         return out
 
     def _evdisable(self, out: v.CData, devices: bool) -> None:
-        """Disable the events that _evenable() has enabled. A second call does nothing."""
+        """Disables the events that _evenable() has enabled. A second call does nothing."""
         if self._c is not None and out[0]:
             generator, out[0] = out[0], ffi.NULL
             disable = lib.libxl_evdisable_devices if devices else lib.libxl_evdisable_domain_lifecycle
             disable(self._c, generator)
 
     def _free(self) -> Callable[[], None]:
-        """Give up the C context. Returns the function that frees it, which may be called in any thread."""
+        """Gives up the C context. Returns the function that frees the C context. This function may be
+        called in any thread."""
         self._final_counters = self.counters()
         c, self._c = self._c, None
 
@@ -215,8 +218,8 @@ class BaseContext(ContextOperations):
         return free
 
     def _after_fork(self) -> None:
-        """Called in a forked child. Closes the context's descriptors; all other resources belong to the
-        parent."""
+        """Closes the context's descriptors in a forked child. All other resources belong to the
+        parent process."""
         if self._c is not None:
             self._final_counters = Counters(*[0] * len(Counters.__slots__))
             c, self._c = self._c, None
@@ -225,8 +228,8 @@ class BaseContext(ContextOperations):
     def __del__(self) -> None:
         """Frees a context that was not closed, with a ResourceWarning.
 
-        This is not a weakref finalizer, because objects that are garbage together with the context may still
-        use it after a finalizer would have run.
+        The context has no weakref finalizer. Objects that are garbage together with the context may use the
+        context after a finalizer has run.
         """
         if self._c is not None:
             self._free()()
@@ -235,7 +238,7 @@ class BaseContext(ContextOperations):
 
 @atexit.register
 def _at_exit() -> None:
-    """Frees all contexts before the interpreter ends. This undoes unfinished creations. It also ensures that
+    """Frees all contexts before the interpreter ends. This undoes unfinished creations. After this call,
     no operation writes to memory that Python has freed."""
     for context in list(_contexts):
         context.__del__()

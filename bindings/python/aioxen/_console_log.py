@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns ConsoleLog: a file of output with a limited size, and older files. Calls that can block run in a
-thread."""
+"""Owns ConsoleLog, which writes a console's output to a file of limited size and keeps older files. Calls
+that can block run in a thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import contextlib
 import os
 
 PENDING = 1 << 20
-"""The greatest number of octets that wait to be written. More output is dropped."""
+"""The greatest number of octets that wait to be written. Further output is dropped."""
 
 
 class ConsoleLog:
-    """Appends to a file. The methods below the comment "In a thread" run in a thread, the others in the
-    loop."""
+    """Appends to a file. The methods below the comment "In a thread" run in a thread. All other methods
+    run in the loop's thread."""
 
     def __init__(self, path: str, max_bytes: int, keep: int) -> None:
         if max_bytes < 1 or keep < 0:
@@ -32,8 +32,8 @@ class ConsoleLog:
         await asyncio.to_thread(self._open)
 
     def add(self, data: bytes) -> None:
-        """Append data. A thread writes it later. The data is dropped after an error, or if PENDING is
-        exceeded."""
+        """Appends data. A thread writes the data later. The data is dropped after an error, or if PENDING
+        is exceeded."""
         if self._error is not None:
             return
         if len(self._pending) + len(data) > PENDING:

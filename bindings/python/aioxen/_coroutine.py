@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the methods that make a future a coroutine object, and waits that a cancellation does not
-interrupt."""
+"""Owns the methods that make a future a coroutine object. Owns functions that wait and that a cancellation
+does not interrupt."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ else:
 class CoroutineMethods(_Future[T_co]):
     """The methods of a coroutine object, for a future that is already running.
 
-    With these methods TaskGroup.create_task() accepts the future. asyncio.wait() refuses it like every
-    coroutine.
+    With these methods TaskGroup.create_task() accepts the future. asyncio.wait() refuses the future, as it
+    refuses every coroutine.
     """
 
     __slots__ = ()
 
     _steps: Generator[Any, None, T_co]
-    """The state of the coroutine. It is absent until send() or throw() is called."""
+    """The state of the coroutine. The attribute is absent until send() or throw() is called."""
 
     def send(self, value: Any, /) -> Any:
         """Runs the coroutine until it waits for the future. Raises StopIteration with the result."""
@@ -51,13 +51,13 @@ class CoroutineMethods(_Future[T_co]):
         return self._steps.send(None)
 
     def close(self) -> None:
-        """End the coroutine. The future is cancelled if it is not done."""
+        """Ends the coroutine. Cancels the future if it is not done."""
         self.cancel()
         if hasattr(self, "_steps"):
             self._steps.close()
 
     def _wait_stopped(self, error: BaseException) -> Generator[Any, None, T_co]:
-        """Cancel the future, wait until it is done, and raise the error."""
+        """Cancels the future, waits until the future is done, and raises the error."""
         self.cancel()
         yield from until_done(self)
         raise error
@@ -79,7 +79,7 @@ def until_done(future: Any) -> Generator[Any, None, None]:
 
 async def wait_uncancelled(future: asyncio.Future[Any]) -> None:
     """Waits until the future is done. If the waiting task is cancelled, CancelledError is raised when the
-    future is done. Raises the future's exception, if it has one."""
+    future is done. Raises the future's exception, if the future has one."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:

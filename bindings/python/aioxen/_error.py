@@ -8,7 +8,7 @@ class Error(Exception):
     """An operation of the library failed."""
 
     rc: int = 0
-    """The error code: ERROR_* in C."""
+    """The error code, which is ERROR_* in C."""
 
     message: str
     """A description of the failure, with the name of the field or the path."""
@@ -17,7 +17,7 @@ class Error(Exception):
     """The name of the operation that failed. None: the error does not come from an operation."""
 
     domid: int | None
-    """The domid that the operation was called with. None: it has no domid."""
+    """The domid that the operation was called with. None: the operation takes no domid."""
 
     def __init__(self, message: str = "", operation: str | None = None, domid: int | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip()

@@ -9,7 +9,7 @@ from typing import Any
 def register(table: dict[int, Any], rows: dict[int, Any], what: str) -> None:
     """Adds rows to a table by their numbers.
 
-    Raises: ImportError, if another module has registered one of the numbers.
+    Raises ImportError if another module has registered one of the numbers.
     """
     for number, row in rows.items():
         other = table.get(number, row).__module__

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns Fields, the base of the package's dataclasses, and the text form of its enumerations.
 
-The generator writes each dataclass out in full. The decorator dataclass() would compile the methods of every
-class at each import, and importing its module takes as long as importing the rest of this package.
+The generator writes each dataclass out in full. The decorator dataclass() is not used, because it would
+compile the methods of every class at each import. The import of the module dataclasses alone would also
+double the time of importing this package.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def flag_words(flags: enum.IntFlag) -> str:
 
 @functools.cache
 def _as_dataclass(kind: type[Fields]) -> Any:
-    """Returns the equivalent dataclass, made by the module dataclasses. Its annotations are
-    types, not strings."""
+    """Returns a dataclass with the same fields, made by the module dataclasses. The annotations of the
+    result are types, not strings."""
     from dataclasses import MISSING, field, make_dataclass
     from inspect import signature
     from typing import get_type_hints
@@ -65,8 +66,8 @@ class _DataclassAttribute:
 
 
 class _TypeHints:
-    """Imports UUID into the module of a class, because annotations name it. The import is made when
-    typing.get_type_hints() reads this attribute, which it does first."""
+    """Imports UUID into the module of a class, because annotations name it. typing.get_type_hints() reads
+    this attribute before any other, and the reading makes the import."""
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         from uuid import UUID
@@ -78,7 +79,7 @@ class _TypeHints:
 
 
 class Fields:
-    """The base of the dataclasses: comparison by fields, and repr()."""
+    """The base of the dataclasses. It has the comparison by fields, and repr()."""
 
     __slots__ = ()
 
@@ -99,8 +100,8 @@ class Fields:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Show the fields that differ from their defaults. If the fields have no defaults, show all
-        fields."""
+        """Shows the fields that differ from their defaults. If the fields have no defaults, shows
+        all fields."""
         written = next((c for c in type(self).__mro__ if "__match_args__" in vars(c)), Fields)
         try:
             initial = written()

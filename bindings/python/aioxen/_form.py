@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Form: the functions that convert one dataclass to and from JSON. Generated tables consist of Forms."""
+"""Owns Form, which holds the functions that convert one dataclass to and from JSON. Generated tables
+consist of Forms."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ T = TypeVar("T")
 
 
 class Form(Generic[T]):
-    """The C type of a dataclass, and the functions that convert it: Python <-> C <-> JSON."""
+    """The C type of a dataclass, and the functions that convert the dataclass to C, to JSON, and back."""
 
     __slots__ = ("pointer", "put", "get", "to_json", "from_json", "dispose")
 

@@ -12,7 +12,7 @@ from aioxen.types import DomainEventsLost, Event
 
 
 class EventsLost(Fields):
-    """Events were lost at this point.
+    """An item in the place of events that were lost.
 
     The reader was too slow, xenstored had ended, or the hypervisor refused to list its domains.
     """
@@ -27,8 +27,8 @@ class EventsLost(Fields):
 
 
 def event_classes(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Checks the classes of events when the subscription is made, so that a wrong class raises no exception
-    while an event is delivered."""
+    """Checks the classes of events when the subscription is made. So a wrong class raises no exception
+    during the delivery of an event. Returns the classes."""
     try:
         found = tuple(types)
     except TypeError:
@@ -52,10 +52,10 @@ class Queue:
         self.capacity = capacity
         self.types = None if types is None else event_classes(types)
         self.waiting: deque[Event | EventsLost] = deque()
-        self.dropped: Event | None = None  # the last event dropped
+        self.dropped: Event | None = None  # The last event that was dropped.
 
     def put(self, event: Event) -> None:
-        """Append an event. After an interrupt, the caller may repeat the call with the same event."""
+        """Appends an event. After an interrupt, the caller may repeat the call with the same event."""
         last = self.waiting[-1] if self.waiting else None
         if event is last or event is self.dropped:
             return

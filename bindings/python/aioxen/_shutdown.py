@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["ShutdownReason"]):
-    """Combines a request to a guest and the wait for its domain's stop, which run at the same time.
+    """Combines two operations that run at the same time: a request to a guest, and the wait until the guest's
+    domain stops.
 
-    It completes when both operations have completed. If one fails, the other one is cancelled. If both fail,
-    the request's error is raised.
+    The future completes when both operations have completed. If one fails, the other one is cancelled. If
+    both fail, the request's error is raised.
     """
 
     def __init__(self, request: Operation[None], stopped: Operation[ShutdownReason]) -> None:
@@ -32,7 +33,7 @@ class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["Shutdow
             operation.add_done_callback(self._one_done)
 
     def cancel(self, msg: Any = None) -> bool:
-        """Cancel both operations. This future is cancelled when both have completed."""
+        """Cancels both operations. This future is cancelled when both have completed."""
         if self.done():
             return False
         self._cancelling, self._message = True, msg
@@ -43,8 +44,8 @@ class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["Shutdow
     def _one_done(self, operation: asyncio.Future[Any]) -> None:
         error = None if operation.cancelled() else operation.exception()
         # Both operations have the same limit. If the wait for the stop reaches its limit first, the request
-        # is not cancelled. A request that is not acknowledged reaches its limit, too, and its error is more
-        # specific.
+        # is not cancelled. A request that is not acknowledged also reaches its limit, and the request's error
+        # is more specific.
         if operation.cancelled() or (
             error and (operation is self._request or not isinstance(error, TimedOutError))
         ):

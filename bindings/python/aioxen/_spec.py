@@ -34,8 +34,8 @@ class DomainBase:
 DomainLike: TypeAlias = int | DomainBase
 """A domid, or a Domain.
 
-For a Domain the operation first checks that its domid still belongs to the domain with its UUID. If not, it
-raises DomainGoneError.
+For a Domain, the operation first checks that the domain with this domid still has the Domain's UUID.
+Otherwise the operation raises DomainGoneError.
 """
 
 _HOW = ctype("libxl_asyncop_how *")
@@ -48,15 +48,16 @@ class ProgressQueue(Protocol[E_contra]):
 
 
 Progress: TypeAlias = Callable[[E], None] | ProgressQueue[E]
-"""The type of the argument `progress`: a function, or a queue, whose put_nowait() is called.
+"""The type of the argument `progress`. It is a function, or a queue whose put_nowait() is called.
 
-The call is made in the loop's thread. An exception that it raises
-goes to the loop's exception handler; the operation continues.
+The function is called in the loop's thread. If the function raises an exception, the exception goes to the
+loop's exception handler, and the operation continues.
 """
 
 
 class Result:
-    """One result of an operation: its C type, how it is read, and how its memory is freed."""
+    """One result of an operation. It has the C type, the function that reads the result, and the function
+    that frees the result's memory."""
 
     __slots__ = ("pointer", "read", "free")
 
@@ -68,7 +69,7 @@ class Result:
         self.free = free
 
     def value(self, xen: OperationsBase, c: CData) -> Any:
-        """Returns the Python value. It does not refer to C memory."""
+        """Returns the Python value. The value does not refer to C memory."""
         return self.read(c)
 
     def free_memory(self, c: CData) -> None:
@@ -78,7 +79,7 @@ class Result:
 
 
 class DomainResult(Result):
-    """A result that is a domid. It is returned as a Domain."""
+    """A result that is a domid. Python returns a Domain."""
 
     def __init__(self, pointer: str | CType) -> None:
         super().__init__(pointer, lambda c: c[0])
@@ -129,23 +130,24 @@ class CffiSpec(OperationSpec):
         """The position of the operation's domain among the inputs."""
         self.results = results
         self.reports = reports
-        """Whether the C function takes a libxl_asyncprogress_how. If so, that is the last input."""
+        """Whether the C function takes a libxl_asyncprogress_how. If so, it is the last input."""
         self.undo = undo
-        """The operation that undoes this one, and the positions of the results that are its inputs."""
+        """The operation that undoes this operation, and the positions of the results that are the inputs
+        of the undo."""
 
     def method(self, method: F) -> F:
         """Returns a decorator for a generated method. The common calls of the method then run in C."""
         return cast(F, FastMethod(self, method))
 
     def new_results(self) -> tuple[CData, ...]:
-        """Allocate the memory that the C function writes the results to."""
+        """Allocates the memory that the C function writes the results to."""
         return tuple([ffi.new(result.pointer) for result in self.results])
 
     def call(
         self, xen: OperationsBase, inputs: tuple[Any, ...], results: tuple[CData, ...], address: int
     ) -> int:
-        """Calls the C function. `address` is the address of a libxl_asyncop_how. If it is 0, the call is
-        synchronous."""
+        """Calls the C function, and returns its result. `address` is the address of a libxl_asyncop_how,
+        or 0 for a synchronous call."""
         how = ffi.cast(_HOW, address)
         try:
             if self.reports:
@@ -155,8 +157,8 @@ class CffiSpec(OperationSpec):
             raise self.input_error(error, inputs) from None
 
     def read_results(self, xen: OperationsBase, results: tuple[CData, ...]) -> Any:
-        """The value of the future: the operation's result, or a tuple if the operation has several
-        results."""
+        """Returns the value of the future. It is the operation's result, or a tuple if the operation has
+        several results."""
         if len(self.results) == 1:
             return self.results[0].value(xen, results[0])
         return tuple([result.value(xen, c) for result, c in zip(self.results, results, strict=True)])
@@ -167,7 +169,7 @@ class CffiSpec(OperationSpec):
             result.free_memory(c)
 
     def domid_of(self, inputs: tuple[Any, ...]) -> int | None:
-        """Returns the domid among the inputs of a call. None: the operation takes no domain."""
+        """Returns the domid among the inputs of a call, or None if the operation takes no domain."""
         return None if self.domid is None else int(inputs[self.domid])
 
     def input_error(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
@@ -193,13 +195,14 @@ class OperationsBase(ABC):
     def _start_reporting(
         self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> Operation[Any]:
-        """Starts an operation that waits. `progress` receives its progress events, unless it is None."""
+        """Starts an operation that waits. `progress` receives the progress events, unless it is None."""
 
     @abstractmethod
     def _start_undoable(
         self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> UndoableOperation[Any]:
-        """Start an operation that has an undo. `progress` receives its progress events, unless it is None."""
+        """Starts an operation that has an undo. `progress` receives the progress events, unless it
+        is None."""
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
@@ -207,7 +210,8 @@ class OperationsBase(ABC):
 
 
 def _by_name(method: FastMethod) -> tuple[Callable[[str], Any], tuple[str]]:
-    """Pickle and copy a FastMethod by its name, as Python does for functions."""
+    """Makes pickle and copy treat a FastMethod by its name, as they treat functions. Returns the function
+    and the arguments that find the method."""
     from pkgutil import resolve_name
 
     return resolve_name, (f"{method.__wrapped__.__module__}:{method.__qualname__}",)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 Enumeration: TypeAlias = type[enum.IntEnum] | type[enum.IntFlag]
 
 CData: TypeAlias = Any
-"""C data. cffi uses one class for all types."""
+"""The type of C data. cffi uses one class for all C types."""
 
 Keep: TypeAlias = list[CData]
-"""Objects that must live as long as the C data that points to them."""
+"""The type of a list of objects that must live as long as the C data that points to them."""
 
 E = TypeVar("E", bound=enum.IntEnum)
 T = TypeVar("T")
@@ -36,11 +36,11 @@ MOST_BITS = 1 << 20
 addressof = ffi.addressof
 
 CType: TypeAlias = Any
-"""A C type, as made by ffi.typeof()."""
+"""The type of a C type, as ffi.typeof() makes it."""
 
 
 def ctype(name: str | CType) -> CType:
-    """Returns the C type with this name. If the argument is a C type already, it is returned unchanged."""
+    """Returns the C type with this name. If the argument is a C type already, returns the argument."""
     return ffi.typeof(name) if isinstance(name, str) else name
 
 
@@ -61,7 +61,7 @@ class Members(dict[int, E]):
 
 
 class FlagSets(dict[int, F]):
-    """Sets of flags by value. Bits that this release does not know are kept."""
+    """The sets of flags by value. A set keeps bits that this release does not know."""
 
     def __init__(self, kind: type[F]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class FlagSets(dict[int, F]):
 
 
 class Flat:
-    """A C struct that contains numbers only, with its format for Python's module `struct`."""
+    """A C struct that contains only numbers, with the struct's format for Python's module `struct`."""
 
     def __init__(self, ctype: str, code: str) -> None:
         self.size = ffi.sizeof(ctype)
@@ -95,8 +95,8 @@ def _uuid() -> tuple[Any, ...]:
 
 
 def uuid_of(octets: bytes | CData) -> UUID:
-    """Returns UUID(bytes=octets) in half the time. Reading a list of many domains spends most of its
-    time here."""
+    """Returns the same as UUID(bytes=octets), in half the time. Reading a list of many domains spends most
+    of its time in this function."""
     kind, set_int, set_is_safe, unknown = _uuid()
     made: UUID = kind.__new__(kind)
     set_int(made, int.from_bytes(octets, "big"))
@@ -109,7 +109,7 @@ def optional_uuid_of(octets: bytes | CData) -> UUID | None:
 
 
 def get_string(c: CData) -> str:
-    """Returns the text of a C string; "" for NULL."""
+    """Returns the text of a C string, or "" for NULL."""
     return ffi.string(c).decode("utf-8", "surrogateescape") if c else ""
 
 
@@ -127,8 +127,8 @@ def free_string(c: CData) -> None:
 
 
 def count(array: CData, length: int) -> int:
-    """Returns the number of an array's elements. As in C, an array that is NULL is empty, whatever its
-    length is."""
+    """Returns the number of an array's elements. An array that is NULL has no elements, whatever its
+    length says."""
     return length if array and length > 0 else 0
 
 
@@ -164,8 +164,8 @@ def get_strings(c: CData) -> list[str]:
 
 
 def get_pairs(c: CData) -> dict[str, str | None]:
-    """Returns the pairs of an array of strings that ends with NULL. A value, which may be NULL, follows
-    each key."""
+    """Returns the pairs of an array of strings that ends with NULL. Each key is followed by its value,
+    which may be NULL."""
     found: dict[str, str | None] = {}
     at = c[0]
     while at and at[0]:
@@ -192,7 +192,7 @@ def expect(value: object, kind: type, path: str) -> None:
 
 
 def expected(value: object, kind: type[T], path: str) -> T:
-    """Returns the value. Raises TypeError if it is not of this type."""
+    """Returns the value. Raises TypeError if the value is not of this type."""
     expect(value, kind, path)
     return value  # type: ignore[return-value]
 
@@ -225,7 +225,8 @@ def fits(value: Any, kind: CType) -> bool:
 
 
 def number(value: int, name: str) -> int:
-    """Returns a number that is an input. Refuses a bool; cffi checks the type and the range."""
+    """Returns a number that is an input. Raises TypeError for a bool. cffi checks the type and the
+    range later."""
     refuse_bool(value, name)
     return value
 
@@ -269,7 +270,7 @@ def pairs_at(c: CData, value: dict[str, str | None], path: str, keep: Keep) -> N
 
 
 def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
-    """Stores octets. If there are too few, the rest of the C value is zero."""
+    """Stores octets. If there are too few octets, the remaining part of the C value is zero."""
     expect(value, bytes, path)
     room = ffi.buffer(c)
     if len(value) > len(room):

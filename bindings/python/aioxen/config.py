@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns pv(), pvh(), disk() and nic(). They return the configuration of a guest, and parts of it."""
+"""Owns pv(), pvh(), disk() and nic(). These functions return the configuration of a guest, or a part of
+such a configuration."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def pv(
 ) -> DomainConfig:
     """Returns the configuration of a PV guest that boots `kernel` directly.
 
-    memory: MiB as an int, or a string with a unit: "64M", "2G".
+    memory: The guest's memory. It is a number of MiB, or a string with a unit such as "64M" or "2G".
 
     uuid: The UUID of the domain. None: the domain gets a random UUID.
 

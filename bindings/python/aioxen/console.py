@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from aioxen.operation import Operation
 
 PSEUDO_TERMINALS = range(136, 144)
-"""The major numbers of terminals below /dev/pts."""
+"""The major device numbers of the terminals below /dev/pts."""
 
 CHUNK = 4096
 """The greatest number of octets that one iteration of the event loop reads."""
 
 GRACE_SECONDS = 1.0
-"""The time for remaining output after the domain is gone, if xenconsoled does not close the terminal."""
+"""The time for the last output after the domain is gone, in seconds. The time counts only if xenconsoled
+does not close the terminal."""
 
 TAIL = 200
 """The greatest number of octets of output in a message."""
@@ -48,7 +49,7 @@ def open_terminal(path: str) -> int:
         status = os.fstat(fd)
         if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) not in PSEUDO_TERMINALS:
             raise FailedError(f"{path!r} is not a pseudo-terminal")
-        import termios  # imported here, so that importing the package stays fast
+        import termios  # The module is imported here to keep the import of the package fast.
         import tty
 
         tty.setraw(fd, termios.TCSANOW)
@@ -61,14 +62,15 @@ def open_terminal(path: str) -> int:
 class Console:
     """A domain's console, made by Domain.console(). Use it as `async with dom.console() as c:`.
 
-    It reads from the terminal that xenconsoled, or a device model, has made for the console. Earlier output
-    that xenconsoled has kept is read first. When the domain is gone, the output ends: read() and readline()
-    return b"", `async for` ends, and expect() raises EOFError. A rebooted guest is a new domain with its own
-    console.
+    The object reads from the terminal that xenconsoled or a device model has made for the console. Earlier
+    output that xenconsoled has kept is read first. When the domain is gone, the output ends. Then read() and
+    readline() return b"", `async for` ends, and expect() raises EOFError. A rebooted guest is a new domain
+    with its own console.
 
-    The object keeps at most `limit` octets of unread output. When they are reached, it stops reading the
-    terminal until there is room again, and xenconsoled drops output for which its buffer has no room. With
-    log_to(), the object reads the terminal all the time, and drops the oldest unread output instead.
+    The object keeps at most `limit` octets of unread output. At this limit, the object stops reading the
+    terminal until there is room again. During this time xenconsoled drops the output that does not fit into
+    its own buffer. With log_to(), the object reads the terminal all the time, and drops the oldest unread
+    output instead.
 
     One task at a time may read. Any number of tasks may write. If another Console of the same domain or
     another program, such as `xl console`, reads the same terminal, each octet of output goes to only one
@@ -115,8 +117,8 @@ class Console:
     async def _open(self) -> int:
         """Opens the terminal.
 
-        After the terminal is open, its path is looked up again. If the path has changed, the terminal may by
-        now belong to another program.
+        After the terminal is open, its path is looked up again. If the path has changed, the terminal may
+        belong to another program.
         """
         path = await self._xen.domain_console_tty(*self._where)
         fd = open_terminal(path)
@@ -167,7 +169,7 @@ class Console:
             self._grace = self._loop.call_later(GRACE_SECONDS, self._end)
 
     def _end(self) -> None:
-        """End the output. Wakes the task that waits for output."""
+        """Ends the output. Wakes the task that waits for output."""
         self._ended = True
         self._pause()
         if self._grace is not None:
@@ -189,15 +191,15 @@ class Console:
         self._reading = False
 
     def _read_some(self) -> None:
-        """Called by the event loop: read once, so that a guest that writes without end does not block the
-        loop."""
+        """Reads once. The event loop calls this function again if there is more output. So a guest that
+        writes without end does not block the loop."""
         assert self._fd is not None
         room = self._limit - len(self._buffer)
         try:
             data = os.read(self._fd, min(CHUNK, self._limit if self._log else room))
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:  # EIO: the other end of the terminal is closed
+        except OSError:  # The error is EIO if the other end of the terminal is closed.
             data = b""
         if not data:
             self._end()
@@ -219,7 +221,7 @@ class Console:
             raise RuntimeError("another task is reading this console")
 
     async def _more(self) -> bool:
-        """Waits for more output. Returns False if there will be none."""
+        """Waits for more output. Returns True if there is more output, or False at the end of the output."""
         if self._ended:
             return False
         if self._fd is None:
@@ -260,7 +262,8 @@ class Console:
         self._check_alone()
         searched = 0
         while (at := self._buffer.find(b"\n", searched)) < 0:
-            searched = 0 if self._log else len(self._buffer)  # with a log, old output may be dropped
+            # With a log, old output may have been dropped, so all output is searched.
+            searched = 0 if self._log else len(self._buffer)
             if len(self._buffer) >= self._limit or not await self._more():
                 return self._take(len(self._buffer))
         return self._take(at + 1)
@@ -345,7 +348,8 @@ class Console:
     # Logging
 
     async def log_to(self, path: str | os.PathLike[str], *, max_bytes: int = 1 << 20, keep: int = 3) -> None:
-        """Append all output from now on to a file, also while no task reads the console.
+        """Appends all output from now on to a file. The log also gets the output while no task reads
+        the console.
 
         A thread writes the file. If the disk is too slow, output is left out, and the log says how many
         octets.

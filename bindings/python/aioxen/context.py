@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the context under asyncio: its loop, the delivery of events, and closing.
+"""Owns the class Context, which is the context for asyncio: its loop, the delivery of events, and closing.
 
-Everything here runs in the event loop's thread. The C context's descriptor is one of the loop's readers; its
-callback takes all queued records at once, completes the futures and delivers the events.
+All code of this module runs in the event loop's thread. The loop watches the C context's descriptor.
+When the descriptor is readable, a callback takes all queued records at once, completes the futures and
+delivers the events.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ from aioxen.types import Event
 
 
 class Context(ContextCore, BaseContext):
-    """A connection to the hypervisor of this host: starts operations on its domains and follows their events.
+    """A connection to the hypervisor of this host. It starts operations on domains and follows the
+    events of domains.
 
-    Use it as `async with aioxen.Context() as xen:`. It can be created anywhere. It belongs to the event loop
-    that runs when it is first used, and may be used in that loop's thread only. In another loop, these raise
-    RuntimeError: `async with`, events(), creating a domain, and awaiting an operation that is not done. Such
-    an operation is not stopped. When its loop is closed and all its operations are done, the context may be
-    used in another loop.
+    Use it as `async with aioxen.Context() as xen:`. A context can be created in any thread. It belongs to the
+    event loop that runs at its first use, and may be used only in the thread of this loop. In another loop,
+    `async with`, events() and the creation of a domain raise RuntimeError. Awaiting an operation that is not
+    done raises RuntimeError, too, and the operation continues. When the loop is closed and all operations of
+    the context are done, the context may be used in another loop.
 
-    Creating it does not wait for xenstored. If xenstored runs and does not answer, operations that
-    need it raise NoXenstoreError after at most a second. When xenstored has ended and runs again, the context
-    connects again; each Events then delivers EventsLost(0).
+    The creation of a context does not wait for xenstored. If xenstored runs and does not answer, operations
+    that need xenstored raise NoXenstoreError after at most a second. When xenstored has ended and runs again,
+    the context connects again. Each Events then delivers EventsLost(0).
 
     Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is created.
     """
@@ -47,7 +49,8 @@ class Context(ContextCore, BaseContext):
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
-        self._progress_callbacks: dict[int, Callable[[Any], None]] = {}  # by the operation's token
+        # The callback of each operation, by the operation's token.
+        self._progress_callbacks: dict[int, Callable[[Any], None]] = {}
         self._last_progress: Event | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -61,7 +64,7 @@ class Context(ContextCore, BaseContext):
         await self.aclose()
 
     def _bind(self) -> None:
-        """Attach the context to the running loop, at its first use.
+        """Attaches the context to the running loop at the context's first use.
 
         A later operation does not check that the same loop runs, because the check would take as long as a
         whole instant operation. An UndoableOperation makes this check, and asyncio refuses to await other
@@ -105,7 +108,7 @@ class Context(ContextCore, BaseContext):
             operation = self._start(spec, limit, *inputs)
             operation._set_progress(token)
             operation.add_done_callback(lambda _: self._progress_callbacks.pop(token, None))
-        except BaseException:  # also KeyboardInterrupt: the caller does not get the operation
+        except BaseException:  # This includes KeyboardInterrupt. The caller does not get the operation.
             self._progress_callbacks.pop(token, None)
             if operation is not None:
                 operation.cancel()
@@ -128,15 +131,15 @@ class Context(ContextCore, BaseContext):
         *,
         capacity: int = 1024,
     ) -> Events:
-        """Subscribe to the events of one domain, or of all: DomainShutdown, DomainDying, DomainGone.
+        """Subscribes to the events of one domain, or of all domains: DomainShutdown, DomainDying, DomainGone.
 
         The subscription begins with this call, not with the first iteration. So call events() before the
         operation whose events you want. The domain's past events are delivered first. A subscription to all
-        domains first delivers the past events
-        of all domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
-        an EventsLost takes their place. An EventsLost is also delivered when xenstored answers again after it
-        had ended, and when the hypervisor has refused several times to list its domains. The iteration ends
-        after the domain's DomainGone, after aclose(), and when the context closes.
+        domains first delivers the past events of all domains that exist. At most `capacity` events wait to be
+        read. Further events are dropped, and an EventsLost takes their place. An EventsLost is also delivered
+        in two other cases. In the first, xenstored has ended and answers again. In the second, the hypervisor
+        has refused several times to list its domains. The iteration ends after the domain's DomainGone, after
+        aclose(), and when the context closes.
 
         domid: The domain; None: all domains.
 
@@ -157,13 +160,13 @@ class Context(ContextCore, BaseContext):
         *,
         capacity: int = 1024,
     ) -> Events:
-        """Subscribe to the events of all devices of one domain, or of all domains: DeviceConnected,
+        """Subscribes to the events of all devices of one domain, or of all domains: DeviceConnected,
         DeviceFailed, DeviceGone.
 
-        Devices of every kind are followed, whichever toolstack has added them, also those that are added
-        later. A device that is connected already is reported first. Changes that follow each other quickly
-        are reported as one. The other rules are those of events(), but the iteration does not end when the
-        domain is gone.
+        Devices of every kind are followed, whichever toolstack has added them. Devices that are added later
+        are followed, too. A device that is connected already is reported first. Changes that follow each
+        other quickly are reported as one. The other rules are those of events(), but the iteration does not
+        end when the domain is gone.
 
         domid: The domain; None: all domains.
 
@@ -176,7 +179,7 @@ class Context(ContextCore, BaseContext):
         return Events(self, token, None if domid is None else v.domid(domid), types, capacity, devices=True)
 
     def _deliver(self, token: int, event: Event | None) -> None:
-        """Pass an event to its receiver. After an interrupt, the call is repeated with the same event."""
+        """Passes an event to its receiver. After an interrupt, the call is repeated with the same event."""
         if event is None:
             return
         if (stream := self._streams.get(token)) is not None:
@@ -198,16 +201,16 @@ class Context(ContextCore, BaseContext):
     async def aclose(self) -> None:
         """Stops all operations, waits until they have completed, and frees the context.
 
-        Awaiting an operation that was stopped raises ClosedError. All event iterations end. The loop is not
-        blocked meanwhile. A cancellation does not interrupt the closing; it is raised at the end. This method
-        may be called more than once.
+        Awaiting an operation that was stopped raises ClosedError. All event iterations end. The closing does
+        not block the loop. A cancellation does not interrupt the closing. CancelledError is raised at the
+        end. This method may be called more than once.
 
         Raises: RuntimeError, while the context belongs to another event loop.
         """
         if self._closing is None and self._c is not None:
             loop = asyncio.get_running_loop()
             if self._loop is not None and self._loop.is_closed():
-                self._loop = None  # no task awaits an operation, because that loop is closed
+                self._loop = None  # No task awaits an operation, because the context's loop is closed.
             if self._loop not in (None, loop):
                 raise RuntimeError("the context belongs to another event loop")
             self._refuse_operations()
@@ -223,7 +226,8 @@ class Context(ContextCore, BaseContext):
                 with contextlib.suppress(asyncio.CancelledError, errors.Error):
                     await asyncio.shield(live[0])
         for stream in list(self._streams.values()):
-            with contextlib.suppress(RuntimeError):  # raised if the loop is closed; then no reader waits
+            # RuntimeError is raised if the loop is closed. In this case no reader waits.
+            with contextlib.suppress(RuntimeError):
                 stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
@@ -231,7 +235,7 @@ class Context(ContextCore, BaseContext):
         free = self._free()
         if busy:
             # free() runs in a thread, because it waits for operations that a closed loop has left, for undos
-            # in the background, and for calls on workers. These calls cannot be interrupted; the destruction
+            # in the background, and for calls on workers. These calls cannot be interrupted. The destruction
             # of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await wait_uncancelled(asyncio.get_running_loop().run_in_executor(None, free))

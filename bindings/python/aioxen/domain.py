@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 class Domain(DomainOperations):
     """One domain: its domid, its UUID, and the operations on it.
 
-    It is accepted wherever a domid is: `xen.domain_pause(dom)` does the same as `dom.pause()`. Two handles
-    are equal if their domids and UUIDs are. A handle does not keep the domain alive. Xen reuses domids, so
-    each operation first checks that the domain with this domid still has this UUID. If it has not, the
-    operation raises DomainGoneError, and wait_gone() is done. A domid as a number is not checked.
+    Every method that takes a domid also takes a Domain: `xen.domain_pause(dom)` does the same as
+    `dom.pause()`. Two handles are equal if they have the same domid and the same UUID. A handle does not keep
+    the domain alive. Xen reuses domids, so each operation first checks that the domain with this domid still
+    has this UUID. If the domain has another UUID, the operation raises DomainGoneError. In this case
+    wait_gone() completes with success. A domid that is given as a number is not checked.
     """
 
     __slots__ = ("domid", "_uuid_bytes", "_xen")
@@ -61,7 +62,7 @@ class Domain(DomainOperations):
     def console(
         self, number: int = 0, type: ConsoleType = ConsoleType.UNKNOWN, *, limit: int = 1 << 16
     ) -> Console:
-        """Returns the domain's console: `async with dom.console() as c:` opens it.
+        """Returns the domain's console. `async with dom.console() as c:` opens the console.
 
         number, type: The number and the type of the console. The default is the primary console.
 
@@ -78,18 +79,19 @@ class Domain(DomainOperations):
         progress: Progress[OperationProgress] | None = None,
         limit: float | EllipsisType | None = ...,
     ) -> ShutdownFuture:
-        """Ask the guest to power off, and wait until the domain has stopped.
+        """Asks the guest to power off, and waits until the domain has stopped.
 
-        This runs two operations at the same time: Context.domain_shutdown, which completes when the guest has
-        acknowledged the request, and Context.domain_wait_shutdown. The stopped domain still has to be
-        destroyed.
+        This method runs the operations domain_shutdown and domain_wait_shutdown of Context at the same time.
+        domain_shutdown completes when the guest has acknowledged the request. The caller must still destroy
+        the stopped domain.
 
         timeout: Seconds for both operations together. After this time both are stopped, and the future raises
         TimedOutError.
 
-        progress: Receives each OperationProgress of both operations; its field `operation` tells them apart.
+        progress: Receives each OperationProgress of both operations; the field `operation` of an event names
+        the operation.
 
-        limit: The older name of `timeout`. If both are given, `limit` counts.
+        limit: The older name of `timeout`. If both are given, `limit` is used.
 
         Returns: The reason why the domain has stopped. It may differ from the requested reason.
 
@@ -97,7 +99,7 @@ class Domain(DomainOperations):
         errors of both operations.
 
         Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has
-        acknowledged it still stops.
+        acknowledged the request still stops.
         """
         return self._request_stop(self._xen.domain_shutdown, timeout if limit is ... else limit, progress)
 
@@ -108,7 +110,7 @@ class Domain(DomainOperations):
         progress: Progress[OperationProgress] | None = None,
         limit: float | EllipsisType | None = ...,
     ) -> ShutdownFuture:
-        """Ask the guest to reboot, and wait until the domain has stopped.
+        """Asks the guest to reboot, and waits until the domain has stopped.
 
         The library does not start the guest again. The caller destroys the domain and creates it anew. The
         arguments, the result and the errors are those of shutdown().
@@ -125,6 +127,6 @@ class Domain(DomainOperations):
         try:
             stopped = self._xen.domain_wait_shutdown(self, timeout=timeout, progress=progress)
             return ShutdownFuture(request, stopped)
-        except BaseException:  # also KeyboardInterrupt
+        except BaseException:  # This includes KeyboardInterrupt.
             request.cancel()
             raise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Events: a subscription to domains' events that is an asynchronous iterator."""
+"""Owns Events, a subscription to the events of domains. It is an asynchronous iterator."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Events:
     """A subscription, made by Context.events() or device_events(): `async for event in xen.events():`.
 
-    One task at a time may read it. The subscription ends with aclose(), at the end of `async with`, and when
-    the object is garbage-collected.
+    One task at a time may read the subscription. The subscription ends with aclose(), at the end of `async
+    with`, and when the object is garbage-collected.
     """
 
     def __init__(
@@ -48,9 +48,10 @@ class Events:
                 raise StopAsyncIteration
             if self._waiter is not None:
                 raise RuntimeError("another task is reading these events")
-            # The context's _loop is None if its loop was closed before the context was.
+            # The context's _loop is None if the loop was closed before the context.
             loop = self._xen._loop or asyncio.get_running_loop()
-            self._waiter = loop.create_future()  # asyncio raises RuntimeError if another loop awaits it
+            # asyncio raises RuntimeError if another loop awaits this future.
+            self._waiter = loop.create_future()
             try:
                 await self._waiter
             finally:
@@ -66,8 +67,8 @@ class Events:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the subscription. Events that were delivered before can still be read. Then the iteration
-        ends."""
+        """Ends the subscription. Events that were delivered before can still be read. After these events,
+        the iteration ends."""
         self._finish()
 
     def _put(self, event: Event) -> None:

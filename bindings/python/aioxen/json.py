@@ -62,7 +62,7 @@ def from_json(kind: type[T], text: str | bytes) -> T:
 
 def _form(kind: type) -> Form[Any]:
     v.expect(kind, type, "kind")
-    from aioxen._json import FORMS  # imported here, because few programs need it
+    from aioxen._json import FORMS  # The module is imported here because few programs need it.
 
     form = FORMS.get(kind)
     if form is None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the futures of operations: how they are cancelled, undone and completed.
+"""Owns the futures of operations. The module cancels, undoes and completes these futures.
 
-The C library uses an operation's inputs and results until the C operation has completed, even if no task
-awaits the future any more. So cancelling only asks the C library to abort. The future is cancelled when the C
-operation has completed. If the C operation has succeeded in spite of the abort, it is undone first (`undo` in
-the IDL).
+The C library uses an operation's inputs and results until the C operation has completed, even if no
+task awaits the future any more. So cancelling only asks the C library to abort. The future is cancelled
+when the C operation has completed. If the C operation has succeeded in spite of the abort, its `undo`
+in the IDL runs first.
 
-An operation is also a coroutine object, so that it can be given to a function that takes coroutines only,
-such as TaskGroup.create_task(). Unlike other coroutines, it has been started already.
+An operation is also a coroutine object. So a program can pass it to a function that takes only coroutines,
+such as TaskGroup.create_task(). Unlike other coroutines, an operation is already running.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Stop(enum.Enum):
 class Operation(OperationFuture[T], CoroutineMethods[T]):
     """A started operation: an asyncio future that only the library completes.
 
-    All functions of asyncio that take an awaitable or a coroutine accept it, except asyncio.wait(), which
-    refuses every coroutine. For asyncio.wait(), make a task of the operation.
+    All functions of asyncio that take an awaitable or a coroutine accept an operation, except asyncio.wait().
+    asyncio.wait() refuses every coroutine. For asyncio.wait(), make a task of the operation.
     """
 
     __slots__ = ("_steps",)
 
     if TYPE_CHECKING:
-        _result: T  # the value of result(), without marking the result as taken
+        _result: T  # The value of result(). Reading this attribute does not mark the result as taken.
         _xen: Context
         _spec: CffiSpec
         _inputs: tuple[Any, ...]
@@ -62,13 +62,14 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
         _stop_message: Any
 
     if not TYPE_CHECKING:
-        # A task looks these methods up at each await of a Future. They are repeated here so that the lookup
-        # is short.
+        # A task looks these methods up at each await of a Future. The methods are repeated here to make the
+        # lookup short.
         result = asyncio.Future.result
         add_done_callback = asyncio.Future.add_done_callback
 
     def __repr__(self) -> str:
-        """Shows the operation's name and domid, and its phase or the way in which it was completed."""
+        """Shows the operation's name and domid. Also shows the phase of an operation in progress, or the
+        result of a completed operation."""
         if self._spec is None:
             return super().__repr__()
         domid = self._spec.domid_of(self._inputs)
@@ -81,11 +82,11 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
             return f"{info.state} phase={info.phase}" if info else "pending"
         if self.cancelled():
             return "cancelled"
-        error = self._exception  # exception() would mark the exception as retrieved
+        error = self._exception  # A call of exception() would mark the exception as retrieved.
         return f"finished exception={error!r}" if error else f"finished result={self._result!r}"
 
     def cancel(self, msg: Any = None) -> bool:
-        """Ask the operation to stop. The future is cancelled once the operation has stopped.
+        """Asks the operation to stop. The future is cancelled when the operation has stopped.
 
         Returns False if the future is already done.
         """
@@ -108,14 +109,15 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
             self._stop_reason = reason
 
     def _finish(self, rc: int, message: str) -> None:
-        """Called when the C operation has failed, or has completed after a request to stop."""
+        """Completes the future of a C operation that has failed, or that has completed after a
+        request to stop."""
         if self._stop_reason is None:
             _set_exception(self, self._error(rc, message))
             return
         self._finish_success() if rc == 0 else self._finish_stopped()
 
     def _finish_success(self) -> None:
-        """Called when the C operation has succeeded after a request to stop."""
+        """Completes the future of a C operation that has succeeded after a request to stop."""
         self._finish_stopped()
         self._spec.free_results(self._results or ())
 
@@ -147,7 +149,7 @@ class UndoableOperation(Operation[T]):
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         """Raises RuntimeError if another loop is running, because asyncio would refuse to await the result in
         that loop."""
-        self._taken = True  # for __del__, if an exception is raised here
+        self._taken = True  # __del__ reads this attribute if an exception is raised here.
         if asyncio._get_running_loop() not in (None, loop):
             raise RuntimeError("the context belongs to another event loop")
         super().__init__(loop=loop)
@@ -156,9 +158,10 @@ class UndoableOperation(Operation[T]):
         self._undo = None
 
     def __await__(self) -> Generator[Any, None, T]:
-        """Await as a Future does. Undoes the operation if the task is cancelled before it sees the result.
+        """Awaits the operation as a Future is awaited. If the task is cancelled before it gets the result,
+        the operation is undone.
 
-        If several tasks await the operation, it is undone only if all of them are cancelled.
+        If several tasks await the operation, it is undone when all of them are cancelled.
         """
         if not self.done():
             self._awaiting_tasks += 1
@@ -179,15 +182,16 @@ class UndoableOperation(Operation[T]):
 
     def result(self) -> T:
         value = super().result()
-        # A task calls result() before it continues the coroutine that awaits the operation. If the task is
-        # cancelled in between, the coroutine gets the cancellation instead of the result. So the result is
-        # not taken yet.
+        # A task calls result() before it continues the coroutine that awaits the operation. Between the two,
+        # the task may be cancelled. In this case the coroutine gets the cancellation instead of the result.
+        # So the result is not taken yet.
         if not self._awaiting_tasks:
             self._taken = True
         return value
 
     def cancel(self, msg: Any = None) -> bool:
-        """Ask the operation to stop. If it is done and its result was not taken, it is undone.
+        """Asks the operation to stop. If the operation is done and no caller has taken its result, it
+        is undone.
 
         Returns False if the future is already done.
         """
@@ -219,9 +223,10 @@ class UndoableOperation(Operation[T]):
         self._spec.free_results(self._results or ())
 
     def _start_undo(self, *, reported: bool = True) -> Undo:
-        """Start the operation that undoes this one, which has succeeded. A second call returns the same undo.
+        """Starts the operation that undoes this successful operation, and returns it. A second call returns
+        the same undo.
 
-        reported: A failure is reported to the loop's exception handler.
+        reported: True: a failure of the undo is reported to the loop's exception handler.
         """
         if self._undo is None:
             assert self._spec.undo and self._results
@@ -239,7 +244,7 @@ class UndoableOperation(Operation[T]):
         super().__del__()
 
     def _take_back(self) -> None:
-        """Undo an operation that is garbage-collected before its result was taken."""
+        """Undoes an operation that is garbage-collected before its result was taken."""
         loop = self.get_loop()
         possible = not (loop.is_closed() or self._xen.closed)
         if possible:
@@ -250,14 +255,15 @@ class UndoableOperation(Operation[T]):
 
 
 class Undo(Operation[None]):
-    """Undoes an operation whose result no caller sees. It cannot be stopped, and it never raises."""
+    """Undoes an operation whose result no caller sees. An undo cannot be stopped, and awaiting an undo
+    raises no error."""
 
     __slots__ = ("failure",)
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self.failure: errors.Error | None = None
-        """The error of the undo. None: it has succeeded, or it is not done."""
+        """The error of the undo. None: the undo has succeeded, or it is not done."""
 
     def cancel(self, msg: Any = None) -> bool:
         return not self.done()
@@ -273,6 +279,7 @@ class Undo(Operation[None]):
 
     def _finish(self, rc: int, message: str) -> None:
         error = self._error(rc, message)
-        if not isinstance(error, errors.DomainNotFoundError):  # that error means that the domain is gone
+        # DomainNotFoundError means that the domain is gone.
+        if not isinstance(error, errors.DomainNotFoundError):
             self.failure = error
         _set_result(self, None)

@@ -14,7 +14,7 @@ from aioxen.types import DomainConfig, XlHost, XlMessage, XlMessages
 
 
 class XlFileError(errors.InvalidError):
-    """A file in xl's form has an error."""
+    """The exception for an error in a file in xl's form."""
 
     file: str
     """The name of the file; "statement N" for an element of `extra`."""
@@ -38,7 +38,7 @@ class XlFileError(errors.InvalidError):
 
 
 class XlFileWarning(UserWarning):
-    """Something in a file in xl's form is deprecated or has no effect."""
+    """The warning about a setting in a file in xl's form that is deprecated or has no effect."""
 
 
 def load(
@@ -52,7 +52,8 @@ def load(
 
     strict: True: an unknown key, or anything else that xl ignores, is an error. False: it is a warning.
 
-    extra: Further statements, such as 'memory = 512'. They replace those of the file.
+    extra: Further statements, such as 'memory = 512'. They replace the statements of the file that set the
+    same keys.
 
     host: The defaults of the host for settings that the file does not have, from load_conf(). None: xl's
     defaults.
@@ -80,8 +81,9 @@ def loads(
 
 
 def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
-    """Write a configuration to a file in the form of xl.cfg(5). xl and load() get the same configuration from
-    it. An existing file is replaced. After an InvalidError, TypeError or ValueError nothing has been written.
+    """Writes a configuration to a file in the form of xl.cfg(5). xl and load() read the same configuration
+    from the file. An existing file is replaced. After an InvalidError, TypeError or ValueError nothing has
+    been written.
 
     Raises: InvalidError, with the path of a value that xl.cfg(5) cannot express; OSError; TypeError or
     ValueError for a value that C cannot represent.
@@ -108,7 +110,8 @@ def dumps(config: DomainConfig) -> str:
 
 
 def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool = True) -> XlHost:
-    """Reads the defaults of a host for load() from a file in the form of xl.conf(5). `nodes` remains empty.
+    """Reads the defaults of a host for load() from a file in the form of xl.conf(5). The field `nodes` of the
+    result is empty.
 
     The errors and warnings are those of load().
     """

@@ -14,7 +14,8 @@ static void refuse_operations(ContextCore *xen)
     Py_CLEAR(xen->done_future);
 }
 
-/* _attach_loop(address of the C context, loop, Operation, UndoableOperation) */
+/* The method _attach_loop(address of the C context, loop, Operation, UndoableOperation). Attaches the
+ * context to the loop. */
 static PyObject *context_core_attach_loop(PyObject *self, PyObject *args)
 {
     ContextCore *xen = (ContextCore *)self;
@@ -78,7 +79,8 @@ static int context_core_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* Called when the object is garbage. __del__ has freed the C context, so the C library uses no operation any more. */
+/* Releases the references of a garbage object. __del__ has freed the C context, so the C library uses no
+ * operation any more. */
 static int context_core_clear(PyObject *self)
 {
     ContextCore *xen = (ContextCore *)self;

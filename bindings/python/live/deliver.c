@@ -3,18 +3,19 @@
  * Delivers the records in the library's queue: completes futures, and passes events to receivers. Owns nothing.
  *
  * Each record is taken from the queue once, so it must be delivered even if Python code raises an exception.
- * A signal handler may raise one at any time. An interrupted call is repeated. The first exception is raised
- * when all records have been delivered.
+ * A signal handler may raise an exception at any time. An interrupted call is repeated. The first exception
+ * is raised when all records have been delivered.
  */
 #include "live.h"
 
 enum {
-    BATCH = 256, /* records per libxl_event_take */
-    /* Calls per event, so that a signal handler that always raises cannot cause an endless loop. */
+    BATCH = 256, /* The number of records that one libxl_event_take() takes. */
+    /* The greatest number of calls for one event. Without this limit, a signal handler that always raises
+     * an exception would cause an endless loop. */
     MAX_ATTEMPTS = 16,
 };
 
-/* The first of several exceptions; the later ones are dropped. */
+/* The first of several exceptions. The later exceptions are dropped. */
 typedef struct {
     PyObject *type, *value, *trace;
 } FirstError;
@@ -69,7 +70,8 @@ static bool should_retry(const PyObject *answer, int *calls, FirstError *first)
     return ++*calls < MAX_ATTEMPTS;
 }
 
-/* Both calls may be repeated: _make_event() has no side effect, and _deliver() ignores a repeated event. */
+/* Makes a Python event from the record, and passes the event to its receiver. Both calls may be repeated.
+ * _make_event() has no side effect, and _deliver() ignores a repeated event. */
 static void deliver_event(ContextCore *xen, const libxl_event_record *record, FirstError *first)
 {
     PyObject *event, *delivered = NULL;
@@ -93,7 +95,8 @@ static void deliver_event(ContextCore *xen, const libxl_event_record *record, Fi
 PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
 {
     ContextCore *xen = (ContextCore *)self;
-    /* On the stack, because a receiver may run the loop, which calls this function again. */
+    /* The records are on the stack, because a receiver may run the loop, and the loop calls this
+     * function again. */
     libxl_event_record records[BATCH];
     FirstError first = {NULL, NULL, NULL};
     int number = BATCH;

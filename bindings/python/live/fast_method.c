@@ -6,23 +6,24 @@
  */
 #include "live.h"
 
-/* Vectorcall, PEP 590. It has not changed since Python 3.9; the stable ABI has declared it since 3.12. */
+/* The type of a vectorcall function (PEP 590). The type has not changed since Python 3.9. The stable ABI
+ * declares it since Python 3.12. */
 typedef PyObject *vectorcall(PyObject *callable, PyObject *const *args, size_t number, PyObject *names);
 #ifndef Py_TPFLAGS_HAVE_VECTORCALL
 #define Py_TPFLAGS_HAVE_VECTORCALL (1ul << 11)
 #endif
 #define ARGUMENTS_OFFSET                                                                                     \
-    ((size_t)1 << (8 * sizeof(size_t) - 1)) /* a flag: the callee may overwrite args[-1] */
+    ((size_t)1 << (8 * sizeof(size_t) - 1)) /* The flag that the callee may overwrite args[-1]. */
 
 typedef struct {
     PyObject ob_base;
     vectorcall *call;
-    PyObject *spec;     /* an OperationSpec with an initiator */
+    PyObject *spec;     /* An OperationSpec with an initiator. */
     PyObject *fallback; /* the wrapped method */
-    PyObject *weak;     /* the list of weak references, for weakref.WeakMethod */
+    PyObject *weak;     /* The list of weak references, for weakref.WeakMethod. */
 } FastMethod;
 
-static PyObject *bound; /* types.MethodType */
+static PyObject *bound; /* The type types.MethodType. */
 static PyObject *name_timeout, *name_progress;
 
 /* Returns whether all keywords have their default values. The methods of Domain pass every keyword explicitly. */
@@ -65,7 +66,7 @@ static PyObject *fast_method_vectorcall(PyObject *self, PyObject *const *args, s
     return call_method(m, args, (Py_ssize_t)number, names);
 }
 
-/* tp_call, for callers that do not use vectorcall. */
+/* The slot tp_call, for callers that do not use vectorcall. */
 static PyObject *fast_method_call(PyObject *self, PyObject *args, PyObject *keywords)
 {
     return PyObject_Call(((FastMethod *)self)->fallback, args, keywords);
@@ -77,7 +78,7 @@ static PyObject *fast_method_get(PyObject *self, PyObject *object, PyObject *typ
     return object ? PyObject_CallFunctionObjArgs(bound, self, object, NULL) : Py_NewRef(self);
 }
 
-/* Sets all fields here instead of in tp_init, so that no incomplete object can exist. */
+/* Makes an object, and sets all its fields. There is no tp_init, so no incomplete object can exist. */
 static PyObject *fast_method_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     PyObject *spec, *fallback;
@@ -117,7 +118,8 @@ static void fast_method_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* The attributes that describe a function are taken from the wrapped method. */
+/* Returns an attribute that describes a function, such as its name. The value comes from the
+ * wrapped method. */
 static PyObject *fast_method_described(PyObject *self, void *name)
 {
     return PyObject_GetAttrString(((FastMethod *)self)->fallback, name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * aioxen._live: the part of the Python package that runs for every operation. It is written in C for speed.
- * The classes in context.py and operation.py derive from its types. They add the methods that are called rarely.
+ * The classes in context.py and operation.py derive from the types of aioxen._live. The classes add the
+ * methods that are called rarely.
  *
  *   OperationSpec     describes an operation: its C function, limit and results    operation_spec.c
  *   FastMethod        a method of Context that starts an operation on one domid    fast_method.c
@@ -10,11 +11,12 @@
  *                     starts operations                                            start.c
  *                     completes operations and delivers events                     deliver.c
  *
- * Threads: every function runs in the event loop's thread, with the interpreter's lock. The lock is released
- * around libxl_event_take only; every other library call made here takes less time than releasing it would.
+ * Threads: every function runs in the event loop's thread, with the interpreter's lock. The lock is
+ * released only during libxl_event_take(). Every other library call in this module takes less time than
+ * releasing the lock.
  *
- * Errors: NULL from a function that returns an object, and false from one that returns bool, mean that an
- * exception is set. The comments name the exceptions to this rule.
+ * Errors: A function that returns an object returns NULL if an exception is set. A function that returns bool
+ * returns false if an exception is set. The comments of some functions state other rules.
  */
 #ifndef AIOXEN_LIVE_H
 #define AIOXEN_LIVE_H
@@ -29,50 +31,57 @@
 
 #include <libxl.h>
 
-/* An initiator whose operation takes one domain, takes nothing else and has no result. */
+/* The type of an initiator whose operation takes one domain, has no other input and has no result. */
 typedef int initiator_fn(libxl_ctx *ctx, libxl_domid domid, const libxl_asyncop_how *how);
 
 typedef struct {
     PyObject ob_base;
-    initiator_fn *initiator; /* NULL: the Python method call() calls the C function through cffi */
-    Py_ssize_t domid_index;  /* the position of the domain among the inputs; -1: there is none */
-    PyObject *limit;         /* the limit that the C library applies by default: seconds, or None */
-    bool instant;            /* the operation has completed when its C function returns */
+    /* The C function that starts the operation. NULL: the Python method call() calls the C function
+     * through cffi. */
+    initiator_fn *initiator;
+    /* The position of the domain among the inputs. -1: the operation takes no domain. */
+    Py_ssize_t domid_index;
+    PyObject *limit; /* The limit that the C library applies by default, in seconds, or None. */
+    bool instant;    /* true: the operation has completed when its C function returns. */
     bool has_results;
-    bool owns_memory;  /* some results must be freed */
-    bool undoable;     /* another operation can undo this one */
-    bool ends_if_gone; /* the operation succeeds if the domain is gone */
+    bool owns_memory;  /* true: some results must be freed. */
+    bool undoable;     /* true: another operation can undo this operation. */
+    bool ends_if_gone; /* true: the operation succeeds if the domain is gone. */
 } OperationSpec;
 
 /*
- * The part of an operation's object that follows asyncio.Future's fields. The C library knows the operation by
- * the object's address, as its for_event. The address stays valid and unique while the operation is live,
- * because the list of live operations holds a reference.
+ * The part of an operation's object that follows the fields of asyncio.Future. The for_event of the operation
+ * is the object's address. The address stays valid and unique while the operation is live, because the list
+ * of live operations holds a reference.
  */
 typedef struct OperationFuture {
     PyObject *xen, *spec;
-    PyObject *inputs;                 /* a tuple; NULL: `domid` is the only input */
-    PyObject *results;                /* the memory that the C library writes to; NULL: no results */
-    libxl_domid domid;                /* valid if inputs is NULL */
-    PyObject *stop_reason;            /* a Stop of operation.py, once the operation was asked to stop */
-    PyObject *stop_message;           /* the argument of cancel() */
-    LIST_ENTRY(OperationFuture) link; /* valid while live */
-    bool live;                        /* the C operation has not completed */
+    PyObject *inputs; /* A tuple of the inputs. NULL: `domid` is the only input. */
+    /* The memory that the C library writes the results to. NULL: the operation has no results. */
+    PyObject *results;
+    libxl_domid domid; /* Valid if `inputs` is NULL. */
+    /* A Stop of operation.py if the operation was asked to stop, else NULL. */
+    PyObject *stop_reason;
+    PyObject *stop_message;           /* The argument of cancel(). */
+    LIST_ENTRY(OperationFuture) link; /* Valid while `live` is true. */
+    bool live;                        /* true: the C operation has not completed. */
 } OperationFuture;
 
 typedef struct {
     PyObject ob_base;
-    libxl_ctx *ctx;          /* borrowed from BaseContext; NULL before _attach_loop() and after _detach() */
-    PyObject *future_kwargs; /* {"loop": ...} for Future's constructor; NULL: operations are refused */
+    /* The C context, which BaseContext owns. NULL before _attach_loop() and after _detach(). */
+    libxl_ctx *ctx;
+    /* The keywords {"loop": ...} for Future's constructor. NULL: operations are refused. */
+    PyObject *future_kwargs;
     PyObject *operation_class, *undoable_class;
-    PyObject *done_future; /* shared result of all instant operations that have no results */
+    PyObject *done_future; /* The future that all instant operations without results return. */
     LIST_HEAD(, OperationFuture) live;
 } ContextCore;
 
 extern PyTypeObject *operation_spec_type, *operation_future_type, *context_core_type;
 extern PyObject *empty_tuple;
 
-/* Each function creates its type. It is called once, while the module is imported. */
+/* Each of these functions creates a type. It is called once, while the module is imported. */
 PyTypeObject *make_operation_spec_type(PyObject *module);
 PyTypeObject *make_fast_method_type(PyObject *module);
 PyTypeObject *make_operation_future_type(PyObject *module);
@@ -82,7 +91,8 @@ PyTypeObject *make_context_core_type(PyObject *module);
 
 /* Allocates the memory that the C function writes its results to. */
 PyObject *spec_new_results(PyObject *spec);
-/* Calls the C function. how NULL: synchronously. Returns its result, or 1 if an exception is set. */
+/* Calls the C function. If `how` is NULL, the call is synchronous. Returns the function's result, or 1 if
+ * an exception is set. */
 int spec_call(PyObject *spec, ContextCore *xen, PyObject *inputs, PyObject *results,
               const libxl_asyncop_how *how);
 /* Converts the results to the Python value that the future returns. */
@@ -94,19 +104,23 @@ bool spec_free_results(PyObject *spec, PyObject *results);
 
 /* ---- operation_future.c. `operation` is an instance of a subclass of OperationFuture. */
 
-/* Convert between the object and its C part. */
+/* These functions convert between an operation's object and its C part. */
 OperationFuture *future_of(PyObject *operation);
 PyObject *object_of(const OperationFuture *p);
-/* With this how, the C library reports the completion by an event that carries the object's address. */
+/* Returns the `how` of an operation. With this `how`, the C library reports the completion by an event
+ * that has the object's address. */
 libxl_asyncop_how future_how(PyObject *operation);
 /* Adds the operation to the context's live list, which takes a reference. */
 void live_insert(ContextCore *xen, PyObject *operation);
-/* Removes the operation from the live list. The caller takes over the list's reference. */
+/* Removes the operation from the live list. The caller then owns the list's reference. */
 void live_remove(PyObject *operation);
 /* Sets the result that the C library has written, then frees the library's memory. */
 bool future_set_result(PyObject *operation);
-/* Completes the future with its result. If rc is an error or the operation was asked to stop, calls the Python method _finish()
- * instead. Returns false, with an exception set, after an interrupt. The caller may then repeat the call. */
+/*
+ * Completes the future with its result. If rc is an error or the operation was asked to stop, calls the
+ * Python method _finish() instead. Returns false, with an exception set, after an interrupt. In this case the
+ * caller may repeat the call. Returns true otherwise.
+ */
 bool future_complete(PyObject *operation, int rc, const char *message);
 
 /* ---- start.c */
@@ -114,13 +128,15 @@ bool future_complete(PyObject *operation, int rc, const char *message);
 /* The domain on which an operation acts. */
 typedef struct {
     libxl_domid domid;
-    bool has_uuid; /* the caller passed a Domain. The operation fails if another domain has its domid */
+    /* true: the caller has passed a Domain. The operation fails if another domain has the Domain's domid. */
+    bool has_uuid;
     libxl_uuid uuid;
 } Target;
 
 /* Creates the names that parse_target uses. It is called once, while the module is imported. */
 bool start_prepare(void);
-/* Reads a Python int or a Domain. Returns false for anything else, without an exception. */
+/* Reads a Python int or a Domain, and returns true. For any other object, returns false and
+ * sets no exception. */
 bool parse_target(PyObject *input, Target *target);
 /* Starts an operation whose spec names the C function that starts it on a domid. Returns its future, a new reference. */
 PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target);

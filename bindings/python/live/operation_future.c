@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the type OperationFuture: asyncio.Future with additional C fields, which follow Future's own. Future's
- * size is known only at run time, so the fields are reached by an offset. Only subclasses defined in Python
- * are instantiated; these run Future's finalizer.
+ * Owns: the type OperationFuture, which is asyncio.Future with additional C fields. The additional fields
+ * follow the fields of Future. The size of Future is known only at run time, so the code reaches the fields
+ * by an offset. Programs make objects only of subclasses that are defined in Python. These subclasses run
+ * Future's finalizer.
  *
  * Lifetime: the list of live operations holds a reference until the C operation has completed, because the C
  * library writes to the results until then.
@@ -14,16 +15,18 @@
 
 PyTypeObject *operation_future_type;
 
-enum { AWAITS_PER_TURN = 256 }; /* these take about a millisecond */
+/* The number of awaits between two runs of the loop. So many awaits take about a millisecond. */
+enum { AWAITS_PER_TURN = 256 };
 
 static unaryfunc future_await;
-static PyObject *await_in_next_turn; /* a function of _coroutine.py */
+static PyObject *await_in_next_turn; /* The function await_in_next_turn() of _coroutine.py. */
 static destructor future_dealloc;
 static traverseproc future_traverse;
 static inquiry future_clear;
-/* asyncio.Future is a heap type: its traverse and dealloc also handle the reference to the type. */
+/* true: asyncio.Future is a heap type. The traverse and dealloc functions of such a type also handle the
+ * reference to the type. */
 static bool future_on_heap;
-static Py_ssize_t future_part_offset; /* the offset of the struct OperationFuture in an object */
+static Py_ssize_t future_part_offset; /* The offset of the struct OperationFuture in an object. */
 static PyObject *set_result, *set_exception, *name_finish;
 
 OperationFuture *future_of(PyObject *operation)
@@ -80,7 +83,7 @@ bool future_set_result(PyObject *operation)
         value ? PyObject_CallFunctionObjArgs(set_result, operation, value, NULL) : fail(operation);
     Py_XDECREF(value);
     Py_XDECREF(set);
-    /* The memory is freed last: after an interrupt above, the caller repeats the whole function. */
+    /* The memory is freed last, because the caller repeats the whole function after an interrupt above. */
     return set && (!p->results || spec_free_results(p->spec, p->results));
 }
 
@@ -95,7 +98,7 @@ bool future_complete(PyObject *operation, int rc, const char *message)
     if (number && words)
         ended = PyObject_CallMethodObjArgs(operation, name_finish, number, words, NULL);
     if (!ended)
-        ended = fail(operation); /* the future must complete in any case */
+        ended = fail(operation); /* The future must complete in any case. */
     Py_XDECREF(number);
     Py_XDECREF(words);
     Py_XDECREF(ended);
@@ -115,7 +118,8 @@ static PyObject *operation_future_abort(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* _set_progress(token): requests progress reports by events. The for_user of these events is the token. */
+/* The method _set_progress(token). Requests progress reports by events. The for_user of these events is
+ * the token. */
 static PyObject *operation_future_set_progress(PyObject *self, PyObject *token)
 {
     const OperationFuture *p = future_of(self);
@@ -184,7 +188,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* Offsets within OperationFuture; make_operation_future_type() adds future_part_offset. */
+/* The members of the Python type. The offsets are those within OperationFuture.
+ * make_operation_future_type() adds future_part_offset to each offset. */
 static PyMemberDef members[] = {
     {"_xen", T_OBJECT, offsetof(OperationFuture, xen), READONLY, NULL},
     {"_spec", T_OBJECT, offsetof(OperationFuture, spec), READONLY, NULL},
@@ -200,12 +205,12 @@ static PyGetSetDef made[] = {
 };
 
 /*
- * Awaiting an operation that is done does not suspend the task. So a task that awaits instant operations only would
- * hold the loop. Therefore each AWAITS_PER_TURN-th of these awaits lets the loop run once.
+ * Awaiting an operation that is done does not suspend the task. So a task that awaits only instant operations
+ * would block the loop. Therefore each AWAITS_PER_TURN-th await of a done operation lets the loop run once.
  */
 static PyObject *operation_future_await(PyObject *self)
 {
-    static unsigned awaits; /* guarded by the interpreter's lock */
+    static unsigned awaits; /* The interpreter's lock guards this variable. */
     if (future_of(self)->live || ++awaits % AWAITS_PER_TURN)
         return future_await(self);
     return PyObject_CallFunctionObjArgs(await_in_next_turn, self, NULL);
@@ -233,7 +238,8 @@ PyTypeObject *make_operation_future_type(PyObject *module)
     PyObject *coroutine = PyImport_ImportModule("aioxen._coroutine");
     PyObject *size = future ? PyObject_GetAttrString(future, "__basicsize__") : NULL;
     const Py_ssize_t align = _Alignof(OperationFuture),
-                     before = future_part_offset; /* not 0 if an earlier import has failed after this point */
+                     /* The offset is not 0 if an earlier import has failed after this point. */
+        before = future_part_offset;
     Py_XDECREF(asyncio);
     await_in_next_turn = coroutine ? PyObject_GetAttrString(coroutine, "await_in_next_turn") : NULL;
     Py_XDECREF(coroutine);

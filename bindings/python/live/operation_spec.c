@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the type OperationSpec. Generated modules create its objects, one per operation, at import. */
+/* Owns: the type OperationSpec. When a generated module is imported, it creates one object of this type
+ * for each operation. */
 #include "live.h"
 
 PyTypeObject *operation_spec_type;

@@ -7,9 +7,9 @@
 
 #include <math.h>
 
-#define MAX_LIMIT_S 4000000 /* the library counts milliseconds in 32 bits */
+#define MAX_LIMIT_S 4000000 /* The greatest limit in seconds. The library counts milliseconds in 32 bits. */
 
-static PyObject *name_domid, *name_uuid; /* the attributes of a Domain */
+static PyObject *name_domid, *name_uuid; /* The names of two attributes of a Domain. */
 
 bool start_prepare(void)
 {
@@ -57,7 +57,8 @@ static bool raise_not_seconds(PyObject *limit)
     return false;
 }
 
-/* Converts a limit in seconds to milliseconds, rounded up. None and infinity give 0, which means no limit. */
+/* Converts a limit in seconds to milliseconds, rounded up. For None and infinity the result is 0, which
+ * means no limit. */
 static bool milliseconds(PyObject *limit, unsigned *ms)
 {
     *ms = 0;
@@ -84,7 +85,7 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
     return true;
 }
 
-/* Checks that the domain of a handle still has its domid. Returns 0 or an error. */
+/* Checks that the domain of a handle still has the handle's domid. Returns 0 or an error code. */
 static int check_target(ContextCore *xen, const Target *target)
 {
     return target->has_uuid ? libxl_domain_check_uuid(xen->ctx, target->domid, &target->uuid, NULL) : 0;
@@ -107,7 +108,7 @@ typedef struct {
     bool found;
 } CompletionSearch;
 
-/* A libxl_event_predicate that looks for a completion and takes no event. */
+/* A libxl_event_predicate that looks for the completion of an operation. It takes no event. */
 static int match_completion(const libxl_event *event, void *user)
 {
     CompletionSearch *sought = user;
@@ -128,8 +129,8 @@ static bool c_owns(const ContextCore *xen, const libxl_asyncop_how *how)
 
 /*
  * Handles an exception that was raised before or after the C function was called, for instance by a signal
- * handler. The caller will not get the operation. If the C library has started it, it is cancelled and stays
- * live until it completes; otherwise it leaves the live list.
+ * handler. The caller does not get the operation. If the C library has started the operation, the operation
+ * is cancelled and stays live until it completes. Otherwise the operation leaves the live list.
  */
 static void abandon(ContextCore *xen, PyObject *operation, const libxl_asyncop_how *how)
 {
@@ -170,7 +171,8 @@ static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
     return ended;
 }
 
-/* Stores the context, the spec and the inputs in a new operation. If `inputs` is NULL, `target` is the only one. */
+/* Stores the context, the spec and the inputs in a new operation. If `inputs` is NULL, `target` is the
+ * only input. */
 static void set_inputs(ContextCore *xen, PyObject *operation, PyObject *spec, PyObject *inputs,
                        const Target *target)
 {
@@ -181,7 +183,7 @@ static void set_inputs(ContextCore *xen, PyObject *operation, PyObject *spec, Py
     p->inputs = Py_XNewRef(inputs);
 }
 
-/* Looks for the domain among the inputs. Returns whether it is the only input. */
+/* Looks for the domain among the inputs. Returns whether the domain is the only input. */
 static bool find_target(PyObject *spec, PyObject *inputs, Target *target)
 {
     const OperationSpec *f = (OperationSpec *)spec;
@@ -191,7 +193,8 @@ static bool find_target(PyObject *spec, PyObject *inputs, Target *target)
     return parse_target(PyTuple_GetItem(inputs, f->domid_index), target) && f->initiator;
 }
 
-/* Calls _bind(): attaches the context to the running loop, or raises if the context is closed. */
+/* Calls the Python method _bind(), which attaches the context to the running loop, or raises an exception
+ * if the context is closed. */
 static bool bind_loop(PyObject *self)
 {
     PyObject *bound = PyObject_CallMethod(self, "_bind", NULL);
@@ -240,7 +243,7 @@ PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target
     return operation;
 }
 
-/* Packs the inputs into a tuple. Refuses a bool as a domain, which cffi would take for 0 or 1. */
+/* Packs the inputs into a tuple. Refuses a bool as a domain, because cffi would convert it to 0 or 1. */
 static PyObject *pack_inputs(PyObject *spec, PyObject *const *items, Py_ssize_t number)
 {
     const Py_ssize_t domain = ((OperationSpec *)spec)->domid_index;
@@ -266,7 +269,7 @@ static PyObject *start(ContextCore *xen, PyObject *spec, PyObject *const *items,
     return operation;
 }
 
-/* _start(spec, limit, *inputs): called by generated methods. */
+/* The method _start(spec, limit, *inputs), which generated methods call. */
 PyObject *context_core_start(PyObject *self, PyObject *const *args, Py_ssize_t number)
 {
     ContextCore *xen = (ContextCore *)self;
