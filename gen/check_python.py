@@ -19,7 +19,7 @@ from gen.python.operations import BY_HAND, domain_name
 
 # The names of the hand-written classes in bindings/python/aioxen, and of their attributes.
 # tests/python/test_package.py compares these lists with the classes.
-CONTEXT = words("aclose close closed counters domain_class events operations")
+CONTEXT = words("aclose close closed counters device_events domain_class events operations")
 DOMAIN = words("console domid reboot shutdown uuid")
 CLASSES = words(
     "Console Context Counters Domain Error Event Events EventsLost Fields Operation UUID"

@@ -40,6 +40,8 @@ from {0}.errors import *
 from {0}.types import *
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
     from aioxen import types
     from aioxen._spec import Progress
     from aioxen.operation import Operation, UndoableOperation

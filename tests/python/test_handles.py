@@ -55,8 +55,9 @@ async def test_a_stale_handle_as_an_argument(xen: aioxen.Context, guest: Configu
     for call in calls:
         with pytest.raises(aioxen.DomainGoneError):
             await call()
-    with pytest.raises(aioxen.DomainGoneError):
-        xen.events(stale)
+    for subscribe in xen.events, xen.device_events:
+        with pytest.raises(aioxen.DomainGoneError):
+            subscribe(stale)
     with pytest.raises(aioxen.DomainGoneError):
         async with stale.console():
             pass
@@ -75,6 +76,16 @@ async def test_a_handle_of_a_domain_that_is_gone(xen: aioxen.Context, guest: Con
     with pytest.raises(aioxen.DomainNotFoundError) as other:
         await xen.domain_unpause(dom.domid)
     assert not isinstance(other.value, aioxen.DomainGoneError)
+
+
+async def test_a_handle_whose_uuid_is_unknown(xen: aioxen.Context, guest: Configure) -> None:
+    """The look-up of the UUID may fail after a creation. Then the handle must still be of use."""
+    dom = await xen.domain_create(guest())
+    unknown = aioxen.Domain(xen, dom.domid, b"")
+    assert unknown.uuid.int == 0
+    await unknown.unpause()
+    await unknown.pause()
+    await unknown.destroy()
 
 
 async def test_check_uuid(xen: aioxen.Context, guest: Configure) -> None:

@@ -172,10 +172,13 @@ class BaseContext(ContextOperations):
             lib.libxl_operation_info_list_free(infos, count[0])
 
     def _domain(self, domid: int) -> Domain:
-        """Returns the handle of a domain. One hypercall, which does not block, looks up the domain's UUID."""
+        """Returns the handle of a domain. One hypercall, which does not block, looks up the domain's UUID.
+
+        If the hypervisor refuses, the UUID stays unknown, and operations do not check it.
+        """
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
-        return self.domain_class(self, domid, bytes(16) if rc else bytes(info.uuid.uuid))
+        return self.domain_class(self, domid, b"" if rc else bytes(info.uuid.uuid))
 
     def _raise_error(self, rc: int, message: str) -> None:
         """Raises an error that belongs to no operation."""

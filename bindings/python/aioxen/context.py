@@ -147,11 +147,7 @@ class Context(ContextCore, BaseContext):
 
         Raises: DomainNotFoundError; DomainGoneError, if `domid` is a Domain whose domid another domain has.
         """
-        self._bind()
-        if isinstance(domid, Domain):
-            self.domain_check_uuid(domid.domid, domid.uuid).result()
-        token = next(self._tokens)
-        return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
+        return self._subscribe(domid, types, capacity)
 
     def device_events(
         self,
@@ -172,11 +168,22 @@ class Context(ContextCore, BaseContext):
 
         types: The classes of the events wanted; None: all classes.
 
-        Raises: DomainNotFoundError.
+        Raises: DomainNotFoundError; DomainGoneError, if `domid` is a Domain whose domid another domain has.
         """
+        return self._subscribe(domid, types, capacity, devices=True)
+
+    def _subscribe(
+        self,
+        domid: int | Domain | None,
+        types: Iterable[type[Event]] | None,
+        capacity: int,
+        devices: bool = False,
+    ) -> Events:
         self._bind()
-        token = next(self._tokens)
-        return Events(self, token, None if domid is None else v.domid(domid), types, capacity, devices=True)
+        if isinstance(domid, Domain):
+            self.domain_check_uuid(domid.domid, domid.uuid).result()
+        number = None if domid is None else v.domid(domid)
+        return Events(self, next(self._tokens), number, types, capacity, devices=devices)
 
     def _deliver(self, token: int, event: Event | None) -> None:
         """Passes an event to its receiver. After an interrupt, the call is repeated with the same event."""

@@ -40,8 +40,8 @@ class Domain(DomainOperations):
 
     @property
     def uuid(self) -> UUID:
-        """The domain's UUID."""
-        return v.uuid_of(self._uuid_bytes)
+        """The domain's UUID. All octets are 0 if it is unknown."""
+        return v.uuid_of(self._uuid_bytes or bytes(16))
 
     def __int__(self) -> int:
         return self.domid

@@ -91,6 +91,12 @@ static int check_target(ContextCore *xen, const Target *target)
     return target->has_uuid ? libxl_domain_check_uuid(xen->ctx, target->domid, &target->uuid, NULL) : 0;
 }
 
+/* Returns whether the operation succeeds because check_target has returned this error. */
+static bool ends_because_gone(const OperationSpec *f, int rc)
+{
+    return rc == ERROR_DOMAIN_GONE && f->ends_if_gone;
+}
+
 /* Calls the operation's C function. Returns its result, or 1 if an exception is set. */
 static int call_initiator(ContextCore *xen, PyObject *operation, const libxl_asyncop_how *how)
 {
@@ -157,7 +163,7 @@ static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
     int rc = check_target(xen, target);
     if (!rc)
         rc = call_initiator(xen, operation, &how);
-    else if (rc == ERROR_DOMAIN_GONE && f->ends_if_gone)
+    else if (ends_because_gone(f, rc))
         rc = 0;
     if (rc == ERROR_ASYNC_INPROGRESS)
         return true;
@@ -232,9 +238,13 @@ PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target
     int rc = 0;
     if (!xen->future_kwargs && !bind_loop((PyObject *)xen))
         return NULL;
-    if (f->instant && !(rc = check_target(xen, target)) &&
-        !(rc = f->initiator(xen->ctx, target->domid, NULL)))
-        return Py_NewRef(xen->done_future);
+    if (f->instant) {
+        rc = check_target(xen, target);
+        if (!rc)
+            rc = f->initiator(xen->ctx, target->domid, NULL);
+        if (!rc || ends_because_gone(f, rc))
+            return Py_NewRef(xen->done_future);
+    }
     PyObject *operation = new_operation(xen, spec, NULL, target);
     if (!operation)
         return NULL;
