@@ -23,12 +23,13 @@ from collections.abc import Iterator
 
 import aioxen
 
-ESCAPE = b"\x1d"  # Ctrl-]
+ESCAPE = b"\x1d"  # The key Ctrl-], which ends the program.
 
 
 @contextlib.contextmanager
 def raw_terminal(fd: int) -> Iterator[None]:
-    """Puts a terminal into raw mode, and each key is passed on. Does nothing if fd is no terminal."""
+    """Puts a terminal into raw mode until the end of the block. In raw mode the program gets each key.
+    Does nothing if `fd` is no terminal."""
     if not os.isatty(fd):
         yield
         return
@@ -48,7 +49,7 @@ async def show(console: aioxen.Console) -> None:
 
 
 async def type_keys(console: aioxen.Console) -> None:
-    """Pass keys to the guest until Ctrl-] or the end of the input."""
+    """Passes keys to the guest until Ctrl-] or the end of the input."""
     keys = asyncio.StreamReader()
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(

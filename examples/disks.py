@@ -11,7 +11,7 @@ from pathlib import Path
 import aioxen
 import click
 
-VDEV, NUMBER = "xvdz", 1 << 28 | 25 << 8  # the disk's name and number; see xen-vbd-interface(7)
+VDEV, NUMBER = "xvdz", 1 << 28 | 25 << 8  # The name and the number of the disk; see xen-vbd-interface(7).
 
 
 async def unplug(guest: aioxen.Domain, disk: aioxen.DeviceDisk, force: bool) -> None:

@@ -4,9 +4,10 @@
  *
  *     lifecycle callbacks|events|sync [KERNEL]
  *
- * Each guest has a plan, which is a list of steps. Each step is one operation. The three styles differ only in how
- * the program learns that a step has completed; they are in the last part of this file. Some guests stop by
- * themselves and some on request. One ignores the request, so the request has a time limit. One creation is aborted.
+ * Each guest has a plan, which is a list of steps. Each step is one operation. The three styles are in the
+ * last part of this file. They differ only in how the program learns that a step has completed. Some guests
+ * stop by themselves and some on request. One guest ignores the request, so the request has a time limit. One
+ * creation is aborted.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,22 +23,23 @@
 enum { MEMORY_KB = 24 << 10, SHUTDOWN_LIMIT_MS = 1000 };
 
 static libxl_ctx *ctx;
-static atomic_int pending; /* plans that are not finished, plus domains that are not gone */
+/* The number of plans that are not finished, plus the number of domains that are not gone. */
+static atomic_int pending;
 static atomic_int errors;
 static struct timespec began;
 
 struct guest {
     const char *name;
     libxl_domain_type type;
-    const char *cmdline; /* the kernel's command line, which tells the tiny guest what to do */
+    const char *cmdline; /* The kernel's command line. It tells the tiny guest what to do. */
     const struct step *const *plan;
     libxl_domid domid;
     libxl_domain_config config;
-    libxl_asyncop_how how; /* how the present step completes */
+    libxl_asyncop_how how; /* The way in which the present step completes. */
     libxl_shutdown_reason reason;
     libxl_evgen_domain_lifecycle *events;
-    atomic_bool aborting; /* the present step must be aborted and has not completed */
-    pthread_t aborter;    /* the thread that aborts it */
+    atomic_bool aborting; /* true: the present step must be aborted and has not completed. */
+    pthread_t aborter;    /* The thread that aborts the present step. */
 };
 
 static void log_line(const struct guest *g, const char *what, const char *more)
@@ -54,9 +56,9 @@ struct step {
     const char *name;
     int (*start)(struct guest *g, const libxl_asyncop_how *how);
     void (*ended)(struct guest *g);
-    unsigned limit_ms; /* 0: no time limit */
-    bool abort;        /* the step is aborted once the hypervisor has the domain */
-    int expected;      /* the expected result */
+    unsigned limit_ms; /* The time limit of the step, in milliseconds. 0: no limit. */
+    bool abort;        /* true: the step is aborted when the hypervisor has made the domain. */
+    int expected;      /* The expected result. */
 };
 
 static int create(struct guest *g, const libxl_asyncop_how *how)
@@ -135,7 +137,8 @@ static struct guest guests[] = {
 };
 enum { GUESTS = sizeof(guests) / sizeof(*guests) };
 
-/* Handles the end of a step; returns the next step or NULL. After an unexpected result the guest is destroyed. */
+/* Handles the end of a step. Returns the next step, or NULL after the last step. After an unexpected
+ * result, the next step destroys the guest. */
 static const struct step *next_step(struct guest *g, int rc, const char *message)
 {
     const struct step *now = *g->plan;
@@ -285,8 +288,9 @@ static int is_lifecycle(const libxl_event *event, void *unused)
 }
 
 /*
- * Runs a step to its end. A synchronous call has no `how`, so it can have no time limit and no abort. A step with one
- * of them is started with an event, and this function waits for the event.
+ * Runs a step to its end. A synchronous call has no `how`, so it can have no time limit and no abort. For a
+ * step with a time limit or an abort, this function starts an operation that completes by an event, and waits
+ * for the event.
  */
 static int run_step(struct guest *g, const struct step *step)
 {
@@ -352,7 +356,7 @@ static void prepare(const char *kernel)
     clock_gettime(CLOCK_MONOTONIC, &began);
 }
 
-/* Prints the counts; returns whether all results were as expected and nothing is left. */
+/* Prints the counts. Returns true if all results were as expected and nothing is left. */
 static bool report(int domains_before)
 {
     libxl_counters count;

@@ -18,7 +18,9 @@ from uuid import uuid4
 import aioxen
 from stage import Stage, find, perform
 
-GUESTS = {  # name: machine type, and the kernel command line, which tells the tiny guest what to do
+# The machine type and the kernel command line of each guest, by name. The command line tells the tiny guest
+# what to do.
+GUESTS = {
     "poweroff": ("pv", "p"),
     "reboot": ("pvh", "r"),
     "crash": ("pv", "c"),
@@ -55,12 +57,12 @@ async def play(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note
 
 
 async def follow(events: aioxen.Events, note: Note) -> None:
-    async for event in events:  # ends after DomainGone
+    async for event in events:  # The iteration ends after DomainGone.
         note(f"[dim]{type(event).__name__}[/]")
 
 
 async def cancel_creation(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note: Note) -> None:
-    """Cancel the creation of a guest after the hypervisor has created the domain."""
+    """Cancels the creation of a guest after the hypervisor has created the domain."""
     creation = xen.domain_create(config)
     try:
         while not (domids := await find(xen, config)) and not creation.done():

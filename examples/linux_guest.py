@@ -60,7 +60,7 @@ def what_is_there() -> str:
 
 
 class Terminal:
-    """The guest's console, by the path of its terminal."""
+    """The guest's console. The program opens it by the path of the terminal."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -75,7 +75,7 @@ class Terminal:
             self._more.set()
 
     async def expect(self, text: str) -> str:
-        """Waits until the guest has printed the text; Returns the line with the text."""
+        """Waits until the guest has printed the text. Returns the line with the text."""
         while text not in self._text:
             self._more.clear()
             await self._more.wait()

@@ -18,7 +18,8 @@ class Stage(Timeline):
     """A timeline that also reports which guests the hypervisor supports, and how many domains are left."""
 
     async def kinds(self, xen: aioxen.Context) -> dict[str, str]:
-        """Returns the machine type to use for "pv" and for "pvh". A type that the host lacks is replaced."""
+        """Returns the machine type to use for "pv" and for "pvh". If the host does not support a type, the
+        result names the other type."""
         host = await xen.host_info()
         supported = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can] or ["pv"]
         if len(supported) == 1:
@@ -27,7 +28,8 @@ class Stage(Timeline):
 
     @asynccontextmanager
     async def watched(self, xen: aioxen.Context) -> AsyncIterator[None]:
-        """Show the timeline. At its end wait until dying domains are gone, and print the counters."""
+        """Shows the timeline during the block. After the block, waits until dying domains are gone, and
+        prints the counters."""
         for left in await xen.unfinished():
             await xen.remove_unfinished(left.uuid)
             self.say(f"Removed {left.uuid}, whose creation a killed process has not finished.")

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run guests from xl files, and do what the files say when a guest stops: on_poweroff, on_reboot and so on.
 
-A guest whose configuration asks for a soft reset is preserved, because that is not implemented. Ctrl-C asks
-the guests to stop, and destroys those that have not stopped after a while.
+A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset. Ctrl-C
+asks the guests to stop, and destroys those that have not stopped after a while.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import click
 from aioxen import ActionOnShutdown as Action
 from aioxen import ShutdownReason as Reason
 
-PATIENCE = 30  # the time limit in seconds of a guest's shutdown after Ctrl-C
+PATIENCE = 30  # The time limit of a guest's shutdown after Ctrl-C, in seconds.
 AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
 DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 
@@ -49,7 +49,7 @@ class Guest:
             self.say("created anew")
 
     async def live(self) -> bool:
-        """Runs the guest once. Returns whether it is to be created anew."""
+        """Runs the guest once. Returns whether the guest must be created again."""
         dom = await self.xen.domain_create(self.config)
         try:
             await dom.unpause()
@@ -65,7 +65,8 @@ class Guest:
         if what in DUMPED:
             await self.dump(dom)
         if what in AGAIN:
-            self.config = await dom.configuration()  # with the UUID and MAC addresses chosen
+            # This configuration also has the UUID and the MAC addresses that the library has chosen.
+            self.config = await dom.configuration()
         if what is Action.RESTART_RENAME:
             await dom.rename(f"{self.name}-{dom.domid}")
             self.config.c_info.uuid = uuid4()
@@ -83,7 +84,7 @@ class Guest:
             self.say(f"its memory cannot be written: {error}")
 
     async def stop(self, dom: aioxen.Domain) -> None:
-        """Ask the guest to stop, and destroy it."""
+        """Asks the guest to stop, and destroys the guest."""
         with contextlib.suppress(aioxen.Error):
             self.say(f"asked to stop: {await dom.shutdown(timeout=PATIENCE)}")
             await dom.wait_shutdown(timeout=PATIENCE)
@@ -91,7 +92,7 @@ class Guest:
 
 
 async def report_failures(xen: aioxen.Context) -> None:
-    """Say which devices do not work, and why."""
+    """Prints which devices do not work, and the reasons."""
     async for event in xen.device_events(types=[aioxen.DeviceFailed]):
         if isinstance(event, aioxen.DeviceFailed):
             device = f"domain {event.domid}, {event.kind} {event.devid}"

@@ -11,7 +11,7 @@ from rich.table import Table
 
 
 class Timeline:
-    """Shows notes about each guest, each with its time."""
+    """Shows notes about each guest, and the time of each note."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.console = Console(highlight=False)

@@ -22,7 +22,8 @@ ROWS = sorted({line.row for line in LINES})
 
 
 def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
-    """Measures a row in its own world; returns the rounds of each of its lines, by index."""
+    """Measures a row in a simulated machine of its own. Returns the rounds of each line of the row, by the
+    line's index."""
     found: dict[int, list[Round]] = {index: [] for index, line in enumerate(LINES) if line.row == row}
     for on_xen in False, True:
         indices = [str(index) for index in found if LINES[index].on_xen == on_xen]
@@ -60,7 +61,7 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
 def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool, plot: bool) -> None:
     """Measures ROWS of the table (default: all), prints the results and writes them to build/bench.json."""
     if plot:
-        from .plot import draw  # importing matplotlib takes long
+        from .plot import draw  # The module is imported here because importing matplotlib takes long.
 
         try:
             drawn = curves(json.loads(out.read_text()))
@@ -100,7 +101,7 @@ def write(path: Path, lines: list[Object]) -> None:
 
 
 def renewed(kept: list[Object], lines: list[Object]) -> list[Object]:
-    """Returns `kept` with the rows of `lines` in place of its own versions of them."""
+    """Returns the lines of `kept`. The rows that `lines` has are taken from `lines` instead."""
     rows = {line["row"] for line in lines}
     return sorted(
         [*lines, *(line for line in kept if line["row"] not in rows)], key=lambda line: int(str(line["row"]))

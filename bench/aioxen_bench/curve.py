@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Curves: groups of lines of the table that measure the same at different sizes (10, 100, ...)."""
+"""Makes curves. A curve is a group of lines of the table that measure the same thing at different sizes
+(10, 100, ...)."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ _SIZES = {(line.row, line.what, line.unit): line.size for line in LINES}
 class Curve:
     row: int
     what: str
-    """The line's text, with N in place of the size."""
+    """The text of the lines, with N in place of the size."""
     unit: str
     subjects: dict[str, dict[int, float]] = field(default_factory=dict)
-    """The numbers by size, for "ours", "floor" and each peer's name."""
+    """The measured numbers by size, for "ours", for "floor" and for each peer by name."""
 
     def add(self, size: int, line: Object) -> None:
         for subject in "ours", "floor", "peer":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One line of the table, and whether its goal is met."""
+"""Owns the description of a line of the table. Decides whether the line's goal is met."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Object = dict[str, object]
-"""A line of build/bench.json."""
+"""The type of a line of build/bench.json."""
 Subject = Literal["ours", "peer", "floor"]
 Round = dict[str, float]
-"""The numbers of one round: "ours" and, if the line has them, "peer" and "floor"."""
+"""The type of the numbers of one round. Every round has "ours". A round also has "peer" and "floor" if the
+line has these programs."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on the number of "ours". With `of`, the bound is a multiple of that subject's number in the
-    round."""
+    """A bound on the number of "ours". With `of`, the bound is a multiple of the number that the subject
+    `of` has in the same round."""
 
     sense: Literal["≤", "≥"]
     bound: float
@@ -30,8 +31,8 @@ class Goal:
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
-        """Returns whether the median of the rounds, or of their ratios, meets the bound. None: nothing
-        was measured."""
+        """Returns whether the median of the rounds meets the bound. With `of`, the median is that of the
+        ratios. Returns None if nothing was measured."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds
@@ -58,12 +59,12 @@ class Tool(enum.Enum):
 
     PLAIN = "plain"
     CALLGRIND = "callgrind"
-    """The program runs under valgrind twice, with n and with 2n operations. The difference is the cost of
-    n."""
+    """The program runs under valgrind twice, with n and with 2n operations. The difference of the two runs
+    is the cost of n operations."""
     COUNTERS = "counters"
-    """A preloaded library counts calls of the allocator and wakes (bench/c/counters.h)."""
+    """A preloaded library counts calls of the allocator and wake-ups; see bench/c/counters.h."""
     LIVE = "live"
-    """malloc runs without its caches per thread, because it counts free memory in these caches as used."""
+    """malloc runs without its caches per thread. It would count free memory in these caches as used."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +85,25 @@ class Line:
     floor: str | None = None
     goal: Goal | None = None
     peer_key: str | None = None
-    """The member that is the peer's number, if it is not `key`."""
+    """The member of the peer's JSON object that is the peer's number. None: the member is `key`."""
     n: int = 0
     quick: int = 0
     tool: Tool = Tool.PLAIN
     once: bool = False
-    """The line is measured in one round only: a round takes long, or gives the same number each time."""
+    """True: the line is measured in one round only. The round takes long, or gives the same number
+    each time."""
     size: int | None = None
-    """The line is a point of a curve, at this size."""
+    """The size, if the line is a point of a curve. None: the line belongs to no curve."""
     on_xen: bool = False
-    """The line is measured on the real Xen in the virtual machine, not on the simulated hypervisor."""
+    """True: the line is measured on the real Xen in the virtual machine. False: it is measured on the
+    simulated hypervisor."""
 
     def subjects(self) -> dict[Subject, str]:
         programs: dict[Subject, str | None] = {"ours": self.ours, "peer": self.peer, "floor": self.floor}
         return {subject: program for subject, program in programs.items() if program is not None}
 
     def object(self, rounds: list[Round]) -> Object:
-        """Makes the line of build/bench.json from its rounds."""
+        """Returns the line of build/bench.json that the rounds give."""
 
         def median(subject: str) -> float | None:
             values = [one[subject] for one in rounds if subject in one]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs programs inside a world: python3 -m aioxen_bench.measure ROUNDS QUICK INDEX...
+"""Runs programs on a Xen machine, simulated or real: python3 -m aioxen_bench.measure ROUNDS QUICK INDEX...
 
 INDEX is the index of a line of the table. Prints one JSON object for each line and round. A program that
-several lines need runs once per round. The programs of "ours", "peer" and "floor" take turns.
+several lines need runs once per round. The programs of "ours", "peer" and "floor" run alternately.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Numbers = dict[str, float]
 
 
 class MeasureError(Exception):
-    """A program failed, or printed no measurement."""
+    """The exception for a program that has failed, or that has printed no measurement."""
 
 
 def command(program: str, n: int) -> list[str]:
@@ -38,7 +38,7 @@ def command(program: str, n: int) -> list[str]:
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    """Runs a program; returns its standard output and standard error."""
+    """Runs a program. Returns the program's standard output and standard error."""
     try:
         done = subprocess.run(
             arguments,
@@ -70,7 +70,8 @@ def live(program: str, n: int) -> Numbers:
 
 
 def callgrind(program: str, n: int) -> Numbers:
-    """Counts the instructions of one operation. Subtracts two runs, which cancels their set-up and end."""
+    """Counts the instructions of one operation. The function subtracts two runs, so the set-up and the end
+    of a run do not count."""
 
     def instructions(count: int) -> int:
         tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
@@ -112,7 +113,7 @@ def measure(lines: list[Line], quick: bool) -> list[Round]:
 
 def main(rounds: int, quick: bool, indices: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        ENVIRONMENT["AIOXEN_BENCH_FOLDER"] = folder  # for the files of disks
+        ENVIRONMENT["AIOXEN_BENCH_FOLDER"] = folder  # The folder for the files of disks.
         for number in range(rounds):
             chosen = [index for index in indices if number == 0 or not LINES[index].once]
             for index, one in zip(chosen, measure([LINES[i] for i in chosen], quick), strict=True):

@@ -15,7 +15,7 @@ STYLES = {"ours": "o-", "floor": ":"}
 
 
 def draw(curves: list[Curve], folder: Path) -> list[Path]:
-    """Writes SVG files into `folder`; returns their paths."""
+    """Writes SVG files into `folder`. Returns the paths of the files."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[int, list[Curve]] = defaultdict(list)
     for curve in curves:

@@ -53,8 +53,8 @@ def show(lines: Iterable[Object], console: Console) -> None:
 
 
 def keep(lines: list[Object], page: Path) -> None:
-    """Writes two tables into the page between its marks: the lines that have a goal of their own, and the
-    curves."""
+    """Writes two tables into the page, between the marks in the page. One table has the lines with a goal
+    of their own. The other table has the curves."""
     goals = [cells(line) for line in lines if line["goal"] not in (None, "≤ peer") or size_of(line) is None]
     text = [*markdown(TITLES, "rlcrrrlc", goals), "", "## How it grows", ""]
     grown = [

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every line of the table that `make bench` measures, with its goal.
 
-A goal about time is a multiple of the peer's or the floor's number of the same round, so that it is as strict
-on a slow machine as on a fast one. Goals about memory, wakes and growth are numbers.
+A goal about time is a multiple of the peer's or the floor's number in the same round. So the goal is equally
+strict on slow and on fast machines. Goals about memory, wakes and growth are numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
 """The sizes at which a row is measured when its cost depends on a size."""
 AHEAD = at_most(1, of="peer")
-"""The goal of a line that has no stricter one: at most the peer's number."""
+"""The goal of a line that has no stricter goal. It is at most the peer's number."""
 
 
 def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
@@ -97,9 +97,9 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 
 def deaths() -> Iterator[Line]:
-    # The library lists all domains and compares them with the previous list. The floor is the list. With 100
-    # domains a wake-up costs ten times as much as the list, so the goal for 100 is a fraction of the peer's
-    # number.
+    # The library lists all domains and compares them with the previous list. The floor is the listing alone.
+    # With 100 domains a wake-up costs ten times as much as the list, so the goal for 100 is a fraction of the
+    # peer's number.
     goals = {100: at_most(1 / 3, of="peer"), 1_000: at_most(4, of="floor"), 5_000: at_most(4, of="floor")}
     for size in sorted({*goals, *SIZES}):
         goal = goals.get(size, AHEAD)
@@ -126,7 +126,8 @@ def pending() -> Iterator[Line]:
             what = f"memory of each of {size:,} {words}"
             few: dict[str, Any] = {"n": size, "quick": 10, "once": True, "tool": Tool.LIVE}
             line = both(8, what, "bytes", "bytes", f"pending {way} {{n}}", goal, size=size, **few)
-            # The peer needs 10,000 watches. xenstored needs longer for them than a program may take.
+            # The peer needs 10,000 watches. xenstored needs more time for 10,000 watches than a program
+            # may take.
             if size < SIZES[-1]:
                 yield line
             elif way == "stops":
@@ -136,7 +137,7 @@ def pending() -> Iterator[Line]:
 def crowd() -> Iterator[Line]:
     what = "200 threads in synchronous shutdowns, all finishing: "
     few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS, "floor": "plain/crowd {n}"}
-    # For each acknowledgement xenstored sends an event and the answer to a read, in two separate messages.
+    # For each acknowledgement, xenstored sends two messages: an event and the answer to a read.
     yield both(7, what + "wakes per thread", "wakes", "wakes", "crowd {n}", at_most(0.1, of="peer"), **few)
     yield both(7, what + "context switches per thread", "switches", "switches", "crowd {n}", **few)
 
@@ -184,7 +185,7 @@ def devices() -> Iterator[Line]:
     ours, xl = "creates.py aioxen {n} 20 devices", "creates.py xl {n} 20 devices"
     for peer, name, goal in ("libxl/creates devices {n} 20", LIBXL, third), (xl, "xl", tenth):
         yield replace(Line(21, f"{what}: Python", "ms", "ms", ours, peer, name, goal=goal), **some)
-    # Row 11 has this number for guests without devices.
+    # Row 11 also measures this duration for guests without devices.
     held = Line(11, "100 guests with devices: the longest callback, in processor time", "ms", "busy", ours)
     yield replace(held, goal=at_most(5), **some)
 
@@ -248,8 +249,8 @@ def reads() -> Iterator[Line]:
 
 def start() -> Iterator[Line]:
     for key, words, goal in (
-        # The floor is the import of asyncio, which aioxen imports. Measured: the rest takes 0.19 to 0.3 of
-        # the floor.
+        # The floor is the import of asyncio, which aioxen imports. Measured: the other imports take 0.19 to
+        # 0.3 of the floor.
         ("import", "import aioxen", at_most(1.3, of="floor")),
         ("context", "a context opened", None),
         ("first", "the first operation", None),
@@ -303,7 +304,7 @@ def futures() -> Iterator[Line]:
 
 LINES: list[Line] = [
     *instant(1, "pause, its completion taken as an event", "event", AHEAD),
-    # The raw hypercall takes about 950 instructions, the library's own part at most 300.
+    # The raw hypercall takes about 950 instructions, and the library's own part takes at most 300.
     *instant(2, "pause, synchronous", "sync", at_most(1.6, of="floor")),
     *instant(2, "pause, completed by a callback", "callback", at_most(1.6, of="floor")),
     *descriptors(),

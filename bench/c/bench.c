@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: a flag, which says whether the JSON object of the output has been started. The program has one thread. */
+/* Owns: a flag that says whether the program has started the JSON object of its output. The program has
+ * one thread. */
 #include "bench.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Functions that all measuring programs share: clocks, counters, and the JSON object that a program prints. Any
- * thread may call the clocks and bench_check. Only one thread may call the other functions.
+ * Functions that all measuring programs share: clocks, counters, and the JSON object that a program
+ * prints. Any thread may call the functions for clocks, and bench_check. Only one thread may call the
+ * other functions.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Unless `so` is true, ends the program with a message that has `what` and errno. */
+/* If `so` is false, ends the program with a message that has `what` and errno. */
 #define bench_check(so, what)                                                                                \
     do {                                                                                                     \
         if (!(so))                                                                                           \
@@ -18,18 +19,19 @@
     } while (0)
 _Noreturn void bench_fail(const char *file, int line, const char *what);
 
-/* Return the monotonic clock, and the processor time of this process, in ns. */
+/* bench_now() returns the time of the monotonic clock, in ns. The next function returns the processor time
+ * of this process, in ns. */
 uint64_t bench_now(void);
 uint64_t bench_cpu(void);
 
 /* Adds a number to the JSON object. */
 void bench_say(const char *key, double value);
-/* Ends the JSON object; returns the program's exit status. */
+/* Ends the JSON object. Returns the program's exit status. */
 int bench_done(void);
 
 /*
- * Measures repeated work that never sleeps. bench_end prints "ns" and "ms" of processor time and, with counters.so,
- * "allocations", each divided by `times`.
+ * Measures repeated work that never sleeps. bench_end prints the processor time as "ns" and "ms", divided by
+ * `times`. With counters.so it also prints "allocations", divided by `times`.
  */
 typedef struct bench_span {
     uint64_t began;
@@ -38,17 +40,18 @@ typedef struct bench_span {
 bench_span bench_begin(void);
 void bench_end(bench_span span, double times);
 
-/* Returns the median; sorts the values. */
+/* Sorts the values. Returns the median. */
 double bench_median(double *values, size_t count);
 
-/* Return the wakes (0 without counters.so) and the voluntary context switches of the whole process so far. */
+/* bench_wakes() returns the number of wake-ups of the whole process so far, or 0 without counters.so. The
+ * next function returns the number of voluntary context switches of the process so far. */
 double bench_wakes(void);
 double bench_switches(void);
 
-/* Returns the number of allocated bytes, with the overhead of malloc. */
+/* Returns the number of allocated bytes, including the overhead of malloc. */
 size_t bench_live_bytes(void);
 
-/* Returns the n-th argument as a number. Ends the program if it is missing or not a number. */
+/* Returns the n-th argument as a number. Ends the program if the argument is missing or not a number. */
 long bench_number(int argc, char **argv, int n);
 
 #endif

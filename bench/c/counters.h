@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counters of the whole process, defined by build/bench/shared/counters.so. The functions are NULL if counters.so is
- * not preloaded. Any thread may call them.
+ * Counters of the whole process. build/bench/shared/counters.so defines the functions. The functions are NULL
+ * if counters.so is not preloaded. Any thread may call them.
  */
 #ifndef COUNTERS_H
 #define COUNTERS_H

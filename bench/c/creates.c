@@ -20,7 +20,8 @@ static long count; /* number of guests */
 static unsigned memory_mb;
 static bool with_devices;
 static uint32_t *domids;
-static libxl_domain_config *configs; /* libxl reads them until the operation ends */
+/* The configurations of the guests. libxl reads a configuration until the operation ends. */
+static libxl_domain_config *configs;
 static atomic_long created, destroyed;
 
 static libxl_domain_config config_of(long i)

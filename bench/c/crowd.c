@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * crowd N: N threads wait in synchronous shutdowns on one context. Then the guests obey, one after the other. "wakes"
- * and "switches" (voluntary context switches) are counted from the first obeying guest until the last thread returns,
- * and divided by N. This program plays the guests.
+ * crowd N: N threads wait in synchronous shutdowns on one context. Then the guests obey, one after the other.
+ * "wakes" and "switches" (voluntary context switches) are counted from the first obeying guest until the last
+ * thread returns, and divided by N. This program does the guests' part of each shutdown itself.
  */
 #include <pthread.h>
 #include <stdio.h>

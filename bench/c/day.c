@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * day N: N operations in one process, each taken as an event. "kb" is the growth of resident memory since the first
- * tenth. "ratio" is the processor time of the last tenth divided by that of the first, each the median of a hundred
- * blocks.
+ * day N: N operations in one process, each taken as an event. "kb" is the growth of resident memory since the
+ * first tenth. "ratio" is the processor time of the last tenth divided by the processor time of the first
+ * tenth. Each of these times is the median of a hundred blocks.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ static void block(long count)
     }
 }
 
-/* Runs a tenth of the operations; returns the median time of its blocks. */
+/* Runs a tenth of the operations. Returns the median time of a block. */
 static double tenth(long count)
 {
     double took[BLOCKS];
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     ctx = library_open();
     domid = domain_bare();
     block(BLOCKS); /* a warm-up */
-    resident_kb(); /* a warm-up, because the first call maps the code that reads statm */
+    resident_kb(); /* This call is a warm-up, because the first call maps the code that reads statm. */
     double first = tenth(count / TENTHS), last = first, resident = resident_kb();
     for (int i = 1; i < TENTHS; i++)
         last = tenth(count / TENTHS);

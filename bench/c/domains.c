@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the handles to the hypervisor and to xenstored, from their first use to the end of the program; the domains,
- * which are destroyed at exit. Only one thread may call the functions.
+ * Owns: the handles to the hypervisor and to xenstored, from their first use to the end of the program. Also
+ * owns the domains, which it destroys at exit. Only one thread may call the functions.
  */
 #include "domains.h"
 
@@ -84,7 +84,8 @@ uint32_t domain_introduced(void)
 {
     xc_interface *xc = domains_xc();
     uint32_t domid = create(0);
-    xen_pfn_t ring = RING_GFN; /* for a PV domain the populate call stores the machine frame here */
+    /* For a PV domain, the call that populates the memory stores the machine frame here. */
+    xen_pfn_t ring = RING_GFN;
     bench_check(!xc_domain_setmaxmem(xc, domid, 64), "xc_domain_setmaxmem");
     bench_check(!xc_domain_populate_physmap_exact(xc, domid, 1, 0, 0, &ring), "xc_domain_populate_physmap");
     int port = xc_evtchn_alloc_unbound(xc, domid, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Creates domains by plain hypercalls, so that thousands of them cost little and both libraries see the same domains.
- * The domains run nothing, and are destroyed at the program's end. Only one thread may call the functions. A failure
- * ends the program.
+ * Creates domains by plain hypercalls. So thousands of domains cost little, and both libraries see the same
+ * domains. The domains run nothing, and are destroyed at the program's end. Only one thread may call the
+ * functions. A failure ends the program.
  */
 #ifndef DOMAINS_H
 #define DOMAINS_H
@@ -11,7 +11,8 @@
 
 #include <xenctrl.h>
 
-/* Return the handles that this file uses. The first call opens a handle. */
+/* These functions return the handles that domains.c uses. The first call of each function
+ * opens the handle. */
 xc_interface *domains_xc(void);
 struct xs_handle *domains_xs(void);
 
@@ -19,13 +20,15 @@ struct xs_handle *domains_xs(void);
 uint32_t domain_bare(void);
 /* Creates a domain with the nodes domid and name in xenstore. */
 uint32_t domain_named(void);
-/* Like domain_named(), but also introduces the domain to xenstored, so that xenstored fires @releaseDomain when it stops. */
+/* Like domain_named(), but also introduces the domain to xenstored, so xenstored fires @releaseDomain when
+ * the domain stops. */
 uint32_t domain_introduced(void);
-/* Makes the counter files that Linux has for two disks and a network interface of a domain. Works in a simulated world only. */
+/* Makes the counter files that Linux has for two disks and a network interface of a domain. Works only on
+ * a simulated machine. */
 void domain_counted(uint32_t domid);
 /* Shuts the domain down with the reason poweroff. */
 void domain_stops(uint32_t domid);
-/* Destroys all domains that were created. It is also called at exit. */
+/* Destroys all domains that were created. The program also calls this function at exit. */
 void domains_end(void);
 
 #endif

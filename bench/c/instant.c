@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     uint32_t domid = domain_bare();
 
     bench_span span = {0};
-    for (long i = -2; i < count; i++) { /* the first two are a warm-up */
+    for (long i = -2; i < count; i++) { /* The first two operations are a warm-up. */
         if (i == 0)
             span = bench_begin();
         int rc = i % 2 ? libxl_domain_unpause(ctx, domid, ao_how) : libxl_domain_pause(ctx, domid, ao_how);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the descriptors that libxl asks to poll, between library_wait and library_process. The program has one
- * thread.
+ * Owns: the list of the descriptors that libxl asks to poll, from library_wait to library_process. The
+ * program has one thread.
  */
 #include "library.h"
 
@@ -22,7 +22,7 @@ enum { DISK_OCTETS = 1 << 20 };
 libxl_ctx *library_open(void)
 {
     libxl_ctx *ctx;
-    /* libxl requires a logger. This one prints only errors. */
+    /* libxl requires a logger. This logger prints only errors. */
     xentoollog_logger *logger = (void *)xtl_createlogger_stdiostream(stderr, XTL_ERROR, 0);
     bench_check(!libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger), "libxl_ctx_alloc");
     return ctx;
@@ -40,7 +40,7 @@ bool library_wait(libxl_ctx *ctx, int milliseconds)
 
 void library_process(libxl_ctx *ctx)
 {
-    (void)ctx; /* nothing to do, because libxl_event_take handles the descriptors */
+    (void)ctx; /* This function does nothing, because libxl_event_take() handles the descriptors. */
 }
 
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))

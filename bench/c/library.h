@@ -15,12 +15,13 @@
 #include <libxl_utils.h>
 #endif
 
-/* Opens a context; ends the program if that fails. */
+/* Opens and returns a context. Ends the program if opening fails. */
 libxl_ctx *library_open(void);
 
-/* Waits until the library has something to handle, for at most `milliseconds`. Returns false after that time. */
+/* Waits at most `milliseconds` until the library has something to handle. Returns false if it has nothing
+ * to handle after this time. */
 bool library_wait(libxl_ctx *ctx, int milliseconds);
-/* Handles the descriptors that library_wait has found ready. Call library_take after it. */
+/* Handles the descriptors that library_wait has found ready. Call library_take after this function. */
 void library_process(libxl_ctx *ctx);
 /* Calls library_wait, then library_process. */
 bool library_step(libxl_ctx *ctx, int milliseconds);
@@ -32,15 +33,16 @@ bool library_step(libxl_ctx *ctx, int milliseconds);
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
 
 /*
- * Returns the configuration of a guest with the tiny kernel. The command line selects what the guest does
- * (sim/README.md). Free it with libxl_domain_config_dispose. Any thread may call this.
+ * Returns the configuration of a guest with the tiny kernel. The command line selects what the guest does;
+ * see sim/README.md. The caller disposes of the configuration by libxl_domain_config_dispose(). Any thread
+ * may call this.
  */
 libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
                                   const char *command_line);
 
 /*
- * Adds two disks, each a file of its own in the folder AIOXEN_BENCH_FOLDER, and an interface of the bridge xenbr0. Any
- * thread may call this.
+ * Adds two disks and a network interface to the configuration. Each disk has its own file in the folder
+ * AIOXEN_BENCH_FOLDER. The interface is on the bridge xenbr0. Any thread may call this.
  */
 void library_add_devices(libxl_domain_config *config);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pending stops|requests N: N operations wait. With "stops", each waits for a guest to stop. With "requests", each
- * has requested a shutdown that the guest does not acknowledge. "bytes" is the memory that one operation keeps
- * allocated in this process while it waits, without the memory that the first one allocates for all. libxl has no
- * operation that waits for a stop, so it requests shutdowns in both cases.
+ * pending stops|requests N: N operations wait. With "stops", each waits for a guest to stop. With
+ * "requests", each has requested a shutdown that the guest does not acknowledge. "bytes" is the memory
+ * that one operation keeps allocated in this process while it waits, The memory that the first
+ * operation allocates for all operations is not counted. libxl has no operation that waits for a stop,
+ * so it requests shutdowns in both cases.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
         begin(ctx, domids[i]);
     until_idle(ctx);
     bench_say("bytes", (double)(bench_live_bytes() - before) / (double)count);
-    /* Exits without closing, which would abort the shutdowns one by one. */
+    /* The program exits without closing the context. The closing would abort the shutdowns one by one. */
     int done = bench_done();
     fflush(NULL);
     domains_end();

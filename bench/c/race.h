@@ -4,13 +4,14 @@
 #define RACE_H
 
 /*
- * Does the work `times` times, as thread 0 or 1. If `shared` is true, both threads use one context, otherwise each
- * uses its own.
+ * The type of a function that does the work `times` times, as thread 0 or thread 1. If `shared` is true, both
+ * threads use one context. Otherwise each thread uses its own context.
  */
 typedef void race_work(int thread, int shared, long times);
 
 /*
- * Prints how much more work two threads do than one in the same time, as "shared" and "apart". 2 is the maximum.
+ * Compares the work of two threads with the work of one thread in the same time. Prints the ratio with one
+ * context as "shared", and the ratio with two contexts as "apart". The greatest possible ratio is 2.
  */
 void race(race_work *work, long times);
 

@@ -19,7 +19,7 @@ int main(int argc, char **argv)
     bench_check(took, "calloc");
     for (long i = 0; i < domains; i++)
         domain_counted(domain_bare());
-    for (long i = -1; i < times; i++) { /* the first call is a warm-up and is not counted */
+    for (long i = -1; i < times; i++) { /* The first call is a warm-up and is not counted. */
         libxl_domain_counters_list list;
         const uint64_t began = bench_now();
         bench_check(!libxl_domain_statistics(ctx, true, true, &list, NULL), "libxl_domain_statistics");

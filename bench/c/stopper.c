@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the thread that stops a guest, from stopper_begin to stopper_end. Also built as a library, for Python. */
+/* Owns: the thread that stops a guest, from stopper_begin to stopper_end. This file is also built as a
+ * library for Python. */
 #include "stopper.h"
 
 #include <pthread.h>
@@ -26,7 +27,7 @@ static void *stop(void *unused)
 void stopper_begin(uint32_t domid)
 {
     stopping = domid;
-    domains_xc(); /* opens the handle in this thread, because xs_open is not thread-safe */
+    domains_xc(); /* This call opens the handle in this thread, because xs_open is not thread-safe. */
     bench_check(!pthread_create(&thread, NULL, stop, NULL), "pthread_create");
 }
 

@@ -13,7 +13,7 @@
  * call.
  */
 void stopper_begin(uint32_t domid);
-/* Joins the thread; returns the time of the hypercall, in ns of the monotonic clock. */
+/* Joins the thread. Returns the time at which the thread made the hypercall, in ns of the monotonic clock. */
 double stopper_end(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * threads N: each of two threads pauses and unpauses its own domain, N times. They use one context, then two contexts
- * (race.h).
+ * threads N: each of two threads pauses and unpauses its own domain, N times. The threads first use one
+ * context, and then two contexts; see race.h.
  */
 #include "bench.h"
 #include "domains.h"

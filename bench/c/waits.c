@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * waits N: N operations wait for one domain, which then stops. "ms" is the time from the stop until all completions
- * have been taken. "longest" is the processor time of the longest call during that time. libxl has no such operation.
+ * waits N: N operations wait for one domain, which then stops. "ms" is the time from the stop until all
+ * completions have been taken. "longest" is the processor time of the longest call during this time. libxl
+ * has no such operation.
  */
 #include <poll.h>
 #include <stdlib.h>

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """creates.py aioxen|xl|idle N MB [devices]: creates N PV and N PVH guests with MB megabytes, 16 at a time.
 
-With "devices" each guest has two disks and a network interface, and runs, so that its drivers connect.
+With "devices" each guest has two disks and a network interface, and runs, so its drivers connect.
 
-Then it destroys all of them. With "idle" it does nothing for IDLE_S seconds, which gives the floor of "late".
+Then the program destroys all guests. With "idle" the program does nothing for IDLE_S seconds, which gives the
+floor of "late".
 
 All numbers are in ms. "ms": the whole time divided by the number of guests. "late": the event loop's largest
-delay, which is how long after its time a timer's callback began. "held": the duration of the loop's longest
-callback. "unhindered": that duration without the time in which the thread waited for a processor. "busy": the
-processor time of the longest callback.
+delay. A delay is the time from a timer's expiry to the start of the timer's callback. "held": the duration of
+the loop's longest callback. "unhindered": the duration of the longest callback without the time in which the
+thread waited for a processor. "busy": the processor time of the longest callback.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Watched:
     def __init__(self) -> None:
         self.late = self.held = self.unhindered = self.busy = 0.0
         run = asyncio.Handle._run
-        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # the loop runs in this thread
+        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # The loop runs in this thread.
 
         def waited() -> float:
             """Returns the seconds for which this thread has waited for a processor so far."""

@@ -78,7 +78,7 @@ async def measure(tool: Ours | Xl, count: int) -> dict[str, float]:
         await run("ip", "link", "add", BRIDGE, "type", "bridge")
         await run("ip", "link", "set", BRIDGE, "up")
         try:
-            await lives(tool, bare, 1)  # a warm-up, which loads programs and libraries
+            await lives(tool, bare, 1)  # This call is a warm-up. It loads programs and libraries.
             without, _ = await lives(tool, bare, count)
             create, destroy = await lives(tool, full, count)
         finally:

@@ -36,8 +36,8 @@ async def with_aioxen(dom: aioxen.Domain) -> int:
 
 
 async def plainly(domid: int) -> int:
-    """Like with_aioxen(), but with a plain socket. No context is open, because xenstored would serve it
-    first."""
+    """Does the same as with_aioxen(), but with a plain socket. No context is open, because xenstored would
+    serve the context first."""
     loop = asyncio.get_running_loop()
     stopped = loop.create_future()
     with wire.connected() as xenstored:
@@ -49,11 +49,11 @@ async def plainly(domid: int) -> int:
 
         xenstored.sendall(wire.message(wire.WATCH, b"@releaseDomain", b"bench"))
         await asyncio.sleep(SETTLE_S)
-        xenstored.recv(4096)  # the reply, and the first event of the watch
+        xenstored.recv(4096)  # This call reads the reply, and the first event of the watch.
         loop.add_reader(xenstored, told)
         stopper.stopper_begin(domid)
         await stopped
-        ended = time.monotonic_ns()  # the time does not include closing the connection
+        ended = time.monotonic_ns()  # The time does not include closing the connection.
         loop.remove_reader(xenstored)
     return ended
 

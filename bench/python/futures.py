@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """futures.py LOOP WAY TASKS N: the cost of awaiting.
 
-TASKS tasks await N objects in all. Before that they await N / 10 objects as a warm-up. "ns" is the processor
-time of one object. WAY:
+TASKS tasks await N objects in all. Before this, the tasks await N / 10 objects as a warm-up. "ns" is the
+processor time of one object. WAY:
 
 future      a plain future that loop.call_soon completes: the floor
 operation   an operation that completes later: start, queued event, take, completed future
@@ -31,11 +31,11 @@ import aioxen
 import uvloop
 from guests import guest
 
-NEVER_WAS = 32_751  # the highest domid, so that the simulated hypervisor does not search
+NEVER_WAS = 32_751  # The highest domid. For this domid the simulated hypervisor need not search.
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 Initiator = Callable[[], Awaitable[None]]
-Pair = tuple[Initiator, Initiator]  # the tasks call both alternately
+Pair = tuple[Initiator, Initiator]  # Two initiators, which the tasks call alternately.
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +105,8 @@ async def measure(way: str, tasks: int, count: int) -> float:
 
 
 def main(loop: str, way: str, tasks: str, count: str) -> None:
-    number = int(count) // (20 if way == "executor" else 1)  # an executor is 20 times slower
+    # An executor is 20 times slower, so it gets fewer calls.
+    number = int(count) // (20 if way == "executor" else 1)
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         print(json.dumps({"ns": runner.run(measure(way, int(tasks), number))}))
 

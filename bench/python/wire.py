@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 READ, WATCH = 2, 4
 HEADER = 16
-"""Size in bytes of a message's header."""
+"""The size of a message's header, in bytes."""
 
 
 def message(kind: int, *texts: bytes) -> bytes:
-    """Makes a request: the header (type, number, transaction, length), then each text with a final NUL."""
+    """Returns a request. It has the header (type, number, transaction, length), and each text with a
+    final NUL."""
     body = b"".join(text + b"\0" for text in texts)
     return struct.pack("=IIII", kind, 1, 0, len(body)) + body
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tests whether KVM works here: /dev/kvm often exists without working."""
+"""Tests whether KVM works on this machine. /dev/kvm often exists although KVM does not work."""
 
 import contextlib
 import os
@@ -7,16 +7,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# The last 16 bytes below 4 GiB. A processor starts there. The code is: mov $42, %al; out %al, $0xf4; hlt
+# The last 16 bytes below 4 GiB, where a processor starts. The code is: mov $42, %al; out %al, $0xf4; hlt
 RESET_VECTOR = bytes.fromhex("b02ae6f4f4").ljust(16, b"\0")
 BIOS_SIZE = 65536
-EXPECTED_STATUS = 42 << 1 | 1  # QEMU's exit status after the write to the device isa-debug-exit
+EXPECTED_STATUS = 42 << 1 | 1  # The exit status of QEMU after the write to the device isa-debug-exit.
 PROBE_SECONDS = 5
 NESTED = [Path(f"/sys/module/kvm_{vendor}/parameters/nested") for vendor in ("intel", "amd")]
 
 
 def choose(cache: Path) -> str:
-    """Returns `kvm` or `tcg` (emulation). Tests once per boot of this machine; `cache` stores the result."""
+    """Returns `kvm` or `tcg` (emulation). Tests once per boot of this machine; The file `cache`
+    stores the result."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         boot, accel = cache.read_text().split()
         if boot == _boot() and accel in ("kvm", "tcg"):

@@ -21,11 +21,12 @@ from .machine import Machine, MachineError, Shape
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Variables of the caller's environment that the command gets without --env.
+# The variables of the caller's environment that the command gets without --env.
 PASSED = ("PYTHONPATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "CI")
 PASSED_PREFIXES = ("AIOXEN_", "PYTEST_", "HYPOTHESIS_", "PYTHON")
 
-SECONDS = click.FloatRange(min=0, min_open=True, max=1_000_000)  # the limit of poll(2)'s int
+# The allowed numbers of seconds. poll(2) takes an int, so there is an upper limit.
+SECONDS = click.FloatRange(min=0, min_open=True, max=1_000_000)
 DIRECTORY = click.Path(path_type=Path, exists=True, resolve_path=True)
 
 
@@ -48,14 +49,14 @@ def _environment(extra: tuple[str, ...]) -> dict[str, str]:
 
 
 def _number(_: click.Context, __: click.Parameter, given: float | None) -> float | None:
-    if given is not None and math.isnan(given):  # click's ranges accept NaN
+    if given is not None and math.isnan(given):  # click's ranges accept NaN.
         raise click.BadParameter("not a number")
     return given
 
 
 @contextmanager
 def _raw_terminal(wanted: bool) -> Iterator[None]:
-    """Passes all keys to dom0's terminal, including Ctrl-C."""
+    """If `wanted`, passes all keys to dom0's terminal until the end of the block. This includes Ctrl-C."""
     if not wanted:
         yield
         return
@@ -113,7 +114,7 @@ def main(
     except MachineError as error:
         click.echo(f"aioxen-vm: {error}", err=True)
         sys.exit(session.MACHINE_DIED)
-    except BrokenPipeError:  # the program that reads our output has closed it
+    except BrokenPipeError:  # The program that reads this output has closed it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(session.SIGNALLED + signal.SIGPIPE)
 
@@ -147,7 +148,7 @@ def _run(
 
 
 def _start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
-    """Starts a machine. Uses KVM if it is allowed and works, otherwise emulation."""
+    """Starts a machine. Uses KVM if KVM is allowed and works, otherwise emulation."""
     if shape.accel != "auto":
         return snapshot.start(image, shape, shares)
     remembered = image / "accel"

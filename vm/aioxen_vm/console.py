@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Xen's console. dom0's kernel writes to it, too."""
+"""Owns the output of Xen's console. dom0's kernel also writes to this console."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,7 +10,8 @@ LINES = 40
 
 @dataclass
 class Console:
-    """Keeps the last lines for error messages, and writes everything to a file if one is given."""
+    """Keeps the last lines of the console for error messages. Writes all output to a file, if the caller
+    gives a file."""
 
     file: IO[bytes] | None = None
     _tail: deque[bytes] = field(default_factory=lambda: deque([b""], maxlen=LINES))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The protocol between launcher and agent: frames of one kind byte, a length, and that many bytes.
+"""The protocol between launcher and agent. They send frames. A frame has one byte for its kind, the length of
+its content, and the content.
 
-Both import this file. It uses only the standard library, because the agent runs in dom0.
+Launcher and agent import this file. The file uses only the standard library, because the agent runs in dom0.
 """
 
 import enum
@@ -14,13 +15,13 @@ HEADER = struct.Struct("!BI")
 
 
 class Kind(enum.IntEnum):
-    """The content of a frame, and its sender."""
+    """The kind of a frame. Each comment names the sender and the content."""
 
     READY = 1  # agent: dom0 is up
     RUN = 2  # launcher: the command, its directory and its environment, as JSON
     OUT = 3  # agent: bytes of standard output
     ERR = 4  # agent: bytes of standard error
-    IN = 5  # launcher: bytes of standard input; no bytes: standard input has ended
+    IN = 5  # launcher: bytes of standard input. An empty frame means that standard input has ended.
     SIGNAL = 6  # launcher: a signal number in decimal, for the command
     WINDOW = 7  # launcher: "rows columns"
     EXIT = 8  # agent: the exit status in decimal; no frame follows

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One QEMU process: its command line, its sockets and its end. QEMU never outlives this Python process."""
+"""Owns one QEMU process: its command line, its sockets and its end. QEMU never outlives this
+Python process."""
 
 import ctypes
 import os
@@ -17,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 
 ACCEL = {"tcg": "tcg,thread=multi,tb-size=256", "kvm": "kvm"}
 CPU = {
-    "tcg": "max,-erms,-rdtscp",  # with rdtscp a PVH Linux crashes
+    "tcg": "max,-erms,-rdtscp",  # With rdtscp, a PVH Linux crashes.
     "kvm": "host",
 }
 # Emulation needs smap=no and xsave=0. With smap, dom0 crashes at once. With xsave, dom0's programs crash
@@ -32,19 +33,19 @@ SHARES = ("project", "cwd")  # The tags under which dom0 can mount two directori
 
 
 class MachineError(Exception):
-    """The machine could not be started, or ended by itself."""
+    """The exception for a machine that could not be started, or that has ended by itself."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The options that a snapshot depends on, in addition to its files."""
+    """The options on which a snapshot depends. A snapshot also depends on files."""
 
     accel: str = "tcg"
-    memory: int = 1024  # MiB, for all domains
-    dom0_memory: int = 512  # MiB
+    memory: int = 1024  # The memory of all domains together, in MiB.
+    dom0_memory: int = 512  # The memory of dom0, in MiB.
     cpus: int = 1
-    xen: str = ""  # added to Xen's command line
-    linux: str = ""  # added to the command line of dom0's kernel
+    xen: str = ""  # The options that are added to Xen's command line.
+    linux: str = ""  # The options that are added to the command line of dom0's kernel.
 
 
 def qemu() -> str:
@@ -55,7 +56,7 @@ def qemu() -> str:
 
 
 def _quote(value: object) -> str:
-    """Doubles commas, which separate the options of QEMU."""
+    """Returns the value as text with doubled commas. A single comma would separate two options of QEMU."""
     return str(value).replace(",", ",,")
 
 
@@ -63,7 +64,8 @@ def _command_line(
     image: Path, shape: Shape, memory: str, shares: dict[str, Path], sockets: dict[str, int]
 ) -> list[str]:
     xen = f"{XEN} dom0_mem={shape.dom0_memory}M,max:{shape.dom0_memory}M {shape.xen}"
-    # The names are relative to the image's directory, because QEMU and Xen end a name at a space.
+    # The file names are relative to the image's directory. QEMU and Xen end a name at a space, and the
+    # directory's path may contain a space.
     linux = f"vmlinux {LINUX} {shape.linux}"
     command = [qemu(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     command += ["-accel", ACCEL[shape.accel], "-cpu", CPU[shape.accel], "-smp", str(shape.cpus)]
@@ -88,7 +90,8 @@ class Machine:
     def __init__(
         self, image: Path, shape: Shape, memory: Path, *, boot: bool, shares: dict[str, Path]
     ) -> None:
-        """Boots with the memory in the file `memory`, or maps that file privately and waits for `restore`."""
+        """Starts QEMU. The machine boots with its memory in the file `memory`. For a restored machine,
+        QEMU maps this file privately and waits for `restore`."""
         ours, theirs = {}, {}
         for name in ("agent", "console", "qmp"):
             ours[name], theirs[name] = socket.socketpair()
@@ -102,7 +105,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=list(fds.values()),
-            start_new_session=True,  # Ctrl-C must reach the command in dom0, and not QEMU
+            start_new_session=True,  # Ctrl-C must reach the command in dom0, and not QEMU.
             preexec_fn=_dying_with(os.getpid()),
         )
         for end in theirs.values():
@@ -110,7 +113,7 @@ class Machine:
         self.agent, self.console = ours["agent"], ours["console"]
         try:
             self._qmp = Qmp(ours["qmp"])
-            # The file has the memory, so the saved state does not contain the memory.
+            # The file `memory` has the memory. So the saved state does not contain the memory.
             self._qmp.execute(
                 "migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}]
             )
@@ -118,7 +121,7 @@ class Machine:
             raise MachineError(f"QEMU: {error} {self.last_words()}") from error
 
     def save(self, devices: Path) -> None:
-        """Writes all state except the memory to the file `devices`, and stops the machine."""
+        """Writes the machine's state without the memory to the file `devices`, and stops the machine."""
         self._migrate("migrate", f"exec:cat >'{devices}'")
 
     def restore(self, devices: Path) -> None:
@@ -145,7 +148,8 @@ class Machine:
 
 
 def _dying_with(parent: int) -> Callable[[], None]:
-    """Returns a function for the child to call. It makes the kernel kill the child when its parent ends."""
+    """Returns a function for the child to call. With this function, the kernel kills the child when its
+    parent ends."""
     libc = ctypes.CDLL(None)
 
     def in_child() -> None:

@@ -10,16 +10,17 @@ POLL_SECONDS = 0.005
 
 
 class QmpError(Exception):
-    """QEMU has refused a command, or has ended. If it has ended, there is no message."""
+    """The exception for a command that QEMU has refused, or for a QEMU that has ended. If QEMU has ended,
+    the exception has no message."""
 
 
 class Qmp:
-    """One connection. Each call waits for the reply."""
+    """A connection to QEMU. Each call waits for the reply."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._lines = connection.makefile("rb")
-        self._receive()  # the greeting
+        self._receive()  # This call reads QEMU's greeting.
         self.execute("qmp_capabilities")
 
     def _receive(self) -> dict[str, Any]:
@@ -33,7 +34,7 @@ class Qmp:
         return message
 
     def execute(self, command: str, **arguments: Any) -> Any:
-        """Executes one command and returns its result. Ignores events."""
+        """Executes one command and returns the command's result. Ignores events."""
         try:
             self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         except ConnectionError as error:
@@ -46,7 +47,8 @@ class Qmp:
                 return message["return"]
 
     def migrate(self, command: str, uri: str) -> None:
-        """Saves (`migrate`) or restores (`migrate-incoming`) the machine, and waits until that is done."""
+        """Saves (`migrate`) or restores (`migrate-incoming`) the machine, and waits until the
+        transfer is complete."""
         self.execute(command, uri=uri)
         while (status := self.execute("query-migrate").get("status")) != "completed":
             if status in ("failed", "cancelled"):

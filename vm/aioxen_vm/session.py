@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs one command in a machine: streams, signals, time limit and exit status."""
+"""Runs one command in a machine. Handles the command's streams, signals, time limit and exit status."""
 
 import contextlib
 import os
@@ -18,16 +18,19 @@ from .machine import Machine
 TIMED_OUT = 124
 MACHINE_DIED = 125
 SIGNALLED = 128
-GRACE_SECONDS = 10  # the command's time to clean up after a signal, before the machine is killed
+# The time in which the command can clean up after a signal, in seconds. The machine is then killed.
+GRACE_SECONDS = 10
 CHUNK = 65536
-UNSENT_LIMIT = 1 << 20  # standard input is not read while this many bytes wait to be sent
+UNSENT_LIMIT = 1 << 20  # The number of unsent bytes at which the launcher stops reading standard input.
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Session:
-    """Runs one command in `machine`. If a stream of this process is a terminal, so is the command's stream.
+    """Runs one command in `machine`. If a stream of this process is a terminal, the command's stream is a
+    terminal, too.
 
-    limit: seconds, or None. interactive: all keys of our terminal go to the command.
+    limit: The time limit in seconds, or None. interactive: True: all keys of this process's terminal go to
+    the command.
     """
 
     def __init__(
@@ -46,14 +49,16 @@ class Session:
         self._reader = Reader()
         self._unsent = bytearray()
         self._deadline = None if limit is None else time.monotonic() + limit
-        self._ending: int | None = None  # the exit status if the command does not end by itself
+        self._ending: int | None = None  # The exit status if the command does not end by itself.
         self._status: int | None = None
         self._signals = _caught_signals()
-        self._selector = selectors.PollSelector()  # supports plain files, which standard input may be
+        # This selector supports plain files. Standard input may be a plain file.
+        self._selector = selectors.PollSelector()
         self._stdin = sys.stdin.fileno() if interactive or not sys.stdin.isatty() else None
 
     def run(self) -> int:
-        """Returns the command's exit status, 124 when out of time, 125 when the machine died."""
+        """Returns the command's exit status. Returns 124 if the time limit has ended the command, or 125
+        if the machine has died."""
         self._machine.agent.setblocking(False)
         died = os.pidfd_open(self._machine.process.pid)
         self._watch(died, self._died)
@@ -66,7 +71,8 @@ class Session:
             ready = self._selector.select(left)
             if not ready:
                 self._out_of_time()
-            # The machine's end is handled after all other events, so that its remaining output is not lost.
+            # The machine's end is handled after all other events, because the machine's last output must not
+            # be lost.
             for key, events in sorted(ready, key=lambda item: item[0].fd == died):
                 if self._status is None:
                     key.data(events)
@@ -76,7 +82,8 @@ class Session:
         self._selector.register(source, selectors.EVENT_READ, action)
 
     def _watch_agent_and_stdin(self) -> None:
-        """Watches for writability only if there is data to send, and for input only below UNSENT_LIMIT."""
+        """Watches the agent for writability if there is data to send. Watches standard input while less
+        than UNSENT_LIMIT is unsent."""
         agent = self._machine.agent
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
         if agent not in self._selector.get_map():
@@ -108,7 +115,7 @@ class Session:
     def _out_of_time(self) -> None:
         if self._ending is None:
             print(f"aioxen-vm: time limit of {self._limit:g} s reached", file=sys.stderr)
-            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # after SIGINT a test suite reports its progress
+            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # After SIGINT, a test suite reports its progress.
         else:
             self._status = self._ending
 
@@ -126,7 +133,7 @@ class Session:
         for number in os.read(self._signals, CHUNK):
             if number == signal.SIGWINCH:
                 self._send(pack(Kind.WINDOW, b"%d %d" % tuple(_window())))
-            elif self._ending == SIGNALLED + number:  # a second signal ends the session at once
+            elif self._ending == SIGNALLED + number:  # A second signal ends the session at once.
                 self._status = self._ending
             elif number in FORWARDED:
                 self._ask_to_end(number, SIGNALLED + number)
@@ -147,7 +154,7 @@ class Session:
 
     def _from_agent(self, events: int) -> None:
         if events & selectors.EVENT_WRITE:
-            with contextlib.suppress(ConnectionError):  # QEMU is ending; self._died handles that
+            with contextlib.suppress(ConnectionError):  # QEMU is ending. self._died handles the end.
                 del self._unsent[: self._machine.agent.send(self._unsent)]
         if not events & selectors.EVENT_READ:
             return
@@ -164,7 +171,8 @@ class Session:
 
 
 def _caught_signals() -> int:
-    """Catches the forwarded signals; returns a descriptor that yields one byte for each."""
+    """Catches the signals that are forwarded to the command. Returns a descriptor from which each signal
+    can be read as one byte."""
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writing)
     for number in (*FORWARDED, signal.SIGWINCH):
@@ -173,7 +181,7 @@ def _caught_signals() -> int:
 
 
 def _window() -> list[int]:
-    """Rows and columns of our terminal, or 24 and 80 without one."""
+    """Returns the rows and columns of this process's terminal, or 24 and 80 without a terminal."""
     for stream in (sys.stdout, sys.stderr, sys.stdin):
         if stream.isatty():
             size = os.get_terminal_size(stream.fileno())

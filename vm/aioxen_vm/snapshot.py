@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Snapshots of a dom0 that waits for its command. A snapshot is made when it is first used.
+"""Owns snapshots of a dom0 that waits for its command. A snapshot is made at its first use.
 
 A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts
-from it maps that file privately: a page is read at its first use, and any number of machines can share it.
+from a snapshot maps this file privately. A page is read at its first use, and any number of machines can
+share the file.
 """
 
 import fcntl
@@ -36,8 +37,8 @@ def _digest(*parts: object) -> str:
 
 
 def _directory(image: Path, shape: Shape) -> Path:
-    """Returns the snapshot's directory. Its name depends on all files and options that the snapshot
-    depends on."""
+    """Returns the snapshot's directory. The directory's name depends on all files and options on which the
+    snapshot depends."""
 
     def identity(path: Path) -> tuple[Path, int, int]:
         status = path.stat()
@@ -55,13 +56,14 @@ def _locked(image: Path, how: int) -> Iterator[None]:
 
 
 def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
-    """Starts a machine whose agent waits for its command. Makes the snapshot if there is none."""
+    """Starts a machine whose agent waits for its command. Makes the snapshot if it does not exist."""
     for name in FILES:
         if not (image / name).exists():
             raise MachineError(f"{image / name} is missing: run `make vm`")
     directory = _directory(image, shape)
     while True:
-        with _locked(image, fcntl.LOCK_SH):  # no other process may remove it while its files are opened
+        # No other process may remove the snapshot while its files are opened.
+        with _locked(image, fcntl.LOCK_SH):
             if directory.exists():
                 return _restore(image, shape, directory, shares)
         with _locked(image, fcntl.LOCK_EX):
@@ -83,7 +85,8 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
     begin = time.monotonic()
     _say("booting Xen to make a snapshot (first use)")
     of_this_image = directory.name.rsplit("-", 1)[0]
-    for old in image.glob("snapshot-*"):  # remove snapshots of older images, and incomplete ones
+    # The loop removes snapshots of older images, and incomplete snapshots.
+    for old in image.glob("snapshot-*"):
         if not old.name.startswith(of_this_image) or old.suffix:
             shutil.rmtree(old)
     partial = directory.with_suffix(".new")
@@ -102,7 +105,8 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
 
 
 def _wait_until_ready(booting: Machine) -> None:
-    """Waits until the agent is ready. Raises MachineError with the console's end if it does not start."""
+    """Waits until the agent is ready. If the agent does not start, raises MachineError with the last lines
+    of the console."""
     console, reader = Console(), Reader()
     deadline = time.monotonic() + BOOT_SECONDS
     with selectors.DefaultSelector() as selector:
@@ -111,7 +115,7 @@ def _wait_until_ready(booting: Machine) -> None:
         while ready := selector.select(deadline - time.monotonic()):
             for key, _ in ready:
                 data = os.read(key.fd, CHUNK)
-                if not data:  # QEMU has ended
+                if not data:  # QEMU has ended.
                     deadline = time.monotonic()
                     selector.unregister(key.fileobj)
                 elif key.fileobj is booting.console:

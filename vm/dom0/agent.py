@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent in dom0: reports that dom0 is ready, and then runs one command. The snapshot is made between the
-two.
+"""The agent in dom0. It reports that dom0 is ready, and then runs one command. The snapshot is made after the
+report and before the command.
 
-It never ends. The launcher kills the machine when it has the exit status.
+The agent never ends. The launcher kills the machine when the launcher has the exit status.
 """
 
 import contextlib
@@ -27,16 +27,17 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
-# cache=loose: dom0 caches file contents. It may, because no other program changes the tree while a command
-# runs.
-IMAGE = "/run/image"  # a link to the image's directory, for dom0's QEMU
+# With cache=loose, dom0 caches file contents. This is safe, because no other program changes the tree while a
+# command runs.
+IMAGE = "/run/image"  # A link to the image's directory, for dom0's QEMU.
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_port(name: str) -> int:
-    """Opens the virtio port of that name. A port can be opened only once. The command must not inherit it."""
+    """Opens the virtio port with this name, and returns the descriptor. A port can be opened only once.
+    The command must not inherit the descriptor."""
     for directory in glob.glob("/sys/class/virtio-ports/*"):
         with open(f"{directory}/name", encoding="ascii") as file:
             if file.read().strip() == name:
@@ -57,7 +58,8 @@ class Port:
             view = view[os.write(self.fd, view) :]
 
     def receive(self) -> list[tuple[Kind, bytes]]:
-        """Waits for data and returns its frames. If no launcher is connected, a read returns end of file."""
+        """Waits for data, and returns the frames in the data. While no launcher is connected, a read
+        returns end of file."""
         data = os.read(self.fd, CHUNK)
         if not data:
             time.sleep(0.01)
@@ -65,8 +67,8 @@ class Port:
 
 
 def set_clock_and_randomness(now: float, entropy: bytes) -> None:
-    """Sets the clock and adds entropy. Otherwise all machines of a snapshot would have the same time and
-    random numbers."""
+    """Sets the clock and adds entropy. Without this call, all machines of a snapshot would have the same
+    time and random numbers."""
     time.clock_settime(time.CLOCK_REALTIME, now)
     with open("/dev/urandom", "wb") as device:
         fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", len(entropy) * 8, len(entropy)) + entropy)
@@ -80,15 +82,15 @@ def mount(tag: str, path: str) -> None:
 
 
 class Command:
-    """One command with its three streams. A stream is a terminal if the caller's stream is one, and else a
-    pipe."""
+    """One command with its three streams. A stream is a terminal if the caller's stream is a terminal.
+    Otherwise the stream is a pipe."""
 
     def __init__(self, port: Port, run: dict[str, Any]) -> None:
         self._port = port
-        self._streams: dict[int, Kind] = {}  # the agent's ends of the output streams
+        self._streams: dict[int, Kind] = {}  # The agent's ends of the output streams.
         self._terminal: int | None = None
         self._stdin: int | None = None
-        self._pending = bytearray()  # standard input that the command has not read yet
+        self._pending = bytearray()  # The standard input that the command has not read yet.
         self._stdin_ends = False
         theirs: list[int] = []
 
@@ -97,7 +99,7 @@ class Command:
             theirs.append(slave)
             self.set_window(*run["window"])
             if "in" not in run["terminals"]:
-                tty.setraw(slave)  # the caller's terminal translates and echoes
+                tty.setraw(slave)  # The terminal is raw, because the caller's terminal translates and echoes.
                 attributes = termios.tcgetattr(slave)
                 attributes[3] |= termios.ISIG
                 termios.tcsetattr(slave, termios.TCSANOW, attributes)
@@ -188,7 +190,7 @@ class Command:
             data = os.read(fd, CHUNK)
         except BlockingIOError:
             return
-        except OSError:  # EIO: no process has the terminal open
+        except OSError:  # The error is EIO if no process has the terminal open.
             data = b""
         if data:
             self._port.send(self._streams[fd], data)
@@ -199,7 +201,7 @@ class Command:
         os.close(fd)
 
     def _feed(self) -> None:
-        """Writes standard input to the command, as much as it accepts."""
+        """Writes as much standard input to the command as the command accepts."""
         if self._stdin is None:
             return
         try:
@@ -207,7 +209,7 @@ class Command:
                 del self._pending[: os.write(self._stdin, self._pending)]
         except BlockingIOError:
             return
-        except OSError:  # the command has closed its input
+        except OSError:  # The command has closed its input.
             self._pending.clear()
             self._stdin_ends = True
         if self._stdin_ends and self._stdin not in self._streams:
@@ -228,7 +230,7 @@ class Command:
 
 
 def serve(port: Port) -> None:
-    """Reports that dom0 is up, then runs the command that the launcher sends."""
+    """Reports that dom0 is up. Then runs the command that the launcher sends."""
     port.send(Kind.READY)
     while not (frames := port.receive()):
         pass
@@ -251,13 +253,13 @@ def serve(port: Port) -> None:
             command.obey(*frame)
         status = command.wait()
     os.chdir("/")
-    os.sync()  # writes to the project's tree must be complete before the machine is killed
+    os.sync()  # Writes to the project's tree must be complete before the machine is killed.
     port.send(Kind.EXIT, str(status).encode())
 
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    if os.fork():  # process 1 only reaps orphaned processes; the agent is its child
+    if os.fork():  # Process 1 only reaps orphaned processes. The agent is a child of process 1.
         while True:
             os.wait()
     port = Port("agent")

@@ -28,30 +28,32 @@ struct guest {
 };
 extern struct guest guest;
 
-/* platform.c: fills `guest`. Exactly one of the arguments is not NULL. */
+/* Fills `guest`. Exactly one of the arguments is not NULL. Defined in platform.c. */
 void platform_init(const struct start_info *pv, const void *pvh);
 
-/* hypercall.c */
+/* This function and the next ones are defined in hypercall.c. */
 long hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
-void shutdown(unsigned reason); /* returns only after a suspend */
-_Noreturn void block(void);     /* blocks for ever */
-uint64_t now(void);             /* returns Xen's system time in nanoseconds */
+void shutdown(unsigned reason); /* Returns only after a suspend. */
+_Noreturn void block(void);     /* Blocks for ever. */
+uint64_t now(void);             /* Returns Xen's system time, in nanoseconds. */
 void notify(evtchn_port_t port);
-/* Waits for an event on `port` (0: none) until `deadline` (0: for ever). Returns whether there is time left. */
+/* Waits for an event on `port` until `deadline`. Port 0 means no event, and deadline 0 means no limit.
+ * Returns whether there is time left. */
 bool wait_event(evtchn_port_t port, uint64_t deadline);
 
-/* console.c: writes as much as the ring has room for. */
+/* Writes as much as the ring has room for. Defined in console.c. */
 void console_write(const char *text);
 
-/* xenstore.c: all paths are relative to the domain's directory. */
+/* All paths are relative to the domain's directory. These functions are defined in xenstore.c. */
 void xenstore_write(const char *path, const char *value);
 void xenstore_watch(const char *path);
 /* Waits for a watch to fire. Returns false if the deadline has passed first. */
 bool xenstore_wait(uint64_t deadline);
-/* Reads a node into `value`: at most `size` bytes, with the terminating NUL. Stores "" if the node cannot be read. */
+/* Reads a node into `value`. Stores at most `size` bytes, including the terminating NUL. Stores "" if the
+ * node cannot be read. */
 void xenstore_read(const char *path, char *value, size_t size);
 
-/* strings.c: the compiler's own code also calls some of these functions */
+/* These functions are defined in strings.c. The code that the compiler makes also calls some of them. */
 void *memcpy(void *to, const void *from, size_t length);
 size_t strlen(const char *text);
 bool equal(const char *a, const char *b);

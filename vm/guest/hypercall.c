@@ -31,7 +31,8 @@ uint64_t now(void)
 {
     struct vcpu_runstate_info info = {0};
 
-    /* Returns the time at which Xen last started this vcpu. That is close to the present time, because the guest runs only briefly. */
+    /* The call stores the time at which Xen last started this vcpu. This time is close to the present
+     * time, because the guest runs only briefly. */
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint64_t)&info, 0);
     return info.state_entry_time;
 }
@@ -61,7 +62,8 @@ bool wait_event(evtchn_port_t port, uint64_t deadline)
     return !deadline || now() < deadline;
 }
 
-/* Uses SCHEDOP_poll, because SCHEDOP_block would enable interrupts, and a PV guest has no handler for them here. */
+/* Blocks for ever by SCHEDOP_poll. SCHEDOP_block would enable interrupts, and this guest has no handler
+ * for interrupts. */
 _Noreturn void block(void)
 {
     for (;;)

@@ -18,8 +18,8 @@ struct guest guest = {.command_line = ""};
 static char shared_page[1 << PAGE_SHIFT] __attribute__((aligned(1 << PAGE_SHIFT)));
 
 /*
- * Returns the address of a machine frame. The builder's page tables map everything that it has loaded at VIRT_BASE +
- * physical address.
+ * Returns the address of a machine frame. The page tables of the domain builder map each loaded page at
+ * VIRT_BASE plus the page's physical address.
  */
 static void *pv_page(uint64_t machine_frame)
 {

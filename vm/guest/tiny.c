@@ -18,7 +18,7 @@ static const struct {
     {"suspend", SHUTDOWN_suspend},
 };
 
-/* The requests that this guest obeys. */
+/* The nodes that tell which requests this guest obeys. */
 static const char *const features[] = {
     "control/feature-poweroff",
     "control/feature-reboot",
@@ -32,7 +32,7 @@ static void obey(void)
     xenstore_read("control/shutdown", value, sizeof(value));
     if (!*value)
         return;
-    xenstore_write("control/shutdown", ""); /* acknowledges the request */
+    xenstore_write("control/shutdown", ""); /* An empty value acknowledges the request. */
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
         if (equal(value, requests[i].request))
             shutdown(requests[i].reason);

@@ -24,7 +24,7 @@ static void send_bytes(const void *data, size_t length)
     }
 }
 
-/* Receives `length` bytes. Stores at most `size` of them and drops the others. */
+/* Receives `length` bytes. Stores at most `size` of these bytes and drops the other bytes. */
 static void receive_bytes(void *data, size_t size, size_t length)
 {
     struct xenstore_domain_interface *ring = guest.store;
@@ -39,7 +39,7 @@ static void receive_bytes(void *data, size_t size, size_t length)
     }
 }
 
-/* Reads one message. Returns its type, and stores as much of its payload as fits. */
+/* Reads one message. Returns the message's type. Stores as much of the message's payload as fits. */
 static uint32_t receive(char *payload, size_t size)
 {
     struct xsd_sockmsg header;
@@ -50,12 +50,13 @@ static uint32_t receive(char *payload, size_t size)
     receive_bytes(payload, size, header.len);
     if (size)
         payload[header.len < size ? header.len : size - 1] = '\0';
-    notify(guest.store_port); /* tells xenstored that the ring has room again */
+    notify(guest.store_port); /* This call tells xenstored that the ring has room again. */
     fired |= header.type == XS_WATCH_EVENT;
     return header.type;
 }
 
-/* Sends a request and reads its reply. `first` is sent with a terminating NUL; `second` only if `terminated` is true. */
+/* Sends a request and reads the reply. `first` is sent with a terminating NUL. `second` is sent with a
+ * terminating NUL if `terminated` is true. Returns the type of the reply. */
 static uint32_t request(uint32_t type, const char *first, const char *second, bool terminated, char *reply,
                         size_t size)
 {

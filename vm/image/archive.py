@@ -10,14 +10,15 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-MERGED = ("bin", "sbin", "lib", "lib64")  # directories that are links into /usr, as in Debian
+MERGED = ("bin", "sbin", "lib", "lib64")  # The directories that are links into /usr, as in Debian.
 
 
 class Archive:
-    """The entries by path. A later entry replaces an earlier one of the same path."""
+    """The entries of an initramfs, by path. A later entry replaces an earlier entry with the same path."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, tuple[int, int, int, bytes | Path]] = {}  # mode, mtime, device, content
+        # The mode, mtime, device and content of each entry, by path.
+        self._entries: dict[str, tuple[int, int, int, bytes | Path]] = {}
         for name in MERGED:
             self.directory(f"/usr/{name}")
             self.symlink(f"/{name}", f"usr/{name}")
@@ -52,7 +53,8 @@ class Archive:
         self._put(path, stat.S_IFREG | mode, content.encode())
 
     def file(self, path: str, source: Path, mode: int | None = None) -> None:
-        """Copies a file with its modification time. Python compares this time with that in compiled files."""
+        """Copies a file with its modification time. Python compares this time with the time in
+        compiled files."""
         status = source.stat()
         self._put(path, stat.S_IFREG | (mode or status.st_mode & 0o777), source, int(status.st_mtime))
 

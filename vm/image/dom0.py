@@ -3,7 +3,7 @@
 
 Xen and the kernel come from the packages unpacked in build/dom0, which must not be installed on a machine.
 Python comes from the packages installed on this machine, so that extensions built here can be loaded there.
-The image contains nothing that the project builds: dom0 mounts the project's tree.
+The image contains no files that the project builds, because dom0 mounts the project's tree.
 """
 
 import re
@@ -33,22 +33,24 @@ XEN_PROGRAMS = _words("""
     lsevtchn xenctx xenpm xen-hvmctx
 """)
 
-# Programs of the hotplug scripts and of the tests. busybox also has them, but without some options that the
-# scripts use.
+# The programs that the hotplug scripts and the tests need. busybox also has these programs, but it lacks some
+# options that the scripts use.
 TOOLS = _words("ip bridge losetup flock stat mke2fs")
-TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}  # the name selects the file system
+# The links to these programs. The name of a link selects the file system.
+TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}
 
-# The dependencies of these packages are looked up, because their names depend on the release of Debian.
+# The packages that dom0's Python consists of. Their dependencies are looked up, because the dependencies'
+# names depend on the release of Debian.
 PYTHON_PACKAGES = _words("""
     python3 python3-cffi python3-click python3-hypothesis python3-pytest python3-rich python3-trio
 """)
-PYTHON_NAMES = ("python3", "libpython3")  # the prefixes of the dependencies that are added
+PYTHON_NAMES = ("python3", "libpython3")  # The prefixes of the dependencies that are added.
 
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
-# Libraries that ldd does not report for the image: libgcc_s, which thread cancellation in libxenstore loads,
-# and json-c and libmnl, which libaioxen in the mounted tree needs.
+# The libraries that the image needs and ldd does not report. libxenstore loads libgcc_s to cancel a thread.
+# libaioxen in the mounted tree needs json-c and libmnl.
 OTHER_LIBRARIES = [
     Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5", "libmnl.so.0")
 ]
@@ -100,13 +102,15 @@ def directories(archive: Archive) -> None:
 
 
 def toolstack(archive: Archive, unpacked: Path, others: Iterable[Path] = ()) -> None:
-    """Adds Xen's programs and what their scripts run, with the libraries of these and of other programs."""
+    """Adds Xen's programs, and the programs that Xen's scripts run. Also adds the libraries of these
+    programs and of `others`."""
     programs = [*_xen(archive, unpacked), *_tools(archive), *_installed(archive, ["bash"]), *others]
     _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
 
 
 def modules(archive: Archive, unpacked: Path, names: Iterable[str]) -> None:
-    """Adds kernel modules with their dependencies, and /lib/modules/order, which lists them as they load."""
+    """Adds kernel modules with their dependencies. Also adds /lib/modules/order, which lists the modules
+    in the order in which they load."""
     (directory,) = (unpacked / "lib/modules").iterdir()
     order = list(Modules(directory).in_load_order(names))
     for path in order:
@@ -135,8 +139,8 @@ def _xen(archive: Archive, unpacked: Path) -> list[Path]:
 
 
 def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
-    """Adds the boot loader pygrub. A part of it is compiled for Debian 12's Python, and works with no
-    other."""
+    """Adds the boot loader pygrub. A part of pygrub is compiled for the Python of Debian 12, and works
+    with no other Python."""
     (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
     archive.file(f"/usr/lib/{directory.name}/bin/pygrub", directory / "bin/pygrub")
     compiled = []
@@ -145,7 +149,7 @@ def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
             archive.file(f"/{path.relative_to(unpacked)}", path.resolve())
             if _is_elf(path):
                 compiled.append(path)
-    for name in ("v/vt100", "l/linux", "d/dumb"):  # curses draws pygrub's menu, and needs these files
+    for name in ("v/vt100", "l/linux", "d/dumb"):  # curses draws pygrub's menu, and needs these files.
         archive.file(f"/usr/lib/terminfo/{name}", Path("/usr/lib/terminfo") / name)
     return compiled
 
@@ -165,7 +169,8 @@ def _tools(archive: Archive) -> list[Path]:
 
 
 def _installed(archive: Archive, names: Iterable[str]) -> list[Path]:
-    """Adds the files of packages installed on this machine; returns the binaries among them."""
+    """Adds the files of packages that are installed on this machine. Returns the binaries among
+    these files."""
     listing = subprocess.run(["dpkg", "-L", *names], text=True, capture_output=True)
     if listing.returncode:
         raise ValueError(f"not installed: {listing.stderr.strip()}")
@@ -193,9 +198,10 @@ def _is_elf(path: Path) -> bool:
 
 
 def libraries(binaries: Iterable[Path], unpacked: Path) -> dict[str, Path]:
-    """Returns the shared libraries that the binaries need, by name. Xen's are those of the unpacked packages.
+    """Returns the shared libraries that the binaries need, by name. The libraries of Xen are those of the
+    unpacked packages.
 
-    Raises ValueError if one is missing.
+    Raises ValueError if a library is missing.
     """
     own = (LIBRARY_DIRECTORY[1:], "usr/lib/xen-4.17/lib/x86_64-linux-gnu")
     search = {"LD_LIBRARY_PATH": ":".join(str(unpacked / path) for path in own), "PATH": "/usr/bin:/bin"}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A Linux guest that serves networks to others: the small guest, Xen's backend, and Debian's `xl devd`."""
+"""A Linux guest that serves networks to other guests. It has the files of the small Linux guest, Xen's
+backend, and Debian's `xl devd`."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Linux kernel: its uncompressed ELF, and modules in the order in which they load."""
+"""Extracts the uncompressed ELF file of a Linux kernel. Lists kernel modules in the order in which
+they load."""
 
 import lzma
 import re
@@ -7,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Offsets in a bzImage, from the boot protocol.
+# Offsets in a bzImage in bytes, from the boot protocol.
 SETUP_SECTORS = 0x1F1
 SIGNATURE = 0x202
 PAYLOAD = 0x248
@@ -15,8 +16,8 @@ SECTOR = 512
 
 
 def uncompressed(bzimage: Path) -> bytes:
-    """Returns the ELF file inside a bzImage. It saves the seconds that Xen needs to unpack it at each boot
-    under emulation."""
+    """Returns the ELF file inside a bzImage. Under emulation, Xen would need seconds at each boot to
+    unpack a bzImage."""
     image = bzimage.read_bytes()
     if image[SIGNATURE : SIGNATURE + 4] != b"HdrS":
         raise ValueError(f"{bzimage}: no compressed kernel inside")
@@ -30,7 +31,8 @@ def uncompressed(bzimage: Path) -> bytes:
 
 
 class Modules:
-    """The modules of one kernel. Does not use depmod, which would write into their directory."""
+    """The modules of one kernel. This class does not use depmod, because depmod would write into the
+    modules' directory."""
 
     def __init__(self, directory: Path) -> None:
         self._paths = {_name(path.stem): path for path in directory.rglob("*.ko")}

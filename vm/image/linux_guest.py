@@ -11,15 +11,15 @@ from .archive import Archive
 MODULES = ("xen-blkfront", "xen-netfront", "ext4", "crc32c_generic", "9p", "9pnet_xen")
 PROGRAMS = ("check-disk", "check-share")
 
-# At a shutdown request the kernel runs these helpers. They use -f, because init is a script that knows no
-# signals.
+# At a shutdown request the kernel runs these helpers. The helpers use -f, because init is a script that
+# handles no signals.
 HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
 
 
 def root(unpacked: Path, scripts: Path, more: Iterable[str] = (), without: Iterable[str] = ()) -> Archive:
     """Returns the guest's root. `unpacked` has the unpacked packages, `scripts` has init and the programs.
 
-    `more` are further modules, `without` the programs that busybox does not stand for.
+    `more` names further kernel modules. `without` names the programs for which busybox gets no link.
     """
     archive = Archive()
     dom0.busybox(archive, unpacked, without)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Debian packages that are installed on this machine, and their dependencies."""
+"""Looks up the Debian packages that are installed on this machine, and their dependencies."""
 
 import subprocess
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """QEMU for dom0: the device model of Xen, and qemu-img, with their libraries.
 
-They are in a separate directory that dom0 mounts. In the initramfs they would take 40 MB of dom0's memory.
+These files are in a separate directory that dom0 mounts. In the initramfs, the files would take 40 MB of
+dom0's memory.
 """
 
 import shutil
@@ -12,12 +13,12 @@ from . import dom0
 PROGRAMS = (
     "usr/libexec/xen-qemu-system-i386",
     "usr/bin/qemu-img",
-)  # their places in the packages and in dom0
-KEYMAP = "share/qemu/keymaps/en-us"  # from this machine's QEMU; the device model needs it
+)  # The directory in the packages, and the directory in dom0.
+KEYMAP = "share/qemu/keymaps/en-us"  # The device model needs this file. It comes from this machine's QEMU.
 
 
 def fill(unpacked: Path, out: Path) -> None:
-    """Fills the directory `out` with bin, lib and share. QEMU finds share by its relation to bin.
+    """Fills the directory `out` with bin, lib and share. QEMU finds share by its place beside bin.
 
     Raises ValueError if this machine lacks a library.
     """

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * threads N: like ../threads.c, but with an operation of the core that does nothing. The operation makes no
- * hypercall, so the hypervisor's lock does not influence the measurement.
+ * threads N: the same measurement as ../threads.c, but with an operation of the core that does nothing. The
+ * operation makes no hypercall, so the hypervisor's lock does not influence the measurement.
  */
 #include "libxl_internal.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The interface to the measured event loops: this library's core (core.c), libuv (uv.c), GLib (glib.c). libxl's own
- * loop cannot be driven from outside. A program has one loop and one thread. A failure ends the program.
+ * The interface to the measured event loops. core.c has the loop of this library's core, uv.c has libuv, and
+ * glib.c has GLib. A program cannot drive libxl's own loop. A program has one loop and one thread. A failure
+ * ends the program.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -11,7 +12,7 @@
 /* The number of callbacks so far. */
 extern long loop_calls;
 
-/* Opens the loop, for at most `most` descriptors and timers. */
+/* Opens the loop. The loop can have at most `most` descriptors and timers. */
 void loop_open(long most);
 /* Watches a descriptor for reading. The callback only counts. */
 void loop_watch(int fd);

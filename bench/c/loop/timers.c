@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * timers N: registers N timers, 1 us apart, and calls them when all have expired. "register_ms" and "fire_ms" are the
- * times for all timers, "register_ns" and "fire_ns" those for one timer. One more timer is called before the
- * measurement, as a warm-up.
+ * timers N: registers N timers, 1 us apart, and calls them when all have expired. "register_ms" and "fire_ms"
+ * are the times for all timers. "register_ns" and "fire_ns" are the times for one timer. One more timer is
+ * called before the measurement, as a warm-up.
  */
 #include <unistd.h>
 

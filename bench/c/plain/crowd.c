@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * crowd N: the floor of ../crowd.c. One thread polls xenstored's socket and reads the messages. At each complete
- * event it wakes the threads whose guests have stopped. Each of those threads sleeps on its own condition. "wakes"
- * and "switches" are defined as in ../crowd.c. xenstored polls between the header of an event and its body, so the
- * polling thread may be woken by the header alone.
+ * crowd N: the floor of ../crowd.c. One thread polls xenstored's socket and reads the messages. At each
+ * complete event, this thread wakes the threads whose guests have stopped. Each thread that waits for a guest
+ * sleeps on its own condition. "wakes" and "switches" are defined as in ../crowd.c. xenstored polls between
+ * the header of an event and its body, so the polling thread may be woken by the header alone.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -63,7 +63,8 @@ static int watching(void)
     return fd;
 }
 
-/* Reads the messages that have arrived, and keeps an incomplete one. Returns whether there was an event. */
+/* Reads the messages that have arrived, and keeps an incomplete message. Returns whether there was
+ * an event. */
 static bool an_event(int fd)
 {
     static char in[4096];

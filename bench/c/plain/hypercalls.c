@@ -20,7 +20,8 @@ static void pauses(long count)
     bench_end(span, (double)count);
 }
 
-/* libxenctrl maps and unmaps a larger buffer at each call, which costs more than several calls with this one. */
+/* The number of domains in one call. libxenctrl would map and unmap a larger buffer at each call. This
+ * would cost more than several calls with a small buffer. */
 enum { PAGE = 512 };
 
 static void list(xc_interface *xc, int domains)

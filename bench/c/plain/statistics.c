@@ -14,7 +14,9 @@
 #include "bench.h"
 #include "domains.h"
 
-enum { PAGE = 30 }; /* this many entries fit into a page, and libxenctrl keeps a page for hypercalls */
+/* The number of entries in one call. So many entries fit into a page, and libxenctrl keeps one page
+ * for hypercalls. */
+enum { PAGE = 30 };
 
 static void hypercalls(xc_interface *xc)
 {

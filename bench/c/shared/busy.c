@@ -19,7 +19,7 @@ static struct completer {
     long count;
     bool whole, tells;
     libxl_asyncop_how how;
-    double *took; /* the duration of each call, in ns */
+    double *took; /* The duration of each call, in ns. */
     atomic_long done;
     pthread_t thread;
 } it;
@@ -32,8 +32,9 @@ static double now(void)
 }
 
 /*
- * Sleeps and returns the time. During the sleep the processor's caches lose this thread's code and data. The clock is read
- * twice, so that the clock's own code is in the caches again.
+ * Sleeps, and then returns the time in ns. During the sleep the processor's caches lose this thread's code
+ * and data. The first reading of the clock brings the clock's own code into the caches again. The second
+ * reading is the result.
  */
 static double rested(void)
 {
@@ -44,7 +45,7 @@ static double rested(void)
 
 /*
  * Times only the end of an operation, which is started before the sleep. For the floor, times the abort of an
- * operation that does not exist, and then ends the started one.
+ * operation that does not exist, and then ends the started operation.
  */
 static void end(long i)
 {
@@ -59,7 +60,7 @@ static void end(long i)
         abort();
 }
 
-/* Times a whole operation that completes at once, with its hypercall. */
+/* Times a whole operation that completes at once. The time includes the operation's hypercall. */
 static void operate(long i)
 {
     const libxl_asyncop_how *how = it.tells ? &it.how : NULL;
@@ -101,7 +102,7 @@ long busy_done(void)
     return atomic_load(&it.done);
 }
 
-/* Joins the thread; returns the median duration in ns. */
+/* Joins the thread. Returns the median duration of a call, in ns. */
 double busy_end(void)
 {
     pthread_join(it.thread, NULL);

@@ -28,7 +28,7 @@ unsigned long counters_wakes(void)
     return atomic_load(&wakes);
 }
 
-/* glibc's allocator. glibc exports these names for programs that replace malloc. */
+/* The functions of glibc's allocator. glibc exports these names for programs that replace malloc. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t number, size_t size);
 void *__libc_realloc(void *old, size_t size);
