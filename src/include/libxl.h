@@ -3,9 +3,9 @@
  * aioxen: controlling Xen domains, asynchronously.
  *
  * This is the library's public header. The operations, types, events and errors are declared in idl/. The
- * headers _libxl_types.h and _libxl_operations.h, included below, are generated from those declarations.
- * Names that libxl has keep libxl's meaning and layout, and are declared in header files with libxl's names.
- * docs/libxl.md lists the differences.
+ * headers _libxl_types.h and _libxl_operations.h, included below, are generated from the declarations in
+ * idl/. A name that libxl also has keeps libxl's meaning and layout, and is declared in the header that
+ * declares it in libxl. docs/libxl.md lists the differences.
  *
  * Threads: any thread may call any function, unless the function's comment says otherwise. Callbacks run on a
  * thread that is inside a call of this library. No lock is held during a callback, so it may call the library
@@ -37,8 +37,8 @@ extern "C" {
 /* ------------------------------------------------------------------ what this library has */
 
 /*
- * Macros for conditional compilation. Each is defined because this library has what the comment names, and
- * libxl does not.
+ * Macros for conditional compilation. Each macro stands for a feature that this library has and libxl does
+ * not have. The comment of the macro names the feature.
  */
 #define LIBXL_HAVE_AIOXEN           1 /* this library is aioxen */
 #define LIBXL_HAVE_CTX_FD           1 /* libxl_ctx_fd, libxl_ctx_process */
@@ -52,7 +52,10 @@ extern "C" {
 #define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
 #define LIBXL_HAVE_XL_FILES         1 /* libxl_domain_config_from_xl */
 
-/* libxl's own macros for conditional compilation, for the parts of libxl that this library has. */
+/*
+ * libxl's macros for conditional compilation. Defined are the macros for the features of libxl that this
+ * library has.
+ */
 #define LIBXL_HAVE_AO_ABORT                        1
 #define LIBXL_HAVE_BUILDINFO_KERNEL                1
 #define LIBXL_HAVE_BYTEARRAY_UUID                  1
@@ -70,8 +73,8 @@ extern "C" {
 
 /*
  * A program written for libxl may define LIBXL_API_VERSION before it includes this header: 0x040200 for libxl
- * 4.2, and so on. It then gets the prototypes of that version, and its calls return 0 instead of
- * ERROR_ASYNC_INPROGRESS.
+ * 4.2, and so on. The program then gets the prototypes of that version of libxl, and its calls return 0
+ * instead of ERROR_ASYNC_INPROGRESS.
  */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION == 0x040200
 #undef LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG
@@ -87,9 +90,9 @@ typedef uint32_t libxl_domid;
 /* A number that the application chooses. Events carry it back to the application. */
 typedef uint64_t libxl_ev_user;
 
-/* The domid in operations and events that concern no domain. */
+/* The value of domid in operations and events that concern no domain. */
 #define LIBXL_DOMID_INVALID (~(uint32_t)0)
-/* As a domid: all domains. Only functions that mention this value accept it. */
+/* A value of domid that means all domains. Only functions whose comment mentions this value accept it. */
 #define LIBXL_DOMID_ALL (~(uint32_t)1)
 /* libxl's name for LIBXL_DOMID_INVALID. */
 #define INVALID_DOMID ~0
@@ -108,7 +111,7 @@ struct libxl_event;
 /*
  * The type of the first member of libxl_event. The owner of an event may use this member to link the event
  * into a list of its own. The type has the same members as XEN_TAILQ_ENTRY(struct libxl_event), so the macros
- * XEN_TAILQ_* of <xen_list.h> work.
+ * XEN_TAILQ_* of <xen_list.h> can be used with events.
  */
 typedef struct {
     struct libxl_event *tqe_next, **tqe_prev;
@@ -119,21 +122,22 @@ typedef struct {
 #define LIBXL_VERSION 0
 
 /*
- * A flag for libxl_ctx_alloc: use libxenstore on a thread of the library, instead of speaking xenstored's
- * protocol directly.
+ * A flag for libxl_ctx_alloc. The context then calls libxenstore, on a thread of the library. Without this
+ * flag it uses xenstored's protocol directly.
  */
 #define LIBXL_CTX_LIBXENSTORE 1u
 
 /*
- * A flag for libxl_ctx_alloc: do not wait until xenstored answers. Operations that need xenstored are queued
- * until it answers. They fail with NO_XENSTORE if it has not answered one second after libxl_ctx_alloc.
+ * A flag for libxl_ctx_alloc. The function then does not wait until xenstored answers. Operations that need
+ * xenstored are queued until xenstored answers. If xenstored has not answered one second after
+ * libxl_ctx_alloc, these operations fail with NO_XENSTORE.
  */
 #define LIBXL_CTX_NO_WAIT 2u
 
 /*
- * Opens a context, which connects to the hypervisor and to xenstored. Waits for xenstored's answer for one
- * second at most, and then returns NO_XENSTORE. Returns 0 and stores the context in *ctx_out. After an error
- * *ctx_out is NULL.
+ * Opens a context, which connects to the hypervisor and to xenstored. Returns 0 and stores the context in
+ * *ctx_out, or returns an error and sets *ctx_out to NULL. If xenstored has not answered after one second,
+ * returns NO_XENSTORE.
  *
  * `version` must be LIBXL_VERSION. `flags` is 0, or any combination of LIBXL_CTX_LIBXENSTORE and
  * LIBXL_CTX_NO_WAIT. `logger` receives the messages; NULL: no messages are written. The caller owns the
@@ -145,10 +149,10 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
 
 /*
  * Closes a context. New operations are refused with CLOSED. Operations in progress are aborted, and each
- * completion is delivered: callbacks and event hooks run inside this call, and queued events are freed. Then
- * the worker threads end and all memory is freed. `ctx` may be NULL. While this runs, no other thread may be
- * inside a call on this context. Returns 0. Returns INVAL if it is called in a callback or while a callback
- * runs, and FAIL if polling fails. After an error the context is not freed.
+ * completion is delivered. Callbacks and event hooks run inside this call. Queued events are freed. Then the
+ * worker threads end and all memory is freed. `ctx` may be NULL. While this function runs, no other thread
+ * may be inside a call on this context. Returns 0 or an error. INVAL: the function was called in a callback
+ * or while a callback runs. FAIL: polling has failed. After an error the context is not freed.
  */
 int libxl_ctx_free(libxl_ctx *ctx);
 
@@ -165,17 +169,21 @@ const char *libxl_error_message(void);
  * (domain_pause, domain_get_info, ...) is counted only if it completes with an event.
  */
 typedef struct libxl_counters {
-    uint64_t operations_started;   /* the number started since the context was opened */
-    uint64_t operations_completed; /* the number of these that have completed, with any result */
-    uint64_t operations_aborted;   /* the number of these that have completed with ABORTED or TIMEDOUT */
-    uint32_t operations;           /* the number of these whose completion has not been delivered yet */
-    uint32_t events;               /* events that are queued and not taken */
-    uint32_t timers;               /* timers that are armed */
-    uint32_t watches;              /* xenstore watches of operations and event generators */
-    uint32_t descriptors;          /* descriptors that are watched for operations and event generators */
-    uint32_t jobs;                 /* jobs that are queued for worker threads or running on them */
-    uint32_t threads;              /* worker threads */
-    uint32_t evgens;               /* event generators that are enabled */
+    /* The number of operations that were started since the context was opened. */
+    uint64_t operations_started;
+    uint64_t operations_completed; /* the number of these operations that have completed, with any result */
+    /* The number of these operations that have completed with ABORTED or TIMEDOUT. */
+    uint64_t operations_aborted;
+    uint32_t operations; /* the number of operations whose completion has not been delivered yet */
+    uint32_t events;     /* the number of events that are queued and not taken */
+    uint32_t timers;     /* the number of timers that are set */
+    uint32_t watches;    /* the number of xenstore watches of operations and event generators */
+    /* The number of descriptors that are watched for operations and event generators. */
+    uint32_t descriptors;
+    /* The number of jobs that are queued for worker threads or running on them. */
+    uint32_t jobs;
+    uint32_t threads; /* the number of worker threads */
+    uint32_t evgens;  /* the number of event generators that are enabled */
 } libxl_counters;
 
 /* Stores the context's counters in *out. */
@@ -193,9 +201,9 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
  *                     for_user = u.for_event follows; it may be queued before the call returns.
  *
  * If an asynchronous call returns any other value, the operation did not start, and no callback and no event
- * will follow. *ao_how and all inputs are copied. Results are written before the completion, so their memory
- * must remain valid until then. Programs that define LIBXL_API_VERSION get 0 instead of
- * ERROR_ASYNC_INPROGRESS, as from libxl.
+ * will follow. *ao_how and all inputs are copied. Results are written before the completion, so the memory
+ * for the results must remain valid until the completion. A program that defines LIBXL_API_VERSION gets 0
+ * instead of ERROR_ASYNC_INPROGRESS, as from libxl.
  */
 typedef struct {
     void (*callback)(libxl_ctx *ctx, int rc, void *for_callback);
@@ -206,8 +214,8 @@ typedef struct {
 } libxl_asyncop_how;
 
 /*
- * How an operation reports its progress, if it has a parameter for this. Each report is an event with
- * for_user = for_event:
+ * How an operation reports its progress. Operations that can report have a parameter of this type. Each
+ * report is an event with for_user = for_event:
  *
  *   callback != NULL  callback(ctx, event, for_callback) is called with the event. The callback owns the event
  *                     and frees it with libxl_event_free.
@@ -223,23 +231,24 @@ typedef struct {
 } libxl_asyncprogress_how;
 
 /*
- * Asks an operation to stop. Does not wait for its end. `how` identifies the operation: *how must equal the
- * value with which the operation was started. If several operations have this value, the oldest one is
- * stopped, so values should be unique. `how` NULL stops the synchronous calls of all other threads. The
- * operation's completion gives its result: ERROR_ABORTED, or another result if it was too late to stop. Any
- * thread may call this. Returns 0 if the stop was requested now. Returns ERROR_NOTFOUND if there is no such
- * operation or it has completed, and ERROR_ABORTED if the stop was requested before.
+ * Asks an operation to stop, and does not wait until it has ended. `how` identifies the operation: *how must
+ * equal the value with which the operation was started. If several operations have this value, the oldest of
+ * them is stopped. So values should be unique. `how` NULL stops the synchronous calls of all other threads.
+ * The operation's completion gives its result: ERROR_ABORTED, or another result if it was too late to stop.
+ * Any thread may call this function. Returns 0 if this call has requested the stop, ERROR_ABORTED if a stop
+ * was requested before, and ERROR_NOTFOUND if there is no such operation or it has completed.
  */
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
  * Limits the time of a running operation to `milliseconds` from now. `how` identifies the operation, as for
  * libxl_ao_abort. When the time has passed, the operation is stopped as by an abort, and its result is
- * ERROR_TIMEDOUT. It completes at most a second later. If its undo has not ended by then, the undo goes on in
- * the background, and libxl_ao_list shows it. The new limit replaces an earlier one. 0 removes the limit.
- * `how` NULL limits synchronous calls: the present calls of other threads from now on, and later calls from
- * their start. Any thread may call this. Returns 0. Returns ERROR_NOTFOUND if there is no such operation or
- * it has completed, and ERROR_NOMEM if there is no memory.
+ * ERROR_TIMEDOUT. The operation completes at most a second later. If the undo has not ended at that time, the
+ * undo goes on in the background, and libxl_ao_list shows it. The new limit replaces an earlier limit. 0
+ * removes the limit. `how` NULL limits synchronous calls. The limit of a running call of another thread
+ * begins now, and the limit of a later call begins when the call starts. Any thread may call this function.
+ * Returns 0. Returns ERROR_NOTFOUND if there is no such operation or it has completed, and ERROR_NOMEM if
+ * there is no memory.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
@@ -251,10 +260,10 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 /*
  * Makes a running operation report its progress by OPERATION_PROGRESS events. `how` identifies the operation,
  * as for libxl_ao_abort. The operation reports its present phase at once, then each phase that it enters, and
- * the progress within a phase. All reports are delivered before the completion. The request replaces an
- * earlier one. `progress` NULL ends the reports. Any thread may call this. Returns 0. Returns ERROR_NOTFOUND
- * if there is no such operation or it has completed, ERROR_INVAL if `how` is NULL, and ERROR_NOMEM if there
- * is no memory.
+ * the progress within a phase. All reports are delivered before the completion. The new request replaces an
+ * earlier request. `progress` NULL ends the reports. Any thread may call this function. Returns 0 or an
+ * error. ERROR_NOTFOUND: there is no such operation, or it has completed. ERROR_INVAL: `how` is NULL.
+ * ERROR_NOMEM: there is no memory.
  */
 int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
                           const libxl_asyncprogress_how *progress);

@@ -34,26 +34,28 @@ extern "C" {
 int libxl_ctx_fd(libxl_ctx *ctx);
 
 /*
- * Makes one step: does the work that is ready and runs the pending callbacks. Never blocks. If there is much
- * work, returns after a few milliseconds, and the descriptor stays readable. Returns 0 or FAIL.
+ * Makes one step: does the work that is ready, and runs the pending callbacks. Never blocks. If there is much
+ * work, this function returns after a few milliseconds, and the context's descriptor stays readable. Returns
+ * 0 or FAIL.
  */
 int libxl_ctx_process(libxl_ctx *ctx);
 
 /*
  * Ends waiting: every libxl_event_wait and libxl_event_wait_limit that is waiting returns ERROR_NOT_READY at
- * once. A thread that is not waiting now may have checked its condition just before this call. So its next
- * wait on this context also returns ERROR_NOT_READY at once, unless one of its waits, on any context, has
- * returned since this call. Must not be called from a signal handler.
+ * once. A thread that is not waiting now may have checked its condition just before this call. So the next
+ * wait of each such thread on this context also returns ERROR_NOT_READY at once. There is one exception: a
+ * thread whose wait (on any context) has returned after this call waits as usual. Must not be called from a
+ * signal handler.
  */
 void libxl_ctx_wake(libxl_ctx *ctx);
 
 /* ------------------------------------------------------------------ events, many at a time */
 
 /*
- * An event as a flat record. `value` is the rc of OPERATION_COMPLETE or the reason of DOMAIN_SHUTDOWN,
- * otherwise 0. `event` is NULL if the record holds the whole event. If the event has more data, for example a
- * message or a vdev, `event` points to the event. The caller owns that event and frees it with
- * libxl_event_free.
+ * An event as a flat record. `value` is the rc of an OPERATION_COMPLETE or the reason of a DOMAIN_SHUTDOWN;
+ * for all other types it is 0. `event` is NULL if the record contains all data of the event. If the event has
+ * more data, for example a message or a vdev, `event` points to the event. The caller owns that event and
+ * frees it with libxl_event_free.
  */
 typedef struct libxl_event_record {
     uint64_t for_user;
@@ -67,8 +69,8 @@ typedef struct libxl_event_record {
 /*
  * Makes one step like libxl_ctx_process. Then moves up to `max` events to `records`, in the order in which
  * they occurred. Never blocks. While events are queued, only every second call checks the descriptors. The
- * cost grows with the number of events that are taken, not with the number that are queued. Returns the
- * number of records, or a negative error.
+ * cost depends on the number of events that are taken, not on the number of events that are queued. Returns
+ * the number of records, or a negative error.
  */
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 
@@ -79,8 +81,9 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 #define LIBXL_EVENTMASK(type) ((uint64_t)1 << ((type) < 63 ? (type) : 63))
 
 /*
- * Returns whether the caller of a wait wants this event; 0: it does not. The library calls the predicate with
- * the context locked. So a predicate must not call the library, and should only read the event.
+ * A predicate returns 0 if the caller of a wait does not want this event, and another value if the caller
+ * wants it. The library calls the predicate with the context locked. So a predicate must not call the
+ * library, and should only read the event.
  */
 typedef int libxl_event_predicate(const libxl_event *event, void *user);
 
@@ -118,9 +121,9 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
 void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
 
 /*
- * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs, which
- * then owns them; they are not queued. event_occurs is called on a thread that is inside a call of this
- * library. No lock is held, so event_occurs may call the library. It may be NULL if the mask is 0.
+ * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs and are
+ * not queued. event_occurs then owns the events. event_occurs is called on a thread that is inside a call of
+ * this library. No lock is held, so event_occurs may call the library. It may be NULL if the mask is 0.
  *
  * `disaster` is called when events of `type` may have been lost; 0: events of any type. It may be NULL. It
  * must not call the library.
@@ -158,9 +161,9 @@ typedef struct libxl__evgen_disk_eject libxl_evgen_disk_eject;
 typedef struct libxl__evgen_devices libxl_evgen_devices;
 
 /*
- * Generates DOMAIN_SHUTDOWN and then DOMAIN_DEATH for one domain, each once. If a domain is destroyed while
- * it runs, DOMAIN_SHUTDOWN may be missing. Errors besides the common ones: INVAL (the domid is reserved),
- * DOMAIN_NOTFOUND (no domain has this domid).
+ * Generates two events for one domain: DOMAIN_SHUTDOWN, and later DOMAIN_DEATH. If the domain is destroyed
+ * while it runs, DOMAIN_SHUTDOWN may be missing. Errors besides the common ones: INVAL (the domid is
+ * reserved), DOMAIN_NOTFOUND (no domain has this domid).
  */
 int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                 libxl_evgen_domain_death **evgen_out);
@@ -169,8 +172,8 @@ void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evge
 /*
  * Generates DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE for one domain. With LIBXL_DOMID_ALL, generates
  * them for all existing and future domains. If a domain is destroyed while it runs, DOMAIN_SHUTDOWN may be
- * missing. DOMAIN_DYING and DOMAIN_GONE always occur, in this order. If a domain was shut down or dying
- * before this call and still exists, the events for this are generated, too. Errors besides the common ones:
+ * missing. DOMAIN_DYING and DOMAIN_GONE always occur, in this order. If a domain exists that was shut down or
+ * dying before this call, the events for this domain are generated, too. Errors besides the common ones:
  * INVAL (the domid is reserved), DOMAIN_NOTFOUND (no domain has this domid).
  */
 int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
@@ -187,10 +190,11 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
 void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
 
 /*
- * Generates DEVICE_CONNECTED, DEVICE_FAILED and DEVICE_GONE of all devices of one domain, whichever toolstack has added
- * them. With LIBXL_DOMID_ALL, generates them for all existing and future domains. A device that is connected already is
- * reported, too. Changes that follow each other quickly are reported as one. DOMAIN_EVENTS_LOST is generated after the
- * connection to xenstored was lost. INVAL: no domain can have this domid. DOMAIN_NOTFOUND: no domain has it now.
+ * Generates DEVICE_CONNECTED, DEVICE_FAILED and DEVICE_GONE for all devices of one domain, including devices
+ * that other toolstacks have added. With LIBXL_DOMID_ALL, generates them for all existing and future domains.
+ * A device that is connected already is reported, too. Several quick changes of a device are reported as one
+ * change. DOMAIN_EVENTS_LOST is generated after the connection to xenstored was lost. Errors besides the
+ * common ones: INVAL (the domid is reserved), DOMAIN_NOTFOUND (no domain has this domid).
  */
 int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                            libxl_evgen_devices **evgen_out);
@@ -246,9 +250,10 @@ void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds,
 /* ------------------------------------------------------------------ children */
 
 /*
- * The values that tell libxl who handles SIGCHLD. This library does not need SIGCHLD: it follows its own
- * children by pidfd, reaps only them, and installs no signal handler. The following types and functions exist
- * for programs that were written for libxl. They have no effect.
+ * In libxl, these values say whether the application or the library handles SIGCHLD. This library does not
+ * need SIGCHLD. It follows its own children by pidfd, reaps only its own children, and installs no signal
+ * handler. The following types and functions exist for programs that were written for libxl. They have no
+ * effect.
  */
 typedef enum {
     libxl_sigchld_owner_libxl,

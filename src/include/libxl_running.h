@@ -27,8 +27,8 @@ int libxl_set_vcpuaffinity(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid, cons
 int libxl_set_vcpuaffinity_force(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid,
                                  const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft);
 /*
- * Like libxl_set_vcpuaffinity, for the first max_vcpus virtual processors. If the affinity of one cannot be
- * set, the others are still set.
+ * Like libxl_set_vcpuaffinity, for the first max_vcpus virtual processors. If the affinity of one virtual
+ * processor cannot be set, the affinities of the other virtual processors are still set.
  */
 int libxl_set_vcpuaffinity_all(libxl_ctx *ctx, uint32_t domid, unsigned int max_vcpus,
                                const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft);
@@ -42,7 +42,7 @@ int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *
 
 /* ------------------------------------------------------------------ schedulers */
 
-/* With these values, a parameter does not change. */
+/* With one of these values, the parameter does not change. */
 #define LIBXL_DOMAIN_SCHED_PARAM_WEIGHT_DEFAULT    -1
 #define LIBXL_DOMAIN_SCHED_PARAM_CAP_DEFAULT       -1
 #define LIBXL_DOMAIN_SCHED_PARAM_PERIOD_DEFAULT    -1
@@ -68,9 +68,9 @@ int libxl_domain_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_domain_s
 int libxl_domain_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params);
 
 /*
- * Run domain_get_vcpu_sched_params. libxl_vcpu_sched_params_get fills in the elements of params->vcpus; each
- * element's vcpuid says for which virtual processor. If there are no elements, params->vcpus becomes an array
- * of all virtual processors. libxl_vcpu_sched_params_get_all always returns all virtual processors.
+ * Run domain_get_vcpu_sched_params. libxl_vcpu_sched_params_get fills in the elements of params->vcpus. The
+ * vcpuid of an element names the virtual processor. If params->vcpus has no elements, it becomes an array of
+ * all virtual processors. libxl_vcpu_sched_params_get_all always returns all virtual processors.
  */
 int libxl_vcpu_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params);
 int libxl_vcpu_sched_params_get_all(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params);
@@ -128,8 +128,8 @@ int libxl_get_online_cpus(libxl_ctx *ctx);
 int libxl_get_max_nodes(libxl_ctx *ctx);
 
 /*
- * Make an empty bitmap for max_cpus processors or max_nodes nodes; 0: as many as the host can have. Errors:
- * INVAL, NOMEM.
+ * Make an empty bitmap for max_cpus processors or for max_nodes nodes; 0: for the greatest number that the
+ * host can have. Return 0, INVAL or NOMEM.
  */
 int libxl_cpu_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *cpumap, int max_cpus);
 int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *nodemap, int max_nodes);

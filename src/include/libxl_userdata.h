@@ -3,13 +3,14 @@
  * libxl's functions for userdata, which toolstacks keep for a domain. Included by libxl.h.
  *
  * Userdata is stored in files until the domain is gone. `userdata_userid` names the data: at most 64
- * characters of printable ASCII without '/'. libxl's own libxl.h has a list of names that are in use.
- * "libxl-json" is the domain's configuration; libxl_retrieve_domain_configuration reads it.
+ * characters of printable ASCII without '/'. libxl's own libxl.h has a list of names that are in use. The
+ * data with the name "libxl-json" is the domain's configuration, which libxl_retrieve_domain_configuration
+ * reads.
  *
  * These functions are synchronous. They read and write files in the calling thread. If another program is
- * changing userdata of the same domain, they wait up to 10 s for it. Any thread may call them. Errors:
- * DOMAIN_NOTFOUND, INVAL (the name is wrong), LOCK_FAIL (the other program has not ended within 10 s),
- * PERMISSION, NOMEM, FAIL.
+ * changing userdata of the same domain, the functions wait up to 10 s until that program has ended its
+ * change. Any thread may call them. Errors: DOMAIN_NOTFOUND, INVAL (the name is wrong), LOCK_FAIL (the other
+ * program has not ended within 10 s), PERMISSION, NOMEM, FAIL.
  */
 #ifndef LIBXL_USERDATA_H
 #define LIBXL_USERDATA_H

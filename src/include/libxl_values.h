@@ -22,16 +22,20 @@ extern "C" {
 /* A device's number. It is unique among the devices of one class in one domain. */
 typedef int libxl_devid;
 
-/* The default for a memory size in KiB. The library then chooses the size. */
+/* The default for a memory size in KiB. With this value the library chooses the size. */
 #define LIBXL_MEMKB_DEFAULT      ~0ULL
 #define LIBXL_TIMER_MODE_DEFAULT -1
 /* libxl's default for b_info.u.hvm.rdm_mem_boundary_memkb. */
 #define LIBXL_RDM_MEM_BOUNDARY_MEMKB_DEFAULT (2048 * 1024)
 #define LIBXL_PCI_FUNC_ALL                   (~0U)
-/* The default for a number of grant or maptrack frames. The hypervisor then chooses the number. */
+/*
+ * The default for a number of grant frames or maptrack frames. With this value the hypervisor chooses the
+ * number.
+ */
 #define LIBXL_MAX_GRANT_DEFAULT (~(uint32_t)0)
 /*
- * The default for the guest address of device memory. The guest then sees the memory at the host's address.
+ * The default for the guest address of device memory. With this value the guest sees the memory at the host's
+ * address.
  */
 #define LIBXL_INVALID_GFN (~(uint64_t)0)
 

@@ -31,7 +31,7 @@ extern "C" {
  * - `file` is the file's name for messages; NULL: "<text>".
  * - `statements` are additional statements KEY=VALUE, ended by NULL, like those on xl's command line after
  *   the file's name. They are read after the text, so they replace values of the text. NULL: no statements.
- * - `host` has the values that the text leaves to the host; NULL: xl's defaults.
+ * - `host` has the values for settings that the text does not contain; NULL: xl's defaults are used.
  * - `flags` is 0 or LIBXL_XL_LENIENT.
  * - `messages` receives all messages, if it is not NULL. The caller disposes of them, also after an error.
  *

@@ -14,7 +14,7 @@
  */
 typedef struct libxl__json_spot {
     const struct libxl__json_spot *up; /* NULL: the top level */
-    /* The name of an object's member; NULL: this is an element of an array. */
+    /* The name of the object's member that the value is. NULL: the value is an element of an array. */
     const char *name;
     size_t index;
 } libxl__json_spot;

@@ -48,8 +48,10 @@ typedef enum libxl__json_kind {
 /* The words of an enumeration. */
 typedef struct libxl__json_words {
     const char *name;
-    const char *(*word)(int value);           /* returns NULL if the enumeration has no such value */
-    int (*value)(const char *word, int *out); /* returns 0 or ERROR_INVAL */
+    /* Returns the word of a value, or NULL if the enumeration has no such value. */
+    const char *(*word)(int value);
+    /* Stores the value of a word. Returns 0, or ERROR_INVAL if the enumeration has no such word. */
+    int (*value)(const char *word, int *out);
 } libxl__json_words;
 
 /*
@@ -59,7 +61,8 @@ typedef struct libxl__json_words {
 typedef struct libxl__json_by_hand {
     const char *name;
     int (*write)(const void *p, json_object **out);
-    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* called with an initialised or zeroed *p */
+    /* Reads a value into *p, which the caller has initialised or zeroed. */
+    int (*read)(libxl_ctx *ctx, void *p, json_object *in);
 } libxl__json_by_hand;
 
 struct libxl__json_field {
@@ -93,7 +96,7 @@ struct libxl__json_field {
     const libxl__json_field *fields;
     void (*init_key)(void *p, int key);
     const libxl__json_by_hand *by_hand;
-    /* Returns whether the value is left out, like the initial value; may be NULL. */
+    /* Returns whether the value is the default, which is left out in JSON. May be NULL. */
     bool (*is_default)(const void *p);
 };
 
@@ -114,9 +117,10 @@ struct libxl__json_type {
  */
 char *libxl__json_write(const libxl__json_type *type, const void *p);
 /*
- * Checks that each unsupported field of *p has its initial value. If one does not, returns the error
- * `unsupported`, and sets a message that begins with the path of the first such field. Returns ERROR_INVAL if
- * *p contains a value without a JSON form, and ERROR_NOMEM if there is no memory.
+ * Checks that each unsupported field of *p has its initial value. If such a field has another value, returns
+ * the error `unsupported`, and sets a message that begins with the path of the first such field. Otherwise
+ * returns 0. Returns ERROR_INVAL if *p contains a value without a JSON form, and ERROR_NOMEM if there is no
+ * memory.
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
 /*

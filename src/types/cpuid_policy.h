@@ -10,8 +10,15 @@
 
 /* A change to one CPUID leaf. */
 typedef struct libxl__cpuid_leaf {
-    uint32_t leaf, subleaf; /* subleaf UINT32_MAX: the leaf has no subleaves */
-    /* For eax, ebx, ecx and edx: 32 characters, or NULL if the register does not change. */
+    /*
+     * `leaf`: the number of the leaf. `subleaf`: the number of the subleaf; UINT32_MAX: the leaf has no
+     * subleaves.
+     */
+    uint32_t leaf, subleaf;
+    /*
+     * The changes to eax, ebx, ecx and edx. Each is a text of 32 characters, or NULL if the register does not
+     * change.
+     */
     const char *registers[4];
 } libxl__cpuid_leaf;
 
@@ -26,7 +33,8 @@ const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t in
 /*
  * Return the text for a register of a leaf (32 characters) or for an MSR (64 characters). The caller may
  * change these characters. A leaf or MSR that is not in the list is added. A register that does not change
- * yet gets the character x for each bit. The pointer is valid until the next call. NULL: no memory.
+ * yet gets the character x for each bit. The pointer is valid until the next call of one of these functions.
+ * Returns NULL if there is no memory.
  */
 char *libxl__cpuid_register(libxl_cpuid_policy_list *list, uint32_t number, uint32_t subleaf, unsigned reg);
 char *libxl__cpuid_msr(libxl_cpuid_policy_list *list, uint32_t index);

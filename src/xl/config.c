@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxl_domain_config_from_xl: reads a text into a configuration. Owns nothing; takes no lock. */
+/*
+ * libxl_domain_config_from_xl: reads a text into a configuration. Owns nothing after a call; takes no lock.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -45,7 +47,7 @@ void libxl__xl_refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings, 
     }
 }
 
-/* Makes a source of each text. Returns their number; 0: an error was recorded. */
+/* Makes a source of each text. Returns the number of sources, or 0 if an error was recorded. */
 static size_t open_sources(libxl__xl *x, const char *text, size_t length, const char *file,
                            const char *const *statements, libxl__xl_source **out)
 {

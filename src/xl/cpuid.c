@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The key cpuid, in both forms: "host,FEATURE=POLICY,..." and ["LEAF[,SUBLEAF]:REGISTER=BITS,...", ...]. The names of
- * the features are those of Xen's public header. Owns nothing; takes no lock.
+ * The key cpuid, in both forms: "host,FEATURE=POLICY,..." and ["LEAF[,SUBLEAF]:REGISTER=BITS,...", ...]. The
+ * names of the features come from Xen's public header. Owns nothing; takes no lock.
  */
 #include "config.h"
 
@@ -16,7 +16,9 @@ enum { BITS = 32 }; /* the number of bits of a register */
 #define NO_SUBLEAF UINT32_MAX
 enum { MOST_LEAVES = 256 };
 
-/* The register of each word of a featureset. */
+/*
+ * The table of the registers: for each word of a featureset, the leaf and the register that contain the word.
+ */
 static const struct word {
     uint32_t leaf, subleaf;
     unsigned reg;
@@ -37,21 +39,31 @@ static const struct word {
     {7, 2, EDX},
     {7, 1, ECX},
     {7, 1, EDX},
-    {0}, /* MSR_WORD: half of the register MSR_ARCH_CAPABILITIES, which belongs to no leaf */
+    /*
+     * The words from MSR_WORD on are the two halves of the register MSR_ARCH_CAPABILITIES, which belongs to
+     * no leaf.
+     */
+    {0},
     {0},
     {0x80000021, NO_SUBLEAF, ECX},
 };
 enum { WORDS = sizeof(words) / sizeof(*words) };
 
-/* The words from MSR_WORD on, MSR_WORDS of them, are the bits of the register MSR_ARCH_CAPABILITIES. */
+/*
+ * The first word of the register MSR_ARCH_CAPABILITIES, the number of its words, and the number of the
+ * register.
+ */
 enum { MSR_WORD = 16, MSR_WORDS = 2, MSR_INDEX = 0x10a };
 
 typedef struct feature {
     const char *name;
-    unsigned value; /* 32 * word + bit */
+    unsigned value; /* the number of the bit: 32 * word + bit */
 } feature;
 
-/* Xen's header has the names in capitals and with underscores. */
+/*
+ * Defines an entry for each feature of Xen's header. The header has the names in capitals and with
+ * underscores.
+ */
 #define XEN_CPUFEATURE(name, value) {#name, value},
 static const feature features[] = {
 #include <xen/arch-x86/cpufeatureset.h>
@@ -59,7 +71,7 @@ static const feature features[] = {
 };
 #undef XEN_CPUFEATURE
 
-/* Older names, and names of bits that the header does not have. */
+/* The table of older names, and of names for bits that the header does not have. */
 #define BIT(word, bit) ((word)*BITS + (bit))
 static const feature aliases[] = {
     {"tm", BIT(0, 29)},
@@ -87,7 +99,7 @@ static const feature aliases[] = {
     {NULL, 0},
 };
 
-/* The parts of registers whose bits form a number. */
+/* The table of the groups of bits that form a number. */
 static const struct number {
     const char *name;
     uint32_t leaf, subleaf;
@@ -110,7 +122,10 @@ static const struct number {
 
 /* ---- registers */
 
-/* Returns the string of a register, one character for each bit. A new string is all x. NULL: an error was recorded. */
+/*
+ * Returns the string of a register, with one character for each bit. If the string is new, all its characters
+ * are x. Returns NULL if an error was recorded.
+ */
 static char *register_of(libxl__xl *x, libxl_cpuid_policy_list *list, libxl__xl_place place, uint32_t leaf,
                          uint32_t subleaf, unsigned reg)
 {
@@ -122,7 +137,7 @@ static char *register_of(libxl__xl *x, libxl_cpuid_policy_list *list, libxl__xl_
     return bits ? bits : libxl__xl_no_memory(x);
 }
 
-/* Writes a number of `count` bits, the lowest of which is bit `first`. */
+/* Writes a number of `count` bits into a register's string. Bit `first` is the lowest bit of the number. */
 static void put_number(char *bits, unsigned first, unsigned count, uint64_t value)
 {
     for (unsigned i = 0; i < count; i++)
@@ -136,7 +151,7 @@ static void put_letter(char *bits, unsigned first, unsigned count, char letter)
 
 /* ---- the form with names */
 
-/* Compares a name of the file with one of the header. */
+/* Returns whether a name of the file equals a name of the header. */
 static bool same(const char *name, const char *capitals)
 {
     for (; *name && *capitals; name++, capitals++) {
@@ -254,7 +269,7 @@ static void read_names(libxl__xl *x, libxl_cpuid_policy_list *list, const libxl_
 
 /* ---- the form with bits */
 
-/* Reads "LEAF[,SUBLEAF]:" and returns the rest of the text. NULL: the text has another form. */
+/* Reads "LEAF[,SUBLEAF]:". Returns the text after it, or NULL if the text has another form. */
 static const char *read_leaf(const char *s, uint32_t *leaf, uint32_t *subleaf)
 {
     char *end;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lists of processors: the keys cpus and cpus_soft. Owns nothing; takes no lock. */
+/* Reads lists of processors: the keys cpus and cpus_soft. Owns nothing; takes no lock. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -9,7 +9,10 @@
 
 #include "devices.h"
 
-/* The number of processors that is assumed if the host is not known. A set may have processors that the host lacks. */
+/*
+ * The number of processors that is assumed if the host is not known. A set may contain processors that the
+ * host does not have.
+ */
 enum { UNKNOWN_HOST = 512 };
 
 typedef struct range {
@@ -17,7 +20,7 @@ typedef struct range {
     long first, last;
 } range;
 
-/* Reads [^][node:|nodes:](all | N | N-N). Returns false if the text has another form. */
+/* Reads [^][node:|nodes:](all | N | N-N). Returns true, or false if the text has another form. */
 static bool read_range(const char *s, range *out)
 {
     char *end;
@@ -48,7 +51,10 @@ static void set_node(libxl_bitmap *map, const libxl_bitmap *cpus, bool value)
     libxl_for_each_set_bit(cpu, *cpus)(value ? libxl_bitmap_set : libxl_bitmap_reset)(map, cpu);
 }
 
-/* Adds a range to the set, or removes it. Returns false if the range names nodes of the host and the host is not known. */
+/*
+ * Adds a range to the set, or removes it from the set. Returns true, or false if the range names nodes and
+ * the host is not known.
+ */
 static bool apply(const libxl_xl_host *host, const range *r, libxl_bitmap *map)
 {
     const int nodes = host ? host->num_nodes : 0;
@@ -70,7 +76,7 @@ static bool apply(const libxl_xl_host *host, const range *r, libxl_bitmap *map)
     return true;
 }
 
-/* Makes a bitmap as small as its highest bit allows. */
+/* Shrinks a bitmap: its size then depends only on its highest bit. */
 static void shrink(libxl__xl *x, libxl_bitmap *map)
 {
     uint32_t size = map->size;

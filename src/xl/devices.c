@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads lists of specifications. Has the device classes that are too small for a file of their own. Owns nothing; takes no lock. */
+/*
+ * Reads lists of specifications. Also reads the small classes of devices, which have no separate file. Owns
+ * nothing; takes no lock.
+ */
 #include "devices.h"
 
 #include <stdlib.h>
@@ -97,7 +100,10 @@ enum { CHANNEL_CONNECTION, CHANNEL_PATH };
 static const libxl__xl_word connections[] = {
     {"pty", LIBXL_CHANNEL_CONNECTION_PTY}, {"socket", LIBXL_CHANNEL_CONNECTION_SOCKET}, {NULL, 0}};
 
-/* A channel, and the parameters that can be stored only when the kind of its connection is known. */
+/*
+ * A channel that is being read. Has the parameters that can be stored only when the kind of the channel's
+ * connection is known.
+ */
 typedef struct channel {
     libxl_device_channel device;
     libxl_channel_connection kind;
@@ -252,7 +258,10 @@ void libxl__xl_vkbs(libxl__xl *x, void *object, const libxl__xl_field *field, co
     libxl__xl_vkbs_of_list(x, object, field, text);
 }
 
-/* Reading a framebuffer also makes a keyboard. So this writes only the keyboards beyond the number of framebuffers. */
+/*
+ * Writes the keyboards beyond the number of framebuffers. A reader makes a keyboard for each framebuffer, so
+ * these need not be written.
+ */
 void libxl__xl_write_vkbs(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const libxl_domain_config *config = object;

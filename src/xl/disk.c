@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Specifications of disks, xl-disk-configuration(5), with the old forms "phy:TARGET,VDEV,ACCESS" and ",VDEV:cdrom,r".
- * Owns nothing; takes no lock.
+ * Reads specifications of disks, xl-disk-configuration(5). Also reads the old forms "phy:TARGET,VDEV,ACCESS"
+ * and ",VDEV:cdrom,r". Owns nothing; takes no lock.
  */
 #include "devices.h"
 
@@ -30,7 +30,7 @@ static const libxl__xl_word specifications[] = {
 static const libxl__xl_word accesses[] = {{"w", 1}, {"rw", 1}, {"r", 0}, {"ro", 0}, {"", 1}, {NULL, 0}};
 static const libxl__xl_word types[] = {{"cdrom", 1}, {"disk", 0}, {NULL, 0}};
 
-/* The parameters and the flags of a disk. The first four parameters can be given by their position, without a name. */
+/* The parameters of a disk that can be given by their position, without a name. */
 enum { TARGET, FORMAT, VDEV, ACCESS, POSITIONS };
 static const libxl__xl_field parameters[] = {
     [TARGET] = {DISK("target", TEXT, pdev_path)},
@@ -65,9 +65,9 @@ typedef struct reader {
     libxl__xl *x;
     libxl_device_disk *disk;
     const libxl__xl_text *spec;
-    unsigned given;    /* a bit for each parameter that has a value */
+    unsigned given;    /* the parameters that have a value: one bit for each parameter */
     unsigned position; /* the parameter that the next word without a name sets */
-    bool old;          /* the specification has the old form, which has no format */
+    bool old;          /* the specification has the old form; this form has no format */
 } reader;
 
 static libxl__xl_place start(const reader *r)
@@ -121,7 +121,10 @@ static void put_prefix(reader *r, const struct prefix *prefix, const libxl__xl_t
         put(r, SCRIPT, &text);
 }
 
-/* Removes the prefixes of a target, such as "phy:", and stores what they mean. Returns the rest of the target. */
+/*
+ * Removes the prefixes of a target, such as "phy:", and stores their meaning. Returns the text after the
+ * prefixes.
+ */
 static libxl__xl_text without_prefixes(reader *r, const libxl__xl_text *target)
 {
     libxl__xl_text rest = *target;
@@ -143,7 +146,7 @@ static libxl__xl_text without_prefixes(reader *r, const libxl__xl_text *target)
     return rest;
 }
 
-/* Splits "VDEV:TYPE". Returns false if the text has no such form. */
+/* Splits "VDEV:TYPE". Returns true, or false if the text does not have this form. */
 static bool split_type(reader *r, libxl__xl_text *vdev)
 {
     const char *colon = strrchr(vdev->text, ':');

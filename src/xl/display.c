@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Framebuffers of PV domains, and the keyboard that comes with each. Owns nothing; takes no lock. */
+/*
+ * Reads the framebuffers of PV domains, and makes a keyboard for each framebuffer. Owns nothing; takes no
+ * lock.
+ */
 #include "config.h"
 
 #include "devices.h"
@@ -9,7 +12,10 @@
 
 #define VFB(n, k, f) LIBXL__XL_ROW(n, k, libxl_device_vfb, f)
 
-/* The parameters of a specification. They are also keys: they set up the framebuffer of a PV domain whose file has no vfb. */
+/*
+ * The table of the parameters of a framebuffer's specification. Each is also a key of the file. In the file
+ * of a PV domain without the key vfb, these keys set up the framebuffer.
+ */
 static const libxl__xl_field parameters[] = {
     {VFB("vnc", DEFBOOL, vnc.enable)},
     {VFB("vnclisten", TEXT, vnc.listen)},
@@ -25,7 +31,7 @@ static const libxl__xl_field parameters[] = {
 };
 static const libxl__xl_style style = {.skipped = " "};
 
-/* Adds a framebuffer and a keyboard. NULL: an error was recorded. */
+/* Adds a framebuffer and a keyboard, and returns the framebuffer. Returns NULL if an error was recorded. */
 static libxl_device_vfb *add(libxl__xl *x, libxl_domain_config *config, libxl__xl_place place)
 {
     libxl_device_vfb *vfb =
@@ -91,7 +97,7 @@ void libxl__xl_read_vnc_of_pv(libxl__xl *x, libxl_domain_config *config)
 
 /* ---- virtual displays */
 
-/* Reads ID:WIDTHxHEIGHT. Returns false if the text has another form. */
+/* Reads ID:WIDTHxHEIGHT. Returns true, or false if the text has another form. */
 static bool read_connector(libxl__xl *x, libxl_connector_param *connector, const char *text)
 {
     const char *colon = strchr(text, ':');

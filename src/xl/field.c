@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_DEVICES = 1024 }; /* the limit for one class of devices */
+enum { MOST_DEVICES = 1024 }; /* the greatest number of devices of one class */
 
 libxl__xl_text libxl__xl_whole(const libxl__xl_value *value)
 {
@@ -67,7 +67,7 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
         libxl__xl_error(x, place, "more than %d elements", MOST_DEVICES);
         return NULL;
     }
-    if (!(n & (n - 1))) { /* the array is full: its room is always a power of 2 */
+    if (!(n & (n - 1))) { /* the array is full, because its room is always a power of 2 */
         void *larger = realloc(*base, (n ? 2 * n : 1) * size);
         if (!larger)
             return libxl__xl_no_memory(x);
@@ -81,10 +81,11 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
 
 static void put_integer(void *where, size_t size, int64_t value)
 {
-    memcpy(where, &value, size); /* correct for smaller fields, because x86 stores the low octets first */
+    /* This is correct for a smaller field, too, because x86 stores the low octets first. */
+    memcpy(where, &value, size);
 }
 
-/* Reads the number of a field. Returns false if the field keeps its value. */
+/* Reads the number of a field. Returns true, or false if the field keeps its value. */
 static bool number(libxl__xl *x, const libxl__xl_field *field, const libxl__xl_text *text, int64_t *out)
 {
     if (!libxl__xl_number(text->text, out)) {
@@ -101,7 +102,7 @@ static bool number(libxl__xl *x, const libxl__xl_field *field, const libxl__xl_t
     return true;
 }
 
-/* Puts the words of a table into a text, for a message. */
+/* Writes the words of a table into `text`, for a message. */
 static const char *list_words(const libxl__xl_word *words, char *text, size_t room)
 {
     size_t length = 0;
@@ -148,7 +149,8 @@ static void put_strings(libxl__xl *x, char ***where, const libxl__xl_field *fiel
         return;
     }
     for (const libxl__xl_value *item = list->items; item; item = item->next) {
-        if (item->form == LIBXL__XL_LIST) { /* xl ignores the rest of the list, so this reader does, too */
+        /* Xl ignores the remaining items of the list, so this reader ignores them, too. */
+        if (item->form == LIBXL__XL_LIST) {
             libxl__xl_doubt(x, item->place, "%s: a string is expected, not a list", field->name);
             break;
         }

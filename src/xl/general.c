@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Keys that concern every domain: its type, identity, memory and kernel. Owns nothing; takes no lock. */
+/*
+ * Reads keys that concern every domain: its type, identity, memory and kernel. Owns nothing; takes no lock.
+ */
 #include "config.h"
 
 #include <stdlib.h>
@@ -7,7 +9,7 @@
 
 #include <libxl_utils.h>
 
-/* Returns the text of a key; NULL: it is not given, or is a list. */
+/* Returns the text of a key. Returns NULL if the file does not have the key or its value is a list. */
 static const char *text_of(const libxl__xl_settings *settings, const char *key)
 {
     const libxl__xl_setting *setting = libxl__xl_find(settings, key);
@@ -27,7 +29,10 @@ static const libxl__xl_word types[] = {
 static const libxl__xl_word builders[] = {
     {"generic", LIBXL_DOMAIN_TYPE_PV}, {"hvm", LIBXL_DOMAIN_TYPE_HVM}, {NULL, 0}};
 
-/* Reads a key whose value is a type of domain. Returns false for an error. *type is unchanged if the key is not given. */
+/*
+ * Reads a key whose value is a type of domain. If the file does not have the key, *type is unchanged. Returns
+ * true, or false after an error.
+ */
 static bool type_key(libxl__xl *x, const libxl__xl_settings *settings, const char *key,
                      const libxl__xl_word *words, libxl_domain_type *type)
 {
@@ -73,8 +78,11 @@ void libxl__xl_read_uuid(libxl__xl *x, void *object, const libxl__xl_field *fiel
                         text->text ? text->text : "a list");
 }
 
-/* If a file has only seclabel, that is the label of the domain. If it also has init_seclabel, the domain is made with
- * init_seclabel, and gets seclabel after its build. */
+/*
+ * Reads the key seclabel. If the file has no init_seclabel, seclabel is the only label of the domain. If the
+ * file has init_seclabel, the domain is made with the label init_seclabel, and gets the label seclabel after
+ * its build.
+ */
 void libxl__xl_read_seclabel(libxl__xl *x, void *object, const libxl__xl_field *field,
                              const libxl__xl_text *text)
 {
@@ -88,7 +96,10 @@ void libxl__xl_read_seclabel(libxl__xl *x, void *object, const libxl__xl_field *
     libxl__xl_put_string(x, &config->c_info.ssid_label, text->text);
 }
 
-/* Reads a key that may be a string or a list. A string is stored in the row's field, a list in another field. */
+/*
+ * Reads a key whose value may be a string or a list. A string is stored in the row's field, and a list in
+ * another field.
+ */
 void libxl__xl_read_one_or_list(libxl__xl *x, void *object, const libxl__xl_field *field,
                                 const libxl__xl_text *text)
 {
@@ -127,7 +138,10 @@ void libxl__xl_read_memory(libxl__xl *x, void *object, const libxl__xl_field *fi
         config->b_info.max_memkb = config->b_info.target_memkb = (uint64_t)mib << 10;
 }
 
-/* Sets max_vcpus, too. If the file has maxvcpus, that key is read later and replaces this value. */
+/*
+ * Reads the key vcpus. Also sets max_vcpus. If the file has the key maxvcpus, that key is read later and
+ * replaces max_vcpus.
+ */
 void libxl__xl_read_vcpus(libxl__xl *x, void *object, const libxl__xl_field *field,
                           const libxl__xl_text *text)
 {
@@ -147,7 +161,7 @@ static void finish_vcpus(libxl__xl *x, libxl_domain_config *config, const libxl_
     libxl_domain_build_info *b = &config->b_info;
     if (!b->max_vcpus)
         b->max_vcpus = 1;
-    if (!b->avail_vcpus.size) { /* the file has no key vcpus: one processor is online */
+    if (!b->avail_vcpus.size) { /* the file has no key vcpus, so one processor is online */
         if (libxl_bitmap_alloc(NULL, &b->avail_vcpus, 1))
             libxl__xl_no_memory(x);
         libxl_bitmap_set(&b->avail_vcpus, 0);
@@ -155,7 +169,7 @@ static void finish_vcpus(libxl__xl *x, libxl_domain_config *config, const libxl_
     const int online = libxl_bitmap_count_set(&b->avail_vcpus);
     if (online > b->max_vcpus)
         libxl__xl_error(x, place_of(settings, "maxvcpus"), "maxvcpus: less than vcpus, %d", online);
-    if (online == b->max_vcpus) /* all are online, which the initial value also means */
+    if (online == b->max_vcpus) /* all processors are online; the initial value has the same meaning */
         libxl_bitmap_dispose(&b->avail_vcpus);
     if (b->max_memkb != LIBXL_MEMKB_DEFAULT && b->target_memkb != LIBXL_MEMKB_DEFAULT &&
         b->max_memkb < b->target_memkb)
@@ -195,8 +209,10 @@ void libxl__xl_read_bootloader_args(libxl__xl *x, void *object, const libxl__xl_
 
 #define GRUB "/usr/lib/xen-4.17/boot/"
 
-/* For an HVM domain the value is the firmware: a word or a path. For other types it is a boot loader that runs in the guest
- * instead of a kernel. */
+/*
+ * Reads the key firmware. For an HVM domain the value is a word or the path of the firmware. For other types
+ * it is a boot loader that runs in the guest instead of a kernel.
+ */
 void libxl__xl_read_firmware(libxl__xl *x, void *object, const libxl__xl_field *field,
                              const libxl__xl_text *text)
 {
@@ -225,7 +241,10 @@ void libxl__xl_read_firmware(libxl__xl *x, void *object, const libxl__xl_field *
     }
 }
 
-/* Sets the command line: the key cmdline, or if that is not given, root and extra. */
+/*
+ * Sets the command line to the value of the key cmdline. If the file has no cmdline, the command line is made
+ * of the keys root and extra.
+ */
 static void finish_cmdline(libxl__xl *x, libxl_domain_build_info *b, const libxl__xl_settings *settings)
 {
     const char *root = text_of(settings, "root"), *extra = text_of(settings, "extra");
@@ -248,7 +267,10 @@ static void finish_cmdline(libxl__xl *x, libxl_domain_build_info *b, const libxl
         end = stpcpy(end, parts[i]);
 }
 
-/* An HVM domain needs no kernel. Old files give the path of its firmware in the key kernel. */
+/*
+ * Moves the kernel of an HVM domain to the firmware. An HVM domain needs no kernel, but old files give the
+ * path of the firmware in the key kernel.
+ */
 static void finish_kernel(libxl__xl *x, libxl_domain_build_info *b, const libxl__xl_settings *settings)
 {
     static const char firmware[] = "hvmloader";

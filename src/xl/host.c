@@ -11,7 +11,10 @@
 #define OF_XL(n)      .name = (n), .kind = LIBXL__XL_NOTHING
 #define CPUMASK       .note = "has no effect here"
 
-/* Deprecated names come first, so that the present names replace their values. */
+/*
+ * The table of the keys. Deprecated names come first, so that the values of the present names replace their
+ * values.
+ */
 static const libxl__xl_field keys[] = {
     {HOST("vifscript", TEXT, vif_script), .note = "this name is deprecated; use vif.default.script"},
     {HOST("defaultbridge", TEXT, vif_bridge), .note = "this name is deprecated; use vif.default.bridge"},

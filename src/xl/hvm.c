@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Keys of HVM domains that need more than a row of the table. Owns nothing; takes no lock. */
+/*
+ * Reads and writes keys of HVM domains for which a row of the table is not enough. Owns nothing; takes no
+ * lock.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -27,7 +30,7 @@ static bool is_text(libxl__xl *x, const libxl__xl_field *field, const libxl__xl_
 
 /* ---- viridian */
 
-enum { GROUPS = 64 }; /* "all" sets this many bits, as in xl */
+enum { GROUPS = 64 }; /* the number of bits that "all" sets; xl sets the same number */
 
 static const libxl__xl_word groups[] = {
     {"base", 0},
@@ -124,7 +127,10 @@ void libxl__xl_read_genid(libxl__xl *x, void *object, const libxl__xl_field *fie
     }
 }
 
-/* Reads a boolean. If the file also has the key vga, that key is read later and replaces the value. */
+/*
+ * Reads a boolean. If the file also has the key vga, that key is read later and replaces the value of this
+ * one.
+ */
 void libxl__xl_read_stdvga(libxl__xl *x, void *object, const libxl__xl_field *field,
                            const libxl__xl_text *text)
 {

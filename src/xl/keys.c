@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of keys. Constant. */
+/* The table of all keys. It is constant. */
 #include "config.h"
 
 #include "devices.h"
@@ -81,7 +81,10 @@ static const libxl__xl_word gic_versions[] = {{"default", LIBXL_GIC_VERSION_DEFA
                                               {NULL, 0}};
 
 const libxl__xl_field libxl__xl_keys[] = {
-    /* The table ignores keys of the kind NOTHING. If they have no note, libxl__xl_read_type or libxl__xl_finish reads them. */
+    /*
+     * The walk through the table ignores keys of the kind NOTHING. A key of this kind without a note is read
+     * by libxl__xl_read_type or libxl__xl_finish.
+     */
     {KEY("type", NOTHING, c_info.type), .write = libxl__xl_write_type},
     {KEY("builder", NOTHING, c_info.type)},
     {KEY("hap", DEFBOOL, c_info.hap)},
@@ -120,7 +123,8 @@ const libxl__xl_field libxl__xl_keys[] = {
     {KEY("on_soft_reset", ENUM, on_soft_reset), .words = actions},
     {KEY("e820_host", DEFBOOL, b_info.u.pv.e820_host), ONLY_PV},
     {READ("rdm", libxl__xl_read_rdm), .write = libxl__xl_write_rdm, ONLY_HVM},
-    {KEY("pci_msitranslate", NOTHING, pcidevs)}, /* this key and the next three are read together with pci */
+    /* The key pci is read together with this key and the next three. */
+    {KEY("pci_msitranslate", NOTHING, pcidevs)},
     {KEY("pci_power_mgmt", NOTHING, pcidevs)},
     {KEY("pci_permissive", NOTHING, pcidevs)},
     {KEY("pci_seize", NOTHING, pcidevs)},

@@ -34,7 +34,7 @@ static bool in_number(char c)
     return is_digit(c) || (c >= 'a' && c <= 'f') || c == 'x';
 }
 
-/* The escapes and their octets, in pairs. */
+/* The table of escapes: each pair has the character after the backslash and the octet that it stands for. */
 static const char escapes[] = "a\ab\bf\fn\nr\rt\tv\v\\\\''\"\"";
 
 static const char *escape(char c)
@@ -53,7 +53,7 @@ char libxl__xl_octet(const libxl__xl_source *source, size_t *at)
     return c;
 }
 
-/* Reads a string up to its closing quote, which must be on the same line. */
+/* Reads a string up to the closing quote, which must be on the same line. */
 static libxl__xl_token quoted(libxl__xl *x, const libxl__xl_source *source, size_t start)
 {
     const char quote = source->text[start];
@@ -77,7 +77,7 @@ static libxl__xl_token quoted(libxl__xl *x, const libxl__xl_source *source, size
     return (libxl__xl_token){.kind = LIBXL__XL_QUOTED, .start = start, .end = i + 1};
 }
 
-/* Reads the characters that `member` accepts. */
+/* Reads the longest run of characters that `member` accepts. */
 static libxl__xl_token run(const libxl__xl_source *source, size_t start, libxl__xl_kind kind,
                            bool (*member)(char))
 {

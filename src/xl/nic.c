@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Specifications of network interfaces, xl-network-configuration(5). Owns nothing; takes no lock. */
+/*
+ * Reads and writes specifications of network interfaces, xl-network-configuration(5). Owns nothing; takes no
+ * lock.
+ */
 #include "devices.h"
 
 #include <stdlib.h>
@@ -47,7 +50,10 @@ wrong:
                     text->text);
 }
 
-/* Reads a decimal number, and moves *s behind it. Returns 0 if it is 0, missing or too large. */
+/*
+ * Reads a decimal number, and moves *s behind the number. Returns the number. Returns 0 if it is missing or
+ * too large.
+ */
 static uint64_t digits(const char **s, uint64_t most)
 {
     uint64_t n = 0;
@@ -111,7 +117,10 @@ static void read_rate(libxl__xl *x, void *object, const libxl__xl_field *field, 
     }
 }
 
-/* Reads a number. Unlike other numbers, a text that is no number is an error, as in xl. */
+/*
+ * Reads a number. A text that is not a number is an error, as in xl. Readers of other numbers accept it with
+ * a warning.
+ */
 static void read_number(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
 {
     int64_t n;
@@ -243,7 +252,7 @@ static const libxl__xl_field parameters[] = {
 
 static const libxl__xl_style style = {.skipped = " "};
 
-/* Stores a default of the host, unless the file has given a value. */
+/* Stores a default of the host, unless the file has a value. */
 static void take_default(libxl__xl *x, char **where, const char *value)
 {
     if (!*where && value)

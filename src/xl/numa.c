@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Virtual NUMA nodes: the key vnuma, a list of lists of "KEY=VALUE". Owns nothing; takes no lock. */
+/*
+ * Reads and writes virtual NUMA nodes: the key vnuma, whose value is a list of lists of "KEY=VALUE". Owns
+ * nothing; takes no lock.
+ */
 #include "config.h"
 
 #include <stdlib.h>
@@ -17,7 +20,10 @@ typedef struct reader {
     bool has_pnode;
 } reader;
 
-/* Reads a decimal number without a sign. Returns false, and records an error, if the text has another form. */
+/*
+ * Reads a decimal number without a sign. Returns true. If the text has another form, records an error and
+ * returns false.
+ */
 static bool number(reader *r, const libxl__xl_text *text, uint64_t most, uint64_t *out)
 {
     char *end;
@@ -132,8 +138,11 @@ static void read_node(reader *r, const libxl__xl_value *list)
                                           : "vcpus");
 }
 
-/* The nodes together have all memory and all vcpus of the domain. Their sums are stored as maxmem and maxvcpus. If the file has
- * these keys, their values must equal the sums. */
+/*
+ * Adds up the memory and the vcpus of all nodes. The nodes together have all memory and all vcpus of the
+ * domain, so the sums are stored as maxmem and maxvcpus. If the file has the keys maxmem or maxvcpus, their
+ * values must equal the sums.
+ */
 static void sum(libxl__xl *x, libxl_domain_build_info *b, libxl__xl_place place)
 {
     uint64_t memory = 0;

@@ -6,8 +6,8 @@
  *   statement = word ("=" | "+=") value
  *   value     = string | number | "[" [value { "," value } [","]] "]"      newlines are allowed in a list
  *
- * The time is O(n log n), because the statements are sorted by their keys, and a string that many += extend is put together
- * once. Takes no lock. All memory belongs to the libxl__xl.
+ * Parsing takes O(n log n) time. The statements are sorted by their keys. A string that is extended by many
+ * += is joined only once. This file takes no lock. All memory belongs to the libxl__xl.
  */
 #include "syntax.h"
 
@@ -20,7 +20,7 @@ typedef struct statement {
     struct statement *next;
     const char *key;
     libxl__xl_place place;
-    bool adds; /* the operator is += */
+    bool adds; /* the statement's operator is += */
     libxl__xl_value *value;
     size_t number;
 } statement;
@@ -29,7 +29,7 @@ typedef struct parser {
     libxl__xl *x;
     const libxl__xl_source *source;
     size_t at;
-    libxl__xl_token token; /* the next token, which no function has used yet */
+    libxl__xl_token token; /* the next token, which was read but not used yet */
 } parser;
 
 static libxl__xl_place place_of(const parser *p)
@@ -47,7 +47,10 @@ static bool is_sign(const parser *p, char sign)
     return p->token.kind == LIBXL__XL_SIGN && p->token.sign == sign;
 }
 
-/* Records the error that `what` was expected instead of the next token. The lexer has already recorded the error of a wrong token. */
+/*
+ * Records an error: `what` was expected instead of the next token. If the next token is wrong, records
+ * nothing, because the lexer has recorded the error already.
+ */
 static void *expected(const parser *p, const char *what)
 {
     const int length = (int)(p->token.end - p->token.start);
@@ -170,7 +173,10 @@ static statement *parse_statement(parser *p)
     return s;
 }
 
-/* Appends the statements of a source to a list. Returns the new end of the list. NULL: an error was recorded. */
+/*
+ * Appends the statements of a source to a list. Returns the new end of the list, or NULL if an error was
+ * recorded.
+ */
 static statement **parse_source(libxl__xl *x, const libxl__xl_source *source, statement **last, size_t *count)
 {
     parser p = {.x = x, .source = source};
@@ -216,7 +222,10 @@ static void join(libxl__xl *x, libxl__xl_value *value, statement *const *first, 
     value->text = text;
 }
 
-/* Returns the value of `count` statements from `first` on. The first one assigns with =, the others add with +=. */
+/*
+ * Returns the value of `count` statements from `first` on. The first statement assigns with =, and the other
+ * statements add with +=.
+ */
 static libxl__xl_value *combine(libxl__xl *x, statement *const *first, size_t count)
 {
     libxl__xl_value *value = first[0]->value, **last = &value->items;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Specifications of PCI devices, xl-pci-configuration(5). Owns nothing; takes no lock. */
+/* Reads and writes specifications of PCI devices, xl-pci-configuration(5). Owns nothing; takes no lock. */
 #include "devices.h"
 
 #include <stdlib.h>
@@ -12,8 +12,10 @@
 static const libxl__xl_word policies[] = {
     {"strict", LIBXL_RDM_RESERVE_POLICY_STRICT}, {"relaxed", LIBXL_RDM_RESERVE_POLICY_RELAXED}, {NULL, 0}};
 
-/* Reads a hexadecimal number of at most 8 digits, and moves *s behind it. Returns false if *s does not begin with such a number,
- * or if the number is greater than `most`. */
+/*
+ * Reads a hexadecimal number of at most 8 digits, and moves *s behind the number. Returns true. Returns false
+ * if *s does not begin with such a number, or if the number is greater than `most`.
+ */
 static bool hexadecimal(const char **s, unsigned long most, unsigned long *out)
 {
     const size_t length = strspn(*s, "0123456789abcdefABCDEF");
@@ -24,7 +26,10 @@ static bool hexadecimal(const char **s, unsigned long most, unsigned long *out)
     return *out <= most;
 }
 
-/* Reads [DOMAIN:]BUS:DEVICE.FUNCTION. Returns the end, or NULL. */
+/*
+ * Reads [DOMAIN:]BUS:DEVICE.FUNCTION (a BDF). Returns the text after the BDF, or NULL if the text has another
+ * form.
+ */
 static const char *read_bdf(libxl_device_pci *pci, const char *s)
 {
     unsigned long part[3] = {0}, function = 0;
@@ -112,7 +117,7 @@ void libxl__xl_read_pci(libxl__xl *x, libxl_device_pci *pci, const libxl__xl_tex
         libxl__xl_error(x, libxl__xl_place_in(spec, 0), "pci: either bdf or name is expected");
 }
 
-/* Reads the keys with which a file sets defaults for all its devices. */
+/* Reads the keys with which a file sets defaults for all PCI devices. */
 static void take_defaults(libxl__xl *x, libxl_device_pci *defaults)
 {
     static const struct {

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Resources of the host that a domain may use: ioports, irqs, iomem and dtdev. Owns nothing; takes no lock. */
+/*
+ * Reads and writes the resources of the host that a domain may use: ioports, irqs, iomem and dtdev. Owns
+ * nothing; takes no lock.
+ */
 #include "devices.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads a number in this base, and moves *s behind it. Returns false if *s does not begin with a number, or if the number is
- * greater than `most`. */
+/*
+ * Reads a number in the base `base`, and moves *s behind the number. Returns true. Returns false if *s does
+ * not begin with a number, or if the number is greater than `most`.
+ */
 static bool number(const char **s, int base, uint64_t most, uint64_t *out)
 {
     char *end;
@@ -21,7 +26,7 @@ static bool number(const char **s, int base, uint64_t most, uint64_t *out)
     return true;
 }
 
-/* A function that reads one text into an element of an array. Returns false if the text is wrong. */
+/* A function that reads one text into an element of an array. Returns true, or false if the text is wrong. */
 typedef bool element(const char *s, void *out);
 
 /* Reads FIRST or FIRST-LAST in hexadecimal digits. */

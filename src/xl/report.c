@@ -12,7 +12,11 @@ struct libxl__xl_note {
     libxl__xl_note *next;
     libxl__xl_place place;
     bool error;
-    int number; /* the order of recording, by which notes about the same place are sorted */
+    /*
+     * The number of notes that were recorded before this one; notes about the same place are sorted by this
+     * number.
+     */
+    int number;
     const char *text;
 };
 
@@ -51,7 +55,7 @@ void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place pl
     const bool error = is_error(x, severity);
     if (error && !x->rc)
         x->rc = ERROR_INVAL;
-    /* The first error is always kept, even if many warnings come before it. */
+    /* The first error is always kept, even if many warnings were recorded before it. */
     if (libxl__xl_is_full(x, severity))
         return;
     if (place.value)
@@ -73,15 +77,18 @@ void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place pl
 
 /* ---- the nearest word */
 
-enum { LONGEST = 48 }; /* longer words are not compared */
+enum { LONGEST = 48 }; /* the length of the longest words that are compared */
 
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
 
-/* Returns the edit distance of two words: the number of characters to insert, remove, replace or exchange with a neighbour. Both
- * words are at most LONGEST long. */
+/*
+ * Returns the edit distance of two words, which is the smallest number of changes that make one word equal to
+ * the other. A change inserts, removes or replaces a character, or exchanges two neighbours. Both words have
+ * at most LONGEST characters.
+ */
 static unsigned distance(const char *a, const char *b)
 {
     unsigned rows[3][LONGEST + 1], *before = rows[0], *last = rows[1], *row = rows[2];
@@ -169,7 +176,7 @@ static int store(const libxl__xl_note *note, libxl_xl_message *message)
     return message->file && message->text ? 0 : ERROR_NOMEM;
 }
 
-/* Makes an array of the notes, in the order of the text. */
+/* Makes the array of messages from the notes, in the order of the text. Returns 0 or an error. */
 static int list(libxl__xl *x, libxl_xl_messages *out)
 {
     int kept = 0, rc = 0;

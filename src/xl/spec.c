@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Specifications. Owns nothing; takes no lock. */
+/* Reads specifications (spec.h). Owns nothing; takes no lock. */
 #include "spec.h"
 
 #include <string.h>
 
 enum { MOST_PARAMETERS = 128 }; /* the greatest number of parameters in a table */
 
-/* Returns a part of a text. If `trims`, blanks at both ends of the part are removed. */
+/* Returns a part of a text. `trims` true: blanks at both ends of the part are removed. */
 static libxl__xl_text part(libxl__xl *x, const libxl__xl_text *spec, size_t start, size_t end, bool trims)
 {
     while (trims && start < end && strchr(" \t", spec->text[start]))

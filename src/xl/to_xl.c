@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_domain_config_to_xl: writes a configuration as a text. The text is read again, and the two configurations are compared.
- * So a value that xl's files cannot express is an error that names the value's path. Owns nothing; takes no lock.
+ * libxl_domain_config_to_xl: writes a configuration as a text. Then reads the text, and compares the result
+ * with the configuration. If a value differs, xl's files cannot express it, and the error names the value's
+ * path. Owns nothing after a call; takes no lock.
  */
 #include "config.h"
 
@@ -34,15 +35,18 @@ static void number_devices(libxl_domain_config *c)
     NUMBER(usbctrls, num_usbctrls);
 }
 
-/* Changes a configuration to the form in which a reader of its file would return it. Values are replaced by values with the same
- * meaning. Values that xl.conf sets and a file cannot contain are reset. */
+/*
+ * Changes a configuration so that it equals the configuration that a reader of its file returns. Replaces
+ * values by other values with the same meaning. Resets values that only xl.conf sets, because a file cannot
+ * contain them.
+ */
 static void settle(libxl_domain_config *c)
 {
     libxl_domain_build_info *b = &c->b_info;
     if (b->type == LIBXL_DOMAIN_TYPE_INVALID)
         libxl_domain_build_info_init_type(b, c->c_info.type);
     if (c->c_info.domid == LIBXL_DOMID_INVALID)
-        c->c_info.domid = 0; /* both mean the next free domid */
+        c->c_info.domid = 0; /* both values mean the next free domid */
     b->sched_params.sched = LIBXL_SCHEDULER_UNKNOWN;
     libxl_defbool_unset(&c->c_info.run_hotplug_scripts);
     libxl_defbool_unset(&b->claim_mode);
@@ -67,7 +71,10 @@ static void settle(libxl_domain_config *c)
 
 /* ---- comparing */
 
-/* Writes the path of the first difference of two documents to `path`. Returns false if there is none. */
+/*
+ * Writes the path of the first difference of two documents to `path`. Returns true if there is a difference,
+ * otherwise false.
+ */
 /* NOLINTNEXTLINE(misc-no-recursion): the depth is that of a configuration */
 static bool difference(json_object *a, json_object *b, char *path, size_t room)
 {
@@ -160,7 +167,7 @@ int libxl_domain_config_to_xl(const libxl_domain_config *config, char **text)
     if (copy.c_info.type == LIBXL_DOMAIN_TYPE_INVALID || copy.b_info.type != copy.c_info.type)
         rc = libxl__refuse(ERROR_INVAL, "c_info.type: not the type of b_info, or none");
     else {
-        if (generate) /* the writer must see that there is an id, and writes "generate" */
+        if (generate) /* the writer only needs to see that there is a generation id; it writes "generate" */
             copy.b_info.u.hvm.ms_vm_genid = config->b_info.u.hvm.ms_vm_genid;
         rc = write_text(&copy, text, &length);
         settle(&copy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* USB controllers and devices. Owns nothing; takes no lock. */
+/* Reads and writes USB controllers and devices. Owns nothing; takes no lock. */
 #include "devices.h"
 
 #define CTRL(n, k, f) LIBXL__XL_ROW(n, k, libxl_device_usbctrl, f)
@@ -50,7 +50,7 @@ void libxl__xl_write_usbctrl(FILE *out, const libxl_device_usbctrl *ctrl, const 
     libxl__xl_write_params(out, ctrl, base, ctrl_parameters, NULL);
 }
 
-/* The type comes first, because xl accepts hostbus and hostaddr only after it. */
+/* Writes the type before hostbus and hostaddr, because xl accepts these two only after the type. */
 void libxl__xl_write_usbdev(FILE *out, const libxl_device_usbdev *dev, const libxl_device_usbdev *base)
 {
     fputs("type=hostdev,", out);

@@ -54,7 +54,8 @@ void libxl__xl_write_bits(FILE *out, const libxl_bitmap *map)
 static int64_t integer(const void *where, size_t size, bool is_signed)
 {
     int64_t value = 0;
-    memcpy(&value, where, size); /* correct for smaller fields, because x86 stores the low octets first */
+    /* This is correct for a smaller field, too, because x86 stores the low octets first. */
+    memcpy(&value, where, size);
     return size == 4 && is_signed ? (int32_t)value : value;
 }
 
@@ -66,7 +67,7 @@ static void write_word(FILE *out, const void *where, const libxl__xl_field *fiel
             fputs(word->word, out);
             return;
         }
-    /* The value has no word; libxl_domain_config_to_xl fails when it reads the number again. */
+    /* The value has no word. libxl_domain_config_to_xl fails when it reads this number again. */
     fprintf(out, "%lld", (long long)value);
 }
 
@@ -119,7 +120,7 @@ void libxl__xl_write_key(FILE *out, const void *object, const void *base, const 
     fputc('\n', out);
 }
 
-/* Writes a parameter after `comma`. Returns the separator to write before the next parameter. */
+/* Writes `comma` and a parameter. Returns the separator to write before the next parameter. */
 static const char *write_param(FILE *out, const char *comma, const void *object, const void *base,
                                const libxl__xl_field *field)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes the keys that need more than a row of the table. Owns nothing; takes no lock. */
+/* Writes the keys for which a row of the table is not enough. Owns nothing; takes no lock. */
 #include "config.h"
 
 #include <string.h>
@@ -26,8 +26,11 @@ void libxl__xl_write_uuid(FILE *out, const void *object, const void *base, const
         fprintf(out, "%s = \"" LIBXL_UUID_FMT "\"\n", field->name, LIBXL_UUID_BYTES(*uuid));
 }
 
-/* If the domain gets another label after its build, that label is seclabel, and its first label is init_seclabel. Otherwise its
- * only label is seclabel. */
+/*
+ * Writes the labels of a domain. If the domain gets a second label after its build, the second label is
+ * written as seclabel, and the first label as init_seclabel. If the domain has only one label, that label is
+ * written as seclabel.
+ */
 void libxl__xl_write_seclabel(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const char *now = ((const libxl_domain_config *)object)->c_info.ssid_label;
@@ -78,8 +81,11 @@ void libxl__xl_write_maxvcpus(FILE *out, const void *object, const void *base, c
         fprintf(out, "%s = %d\n", field->name, INFO(object)->max_vcpus);
 }
 
-/* Chooses between one list for all vcpus and an array of lists, one for each vcpu. An array turns automatic placement off, so it is
- * written if numa_placement is set. An empty array has only this effect. */
+/*
+ * Writes the affinities as one list for all vcpus, or as an array with one list for each vcpu. An array turns
+ * automatic placement off. So an array is written if numa_placement is set. An empty array only turns
+ * automatic placement off.
+ */
 void libxl__xl_write_cpus(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const libxl_domain_build_info *b = INFO(object);
