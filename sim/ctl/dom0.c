@@ -43,7 +43,7 @@ void nodes_set(int argc, char **argv)
         fail("%s is not between 1 and %d", argv[0], NR_CPUS);
     machine_lock();
     machine->nr_nodes_of_host = (uint32_t)nodes;
-    machine->domains[0].nodes = ALL_NODES; /* domain 0 has no affinity of its own */
+    machine->domains[0].nodes = ALL_NODES; /* domain 0 has no node affinity, so it uses all nodes */
     machine_unlock();
 }
 
@@ -138,7 +138,7 @@ void xenconsoled_kill(int argc, char **argv)
 }
 
 /*
- * Starts a program in the background. It becomes a child of the world's first process. Returns its process
+ * Starts a program in the background, as a child of the world's first process. Returns the program's process
  * id.
  */
 static pid_t start(char *const command[])
@@ -180,8 +180,8 @@ static bool xenstored_accepts(void)
 }
 
 /*
- * Starts xenstored again. Also starts xenconsoled and aioxen-sim-devices again, because they do not connect
- * to a new xenstored by themselves.
+ * Starts xenstored again. Also starts xenconsoled and aioxen-sim-devices again, because these programs do not
+ * connect to a new xenstored.
  */
 void xenstored_start(int argc, char **argv)
 {
@@ -195,8 +195,9 @@ void xenstored_start(int argc, char **argv)
     unsetenv("XENSTORED_PATH");
     unsetenv("XENSTORED_RUNDIR");
     /*
-     * A new xenstored ends if the virtual interrupt of the old one is still bound. The ports of a process are
-     * closed some time after its end. So this tries again until xenstored accepts connections.
+     * A new xenstored ends if the virtual interrupt of the old xenstored is still bound. The ports of a
+     * process are closed some time after the process has ended. So xenstored is started again and again until
+     * it accepts connections.
      */
     for (start_daemon(xenstored); !xenstored_accepts() && --tries; usleep(1000))
         if (!is_running(pid_of("xenstored")))

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command that simulates a hostile guest in xenstore. Without a seed it writes each hostile value into
- * each node that the guest may write. With a seed it also acts at random moments: it removes nodes, replaces
- * them by folders, fills them with children, and changes their permissions.
+ * The command that simulates a hostile guest in xenstore. Without a seed the command writes each hostile
+ * value into each node that the guest may write. With a seed it makes random acts at random times: it writes
+ * values, removes nodes, replaces nodes by directories, fills nodes with children, and changes permissions.
  *
- * Each act is a transaction that first reads the node's permissions. So a node is not changed after the
- * toolstack has removed it or has taken the permission back. Needs no lock.
+ * Each act is a transaction that first reads the node's permissions. So the command never changes a node that
+ * the toolstack has removed or has made read-only. Needs no lock.
  */
 #include "ctl.h"
 #include "devices.h"
@@ -15,9 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NR_ROUNDS     500
-#define NR_VALUES     500
-#define MOST_VISITED  16 /* how many children of a node are examined to choose one of them */
+#define NR_ROUNDS 500
+#define NR_VALUES 500
+/* The number of children of a node of which one is chosen; further children are ignored. */
+#define MOST_VISITED  16
 #define MOST_CHILDREN 2000
 #define DEEPEST       40
 #define LONGEST_PATH  1024
@@ -98,7 +99,7 @@ static bool remove_node(xs_transaction_t t, const char *path)
     return xs_rm(store, t, path);
 }
 
-/* Makes children. Some names are such as a toolstack looks for, others are unusual. */
+/* Makes children of a node. Some have names for which a toolstack searches, and some have unusual names. */
 static bool make_children(xs_transaction_t t, const char *path)
 {
     static const char *const names[] = {"state", "error", "0",  "51712",   "device",    "vbd",
@@ -106,7 +107,7 @@ static bool make_children(xs_transaction_t t, const char *path)
     char below[LONGEST_PATH];
     for (uint32_t left = 1 + random_below(8); left; left--) {
         snprintf(below, sizeof below, "%s/%s", path, names[random_below(sizeof names / sizeof *names)]);
-        random_value(t, below); /* xenstored refuses some of the names */
+        random_value(t, below); /* xenstored refuses some of the names; this is ignored */
     }
     return true;
 }
@@ -159,7 +160,7 @@ static bool write_error(xs_transaction_t t, const char *path)
     return random_value(t, error);
 }
 
-/* The acts, and how many of 100 random acts each of them is. */
+/* The table of the acts. The number says how many of 100 random acts are this act, on average. */
 static const struct {
     act *what;
     uint32_t share;
@@ -174,7 +175,7 @@ static act *random_act(void)
     return acts[i].what;
 }
 
-/* The nodes that the guest may write. */
+/* The paths of the nodes that the guest may write. */
 static char found[MOST_FOUND][PATH_SIZE];
 static uint32_t nr_found;
 

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are meant for the tested program, not for this one */
+    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are meant for the tested program, not for this program */
     if (c->needs_world && !machine_attach())
         fail("this is not a world of aioxen-sim with a hypervisor: %s", strerror(errno));
     int words = c->words[1] ? 2 : 1;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * How long a hotplug script of a driver domain takes, in ms. libxl must see state 2 during this time;
- * otherwise it gives up.
+ * The time that a hotplug script of a driver domain takes, in ms. The time must be so long that libxl finds
+ * the backend in state 2. If libxl does not find this state, it gives up.
  */
 #define SCRIPT_MS 100
 
@@ -22,8 +22,8 @@ static bool is_connectable(const struct device *d)
 }
 
 /*
- * Returns the backend's next state, which depends on the frontend's state; 0: the backend's state does not
- * change.
+ * Returns the backend's next state, which depends on the frontend's state. Returns 0 if the backend's state
+ * does not change.
  */
 static int wanted_state(const struct device *d)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files in sysfs with the counters of Linux's backend drivers. Only backends in domain 0 have them. File
- * number N of a device of domain D contains the number 1000 * D + N. devices.h describes the lock.
+ * Makes the files in sysfs with the counters of Linux's backend drivers. Only backends in domain 0 have these
+ * files. File number N of a device of domain D contains the number 1000 * D + N. devices.h describes the
+ * lock.
  */
 #include "devices.h"
 
@@ -17,7 +18,10 @@ static const char *const of_vif[] = {"rx_bytes",   "rx_packets", "rx_errors",  "
                                      "tx_packets", "tx_errors",  "tx_dropped", NULL};
 
 static const struct counted {
-    /* `directory`: the format of a device's directory, with the guest and the number of the device. */
+    /*
+     * `kind`: the kind of device. `directory`: the format of the device's directory, with the guest's domid
+     * and the device's number.
+     */
     const char *kind, *directory;
     const char *const *files;
 } table[] = {
@@ -37,7 +41,10 @@ static const struct counted *counted(const struct device *d)
 static const char *path_of(const struct counted *c, const struct device *d, const char *rest,
                            char path[PATH_SIZE])
 {
-    /* Disks' files are in the world's directory, because paths below /sys/bus are opened there. */
+    /*
+     * The files of disks are in the world's directory, because libaioxen-sim.so opens paths below /sys/bus
+     * there.
+     */
     int used = snprintf(path, PATH_SIZE, "%s", c->files == of_vbd ? world_dir : "");
     used += snprintf(path + used, (size_t)(PATH_SIZE - used), c->directory, d->guest, d->number);
     snprintf(path + used, (size_t)(PATH_SIZE - used), "%s", rest);

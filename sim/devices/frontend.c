@@ -9,8 +9,8 @@
 #define NR_HOSTILE 500
 
 /*
- * Returns the frontend's next state, which depends on the backend's state; 0: the frontend's state does not
- * change.
+ * Returns the frontend's next state, which depends on the backend's state. Returns 0 if the frontend's state
+ * does not change.
  */
 static int wanted_state(const struct device *d)
 {
@@ -41,8 +41,8 @@ static bool write_nonsense(struct device *d, uint32_t count)
 }
 
 /*
- * Simulates a guest that refuses to release the device, for `ms` milliseconds; 0: for ever. Returns whether
- * it still refuses.
+ * Simulates a guest that refuses to release the device for `ms` milliseconds; 0: for ever. Returns whether
+ * the guest still refuses.
  */
 static bool refuse(struct device *d, uint32_t ms)
 {

@@ -68,8 +68,8 @@ static const struct {
 #define NR_VALUES (sizeof values / sizeof *values)
 
 /*
- * Values with small numbers come from the table. Values with larger numbers are random octets and long
- * strings.
+ * Returns the size of the hostile value `number`, and stores the value. A value with a small number comes
+ * from the table. A value with a larger number is a sequence of random octets or a long string.
  */
 size_t hostile_value(uint32_t number, char value[HOSTILE_SIZE])
 {

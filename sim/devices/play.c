@@ -18,10 +18,12 @@
 #define DEVICE_LEVEL 7
 
 static const char of_backends[] = "";
-/* Indexed by domid: the serial of the driver domain whose backends are watched. */
+/* The serial of the driver domain whose backends are watched, indexed by domid; 0: none. */
 static uint64_t watched[DOMID_FIRST_RESERVED];
 
-/* Returns the length of the first `level` components of a path, or 0 if the path has fewer components. */
+/*
+ * Returns the length of the first `level` components of a path. Returns 0 if the path has fewer components.
+ */
 static size_t prefix_length(const char *path, int level)
 {
     const char *at = path;
@@ -57,7 +59,11 @@ static void look_at_backend(const char *path)
     char dir[PATH_SIZE];
     const size_t length = prefix_length(path, DEVICE_LEVEL);
     if (!length) {
-        devices_visit(refresh); /* the directories of several devices may have been removed together */
+        /*
+         * The device may be one of several whose directories were removed together, so all devices are read
+         * again.
+         */
+        devices_visit(refresh);
         discover(path);
         return;
     }
@@ -117,7 +123,10 @@ static bool any(const struct kind *k)
     return true;
 }
 
-/* Returns false for consoles in domain 0: xenconsoled serves the first console of each domain. */
+/*
+ * Returns true for all kinds except consoles. xenconsoled serves the first console of each domain, so
+ * consoles in domain 0 are not simulated.
+ */
 static bool any_but_consoles(const struct kind *k)
 {
     return strcmp(k->name, "console") != 0;
@@ -140,7 +149,9 @@ static void find_driver_domains(void)
             play_watch(domid, any, "");
 }
 
-/* Waits for an event of xenstored, for a signal or, if a driver is waiting, for LOOK_AGAIN_MS. */
+/*
+ * Waits for an event of xenstored or for a signal. If a driver is waiting, waits for at most LOOK_AGAIN_MS.
+ */
 static bool wait(const sigset_t *mask)
 {
     struct pollfd event = {.fd = xs_fileno(store), .events = POLLIN};
@@ -159,7 +170,7 @@ static bool step(struct device *d)
 
 static void on_signal(int number)
 {
-    (void)number; /* does nothing: the signal has interrupted ppoll */
+    (void)number; /* the handler does nothing; the signal has interrupted ppoll */
 }
 
 void play_kernels(void)

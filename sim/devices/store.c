@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPEN_TRIES 10000 /* attempts to connect, one each millisecond */
+#define OPEN_TRIES 10000 /* the number of attempts to connect; one attempt is made each millisecond */
 
 struct xs_handle *store;
 
@@ -36,8 +36,8 @@ bool store_exists(const char *path)
 }
 
 /*
- * Writes nodes in one transaction, if the node `anchor` exists. So a driver never creates a directory again
- * that was removed.
+ * Writes nodes in one transaction, if the node `anchor` exists. So a driver never creates a removed directory
+ * again. Returns whether the nodes were written.
  */
 typedef bool writer(xs_transaction_t t, const void *context);
 

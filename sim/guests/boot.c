@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads the start information of a guest's kernel. In a PV guest the register rsi contains its virtual
- * address, which is translated with the guest's page tables. In a PVH guest the register ebx contains its
- * physical address. Owns nothing. Lock: machine->lock.
+ * Reads the start information of a guest's kernel. In a PV guest the register rsi contains the virtual
+ * address of the start information. This address is translated with the guest's page tables. In a PVH guest
+ * the register ebx contains the physical address of the start information. Owns nothing. Lock: machine->lock.
  */
 #include "guests.h"
 
@@ -16,8 +16,8 @@
 #define PV_LEVELS    4
 
 /*
- * Copies guest memory. `find` translates an address to a machine frame. Returns false if a part is not
- * mapped.
+ * Copies guest memory. `find` translates an address to a machine frame. Returns true, or false if a part of
+ * the memory is not mapped.
  */
 typedef uint32_t frame_finder(struct domain *d, uint64_t address);
 

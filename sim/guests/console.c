@@ -3,8 +3,8 @@
  * The console of a guest. At its start the guest writes its command line. The word console=WORD in the
  * command line selects what the guest does with input:
  *
- *   echo   it writes each line of input back, after "echo: "
- *   flood  it writes lines without end, as fast as they are read
+ *   echo   the guest writes each line of input back, after "echo: "
+ *   flood  the guest writes lines without end, as fast as they are read
  *
  * Without this word, input is discarded. Output that does not fit into the ring is dropped.
  *
@@ -54,7 +54,7 @@ void console_close(struct console *c)
     c->page = NULL;
 }
 
-/* Adds an octet of input to the line. Returns true if the octet completes the line. */
+/* Adds an octet of input to the line. Returns whether the octet completes the line. */
 static bool take(struct console *c, char octet)
 {
     const bool ends = octet == '\n' || octet == '\r';

@@ -28,7 +28,10 @@ static uint64_t next_deadline = NEVER;
 static uint16_t player;
 static int events_fd;
 
-/* Finds WORD or WORD=VALUE among the words of a command line. Copies VALUE. */
+/*
+ * Finds WORD or WORD=VALUE among the words of a command line. Copies VALUE. Returns whether the word was
+ * found.
+ */
 static bool find_word(const char *line, const char *word, char *value, size_t size)
 {
     const size_t length = strlen(word);
@@ -43,7 +46,7 @@ static bool find_word(const char *line, const char *word, char *value, size_t si
     return false;
 }
 
-/* Sets the behaviours of the guest's drivers, which the command line may contain. */
+/* Sets the behaviours of the guest's drivers that the command line names. */
 static void announce(struct domain *d, const char *line)
 {
     char domid[8], what[64];
@@ -120,7 +123,7 @@ static void step(struct guest *g, struct domain *d)
     }
 }
 
-/* Looks at a domain that has changed: starts the guest, makes a step of it, or ends it. */
+/* Examines a domain that has changed. Starts the guest, makes a step of the guest, or ends the guest. */
 static void look_at(uint32_t domid)
 {
     struct domain *d = domain_get(domid);

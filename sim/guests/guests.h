@@ -11,7 +11,7 @@
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
  *
- * Each guest writes "tiny: COMMAND LINE" to its console. console.c describes what it does with input.
+ * Each guest writes "tiny: COMMAND LINE" to its console. console.c describes what a guest does with input.
  *
  * Lock: the program has one thread. It holds machine->lock during each step of a guest. Call all functions
  * with the lock, unless the comment says otherwise. Lifetime: a guest begins when its domain first runs, and
@@ -28,20 +28,21 @@
 /* boot.c: the start information that the domain builder has written for the guest's kernel */
 struct boot_info {
     char command_line[64];
-    uint64_t store_frame, console_frame; /* PV: machine frames; PVH: guest frames */
+    /* The numbers of the two rings' frames; for PV machine frames, for PVH guest frames. */
+    uint64_t store_frame, console_frame;
     uint32_t store_port, console_port;
 };
-/* Returns false if the domain has no start information. */
+/* Reads the start information of a domain. Returns true, or false if the domain has no start information. */
 bool boot_read(struct domain *d, struct boot_info *info);
 
 /* ring.c: a guest's xenstore client */
 #define NO_ORDER (-1)
 struct ring {
-    struct xenstore_domain_interface *page; /* NULL: the ring is not set up */
+    struct xenstore_domain_interface *page; /* the mapped page of the ring; NULL: the ring is not set up */
     uint32_t port;
     uint64_t store_frame;
     enum { RING_IDLE, RING_GREETING, RING_READING, RING_ACKNOWLEDGING } state;
-    /* The nodes that have changed since they were last read: one bit for each node. */
+    /* The nodes that have changed since they were last read. Each node has one bit. */
     uint64_t fired;
     uint8_t reading;  /* the bit of the node that was last read */
     uint32_t greeted; /* the number of first requests that were sent */
@@ -52,15 +53,18 @@ struct ring {
 };
 bool ring_open(struct ring *r, struct domain *d, uint16_t listener);
 void ring_close(struct ring *r);
-/* Returns NO_ORDER, or the SHUTDOWN_* reason of an order that the guest has acknowledged. */
+/*
+ * Makes a step of the client. Returns NO_ORDER, or the reason (SHUTDOWN_*) of an order that the guest has
+ * acknowledged.
+ */
 int ring_step(struct ring *r, struct domain *d);
 
 /* console.c: the guest's end of its console */
 struct console {
-    struct xencons_interface *page; /* NULL: the console is not set up */
+    struct xencons_interface *page; /* the mapped page of the console; NULL: the console is not set up */
     uint32_t port;
     bool echoes, floods;
-    uint32_t lines;  /* the number of lines that `floods` has written */
+    uint32_t lines;  /* the number of lines that were written because of `floods` */
     uint32_t length; /* the length of the present input line */
     char line[128];
 };
@@ -70,7 +74,8 @@ void console_step(struct console *c, const struct domain *d);
 
 /* guests.c */
 /*
- * Makes this process simulate all guests. Called without the lock. Returns false and sets errno on an error.
+ * Makes this process the one that simulates all guests. Called without the lock. Returns true, or false with
+ * errno.
  */
 bool guests_attach(void);
 _Noreturn void guests_play(void);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY | bridge:NAME]...: creates the machine of a world, and
- * simulates all its guests in one process. The machine has all capabilities except the named ones. It has the
- * named bridges. When the machine can be used, the program writes "ready" to standard output. It runs until
- * it is killed. Lock: the program has one thread. guests.c takes machine->lock for each step.
+ * simulates all its guests in one process. The machine has all capabilities except those that the command
+ * line names. It has the bridges that the command line names. When the machine can be used, the program
+ * writes "ready" to standard output. It runs until it is killed. Lock: the program has one thread. guests.c
+ * takes machine->lock for each step.
  */
 #include "guests.h"
 

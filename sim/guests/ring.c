@@ -18,16 +18,22 @@
 #include <sys/mman.h>
 #include <xen/sched.h>
 
-/* The nodes that the guest watches. The token of a watch is the node's number in this list, as a digit. */
+/*
+ * The nodes that the guest watches. The token of a watch is the node's number in this enumeration, as a
+ * digit.
+ */
 enum { SHUTDOWN, SYSRQ, MEMORY, CPUS, NODES };
 static const char *const nodes_watched[NODES] = {"control/shutdown", "control/sysrq", "memory/target", "cpu"};
 
-/* The bit in ring.fired for the availability of vcpu N. The lower bits stand for the nodes before CPUS. */
+/*
+ * The number of the bit in ring.fired for the availability of vcpu N. The lower bits stand for the nodes
+ * before CPUS.
+ */
 #define CPU_BIT(n)   (CPUS + (n))
 #define MOST_BITS    64
 #define NR_GREETINGS (NR_FEATURES + NODES)
 
-/* The nodes that the guest writes at its start. Afterwards it registers its watches. */
+/* The nodes that the guest writes at its start, before it registers its watches. */
 static const char *const features[] = {"control/feature-poweroff", "control/feature-reboot",
                                        "control/feature-suspend"};
 #define NR_FEATURES (sizeof features / sizeof *features)
@@ -78,7 +84,7 @@ static uint32_t message_size(const struct ring *r)
     return sizeof r->header + (r->got < sizeof r->header ? 0 : r->header.len);
 }
 
-/* Receives the available bytes of the next message. Returns true when the message is complete. */
+/* Receives the octets of the next message that are available. Returns whether the message is complete. */
 static bool receive(struct ring *r, const struct domain *d)
 {
     uint32_t cons = r->page->rsp_cons, prod = __atomic_load_n(&r->page->rsp_prod, __ATOMIC_ACQUIRE);
@@ -111,7 +117,7 @@ static int order_in(const char *value)
 
 /*
  * Handles a watch event: notes which node has changed. The body of the event is the path and then the token.
- * The first event of a watch of `cpu` names no vcpu, so all vcpus are noted then.
+ * The first event of the watch of `cpu` names no vcpu, so it marks all vcpus as changed.
  */
 static void note_event(struct ring *r, const struct domain *d)
 {
@@ -171,7 +177,7 @@ void ring_close(struct ring *r)
     r->page = NULL;
 }
 
-/* Obeys the value of the node that was read. Returns whether the node must be emptied. */
+/* Obeys the value of the node that was read. Returns whether the guest must empty the node. */
 static bool obey(struct ring *r, struct domain *d)
 {
     if (r->header.type != XS_READ)

@@ -12,7 +12,7 @@
 static const struct {
     const char *name;
     uint8_t conduct;
-    uint8_t sides; /* the sum of the enum side values that may behave like this */
+    uint8_t sides; /* the sides that may have this behaviour: a sum of values of enum side */
     enum { NOTHING, NUMBER, NUMBER_OR_NOTHING, WORDS } follows;
 } conducts[] = {
     {"plays", PLAYS, BACKEND | FRONTEND | QEMU, NOTHING},

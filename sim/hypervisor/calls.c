@@ -30,8 +30,8 @@ enum call call_of_hypercall(unsigned int op, uint64_t arg1)
     static const struct {
         uint8_t op;
         /*
-         * true: the subcommand is the first word of the structure to which arg1 points; false: arg1 is the
-         * subcommand.
+         * true: the subcommand is the first word of the structure at the address arg1; false: the subcommand
+         * is arg1
          */
         bool by_address;
         uint16_t first, count;

@@ -35,15 +35,15 @@
     CALL(HOST_NEWLINK, "host.newlink")
 
 enum call {
-    /* Plus __HYPERVISOR_*: a hypercall whose subcommands are not listed below. */
+    /* A hypercall whose subcommands are not listed below has the number CALL_HYPERCALL + __HYPERVISOR_*. */
     CALL_HYPERCALL = 0,
-    CALL_DOMCTL = 64,   /* plus XEN_DOMCTL_* */
-    CALL_SYSCTL = 192,  /* plus XEN_SYSCTL_* */
-    CALL_MEMORY = 256,  /* plus XENMEM_* */
-    CALL_EVTCHN = 320,  /* plus EVTCHNOP_* */
-    CALL_SCHED = 352,   /* plus SCHEDOP_* */
-    CALL_HVM = 384,     /* plus HVMOP_* */
-    CALL_VERSION = 448, /* plus XENVER_* */
+    CALL_DOMCTL = 64,   /* a subcommand has the number CALL_DOMCTL + XEN_DOMCTL_* */
+    CALL_SYSCTL = 192,  /* a subcommand has the number CALL_SYSCTL + XEN_SYSCTL_* */
+    CALL_MEMORY = 256,  /* a subcommand has the number CALL_MEMORY + XENMEM_* */
+    CALL_EVTCHN = 320,  /* a subcommand has the number CALL_EVTCHN + EVTCHNOP_* */
+    CALL_SCHED = 352,   /* a subcommand has the number CALL_SCHED + SCHEDOP_* */
+    CALL_HVM = 384,     /* a subcommand has the number CALL_HVM + HVMOP_* */
+    CALL_VERSION = 448, /* a subcommand has the number CALL_VERSION + XENVER_* */
     CALL_LIBRARY = 480,
 #define CALL(id, name) CALL_##id,
     LIBRARY_CALLS(CALL)
@@ -51,8 +51,9 @@ enum call {
         NR_CALLS
 };
 
-const char *call_name(enum call call);    /* returns NULL if there is no such call */
-enum call call_by_name(const char *name); /* returns NR_CALLS if there is no such name */
+const char *call_name(enum call call); /* returns the name of a call; NULL: there is no such call */
+/* Returns the number of a call; NR_CALLS: there is no call with this name. */
+enum call call_by_name(const char *name);
 enum call call_of_hypercall(unsigned int op, uint64_t arg1);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Wraps functions of the C library that use files. Files that only the kernel of a real dom0 has are opened
- * in the world's directory. Connecting to xenstored can be made to fail. Files that stand for block devices
- * get the status of block devices. Owns nothing; no lock.
+ * Replaces functions of the C library that use files. A file that only the kernel of a real dom0 has is
+ * opened in the world's directory. A connection to xenstored can be made to fail. A file that stands for a
+ * block device gets the status of a block device. Owns nothing; no lock.
  */
 #include "machine.h"
 
@@ -63,8 +63,9 @@ EXPORT int __open64_2(const char *path, int flags)
 }
 
 /*
- * The errno of the last failed connection to xenstored's socket. libxenstore then tries the kernel's device,
- * and reports only the second error. So opening that device fails with the same errno.
+ * The errno of the last failed connection to xenstored's socket. After such a failure libxenstore opens the
+ * kernel's device, and reports only the error of this second attempt. So opening the device fails with the
+ * same errno.
  */
 static __thread int xenstore_error;
 

@@ -2,9 +2,9 @@
 /*
  * Owns the domains: their numbers, states and ends. Lock: machine->lock for all functions.
  *
- * Lifetime: a domain is alive from domain_create to domain_destroy. Then it is dying until three things have
- * happened: no process maps its memory, the process that simulates the guests was notified, and the
- * configured time is over. The next domain_get or domain_next frees it. A struct domain pointer is valid
+ * Lifetime: a domain is alive from domain_create to domain_destroy. Then it is dying until three conditions
+ * are met: no process maps its memory, the process that simulates the guests was notified, and the configured
+ * time is over. The next domain_get or domain_next then frees the domain. A struct domain pointer is valid
  * until the lock is released.
  */
 #include "machine.h"
@@ -32,7 +32,10 @@ static bool has_ended(pid_t pid)
     struct iovec here = {.iov_base = &octet, .iov_len = 1}, there = {.iov_base = NULL, .iov_len = 1};
     if (process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0 || errno != ESRCH)
         return false;
-    /* If only the first thread has ended, the other threads still map the memory. */
+    /*
+     * If only the first thread has ended, the other threads still map the memory. So the end of all threads
+     * is checked.
+     */
     struct pollfd all = {.fd = pidfd_open(pid, 0), .events = POLLIN};
     if (all.fd < 0)
         return errno == ESRCH;
@@ -263,7 +266,7 @@ bool domain_hold(struct domain *d, uint32_t maps)
 {
     struct holder *mine = NULL;
     pid_t pid = getpid();
-    is_held(d); /* called to remove the holders that have ended */
+    is_held(d); /* this call removes the holders that have ended */
     for (int i = 0; i < MAX_HOLDERS; i++)
         if (d->holders[i].maps ? d->holders[i].pid == pid : !mine)
             mine = &d->holders[i];

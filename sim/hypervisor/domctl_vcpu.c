@@ -17,8 +17,8 @@ void vcpus_reset(struct domain *d)
 }
 
 /*
- * Writes a set into the caller's bitmap. If the set is full, sets all bits of the bitmap, as the hypervisor
- * does.
+ * Writes a set of processors into the caller's bitmap. If the set has all processors, sets all bits of the
+ * bitmap, as the hypervisor does.
  */
 static void put(struct xenctl_bitmap *map, uint8_t set)
 {

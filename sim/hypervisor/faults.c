@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decides whether a call fails or is delayed. Owns the rules of this process. They come from
- * AIOXEN_SIM_FAULTS, and count the calls of this process. The rules of the world come from aioxen-sim-ctl,
- * and count the calls of all processes. Lock: machine->lock for all rules. It is released before a delay.
+ * Decides whether a call fails or is delayed. Owns the rules of this process. The rules of a process come
+ * from AIOXEN_SIM_FAULTS, and count the calls of this process. The rules of the world come from
+ * aioxen-sim-ctl, and count the calls of all processes. Lock: machine->lock for all rules. The lock is
+ * released before a delay.
  */
 #include "machine.h"
 

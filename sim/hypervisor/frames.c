@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the machine's memory: the owner of each frame and, for a guest with its own physical address space,
- * the machine frame of each guest frame (a tree of nodes, machine.h). Lock: machine->lock; frames_map needs
- * no lock.
+ * Owns the machine's memory. For each frame it stores the owner. For a guest with its own physical address
+ * space it also stores the machine frame of each guest frame, in a tree of nodes (machine.h). Lock:
+ * machine->lock; frames_map needs no lock.
  *
- * Lifetime: a domain owns its frames until they are freed: one by one, or all at once when the domain is
- * destroyed. The content of a freed frame is discarded, so the next owner reads zeros.
+ * Lifetime: a domain owns a frame until the frame is freed or the domain is destroyed. The content of a freed
+ * frame is discarded, so the next owner reads zeros.
  */
 #include "machine.h"
 
@@ -115,9 +115,9 @@ void frames_free_all(struct domain *d)
 }
 
 /*
- * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no content moves. If
- * the guest is populated on demand, the pages that it gives back have no frame, so its memory does not
- * change.
+ * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no data is moved. If
+ * the guest is populated on demand, the pages that it gives back have no frames, so the number of its frames
+ * does not change.
  */
 void frames_balloon(struct domain *d, uint64_t pages)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates loop devices and network interfaces, which the kernel of domain 0 provides. The state is part of
- * struct machine.
+ * Simulates loop devices and network interfaces, which the kernel of domain 0 provides. The state of the loop
+ * devices and interfaces is a part of struct machine.
  *
  * Lock: the caller holds machine->lock, unless the comment says otherwise. Lifetime: the same as that of
  * struct machine. The locks of a loop device's file show which processes have the device open (host_loops.c).
@@ -26,7 +26,7 @@ struct loop {
 };
 
 struct link {  /* a network interface */
-    int index; /* 0: this entry is free */
+    int index; /* the interface's index; 0: this entry is free */
     bool up;
     int master;
     uint32_t mtu;
@@ -37,14 +37,14 @@ struct link {  /* a network interface */
 /* A netlink socket that gets notifications about interfaces. */
 struct link_listener {
     uint64_t id;  /* the number in the socket's address; 0: this entry is free */
-    bool overrun; /* a notification to this socket was dropped */
+    bool overrun; /* a notification was dropped because this socket was full */
 };
 
 struct host {
     struct loop loops[MAX_LOOPS];
-    uint32_t nr_loops; /* the highest number that was added + 1 */
+    uint32_t nr_loops; /* the highest number of a loop device that was added, plus 1 */
     struct link links[MAX_LINKS];
-    uint32_t nr_links; /* the highest used index + 1 */
+    uint32_t nr_links; /* the highest used index in the table of interfaces, plus 1 */
     int next_index;
     uint64_t next_socket;
     struct link_listener listeners[MAX_LINK_LISTENERS];
@@ -52,19 +52,25 @@ struct host {
 
 /* host_loops.c. Call these functions without the lock, unless the comment says otherwise. */
 #define LOOP_PREFIX "/dev/loop"
-/* Called with the lock, once. Makes the devices that exist when Linux has started. */
+/* Makes the loop devices that exist when Linux has started. Called once, with the lock. */
 void host_loops_start(void);
-/* Converts a path of the kernel to a path in the world's directory. Returns false for other paths. */
+/*
+ * Converts a path of the kernel's files to a path in the world's directory. Returns true, or false if the
+ * kernel does not provide the file.
+ */
 bool host_path(const char *path, char *buffer, size_t size);
-/* Opens a path from host_path; returns -errno on an error. */
+/* Opens a path from host_path. Returns a descriptor, or -errno. */
 int host_open(const char *path, int flags);
 /* Call this before you read the status of a path from host_path. */
 void host_look(const char *path);
-/* Returns whether fd is a loop device. *number is -1 for /dev/loop-control. */
+/*
+ * Returns whether fd is a loop device or /dev/loop-control. Stores the device's number, or -1 for
+ * /dev/loop-control.
+ */
 bool host_loop_of(int fd, int *number);
-/* Converts the status of the device's file into that of a block device. */
+/* Changes the status of a loop device's file to the status that a block device has. */
 void host_loop_status(int number, struct stat *status);
-/* Opens the device as a driver does; returns a descriptor, or -1 if the device has no file. */
+/* Opens a loop device as a driver does. Returns a descriptor, or -1 if the device has no file. */
 int host_loop_hold(uint32_t number);
 /*
  * Called when a simulated backend driver opens a block device for a guest's disk. `physical` is the device's
@@ -74,11 +80,11 @@ int host_loop_hold(uint32_t number);
  */
 int host_disk_opened(uint32_t guest, uint32_t number, const char *physical);
 void host_disk_closed(uint32_t guest, uint32_t number, int fd);
-/* Called with the lock; frees devices that no process has open. */
+/* Frees loop devices that no process has open. Called with the lock. */
 void host_loops_refresh(void);
-/* Assigns a file to a free device, as losetup does. Returns the device's number, or -errno. */
+/* Assigns a file to a free loop device, as losetup does. Returns the device's number, or -errno. */
 int host_loop_take(const char *file, bool read_only);
-int host_loop_clear(uint32_t number); /* detaches the file; returns 0 or -errno */
+int host_loop_clear(uint32_t number); /* detaches the file of a loop device; returns 0 or -errno */
 
 /* host_links.c. Call these functions with the lock. */
 struct link *host_link_find(const char *name);
@@ -87,8 +93,8 @@ int host_link_add(const char *name, const char *kind); /* returns 0 or -errno */
 void host_link_delete(struct link *link);
 
 /*
- * In host_netlink.c. Notifies the listeners of a change. Call it with the lock. `gone`: the interface is
- * being removed.
+ * In host_netlink.c. Notifies the listeners that an interface has changed. Call it with the lock. `gone`
+ * true: the interface is being removed.
  */
 void host_link_changed(const struct link *link, bool gone);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Loop devices. /dev/loop-control, /dev/loopN and /sys/block are files in the world's directory. A process
- * that has a loop device open holds a shared lock of the device's file. The lock ends with the last copy of
- * the descriptor, also when the process is killed. So a device with AUTOCLEAR can be freed when its file can
- * be locked exclusively.
+ * that has a loop device open holds a shared lock of the device's file. The lock ends when the last copy of
+ * the descriptor is closed, also when the process is killed. So if the file can be locked exclusively, no
+ * process has the device open, and a device with AUTOCLEAR is freed.
  *
  * Lock: machine->lock. No function waits for a file lock.
  */
@@ -51,7 +51,7 @@ static void path_of(const char *format, int number, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "%s%s", world_dir, name);
 }
 
-/* Makes a file or folder in the world's directory, and its parent folders. */
+/* Makes a file or directory in the world's directory, and its parent directories. */
 static void make_file(const char *format, int number, bool folder)
 {
     char path[PATH_SIZE];
@@ -83,7 +83,10 @@ void host_loops_start(void)
         add(i);
 }
 
-/* Notes whether the device has a file. The folder /sys/block/loopN/loop exists while it has one. */
+/*
+ * Stores whether the device has a file. The directory /sys/block/loopN/loop exists while the device has a
+ * file.
+ */
 static void set_bound(uint32_t number, bool bound)
 {
     char path[PATH_SIZE];
@@ -157,7 +160,7 @@ int host_open(const char *path, int flags)
     if (error)
         return -error;
     machine_lock();
-    /* Updates the folders, because `path` may be one of them. */
+    /* Updates the directories, because `path` may be one of them. */
     if (number < 0)
         host_loops_refresh();
     else if (number < MAX_LOOPS)
@@ -165,7 +168,7 @@ int host_open(const char *path, int flags)
     int fd = open(path, flags & ~(O_CREAT | O_EXCL));
     if (fd < 0)
         fd = -errno;
-    /* succeeds, because an exclusive lock is held only while machine->lock is held. */
+    /* this succeeds, because an exclusive lock is held only while machine->lock is held */
     else if (number >= 0)
         flock(fd, LOCK_SH | LOCK_NB);
     machine_unlock();
@@ -240,8 +243,8 @@ static void tell(const struct loop *loop, int number, struct loop_info64 *info)
 }
 
 /*
- * Detaches the file. If other processes have the device open, only marks it, so that it is freed when they
- * close it. The caller's own descriptor `fd` does not count.
+ * Detaches the file of a loop device. If other processes have the device open, only marks the device; it is
+ * then freed when these processes close it. The caller's descriptor `fd` does not count.
  */
 static int clear(int number, int fd)
 {

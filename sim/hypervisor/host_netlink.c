@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * rtnetlink. A netlink socket is a datagram socket with an address of its own in the world. When a process
- * sends a request, it simulates the kernel itself: it carries out the request, and sends the answer to its
- * own socket. Notifications are sent to the sockets of all processes.
+ * Simulates rtnetlink. A netlink socket is a datagram socket, whose address is unique in the world. A process
+ * that sends a request also simulates the kernel: it carries out the request, and sends the answer to its own
+ * socket. Notifications are sent to the sockets of all processes.
  *
- * A datagram socket holds few datagrams. Answers that do not fit wait in the process. A notification that
- * does not fit is dropped. The next read then fails with ENOBUFS, as in Linux.
+ * A datagram socket has room for only a few datagrams. Answers that do not fit wait in the memory of the
+ * process. A notification that does not fit is dropped. The next read then fails with ENOBUFS, as in Linux.
  *
  * Lock: machine->lock. `waiting_lock` guards the answers that wait.
  */
@@ -124,7 +124,7 @@ static void listen_to_links(uint64_t id)
     for (struct link_listener *l = machine->host.listeners; l < machine->host.listeners + MAX_LINK_LISTENERS;
          l++) {
         if (l->id && l->id != id && !answers(l->id))
-            l->id = 0; /* its process has closed the socket or has ended */
+            l->id = 0; /* the process of this entry has closed the socket or has ended */
         if (!l->id && !free_place)
             free_place = l;
     }
@@ -288,7 +288,7 @@ void host_link_changed(const struct link *link, bool gone)
 
 struct change {
     const struct ifinfomsg *header;
-    const char *name, *words; /* `words`: the kernel's text about an error */
+    const char *name, *words; /* `name`: the interface's name. `words`: the kernel's text about an error. */
     const uint32_t *mtu, *master;
     const uint8_t *address;
     const char *kind;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parameters and saved context. Only domains with hardware virtualisation (PVH) have them. Lock:
- * machine->lock.
+ * The parameters and the saved context of domains with hardware virtualisation (PVH). Other domains do not
+ * have these. Lock: machine->lock.
  */
 #include "machine.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxencall: the entry point of every hypercall. Counts and traces the hypercall. Makes it fail if a rule
- * says so, and otherwise carries it out.
+ * libxencall: the entry point of every hypercall. Counts and traces each hypercall. If a rule applies, the
+ * hypercall fails with the rule's errno. Otherwise this file carries it out.
  *
  * Lock: machine->lock is held during each hypercall and each part of a multicall, but not during a delay.
  * Lifetime: handles and buffers are on the heap, so that sanitizers and valgrind find leaks and overruns of

@@ -142,8 +142,8 @@ EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
         machine_unlock();
         if (found)
             return port;
-        if (recv(h->fd, &byte, 1, MSG_PEEK) <
-            0) /* waits for a datagram, unless the descriptor is non-blocking */
+        /* Without MSG_DONTWAIT this waits for a datagram, unless the descriptor is non-blocking. */
+        if (recv(h->fd, &byte, 1, MSG_PEEK) < 0)
             return -1;
     }
 }

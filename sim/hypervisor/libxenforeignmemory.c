@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libxenforeignmemory: maps a domain's memory and its grant table. Lock: machine->lock while frames are
- * looked up. Lifetime: a map is valid until it is unmapped, also after the domain was freed. From then on it
- * reads as zeros.
+ * looked up. Lifetime: a map is valid until it is unmapped. After the domain was freed, the map contains
+ * zeros.
  */
 #include "machine.h"
 

@@ -3,9 +3,9 @@
  * libxengnttab: maps pages that a guest has granted. The file also has the two functions of libxendevicemodel
  * that libxenctrl uses.
  *
- * Lock: machine->lock while grants are looked up. A handle's list of maps has a mutex of its own, which is
- * taken before machine->lock. Lifetime: a domain with a mapped page cannot be freed. It stays dying until the
- * page is unmapped or the process has ended.
+ * Lock: machine->lock while grants are looked up. A handle's list of maps has a separate mutex, which is
+ * taken before machine->lock. Lifetime: a domain with a mapped page cannot be freed. Such a domain stays
+ * dying until the page is unmapped or the process has ended.
  */
 #include "machine.h"
 
@@ -91,7 +91,7 @@ static uint32_t granted_frame(struct domain *d, uint32_t ref)
     return (e.flags & GTF_type_mask) == GTF_permit_access && !e.domid ? frame_of(d, e.frame) : NO_FRAME;
 }
 
-/* Looks up the frames of granted pages, and registers this process as a holder of the domain. */
+/* Looks up the frames of granted pages, and registers this process as a holder of the domain's memory. */
 static int take(struct map *m, const uint32_t refs[], uint32_t frames[])
 {
     int error = 0;

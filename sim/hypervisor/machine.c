@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the two files of a world, and this process's maps of them. Lock: machine->lock is robust. If a process
- * is killed while it holds the lock, the next process continues with the present state.
+ * is killed while it holds the lock, the next process takes the lock and uses the state as it is.
  *
- * Lifetime: a process attaches only once, also if several threads call machine_attach at the same time. It
- * never detaches.
+ * Lifetime: a process maps the files only once, also if several threads call machine_attach at the same time.
+ * It never unmaps them.
  */
 #include "machine.h"
 
@@ -48,8 +48,8 @@ int result_of(long value)
 }
 
 /*
- * Takes the lock. Like a hypervisor's lock, it spins at first, for as long as most hypercalls take. Then it
- * sleeps, because the thread that holds the lock may be waiting for a processor.
+ * Takes the lock. At first this function spins, like a hypervisor, for the time that most hypercalls take.
+ * Then it sleeps, because the thread that holds the lock may be waiting for a processor.
  */
 void machine_lock(void)
 {
@@ -183,7 +183,7 @@ static void power_on(void)
     /* Prepares the event channel that the kernel of a real dom0 prepares for xenstored. */
     machine->dom0_ports[1] = (struct channel){.state = CHANNEL_UNBOUND};
     machine->top_port = 1;
-    machine->magic = MAGIC; /* set last, because other processes can attach from now on */
+    machine->magic = MAGIC; /* this is set last, because other processes can attach as soon as it is set */
 }
 
 static bool write_dom0_files(void)

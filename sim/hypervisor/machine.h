@@ -2,14 +2,14 @@
 /*
  * The simulated machine: the state that all parts of the simulated hypervisor share.
  *
- * A world is a directory (AIOXEN_SIM_DIR) with two files that every process of the world maps. `machine`
- * contains struct machine and the tables that follow it. `memory` is a sparse file: its byte number n is byte
- * number n of the machine's memory.
+ * A world is a directory (AIOXEN_SIM_DIR) with two files that every process of the world maps. The file
+ * `machine` contains struct machine and the tables that follow it. The file `memory` is sparse; its byte
+ * number n is byte number n of the machine's memory.
  *
  * Lock: machine->lock protects everything in struct machine. It is a robust mutex that all processes share.
- * The caller of a function must hold it, unless the function's comment says otherwise. No thread sleeps while
- * it holds the lock. Lifetime: a process maps the files when it first uses them. They stay mapped until the
- * process ends.
+ * The caller of a function must hold the lock, unless the function's comment says otherwise. No thread sleeps
+ * while it holds the lock. Lifetime: a process maps the two files when it first uses them. The files stay
+ * mapped until the process ends.
  */
 #ifndef AIOXEN_SIM_MACHINE_H
 #define AIOXEN_SIM_MACHINE_H
@@ -29,22 +29,23 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define MAX_DOMAINS     16384 /* the greatest number of domains at the same time */
-#define MAX_LISTENERS   4096 /* the greatest number of open event channel handles, of all processes together */
-#define MAX_FAULTS      64   /* the greatest number of rules for all processes */
-#define DOM0_PORTS      65536
-#define GUEST_PORTS     16
-#define GRANT_FRAMES    4
-#define POLICY_LEAVES   120 /* libxenguest 4.17 accepts no other number */
+#define MAX_DOMAINS   16384 /* the greatest number of domains at the same time */
+#define MAX_LISTENERS 4096  /* the greatest number of open event channel handles, of all processes together */
+#define MAX_FAULTS    64    /* the greatest number of rules for all processes */
+#define DOM0_PORTS    65536
+#define GUEST_PORTS   16
+#define GRANT_FRAMES  4
+/* The greatest number of CPUID leaves of a domain; libxenguest 4.17 accepts no other number. */
+#define POLICY_LEAVES   120
 #define POLICY_MSRS     16
 #define HVM_CONTEXT_MAX 6144
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
 #define ALL_CPUS        ((1u << NR_CPUS) - 1)
 #define ALL_NODES       ((1u << machine->nr_nodes_of_host) - 1)
-#define AFFINITIES      128 /* the number of vcpus of a domain that can have an affinity of their own */
+#define AFFINITIES      128 /* the number of vcpus of a domain that can have their own affinity */
 #define NO_FRAME        0u  /* frame 0 is never allocated */
-/* An entry of the tree of guest frames whose memory is allocated at the first access. */
+/* An entry of the tree of guest frames. It means that the frame's memory is allocated at the first access. */
 #define ON_DEMAND UINT32_MAX
 
 enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
@@ -57,15 +58,16 @@ struct channel {
     uint8_t state;
     uint8_t virq;
     bool masked, pending, queued;
-    uint16_t remote_domid; /* for an unbound channel, the domain that may bind to it */
+    uint16_t remote_domid; /* for an unbound channel: the domain that may bind to it */
     uint16_t listener;     /* the handle that gets a notification when the port is raised; 0: none */
     uint32_t remote_port;
-    uint32_t next; /* for a queued channel, the key of the next queued channel; 0: the last one */
+    uint32_t next; /* for a queued channel: the key of the next queued channel; 0: this is the last one */
 };
 
 /*
  * An open event channel handle. It has a datagram socket, and a queue of ports that are linked through their
- * channels. The socket holds one datagram while the queue is not empty, and none otherwise.
+ * channels. The socket contains one datagram while the queue is not empty, and no datagram while the queue is
+ * empty.
  */
 struct listener {
     bool used;
@@ -74,10 +76,13 @@ struct listener {
     uint32_t head, tail;
 };
 
-/* Consecutive frames that were allocated to one domain. Some of them may have been freed since. */
+/*
+ * A run: consecutive frames that were allocated to one domain. Some of these frames may have been freed
+ * since.
+ */
 struct run {
     uint32_t first, count;
-    uint32_t next; /* the index of the domain's next run; 0: none */
+    uint32_t next; /* the index of the domain's next run; 0: there is no next run */
 };
 
 /* A node of the tree that translates a domain's guest frames to machine frames. Each level uses 10 bits of the
@@ -92,8 +97,8 @@ struct node {
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 
 /*
- * A process that maps memory of a domain by grants. A dying domain is freed only when no holder maps its
- * memory.
+ * A holder: a process that maps memory of a domain by grants. A dying domain is freed only when no holder
+ * maps its memory.
  */
 #define MAX_HOLDERS 4
 struct holder {
@@ -103,8 +108,8 @@ struct holder {
 
 struct domain {
     /*
-     * Listing all domains reads only the fields from here to shared_info, which fill two cache lines.
-     * `serial` is unique, because a later domain may get the same domid.
+     * A listing of all domains reads only the fields from here to shared_info. These fields fill two cache
+     * lines. `serial` is unique; a domid is not, because a later domain may get it.
      */
     _Alignas(64) uint64_t serial;
     uint16_t domid;
@@ -118,26 +123,30 @@ struct domain {
     uint64_t max_pages, tot_pages, claimed;
     uint64_t run_since_ns, cpu_ns;
     uint32_t shared_info;
-    /* Fields that are not needed to list domains. */
+    /* The following fields are not read when domains are listed. */
     uint64_t max_gfn, gone_ns;
-    uint64_t pod_entries, pod_cache; /* described in on_demand.c */
-    /* The number of pages that the guest has taken; negative: that it has given back. */
+    uint64_t pod_entries, pod_cache; /* see on_demand.c */
+    /*
+     * The number of pages that the guest has taken. A negative number: the pages that the guest has given
+     * back.
+     */
     int64_t ballooned;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
     uint32_t max_port;    /* the highest port in use */
     uint16_t weight, cap; /* parameters of the scheduler */
     uint8_t nodes;        /* the node affinity: one bit for each node */
-    /* The triggers that were sent: one bit for each XEN_DOMCTL_SENDTRIGGER_*. */
+    /* The triggers that were sent to the domain. Each XEN_DOMCTL_SENDTRIGGER_* has one bit. */
     uint32_t triggers;
     int32_t time_offset;
-    uint64_t cr3, start_info; /* for a PV domain, registers of vcpu 0 at its start */
+    uint64_t cr3, start_info; /* for a PV domain: registers of vcpu 0 at the domain's start */
     uint32_t grant_frame[GRANT_FRAMES];
     uint32_t runs, tree;
     struct holder holders[MAX_HOLDERS];
     uint64_t hvm_params[HVM_NR_PARAMS];
     struct channel ports[GUEST_PORTS];
-    uint32_t hvm_context_size, nr_leaves; /* the used sizes of arrays in struct domain_big */
+    /* The numbers of used elements of two arrays in struct domain_big. */
+    uint32_t hvm_context_size, nr_leaves;
 };
 
 /*
@@ -147,23 +156,26 @@ struct domain {
 struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
-    uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* the affinities of vcpus: one bit for each processor */
+    uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* the affinities of the vcpus; each processor has one bit */
 };
 
 struct fault {
-    uint32_t id;   /* 0: this entry is free */
+    uint32_t id;   /* the number of the rule; 0: this entry is free */
     uint16_t call; /* a value of enum call */
-    pid_t pid;     /* 0: the rule applies to every process */
+    pid_t pid;     /* the process whose calls are counted; 0: the rule applies to every process */
     int error;
     uint32_t delay_ms;
-    /* Of the calls number `first` to `last`, every call number `every` fails; `seen` counts the calls. */
+    /*
+     * `seen`: the number of calls so far. From call number `first` to call number `last`, every Nth call
+     * fails, where N is `every`.
+     */
     uint64_t first, last, every;
     uint64_t seen, hits;
 };
 
 /*
- * How a simulated driver behaves. sim/devices and sim/qemu read this. If several entries match a device, the
- * last one applies.
+ * The sides whose drivers can have a behaviour. struct behaviour says how a driver behaves. sim/devices and
+ * sim/qemu read it. If several behaviours match a device, the last one applies.
  */
 enum side { BACKEND = 1, FRONTEND = 2, QEMU = 4 };
 enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE };
@@ -189,26 +201,29 @@ struct machine {
     uint32_t next_slot, nr_domains;
     uint16_t next_domid, top_domid;
     uint64_t next_serial, next_listener;
-    /* The event channel handle of the process that simulates the guests; 0: no such process. */
+    /* The event channel handle of the process that simulates the guests; 0: there is no such process. */
     uint16_t player;
     /*
-     * The process that simulates drivers; SIGUSR1 makes it look for new driver domains; 0: no such process.
+     * The process that simulates drivers; 0: there is no such process. The signal SIGUSR1 makes this process
+     * look for new driver domains.
      */
     pid_t devices;
     uint32_t low_port, top_port;
     uint32_t virq_port[NR_VIRQS];
     uint32_t dying_ms, next_fault, nr_faults;
-    uint32_t ratelimit_us;     /* a parameter of the scheduler credit2 */
-    uint32_t nr_nodes_of_host; /* NUMA nodes; processor N is on node N modulo this number */
-    uint64_t calls[NR_CALLS];  /* atomic, so the lock is not needed */
+    uint32_t ratelimit_us; /* a parameter of the scheduler credit2 */
+    /* The number of the host's NUMA nodes; processor N is on node N modulo this number. */
+    uint32_t nr_nodes_of_host;
+    uint64_t calls[NR_CALLS]; /* the number of calls of each kind; atomic, so the lock is not needed */
     struct fault faults[MAX_FAULTS];
     uint32_t nr_behaviours;
     struct behaviour behaviours[MAX_BEHAVIOURS];
     struct host host;
     struct listener listeners[MAX_LISTENERS]; /* index 0 is never used */
-    /* The index of the domain with this domid + 1; 0: no domain has it. */
+    /* The index, plus 1, of the domain with this domid; 0: no domain has the domid. */
     uint16_t slot_of[DOMID_FIRST_RESERVED];
-    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* one bit for each domid, set if slot_of is not 0 */
+    /* For each domid one bit, which is set if slot_of is not 0. */
+    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64];
     struct channel dom0_ports[DOM0_PORTS];
     struct domain domains[MAX_DOMAINS];
     struct domain_big big[MAX_DOMAINS];
@@ -216,35 +231,44 @@ struct machine {
 
 /* machine.c: the mapped files of this process's world. */
 extern struct machine *machine;
-extern uint16_t *frame_owner; /* the owner's domid + 1; 0: the frame is free */
+extern uint16_t *frame_owner; /* for each frame the domid of its owner, plus 1; 0: the frame is free */
 extern struct run *runs;
 extern struct node *nodes;
 extern int memory_fd;
 extern char world_dir[128];
 
-/* Called without the lock; returns false and sets errno if there is no world. */
+/*
+ * Maps the files of the world. Called without the lock. Returns true, or false with errno if there is no
+ * world.
+ */
 bool machine_attach(void);
 /*
  * Creates the machine. `capabilities` is a set of XEN_SYSCTL_PHYSCAP_*. Called without the lock. Returns
- * false and sets errno on an error.
+ * true, or false with errno.
  */
 bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities);
 void machine_lock(void);
 void machine_unlock(void);
-uint64_t now_ns(void); /* CLOCK_MONOTONIC; needs no lock */
-/* Converts -errno to -1 and sets errno, as the libraries return errors. Needs no lock. */
+uint64_t now_ns(void); /* returns the time in ns on CLOCK_MONOTONIC; needs no lock */
+/*
+ * Converts a result to the form that the libraries return: for -errno returns -1 and sets errno. Needs no
+ * lock.
+ */
 int result_of(long value);
 
 /* domain.c */
-/* Returns NULL if there is no such domain; frees a dead domain first. */
+/*
+ * Returns the domain with this domid, or NULL if there is none. Before that, frees the domain if it is dead.
+ */
 struct domain *domain_get(uint32_t domid);
 struct domain *domain_next(uint32_t domid); /* returns the first domain with this domid or a higher one */
 struct domain_big *domain_big(const struct domain *d);
 long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config);
 long domain_destroy(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);
-void domain_changed(struct domain *d);           /* notifies the process that simulates the guests */
-void domain_run(struct domain *d, bool running); /* starts or stops to count the domain's processor time */
+/* Notifies the process that simulates the guests that the domain has changed. */
+void domain_changed(struct domain *d);
+void domain_run(struct domain *d, bool running); /* starts or stops counting the domain's processor time */
 void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
 bool domain_hold(struct domain *d, uint32_t maps);
 void domain_unmapped(uint32_t domid, uint64_t serial, uint32_t maps);
@@ -258,7 +282,7 @@ static inline bool domain_runs(const struct domain *d)
 }
 
 /* frames.c: machine memory and guest physical memory */
-/* Returns the first of `count` consecutive frames, or NO_FRAME. */
+/* Allocates `count` consecutive frames. Returns the first frame, or NO_FRAME. */
 uint32_t frames_alloc(struct domain *d, uint32_t count);
 void frame_free(struct domain *d, uint32_t frame);
 void frames_free_all(struct domain *d);
@@ -266,7 +290,7 @@ void frames_free_all(struct domain *d);
 void frames_balloon(struct domain *d, uint64_t pages);
 int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* returns 0 or -errno */
 uint32_t gfn_get(const struct domain *d, uint64_t gfn);
-/* Returns the frame that a toolstack maps by this number. */
+/* Returns the machine frame for the frame number `number` that a toolstack passes to map memory. */
 uint32_t frame_of(struct domain *d, uint64_t number);
 void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* needs no lock */
 
@@ -292,20 +316,23 @@ void channel_close(uint32_t domid, uint32_t port);
 void virq_raise(uint32_t virq);
 
 /* listeners.c */
-/* An unconnected datagram socket of this process, for sending. */
+/* The socket from which this process sends datagrams. It is not connected. */
 extern int send_fd;
-/* Called once for each process; returns false and sets errno on an error. */
+/* Called once for each process. Returns true, or false with errno. */
 bool listeners_attach(void);
 int listener_open(bool cloexec, uint16_t *listener); /* returns the handle's descriptor, or -errno */
-void listener_close(uint16_t listener, int fd);      /* fd is -1 if the process of the handle has died */
+/* Closes a handle; fd is -1 if the process of the handle has died. */
+void listener_close(uint16_t listener, int fd);
 void listener_queue(uint16_t listener, uint32_t domid, uint32_t port);
 void listener_unqueue(uint16_t listener, uint32_t domid, uint32_t port);
-/* Removes the datagram if the queue is empty. Call it after listener_unqueue. */
+/* Removes the datagram from the socket if the queue is empty. Call it after listener_unqueue. */
 void listener_drain(uint16_t listener, int fd);
 bool listener_pop(uint16_t listener, int fd, uint32_t *domid, uint32_t *port);
 
-/* faults.c. Call these functions without the lock, but fault_dying_ms with the lock. */
-/* Reads the rules in this process's environment. Ends the process if a rule is invalid. */
+/*
+ * faults.c. Call these functions without the lock. There is one exception: call fault_dying_ms with the lock.
+ */
+/* Reads the rules in the environment of this process. Ends the process if a rule is invalid. */
 void fault_attach(void);
 /* Counts the call, and sleeps if it is delayed. Returns 0, or the errno with which the call must fail. */
 int fault_check(enum call call);
@@ -317,14 +344,15 @@ struct fault_order { /* a parsed fault: a rule, or a new value for fault_dying_m
     bool dying;
     uint32_t dying_ms;
 };
-/* Returns false and writes an error message to `why` if the text is wrong. */
+/* Parses a fault. Returns true. If the text is wrong, writes an error message to `why` and returns false. */
 bool fault_parse(const char *spec, struct fault_order *order, char why[256]);
 void fault_format(const struct fault *rule, char text[128]);
 
 /* behaviours.c: the behaviours of simulated drivers. */
-/* Called without the lock; returns NULL, or an error message. */
+/* Parses a behaviour. Called without the lock. Returns NULL, or an error message. */
 const char *behaviour_parse(enum side side, const char *which, const char *what, struct behaviour *b);
-bool behaviour_set(const struct behaviour *b); /* returns false if there are too many behaviours */
+/* Adds a behaviour; returns true, or false if there are too many behaviours. */
+bool behaviour_set(const struct behaviour *b);
 struct behaviour behaviour_of(enum side side, uint32_t domid, const char *kind, uint32_t number);
 
 /*
@@ -341,7 +369,9 @@ void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS]);
             trace_(__VA_ARGS__);                                                                             \
     } while (0)
 
-/* The hypercalls. Each has a file of its own. They return 0, a positive result or -errno. */
+/*
+ * The functions for the hypercalls. Each is in a separate file. They return 0, a positive result or -errno.
+ */
 long do_domctl(struct xen_domctl *op);
 /* The subcommands of do_domctl about vcpus, scheduling and triggers. */
 long do_domctl_vcpu(struct domain *d, struct xen_domctl *op);

@@ -18,7 +18,7 @@ int pod_mark(struct domain *d, uint64_t gfn)
 uint32_t pod_populate(struct domain *d, uint64_t gfn)
 {
     if (!d->pod_cache)
-        return NO_FRAME; /* in this case Xen would crash the guest */
+        return NO_FRAME; /* the pool is empty; Xen would crash the guest in this case */
     machine->free_frames++;
     uint32_t frame = frames_alloc(d, 1);
     if (!frame || gfn_set(d, gfn, frame)) {
@@ -48,8 +48,8 @@ long pod_set_target(struct domain *d, xen_pod_target_t *t)
 {
     uint64_t populated = d->tot_pages - d->pod_cache;
     /*
-     * A pool is useless once all pages of the guest have frames. A guest without pages is being made, so it
-     * needs the pool.
+     * A pool is not needed any more when all pages of the guest have frames. A guest without pages is being
+     * made, so it needs the pool.
      */
     bool useful = d->pod_entries || !populated;
     if (useful && t->target_pages > d->tot_pages) {

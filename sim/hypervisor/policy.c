@@ -12,7 +12,8 @@
 /*
  * Writes the CPUID leaves of the machine. Returns the number of all possible leaves, because libxenguest
  * allocates a buffer for this number and later writes all possible leaves into it. The last leaf is repeated
- * up to this number, so that the leaves stay sorted: libxenguest searches them by bisection.
+ * up to this number, so that the array of leaves stays sorted. It must be sorted, because libxenguest
+ * searches it by bisection.
  */
 uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
 {

@@ -7,9 +7,10 @@
 #include <xen/sysctl.h>
 #include <xen/version.h>
 
-#define CPU_KHZ      2000000
-#define CREDIT2      XEN_SCHEDULER_CREDIT2
-#define COMMAND_LINE "dom0_mem=512M" /* with this option xl does not change dom0's memory */
+#define CPU_KHZ 2000000
+#define CREDIT2 XEN_SCHEDULER_CREDIT2
+/* The hypervisor's command line; with this option xl does not change dom0's memory. */
+#define COMMAND_LINE "dom0_mem=512M"
 
 static long physinfo(struct xen_sysctl_physinfo *p)
 {

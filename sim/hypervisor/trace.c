@@ -39,8 +39,8 @@ static size_t add_sum(char *text, const void *data, size_t size)
 }
 
 /*
- * The size of the arguments of each traced hypercall, in octets. All of these hypercalls change a domain.
- * Octets after this size are not traced, because callers do not initialise them.
+ * The table of the traced hypercalls, with the size of their arguments in octets. All of these hypercalls
+ * change a domain. Octets after this size are not traced, because callers do not initialise them.
  */
 static const struct {
     uint32_t cmd;

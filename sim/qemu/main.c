@@ -19,8 +19,8 @@ static bool is_served(const struct kind *k)
 }
 
 /*
- * Returns whether the file of a disk or the folder of a share exists. Like QEMU, reports a missing one on
- * standard error only.
+ * Returns whether the file of a disk or the directory of a share exists. If it is missing, writes an error
+ * message to standard error, and nowhere else, as QEMU does.
  */
 static bool is_there(const struct device *d)
 {
@@ -82,7 +82,7 @@ static void print_nonsense(uint32_t count)
         fwrite(value, 1, hostile_value(i, value), stderr);
 }
 
-/* Does what the behaviour demands before QEMU serves anything. */
+/* Carries out the behaviours that take effect before QEMU serves any device. */
 static void misbehave(void)
 {
     machine_lock();
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     if (!options_read(&options, argv))
         return EXIT_FAILURE;
     setenv("AIOXEN_SIM_DIR", "/run/aioxen-sim", 1);
-    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are meant for the tested program, not for this one */
+    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are meant for the tested program, not for this program */
     if (!machine_attach() || !store_open()) {
         perror("qemu: xen");
         return EXIT_FAILURE;

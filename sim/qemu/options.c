@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The command line of a QEMU, as toolstacks write it. Owns nothing. */
+/* Reads the command line of a QEMU in the form that toolstacks write. Owns nothing. */
 #include "qemu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Options that take an argument and are ignored. */
+/* The options with an argument that are ignored. */
 static const char *const with_argument[] = {"-name", "-vnc", "-display", "-machine", "-m",
                                             "-k",    "-D",   "-d",       NULL};
 static const char *const without[] = {"-no-shutdown", "-nodefaults", "-no-user-config", "-nographic", NULL};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates QEMU as the device model of one PV domain (-machine xenpv). It serves the guest's disks, 9pfs
- * shares, screens, keyboards and consoles as far as this is visible in xenstore. It answers commands on its
- * QMP sockets.
+ * Simulates QEMU as the device model of one PV domain (-machine xenpv). It writes the nodes that QEMU writes
+ * for the guest's disks, 9pfs shares, screens, keyboards and consoles. It transfers no data. It answers
+ * commands on its QMP sockets.
  *
- * Lock: as described in devices.h. Lifetime: the program runs until a signal ends it. It then removes its
- * sockets.
+ * devices.h describes the lock. Lifetime: the program runs until a signal ends it. Before it ends, it removes
+ * its sockets.
  */
 #ifndef AIOXEN_SIM_QEMU_H
 #define AIOXEN_SIM_QEMU_H
@@ -15,10 +15,10 @@
 #define MAX_CHARDEVS 16
 
 struct chardev {            /* an option -chardev socket,id=ID,path=PATH,... or -chardev pty,id=ID */
-    char id[32], path[108]; /* path: of the socket, or of the terminal */
-    bool monitor;           /* the option -mon chardev=ID,mode=control was given */
+    char id[32], path[108]; /* `path`: the path of the socket, or of the terminal */
+    bool monitor;           /* the command line has the option -mon chardev=ID,mode=control */
     bool pty;
-    int listener, client; /* `listener` of a terminal is its master end; -1: none */
+    int listener, client; /* the descriptors; for a terminal, `listener` is the master end; -1: none */
 };
 
 struct options {
@@ -29,19 +29,22 @@ struct options {
 };
 
 /*
- * Reads the command line (options.c). Returns false if it is not understood, after writing an error message
- * to standard error.
+ * Reads the command line (options.c). Returns true. If the command line is not understood, writes an error
+ * message to standard error and returns false.
  */
 bool options_read(struct options *o, char **argv);
-/* Returns NULL if the option is missing. */
+/*
+ * Copies the value of the option `name` in a list of options to `value`. Returns `value`, or NULL if the
+ * option is missing.
+ */
 const char *option_in(const char *list, const char *name, char *value, size_t size);
 
 /* chardevs.c */
 bool chardevs_open(struct options *o);
 void chardevs_remove(const struct options *o); /* may be called in a signal handler */
 /*
- * Waits until `fd` is readable, until a monitor has a request, or for `limit_ms` (-1: without limit). Then
- * answers the monitors.
+ * Waits until `fd` is readable or a monitor has a request, but at most `limit_ms` milliseconds (-1: no
+ * limit). Then answers the requests of the monitors.
  */
 void chardevs_wait(struct options *o, int fd, int limit_ms);
 bool pty_open(int *master, char name[108]);
@@ -49,7 +52,7 @@ bool pty_open(int *master, char name[108]);
 /* qmp.c: answers one line that a monitor has received. */
 #define QMP_ANSWER_SIZE 4096
 extern const char qmp_greeting[];
-/* If not "": QEMU prints this text and ends at the first command, without an answer. */
+/* If this text is not empty, QEMU prints it and ends at the first command, without an answer. */
 extern char dying_words[72];
 size_t qmp_answer(const struct options *o, const char *line, char answer[QMP_ANSWER_SIZE]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The answers of QEMU's monitor. Requests are not parsed, only searched for words, because they come from
- * toolstacks.
+ * Answers the requests to QEMU's monitor. A request is not parsed. It is only searched for words, because all
+ * requests come from toolstacks.
  */
 #include "qemu.h"
 
@@ -24,7 +24,10 @@ static const struct {
 };
 #define NR_RESULTS (sizeof results / sizeof *results)
 
-/* Finds the string or number after "NAME": in a line of JSON. */
+/*
+ * Finds the string or number after "NAME": in a line of JSON. Copies it to `value`. Returns whether it was
+ * found.
+ */
 static bool find(const char *line, const char *name, char *value, size_t size)
 {
     char key[32];
