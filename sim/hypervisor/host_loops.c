@@ -148,7 +148,7 @@ void host_look(const char *path)
     machine_unlock();
 }
 
-/* ---- opening */
+/* ---- opening of loop devices and of other files of the kernel */
 
 int host_open(const char *path, int flags)
 {
@@ -209,7 +209,7 @@ void host_loop_status(int number, struct stat *status)
     status->st_size = 0;
 }
 
-/* ---- ioctl */
+/* ---- the ioctl calls of loop devices */
 
 static int configure(int number, uint32_t file, uint32_t flags)
 {

@@ -43,7 +43,7 @@ static struct answer *waiting;
     if (!next)                                                                                               \
     next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
 
-/* ---- sockets */
+/* ---- the netlink sockets of this process */
 
 static socklen_t address_of(struct sockaddr_un *a, uint64_t id)
 {
@@ -284,7 +284,7 @@ void host_link_changed(const struct link *link, bool gone)
         }
 }
 
-/* ---- requests */
+/* ---- carrying out requests */
 
 struct change {
     const struct ifinfomsg *header;

@@ -173,7 +173,7 @@ EXPORT int xencall5(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b, 
     return call(op, a, b);
 }
 
-/* ---- buffers */
+/* ---- buffers for the data of hypercalls */
 
 static void *take_kept(xencall_handle *h)
 {

@@ -44,7 +44,7 @@
 #define ALL_CPUS        ((1u << NR_CPUS) - 1)
 #define ALL_NODES       ((1u << machine->nr_nodes_of_host) - 1)
 #define AFFINITIES      128 /* the number of vcpus of a domain that can have their own affinity */
-#define NO_FRAME        0u  /* frame 0 is never allocated */
+#define NO_FRAME        0u  /* the value that means no frame; frame 0 is never allocated */
 /* An entry of the tree of guest frames. It means that the frame's memory is allocated at the first access. */
 #define ON_DEMAND UINT32_MAX
 

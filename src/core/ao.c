@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- starting */
+/* ---- creating and starting operations */
 
 static void init_record(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
 {
@@ -287,7 +287,7 @@ void libxl__ao_start_internal(libxl__ao *ao)
     handle_first_result(ao, libxl__ao_advance(ao));
 }
 
-/* ---- completing while the undo goes on in the background */
+/* ---- completing an operation while its undo goes on in the background */
 
 /*
  * Returns whether the operation may complete while its undo goes on: the application waits for the operation,

@@ -64,7 +64,7 @@ typedef struct libxl__ao_class {
     const int *errors;
 } libxl__ao_class;
 
-/* ---- the operation */
+/* ---- the record of an operation */
 
 /* The object that an operation or an event concerns. The core only copies it to events, lists and messages. */
 typedef struct libxl__subject {
@@ -205,7 +205,7 @@ typedef struct libxl__aos {
     uint64_t started, completed, aborted;
 } libxl__aos;
 
-/* ---- for the generated initiators */
+/* ---- functions for the generated initiators */
 
 /*
  * Creates a record and locks the context. Call it unlocked. The initiator owns the record until it calls
@@ -256,7 +256,7 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc);
  */
 int libxl__ao_start(libxl__ao *ao);
 
-/* ---- for phases and bodies */
+/* ---- functions for phases and bodies */
 
 /*
  * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text
@@ -287,7 +287,7 @@ libxl_event *libxl__ao_progress_new(libxl__ao *ao, libxl_event_type type);
 /* Reports an event from libxl__ao_progress_new, and takes ownership of it. Does nothing for NULL. */
 void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
-/* ---- for the core */
+/* ---- functions for the core */
 
 /* For nested.c: creates a nested operation. The parent owns it until it is started. Returns NULL if there is no
  * memory. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- limits */
+/* ---- time limits of operations */
 
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 {
@@ -33,7 +33,7 @@ static int limit_one(libxl__ao *ao, void *milliseconds)
     return libxl__ao_limit(ao, *(const unsigned *)milliseconds);
 }
 
-/* ---- finding */
+/* ---- finding an operation by its `how` */
 
 /*
  * Calls `act` for the operation that `how` names. `how` NULL: calls `act` for each synchronous call. Returns
@@ -110,7 +110,7 @@ int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
     return refuse_control(rc, "libxl_ao_set_progress");
 }
 
-/* ---- listing */
+/* ---- listing the operations in progress */
 
 /* Nested operations are not listed, because they are part of their parent's phase. Event generators are not listed,
  * because they are not operations of the application. */

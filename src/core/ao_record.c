@@ -87,7 +87,7 @@ void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
     records->count++;
 }
 
-/* ---- the index */
+/* ---- the index of operations by `how` */
 
 /* The key is `how`, whose two members have 64 bits each. */
 static const uint64_t *key_of(const libxl__index_link *link)

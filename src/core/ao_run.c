@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- destruction */
+/* ---- destroying operations */
 
 static void stop_sources(libxl__ao *ao)
 {
@@ -55,7 +55,7 @@ void libxl__ao_discard(libxl__ao *ao)
     libxl__ao_destroy(ao->ctx, ao);
 }
 
-/* ---- ending */
+/* ---- completing operations */
 
 static void report_completion(libxl__ao *ao)
 {
@@ -150,7 +150,7 @@ void libxl__ao_job_ended(libxl__ao *ao)
     libxl__ao_wake(ao);
 }
 
-/* ---- running */
+/* ---- running operations */
 
 void libxl__ao_wake(libxl__ao *ao)
 {
@@ -190,7 +190,7 @@ void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn)
         libxl__ao_run(ao);
 }
 
-/* ---- stopping */
+/* ---- stopping operations */
 
 int libxl__ao_request_stop(libxl__ao *ao, int why)
 {

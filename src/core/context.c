@@ -156,7 +156,7 @@ void libxl__ctx_destroy(libxl_ctx *ctx)
     free(ctx);
 }
 
-/* ---- public */
+/* ---- the public functions, the counters, and the child of a fork */
 
 int libxl_ctx_fd(libxl_ctx *ctx)
 {

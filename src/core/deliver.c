@@ -148,7 +148,7 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao_destroy(ctx, ao);
 }
 
-/* ---- the queues */
+/* ---- the queues of deliveries */
 
 static struct libxl__delivery_queue *queue_of(libxl_ctx *ctx, const libxl__delivery *delivery)
 {

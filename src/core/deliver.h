@@ -27,8 +27,11 @@ typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
     union {
         struct { /* these members are valid while the delivery is queued */
-            /* Called with the context locked. Releases the lock while application code runs, and returns with the
-             * context locked. Afterwards ao->delivering is false or ao is destroyed. */
+            /*
+             * Makes the delivery. Called with the context locked. Releases the lock while application code
+             * runs, and returns with the context locked. Afterwards ao->delivering is false or ao is
+             * destroyed.
+             */
             void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
             struct libxl__ao *ao; /* the operation that the delivery belongs to; NULL: none */
             libxl_event *event;   /* NULL: the delivery is a completion callback */
@@ -61,7 +64,7 @@ typedef struct libxl__deliveries {
     libxl_event_type missed_type;
 } libxl__deliveries;
 
-/* Called once, while the context is created. */
+/* Prepares the empty queues. Called once, while the context is created. */
 void libxl__deliveries_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed. Frees the events of the deliveries that were not made. */
 void libxl__deliveries_close(libxl_ctx *ctx);

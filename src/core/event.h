@@ -29,7 +29,7 @@ typedef struct libxl__events {
     uint64_t woken_at;  /* ns, monotonic: when libxl_ctx_wake was last called; 0: never */
 } libxl__events;
 
-/* Called once, while the context is created. */
+/* Prepares the empty queue of events. Called once, while the context is created. */
 void libxl__events_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed. Frees the queued events. */
 void libxl__events_close(libxl_ctx *ctx);

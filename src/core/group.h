@@ -59,7 +59,7 @@ int libxl__group_poll(libxl__ao *parent, libxl__group *group);
  */
 void libxl__group_stop(libxl__group *group);
 
-/* Called by nested.c when a member has ended. */
+/* Counts a member that has ended. If the member has failed, stops the group. Called by nested.c. */
 void libxl__group_member_ended(libxl__nested *member);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct libxl__hooks {
     pthread_cond_t registration_done; /* signalled when `registering` becomes false */
 } libxl__hooks;
 
-/* Called once, while the context is created. */
+/* Prepares the structure without hooks. Called once, while the context is created. */
 void libxl__hooks_open(libxl_ctx *ctx);
 /*
  * Called once, unlocked, while the context is destroyed. Deregisters the context's descriptor from the

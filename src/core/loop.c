@@ -89,7 +89,7 @@ int libxl__loop_use_outer(libxl_ctx *ctx)
     return ctx->loop.outer;
 }
 
-/* ---- opening and closing */
+/* ---- opening and closing the loop */
 
 static int open_descriptors(libxl_ctx *ctx)
 {
@@ -164,7 +164,7 @@ void libxl__loop_postfork(libxl_ctx *ctx)
     close(loop->outer);
 }
 
-/* ---- descriptors */
+/* ---- registering descriptors */
 
 /*
  * Adds a descriptor to the inner epoll. An epoll accepts a descriptor only once. If the descriptor is in the
@@ -263,7 +263,7 @@ int libxl__loop_dispatch(libxl_ctx *ctx)
     return 0;
 }
 
-/* ---- waiting */
+/* ---- waiting threads */
 
 void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter)
 {

@@ -134,9 +134,12 @@ typedef struct libxl__loop {
     struct epoll_event ready[LIBXL__READY_AT_ONCE];
 } libxl__loop;
 
-/* Called once, while the context is created. Errors: FAIL; no descriptor is left open then. */
+/*
+ * Opens the epolls and the eventfds. Called once, while the context is created. Returns 0 or FAIL. After an
+ * error no descriptor is left open.
+ */
 int libxl__loop_open(libxl_ctx *ctx);
-/* Called once, unlocked, while the context is destroyed. */
+/* Closes the loop's descriptors. Called once, unlocked, while the context is destroyed. */
 void libxl__loop_close(libxl_ctx *ctx);
 /* Called unlocked, in the child of a fork. Closes the child's copies of the descriptors that the library opened. */
 void libxl__loop_postfork(libxl_ctx *ctx);

@@ -26,7 +26,7 @@ static int call_hook(libxl__ao *ao, libxl__phase_moment moment)
     return aos->phase_hook ? aos->phase_hook(ao, moment, aos->phase_hook_user) : 0;
 }
 
-/* ---- limits */
+/* ---- the time limits of phases */
 
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 {
@@ -67,7 +67,7 @@ int libxl__phases_reserve(libxl__ao *ao)
     return 0;
 }
 
-/* ---- undoing */
+/* ---- undoing phases */
 
 static uint32_t now_ms(void)
 {

@@ -82,7 +82,10 @@ typedef enum libxl__phase_moment {
     LIBXL__PHASE_WAITING, /* the phase's start function has returned LIBXL__AO_WAIT */
     LIBXL__PHASE_BEFORE_UNDO,
 } libxl__phase_moment;
-/* Called with the context locked. Returns 0, or the error with which the phase or the undo must fail. */
+/*
+ * A test's function, which is called at each moment, with the context locked. Returns 0, or the error with
+ * which the phase or the undo must fail.
+ */
 typedef int libxl__phase_hook(libxl__ao *ao, libxl__phase_moment moment, void *user);
 
 /*

@@ -33,9 +33,12 @@ typedef struct libxl__timers {
     uint64_t armed; /* the time that the timerfd is set to, in ns; 0: it is not set */
 } libxl__timers;
 
-/* Called once, while the context is created. Errors: FAIL. */
+/* Opens the timerfd. Called once, while the context is created. Returns 0 or FAIL. */
 int libxl__timers_open(libxl_ctx *ctx);
-/* Called once, unlocked, while the context is destroyed. Does not call the callbacks of started timers. */
+/*
+ * Closes the timerfd and frees the heap. Called once, unlocked, while the context is destroyed. Does not call
+ * the callbacks of started timers.
+ */
 void libxl__timers_close(libxl_ctx *ctx);
 
 /* Returns the time in ns on the monotonic clock. Needs no lock. */

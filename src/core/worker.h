@@ -29,7 +29,7 @@ typedef struct libxl__lane libxl__lane;
  * `work`. If the job may be detached, set `on_done`, too.
  */
 struct libxl__job {
-    /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
+    /* Does the work. Called on a worker, unlocked. May use only the job's data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
     /*
      * Called with the context locked when a detached job has ended. The caller is the worker or
@@ -71,7 +71,7 @@ typedef struct libxl__workers {
     bool any_gone, closing;
 } libxl__workers;
 
-/* Called once, while the context is created. */
+/* Prepares the empty list of lanes. Called once, while the context is created. */
 void libxl__workers_open(libxl_ctx *ctx);
 /*
  * Called once, unlocked, while the context is drained. Workers must not call it. Waits until all queued jobs

@@ -87,7 +87,7 @@ int libxl__device_reserve(libxl__ao *ao, libxl__device *device)
     return device->host ? 0 : ERROR_NOMEM;
 }
 
-/* ---- writing */
+/* ---- writing the trees of a device */
 
 void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
 {
@@ -146,7 +146,7 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__backend_key(&nodes, "state", "1");
 }
 
-/* ---- removing */
+/* ---- removing the trees of a device */
 
 void libxl__device_look_for_errors(libxl__xs_batch *batch, const libxl__device *device,
                                    libxl__device_removal *removal)
@@ -216,7 +216,7 @@ void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *dev
     libxl__xs_prune(batch, 2, "/libxl/%u/device/%s", device->domid, device->kind);
 }
 
-/* ---- reading */
+/* ---- reading the nodes of a device */
 
 bool libxl__device_parse_backend(libxl__device *device, const char *path)
 {

@@ -76,7 +76,7 @@ typedef struct libxl__device_nodes {
 struct libxl__device_class {
     const char *name;           /* the NAME in libxl_device_NAME_add */
     const char *array;          /* the name of the array in libxl_domain_config */
-    const char *kind;           /* the kind in the frontend's path */
+    const char *kind;           /* the text for the class in the frontend's path: vbd, vif, ... */
     size_t config_size;         /* the size of libxl_device_NAME */
     size_t config_at, count_at; /* the offsets of the array and its length in libxl_domain_config */
     size_t backend_domid_at;    /* the offset in libxl_device_NAME of the domid of the backend's domain */

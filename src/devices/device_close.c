@@ -23,7 +23,7 @@ bool libxl__device_close_is_done(const libxl__device_close *close)
     return !close->state || libxl__device_state(close->state) == XenbusStateClosed;
 }
 
-/* ---- the request */
+/* ---- the request to close */
 
 static int new_batch(libxl__ao *ao, libxl__device_close *close)
 {
@@ -90,7 +90,7 @@ int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
     return rc ? rc : libxl__device_close_ask_start(ao, close);
 }
 
-/* ---- the wait */
+/* ---- the wait until the backend has closed */
 
 static bool has_left_closing(const libxl__await *await, const char *value)
 {

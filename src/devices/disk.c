@@ -18,7 +18,7 @@ static libxl_device_disk *disk_of(const libxl__device *device)
     return device->config;
 }
 
-/* ---- check */
+/* ---- check: the configuration of a disk */
 
 /* The table of the formats that QEMU's backend reads, with their names in the node params. */
 static const struct {
@@ -131,7 +131,7 @@ static int check(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* ---- write */
+/* ---- write: the nodes of a disk */
 
 static void write_nodes(const libxl__device_nodes *nodes)
 {
@@ -163,7 +163,7 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__frontend_key(nodes, "trusted", "%d", libxl_defbool_val(disk->trusted));
 }
 
-/* ---- read */
+/* ---- read: the configuration from the nodes */
 
 enum { PARAMS, SCRIPT, TYPE, DEV, MODE, DEVICE_TYPE, REMOVABLE, DISCARD, DIRECT_IO };
 static const char *const read_keys[] = {"params",         "script",      "type",      "dev",
@@ -222,7 +222,7 @@ static int read_config(const libxl__device *device, void *config, const char *co
     return rc;
 }
 
-/* ---- the row */
+/* ---- the row of the table of classes */
 
 LIBXL__DEVICE_CONFIG(disk)
 const libxl__device_class libxl__class_disk = {

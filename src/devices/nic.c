@@ -49,7 +49,7 @@ static libxl_device_nic *nic_of(const libxl__device *device)
     return device->config;
 }
 
-/* ---- check */
+/* ---- check: the configuration of an interface */
 
 /*
  * Chooses a random MAC address. As in libxl, the address is in the half of Xen's range that needs no
@@ -153,7 +153,7 @@ static int probe_poll(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* ---- write */
+/* ---- write: the nodes of an interface */
 
 static uint32_t mtu_of(const libxl_device_nic *nic, const nic_host *host)
 {
@@ -194,7 +194,7 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__xs_write(nodes->batch, LIBXL__XS_BACKEND, mtu, LIBXL__FRONTEND "/mtu", LIBXL__FRONTEND_OF(device));
 }
 
-/* ---- read */
+/* ---- read: the configuration from the nodes */
 
 enum {
     READ_SCRIPT,
@@ -363,7 +363,7 @@ static int gone_poll(libxl__ao *ao, libxl__device *device)
     return libxl__link_await_poll(ao, &host->await);
 }
 
-/* ---- the row */
+/* ---- the row of the table of classes */
 
 LIBXL__DEVICE_CONFIG(nic)
 const libxl__device_class libxl__class_nic = {

@@ -20,7 +20,7 @@
 
 enum { OLD_LOGS = 10, COMMAND_LINE = 4096 };
 
-/* ---- following */
+/* ---- following a process */
 
 static void stop_following(libxl_ctx *ctx, libxl__source *source)
 {
@@ -60,7 +60,7 @@ void libxl__process_signal(const libxl__process *process, int number)
         pidfd_send_signal(process->exited.fd, number, NULL, 0);
 }
 
-/* ---- jobs */
+/* ---- the functions of the jobs */
 
 static void remove_sockets(uint32_t domid)
 {

@@ -135,7 +135,7 @@ static int found(libxl__ao *ao, libxl__qemu_start *s)
     return rc ? rc : await_running(ao, s);
 }
 
-/* ---- PREPARING, LAUNCHING */
+/* ---- PREPARING, LAUNCHING: open the log file, and launch QEMU */
 
 static int launch(libxl__ao *ao, libxl__qemu_start *s)
 {
@@ -232,7 +232,7 @@ static int announced(libxl__ao *ao, libxl__qemu_start *s)
     return rc ? rc : await_running(ao, s);
 }
 
-/* ---- STARTING, FAILING */
+/* ---- STARTING, FAILING: wait until QEMU runs, or read why it has ended */
 
 static int started(libxl__ao *ao, libxl__qemu_start *s)
 {
@@ -264,7 +264,7 @@ int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *s)
     return failed(ao, s);
 }
 
-/* ---- undo */
+/* ---- undo: end the QEMU that was launched */
 
 /* Removes QEMU's nodes. Only a worker removes its sockets. */
 static int clean(libxl__ao *ao, libxl__qemu_start *s)

@@ -175,7 +175,7 @@ static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     return rc ? libxl__refuse_in(rc, "following a domain") : 0;
 }
 
-/* ---- public */
+/* ---- the public functions */
 
 static void close_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {

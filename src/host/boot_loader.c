@@ -29,7 +29,7 @@ static int fail(libxl__boot_loader *loader, const char *what)
     return ERROR_FAIL;
 }
 
-/* ---- on a worker */
+/* ---- functions for a worker */
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
 {
@@ -83,7 +83,7 @@ void libxl__boot_loader_free(libxl__boot_loader *loader)
     loader->kernel = loader->ramdisk = loader->cmdline = NULL;
 }
 
-/* ---- starting and ending */
+/* ---- starting and ending the boot loader */
 
 static int fail_ao(libxl__ao *ao, const libxl__boot_loader *loader, const char *why)
 {

@@ -25,7 +25,10 @@ struct libxl__host {
  * Errors: NOMEM.
  */
 int libxl__host_open(libxl_ctx *ctx);
-/* Called once, while the context is freed, after its workers have ended. */
+/*
+ * Frees the state of this layer. Called once, while the context is freed, after the context's workers have
+ * ended.
+ */
 void libxl__host_close(libxl_ctx *ctx);
 
 /*

@@ -90,7 +90,7 @@ static void look_work(libxl_ctx *ctx, libxl__job *job)
         close(fd);
 }
 
-/* ---- called with the context locked */
+/* ---- functions that are called with the context locked */
 
 static void looked(libxl_ctx *ctx, libxl__job *job)
 {

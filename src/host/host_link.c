@@ -107,7 +107,7 @@ static void read_error(const struct nlmsghdr *message, libxl__link_request *requ
         mnl_attr_parse(message, (unsigned)used, note_words, request->words);
 }
 
-/* ---- requests */
+/* ---- the answers to requests */
 
 static void finish(libxl__link_request *request, int errnoval)
 {
@@ -165,7 +165,7 @@ static void answers_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
         fail_requests(ctx->host->links, error);
 }
 
-/* ---- sockets */
+/* ---- the two sockets */
 
 /*
  * Translates the errno of a failed system call on a socket. Never returns INVAL or BUSY, because these errors

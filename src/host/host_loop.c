@@ -89,7 +89,7 @@ static int take_lock(const holder *h)
     return -1;
 }
 
-/* ---- other loop devices of the file */
+/* ---- checking whether other loop devices have the file */
 
 static int open_loop(int number, int flags)
 {
@@ -150,7 +150,7 @@ static int check_unshared(holder *h, const struct stat *file)
     return rc;
 }
 
-/* ---- taking a device */
+/* ---- taking a loop device */
 
 /*
  * Assigns the file to a free loop device, and opens the device. Sets h->number. Returns the device's
@@ -234,7 +234,7 @@ static void close_work(libxl_ctx *ctx, libxl__job *job)
     close(LIBXL__CONTAINER(job, holder, close)->fd);
 }
 
-/* ---- called with the context locked */
+/* ---- functions that are called with the context locked */
 
 static void end(libxl_ctx *ctx, holder *h)
 {

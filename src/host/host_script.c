@@ -77,7 +77,7 @@ static void add(libxl__ao *ao, script_log *log, const char *text, uint32_t lengt
     log->dropped += length - taken;
 }
 
-/* ---- the output */
+/* ---- the output of the script */
 
 /* Stores the last line that is not blank. */
 static void note_lines(libxl__script *script, const char *text, uint32_t length)
@@ -124,7 +124,7 @@ static void output_stop(libxl_ctx *ctx, libxl__source *source)
     close(fd);
 }
 
-/* ---- starting and ending */
+/* ---- starting and ending the script */
 
 static int count(const char *const list[])
 {

@@ -13,7 +13,7 @@
 
 #include <libxl_utils.h>
 
-/* ---- lists */
+/* ---- lists of devices */
 
 /* Defines libxl_device_NAME_list and libxl_device_NAME_list_free. */
 #define LIST(name)                                                                                           \
@@ -135,7 +135,7 @@ int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, 
                                 : rc;
 }
 
-/* ---- states */
+/* ---- the states of a device */
 
 /*
  * Stores the states of the device with this kind and number in *status. The caller owns the paths in *status.

@@ -14,8 +14,10 @@
  */
 int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build);
 
-/* create_settings.c: checks the settings of processors, scheduler and limits. libxl__create_check checks all other fields.
- * Errors: INVAL, NI. The message in ao begins with the field's path. */
+/*
+ * create_settings.c: checks the settings of processors, scheduler and limits. libxl__create_check checks all
+ * other fields. Returns 0, INVAL or NI. The message in ao begins with the field's path.
+ */
 int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *config);
 /*
  * Applies the parameters of the scheduler to a domain that was built. Errors: those of libxl__hv_set_sched, recorded in

@@ -222,7 +222,7 @@ static int devices_read(struct device_events *s)
     return lost ? lost : rc;
 }
 
-/* ---- watch */
+/* ---- watch: the phase that follows the devices */
 
 static int step(libxl__ao *ao, struct device_events *s)
 {
@@ -304,7 +304,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
 
 #include "_libxl_phases_device_events.h"
 
-/* ---- public */
+/* ---- the public functions */
 
 static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {

@@ -32,7 +32,7 @@ bool libxl__device_model_serves(const libxl__device *device)
     return false;
 }
 
-/* ---- start */
+/* ---- start: QEMU is started */
 
 /* Called when the operation has ended. Wakes the operations that wait for this operation. */
 static void ended(libxl_ctx *ctx, libxl__source *source)
@@ -104,7 +104,7 @@ static int password_start(libxl__ao *ao, struct device_model *s)
 
 #include "_libxl_phases_device_model.h"
 
-/* ---- called by the operations that need a QEMU */
+/* ---- functions for the operations that need a QEMU */
 
 static void stop_waiting(libxl_ctx *ctx, libxl__source *source)
 {

@@ -30,7 +30,7 @@ static int new_batch(libxl__ao *ao, struct list_devices *s)
     return s->batch ? 0 : ERROR_NOMEM;
 }
 
-/* ---- list */
+/* ---- list: the devices are listed */
 
 /* Returns `rc`. If `rc` is the error of a request to xenstored, also records the error in the operation. */
 static int list_ended(const struct list_devices *s, int rc)
@@ -83,7 +83,7 @@ static int paths_poll(libxl__ao *ao, struct list_devices *s)
     return libxl__xs_result(s->batch);
 }
 
-/* ---- states */
+/* ---- states: the states of the devices are read */
 
 static int states_start(libxl__ao *ao, struct list_devices *s)
 {

@@ -22,7 +22,7 @@ const uint64_t *libxl__watched_domain_key(const libxl__index_link *link)
     return &LIBXL__CONTAINER(link, struct watched_domain, link)->key;
 }
 
-/* ---- reporting */
+/* ---- reporting events */
 
 static const libxl_evgen_devices *evgen_of(const libxl__ao *ao)
 {
@@ -74,7 +74,7 @@ void libxl__watched_failed(struct device_events *s, struct watched_device *d, co
     d->failed = true;
 }
 
-/* ---- records */
+/* ---- the structures for devices and domains */
 
 static void mark(struct watched_device *d)
 {
@@ -221,7 +221,7 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
     return 0;
 }
 
-/* ---- the toolstack's tree */
+/* ---- the watch on the toolstack's tree */
 
 /*
  * The path of an event is /libxl/DOMID/device/KIND/DEVID or the path of a node below or above it. The paths

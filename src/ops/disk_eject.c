@@ -168,7 +168,7 @@ static int watch_poll(libxl__ao *ao, struct eject *s)
 
 #include "_libxl_phases_disk_eject.h"
 
-/* ---- public */
+/* ---- the public functions */
 
 static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {

@@ -68,7 +68,7 @@ static int reserve(libxl__ao *ao, struct teardown *t)
     return rc;
 }
 
-/* ---- trying again */
+/* ---- planning another attempt */
 
 /*
  * Plans another attempt after an attempt that has failed with `rc`, and wakes the parent. Returns
@@ -386,7 +386,7 @@ static void rest_stop(libxl__ao *ao, struct teardown *t)
 
 #include "_libxl_phases_domain_teardown.h"
 
-/* ---- called by the operations that nest a teardown */
+/* ---- functions for the operations that run a teardown */
 
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished)
 {

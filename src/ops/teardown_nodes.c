@@ -42,7 +42,7 @@ void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes)
     libxl__xs_run_anyway(nodes->first, LIBXL__XS_ONE_BY_ONE); /* an empty batch is done at once */
 }
 
-/* ---- the second step */
+/* ---- the second step: the nodes that are left when the domain is gone */
 
 /* Returns whether no domain has the domid. If the hypercall fails, stores its error in `uncertain`. */
 static bool domid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)

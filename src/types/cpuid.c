@@ -104,7 +104,7 @@ void libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
         errno = ENOMEM;
 }
 
-/* ---- reading a list */
+/* ---- functions that read a list */
 
 uint32_t libxl__cpuid_leaves(const libxl_cpuid_policy_list *list)
 {
@@ -131,7 +131,7 @@ const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t in
     return (*list)->msrs[index].policy;
 }
 
-/* ---- changing a list */
+/* ---- functions that change a list */
 
 /* Makes room for one more element of an array. Returns a pointer to it, or NULL if there is no memory. */
 static void *append(void *array, uint32_t *count, size_t size)

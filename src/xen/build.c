@@ -223,7 +223,7 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
     xc_interface_close(b.xch);
 }
 
-/* ---- called with the context locked */
+/* ---- functions that are called with the context locked */
 
 void libxl__build_open(libxl_ctx *ctx)
 {

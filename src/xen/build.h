@@ -62,7 +62,7 @@ typedef struct libxl__build {
     const char *message;
 } libxl__build;
 
-/* Called once, while the context is made. */
+/* Opens the lane of the builds. Called once, while the context is made. */
 void libxl__build_open(libxl_ctx *ctx);
 
 /*

@@ -96,7 +96,7 @@ static int set_cpuid(libxl__builder *b, const libxl_domain_build_info *info)
     return rc;
 }
 
-/* ---- the clock */
+/* ---- the clock of the domain */
 
 static int set_clock(libxl__builder *b, const libxl_domain_build_info *info)
 {

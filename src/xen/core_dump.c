@@ -21,7 +21,7 @@ typedef struct target {
     int error; /* the errno of a failed write; ECANCELED: the operation has cancelled the dump */
 } target;
 
-/* Called by libxenguest for each part of the file. Returns 0, or -1 to end the dump. */
+/* Writes a part of the dump. libxenguest calls this for each part. Returns 0, or -1 to end the dump. */
 static int write_part(xc_interface *xch, void *arg, char *buffer, unsigned int length)
 {
     target *t = arg;

@@ -27,7 +27,7 @@ typedef struct libxl__core_dump {
     char words[256]; /* libxenguest's message about the failure; may be empty */
 } libxl__core_dump;
 
-/* Called once, while the context is made. */
+/* Opens the lane of the dumps. Called once, while the context is made. */
 void libxl__core_dump_open(libxl_ctx *ctx);
 /*
  * Submits the job. The operation is woken when the job is done. Returns 0, or FAIL, recorded in ao, if no job

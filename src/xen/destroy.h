@@ -22,7 +22,7 @@ typedef struct libxl__hv_destroy {
     int errnoval;
 } libxl__hv_destroy;
 
-/* Called once, while the context is made. */
+/* Opens the lane of the destructions. Called once, while the context is made. */
 void libxl__hv_destroy_open(libxl_ctx *ctx);
 
 /* Call the following functions with the context locked. */

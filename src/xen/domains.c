@@ -143,7 +143,7 @@ static void look_succeeded(libxl_ctx *ctx)
     domains->failures = 0;
 }
 
-/* ---- looks */
+/* ---- looking at the hypervisor's list */
 
 /* Compares pages of the hypervisor's list until the list is complete or the turn is over. */
 static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
@@ -248,7 +248,7 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
     plan(ctx, 0);
 }
 
-/* ---- following */
+/* ---- following domains, and observers of domains */
 
 /* Adds each of the two watches that does not exist. Errors, without a message: NOMEM, FAIL. */
 static int add_watches(libxl_ctx *ctx)

@@ -36,7 +36,10 @@ struct libxl__domain_observer {
  */
 typedef struct libxl__domains_listener libxl__domains_listener;
 struct libxl__domains_listener {
-    /* Called with the context locked. Must not add or remove listeners. */
+    /*
+     * Called with the context locked when changes of domains may have been missed. Must not add or remove
+     * listeners.
+     */
     void (*lost)(libxl_ctx *ctx, libxl__domains_listener *listener);
     LIST_ENTRY(libxl__domains_listener) link;
 };

@@ -34,7 +34,7 @@ static void note_shutdown(libxl__domain_follower *follower, uint32_t flags)
     follower->code = flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 }
 
-/* ---- the table */
+/* ---- the table of followed domains */
 
 libxl__followed *libxl__followed_find(const libxl__followed_domains *domains, const xc_domaininfo_t *info)
 {
@@ -118,7 +118,7 @@ void libxl__followed_close(libxl__followed_domains *domains)
     }
 }
 
-/* ---- changes */
+/* ---- changes of followed domains */
 
 /*
  * Puts the domain into the list of changed domains. libxl__followed_tell then calls `first` and all followers
@@ -172,7 +172,7 @@ void libxl__followed_compare(libxl__followed_domains *domains, uint32_t first, c
     }
 }
 
-/* ---- followers */
+/* ---- adding, removing and calling followers */
 
 void libxl__followed_add(libxl__followed_domains *domains, libxl__domain_follower *follower,
                          const xc_domaininfo_t *info)

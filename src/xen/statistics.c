@@ -191,7 +191,7 @@ static void *take_devices(devices *all, uint32_t domid, int *count, int *error)
 _Static_assert(offsetof(libxl_disk_counters, devid) == 0 && offsetof(libxl_nic_counters, devid) == 0,
                "take_devices stores the devid first");
 
-/* ---- domains */
+/* ---- the list of domains */
 
 /* Appends all domains to the list. Returns 0 or an errno. */
 static int list_domains(libxl_ctx *ctx, libxl_domain_counters_list *list)

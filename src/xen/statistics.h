@@ -26,7 +26,7 @@ typedef struct libxl__statistics {
     int errnoval; /* 0, or the errno of the failure */
 } libxl__statistics;
 
-/* Called once, while the context is made. */
+/* Opens the lane of these jobs. Called once, while the context is made. */
 void libxl__statistics_open(libxl_ctx *ctx);
 /* Submits the job. The operation is woken when the job is done. Errors: FAIL, recorded in ao. */
 int libxl__statistics_start(libxl__ao *ao, libxl__statistics *statistics);

@@ -29,7 +29,7 @@ struct libxl__userdata_work {
     int rc;
 };
 
-/* ---- on a worker */
+/* ---- functions for a worker */
 
 /* Stores a text with its terminating zero, because libxl expects a terminating zero in the file. */
 static int put_text(libxl_ctx *ctx, libxl__userdata_files *files, const char *text)
@@ -106,7 +106,7 @@ static void removal_work(libxl_ctx *ctx, libxl__job *job)
         libxl__userdata_unlock(&removal->files, lock);
 }
 
-/* ---- with the context locked */
+/* ---- functions that are called with the context locked */
 
 void libxl__userdata_open(libxl_ctx *ctx)
 {

@@ -44,7 +44,7 @@ typedef struct libxl__userdata {
  */
 typedef int libxl__userdata_change(libxl_domain_config *config, void *user);
 
-/* Called once, while the context is made. */
+/* Opens the lane of these jobs. Called once, while the context is made. */
 void libxl__userdata_open(libxl_ctx *ctx);
 
 /*

@@ -56,7 +56,7 @@ int libxl__userdata_check_name(libxl__userdata_files *files, const char *name)
     return ERROR_INVAL;
 }
 
-/* ---- the lock */
+/* ---- the lock of a domain's files */
 
 /*
  * Returns whether the locked file still exists under its name. The program that held the lock before may have
@@ -120,7 +120,7 @@ void libxl__userdata_unlock(const libxl__userdata_files *files, int lock)
     close(lock);
 }
 
-/* ---- reading and writing */
+/* ---- reading and writing files */
 
 static int read_all(libxl__userdata_files *files, int fd, const char *path, uint8_t **data_out,
                     size_t *size_out)
@@ -200,7 +200,7 @@ int libxl__userdata_put(libxl__userdata_files *files, const char *name, const vo
     return rc;
 }
 
-/* ---- removal */
+/* ---- removing files */
 
 int libxl__userdata_drop(libxl__userdata_files *files, const char *name)
 {

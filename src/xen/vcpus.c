@@ -42,7 +42,7 @@ static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
     memcpy(map, from->map, from->size < (uint32_t)size ? from->size : (size_t)size);
 }
 
-/* ---- list */
+/* ---- listing the virtual processors */
 
 struct maps {
     int size; /* the size of each bitmap, in octets */
@@ -117,7 +117,7 @@ int libxl__hv_list_vcpus(libxl__ao *ao, uint32_t domid, libxl_vcpu_list *out)
     return rc;
 }
 
-/* ---- affinities */
+/* ---- the affinities of virtual processors */
 
 /*
  * Sets the affinities of one virtual processor. Fills the maps for each call, because the hypervisor
@@ -174,7 +174,7 @@ int libxl__hv_set_affinity(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const
     return rc;
 }
 
-/* ---- nodes */
+/* ---- the node affinity of a domain */
 
 /*
  * Makes an empty bitmap of nodes, and stores its size, in octets, in *size. Returns the bitmap. After an
@@ -227,7 +227,7 @@ int libxl__hv_get_nodes(libxl__ao *ao, uint32_t domid, libxl_bitmap *nodes)
     return rc;
 }
 
-/* ---- triggers */
+/* ---- sending triggers */
 
 static const struct {
     libxl_trigger trigger;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- slots */
+/* ---- the slots of watches */
 
 static union libxl__watch_slot free_slot(uint32_t number)
 {
@@ -89,7 +89,7 @@ void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
     free_memory(ctx, watch);
 }
 
-/* ---- watches */
+/* ---- adding, removing and firing watches */
 
 static int send_watch(libxl_ctx *ctx, libxl__watch *watch)
 {

@@ -52,7 +52,7 @@ struct libxl__xs_wire {
     char in[IN_OCTETS];
 };
 
-/* ---- sending */
+/* ---- sending messages */
 
 static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
 {
@@ -258,7 +258,7 @@ void libxl__wire_send_soon(libxl_ctx *ctx)
         flush(ctx);
 }
 
-/* ---- receiving */
+/* ---- receiving messages */
 
 /*
  * Returns the errno for the name in a message XS_ERROR, for example "ENOENT". Returns EIO for an unknown
@@ -357,7 +357,7 @@ static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     libxl__wire_receive(ctx);
 }
 
-/* ---- opening and closing */
+/* ---- connecting, opening and closing */
 
 /*
  * Finds the path of the socket by libxenstore's rules: it is $XENSTORED_PATH, or the file "socket" in

@@ -82,7 +82,7 @@ void libxl__xs_batch_free(libxl__xs_batch *batch)
         libxl__source_stop(batch->ao->ctx, &batch->source);
 }
 
-/* ---- called by the transports */
+/* ---- functions for the transports */
 
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval)
 {
@@ -104,7 +104,7 @@ void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch)
         free_memory(ctx, batch);
 }
 
-/* ---- running */
+/* ---- running batches */
 
 /* Passes the batch to the transport. Returns 0 or an error, without a message. */
 static int start(libxl__xs_batch *batch, libxl__xs_mode mode)

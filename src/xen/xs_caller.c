@@ -45,7 +45,7 @@ struct libxl__xs_caller {
     struct libxl__xs_handles handles;
 };
 
-/* ---- the thread */
+/* ---- functions of the thread */
 
 static void free_caller(struct libxl__xs_caller *caller)
 {
@@ -114,7 +114,7 @@ static void *make_calls(void *argument)
     return NULL;
 }
 
-/* ---- starting and stopping */
+/* ---- starting and stopping the thread */
 
 /*
  * Loads libgcc_s. xs_close cancels a thread, and glibc loads libgcc_s for the first cancellation. If no

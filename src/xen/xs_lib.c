@@ -28,7 +28,7 @@ static libxl__xs_caller *caller_of(const libxl_ctx *ctx)
     return ctx->xen->lib->caller;
 }
 
-/* ---- watches */
+/* ---- registering watches */
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
@@ -147,7 +147,7 @@ static void calls_done(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     receive(ctx);
 }
 
-/* ---- batches */
+/* ---- running batches */
 
 /* Reserves nothing, because a batch can be queued for the thread without allocating memory. */
 static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)

@@ -90,7 +90,7 @@ static void run_deferred(libxl_ctx *ctx, bool connected)
     }
 }
 
-/* ---- changes of the state */
+/* ---- changes of the connection's state */
 
 /* Enters the state DOWN, and plans the next attempt to connect. */
 static void retry_later(libxl_ctx *ctx)
@@ -237,7 +237,7 @@ void libxl__xs_unobserve(libxl__xs_observer *observer)
     LIST_REMOVE(observer, link);
 }
 
-/* ---- opening and closing */
+/* ---- opening and closing the link */
 
 /* Waits until xenstored has answered or the connection is lost. */
 static int wait_for_proof(libxl_ctx *ctx)

@@ -36,7 +36,7 @@ typedef enum libxl__xs_link_state {
  */
 typedef struct libxl__xs_observer libxl__xs_observer;
 struct libxl__xs_observer {
-    /* Called with the context locked. May start operations. */
+    /* Called with the context locked when the connection is up again after a loss. May start operations. */
     void (*reconnected)(libxl_ctx *ctx, libxl__xs_observer *observer);
     LIST_ENTRY(libxl__xs_observer) link;
 };

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- adding */
+/* ---- adding requests to a batch */
 
 void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid)
 {
@@ -187,7 +187,7 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
     request->port = port;
 }
 
-/* ---- called by the transports */
+/* ---- functions for the transports */
 
 unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, uint32_t owners[2])
 {
@@ -209,7 +209,7 @@ bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length)
            (strlen(request->value) == length && memcmp(request->value, value, length) == 0);
 }
 
-/* ---- results */
+/* ---- the results of requests */
 
 bool libxl__xs_vacant(const libxl__xs_request *request)
 {

@@ -32,7 +32,7 @@ enum {
     END_OCTETS = 16,     /* enough for the body of the message that ends a transaction */
 };
 
-/* ---- batches */
+/* ---- running batches */
 
 static libxl__wire_answered batch_answered;
 
@@ -352,7 +352,7 @@ static bool uncommitted(const libxl__xs_batch *batch)
            (!batch->start_answered || batch->transaction);
 }
 
-/* ---- watches */
+/* ---- registering watches */
 
 static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                         const char *body, size_t length)

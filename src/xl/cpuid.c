@@ -120,7 +120,7 @@ static const struct number {
     {NULL, 0, 0, 0, 0, 0},
 };
 
-/* ---- registers */
+/* ---- the strings of registers */
 
 /*
  * Returns the string of a register, with one character for each bit. If the string is new, all its characters
@@ -149,7 +149,7 @@ static void put_letter(char *bits, unsigned first, unsigned count, char letter)
     memset(bits + BITS - first - count, letter, count);
 }
 
-/* ---- the form with names */
+/* ---- reading the form with names */
 
 /* Returns whether a name of the file equals a name of the header. */
 static bool same(const char *name, const char *capitals)
@@ -267,7 +267,7 @@ static void read_names(libxl__xl *x, libxl_cpuid_policy_list *list, const libxl_
             read_feature(x, list, &param);
 }
 
-/* ---- the form with bits */
+/* ---- reading the form with bits */
 
 /* Reads "LEAF[,SUBLEAF]:". Returns the text after it, or NULL if the text has another form. */
 static const char *read_leaf(const char *s, uint32_t *leaf, uint32_t *subleaf)
@@ -333,7 +333,7 @@ void libxl__xl_read_cpuid(libxl__xl *x, void *object, const libxl__xl_field *fie
         read_bits(x, list, &item);
 }
 
-/* ---- writing */
+/* ---- writing the key */
 
 void libxl__xl_write_cpuid(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {

@@ -89,7 +89,7 @@ static void put(reader *r, unsigned index, const libxl__xl_text *text)
     libxl__xl_put(r->x, r->disk, field, text);
 }
 
-/* ---- the old forms */
+/* ---- reading the old forms */
 
 static const struct prefix {
     const char *name;
@@ -165,7 +165,7 @@ static bool split_type(reader *r, libxl__xl_text *vdev)
     return true;
 }
 
-/* ---- words without a name */
+/* ---- reading words without a name */
 
 static void positional(reader *r, const libxl__xl_text *word)
 {

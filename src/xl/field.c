@@ -77,7 +77,7 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
     return memset((char *)*base + n * size, 0, size);
 }
 
-/* ---- each kind */
+/* ---- storing a value of each kind */
 
 static void put_integer(void *where, size_t size, int64_t value)
 {

@@ -22,7 +22,7 @@ static libxl__xl_place place_of(const libxl__xl_settings *settings, const char *
     return setting ? libxl__xl_inside(setting->value, 0) : (libxl__xl_place){0};
 }
 
-/* ---- the type */
+/* ---- the type of the domain */
 
 static const libxl__xl_word types[] = {
     {"pv", LIBXL_DOMAIN_TYPE_PV}, {"pvh", LIBXL_DOMAIN_TYPE_PVH}, {"hvm", LIBXL_DOMAIN_TYPE_HVM}, {NULL, 0}};
@@ -68,7 +68,7 @@ bool libxl__xl_read_type(libxl__xl *x, libxl_domain_config *config, const libxl_
     return true;
 }
 
-/* ---- identity */
+/* ---- the name, the UUID and the labels */
 
 void libxl__xl_read_uuid(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
 {

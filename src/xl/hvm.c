@@ -28,7 +28,7 @@ static bool is_text(libxl__xl *x, const libxl__xl_field *field, const libxl__xl_
     return text->text;
 }
 
-/* ---- viridian */
+/* ---- the key viridian */
 
 enum { GROUPS = 64 }; /* the number of bits that "all" sets; xl sets the same number */
 
@@ -91,7 +91,7 @@ void libxl__xl_read_viridian(libxl__xl *x, void *object, const libxl__xl_field *
         libxl_bitmap_dispose(&hvm->viridian_disable);
 }
 
-/* ---- others */
+/* ---- other keys */
 
 void libxl__xl_read_mca_caps(libxl__xl *x, void *object, const libxl__xl_field *field,
                              const libxl__xl_text *text)
@@ -183,7 +183,7 @@ void libxl__xl_read_rdm(libxl__xl *x, void *object, const libxl__xl_field *field
         libxl__xl_params(x, &hvm_of(object)->rdm, field->name, text, &style, rdm_parameters, LIBXL__XL_DOUBT);
 }
 
-/* ---- writing */
+/* ---- writing keys */
 
 static const hvm_info *info_of(const void *config)
 {

@@ -198,7 +198,7 @@ void libxl__xl_read_vnuma(libxl__xl *x, void *object, const libxl__xl_field *fie
     sum(x, b, libxl__xl_place_in(text, 0));
 }
 
-/* ---- writing */
+/* ---- writing the key */
 
 void libxl__xl_write_vnuma(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {

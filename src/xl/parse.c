@@ -64,7 +64,7 @@ static void *expected(const parser *p, const char *what)
     return NULL;
 }
 
-/* ---- values */
+/* ---- parsing values */
 
 static libxl__xl_value *new_value(const parser *p, libxl__xl_form form)
 {
@@ -149,7 +149,7 @@ static libxl__xl_value *parse_value(parser *p, int depth)
                     depth ? "a string, a number, a list or ']'" : "a string in quotes, a number or a list");
 }
 
-/* ---- statements */
+/* ---- parsing statements */
 
 static statement *parse_statement(parser *p)
 {
@@ -195,7 +195,7 @@ static statement **parse_source(libxl__xl *x, const libxl__xl_source *source, st
     return last;
 }
 
-/* ---- settings */
+/* ---- combining statements to settings */
 
 static int compare(const void *a, const void *b)
 {

@@ -120,7 +120,7 @@ void libxl__xl_dtdevs(libxl__xl *x, void *object, const libxl__xl_field *field, 
     }
 }
 
-/* ---- writing */
+/* ---- writing the keys */
 
 void libxl__xl_write_ioports(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {

@@ -131,7 +131,7 @@ const char *libxl__xl_nearest(const char *word, const char *const *words)
     return nearest;
 }
 
-/* ---- the end */
+/* ---- ending a libxl__xl */
 
 static int compare(const void *a, const void *b)
 {

@@ -181,7 +181,7 @@ void libxl__xl_vsnds(libxl__xl *x, void *object, const libxl__xl_field *field, c
     }
 }
 
-/* ---- writing */
+/* ---- writing sound cards */
 
 static void write_item(FILE *out, const char *head, const void *object, const void *base,
                        const libxl__xl_field *table)

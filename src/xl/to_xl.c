@@ -69,7 +69,7 @@ static void settle(libxl_domain_config *c)
     number_devices(c);
 }
 
-/* ---- comparing */
+/* ---- comparing two configurations */
 
 /*
  * Writes the path of the first difference of two documents to `path`. Returns true if there is a difference,
@@ -131,7 +131,7 @@ static int check(const libxl_domain_config *config, const char *text, size_t len
     return rc;
 }
 
-/* ---- writing */
+/* ---- writing the text */
 
 static int write_text(const libxl_domain_config *config, char **text, size_t *length)
 {
