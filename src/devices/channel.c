@@ -15,15 +15,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define LIMIT                                                                                                \
-/*
-     * The number of octets of output that are kept until somebody reads them; other toolstacks write the same
-     * number.
-     */
-"1048576"
+/* The number of octets of output that are kept until a program reads them. Other toolstacks write the same number. */
+#define LIMIT "1048576"
 
-    static libxl_device_channel *
-    channel_of(const libxl__device *device)
+static libxl_device_channel *channel_of(const libxl__device *device)
 {
     return device->config;
 }

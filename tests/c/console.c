@@ -69,7 +69,7 @@ static void only_terminals_are_returned(scene *s)
         assert_null(path);
     }
     assert_int_equal(RUN(s, libxl_domain_console_tty(s->ctx, domid, 1, LIBXL_CONSOLE_TYPE_PV, &path, how)),
-                     ERROR_NI);
+                     ERROR_NOTFOUND);
     assert_int_equal(
         RUN(s, libxl_domain_console_tty(s->ctx, domid, 1, LIBXL_CONSOLE_TYPE_SERIAL, &path, how)),
         ERROR_INVAL);

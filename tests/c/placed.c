@@ -245,7 +245,7 @@ static void wrong_settings_are_refused(scene *s)
     refused(s, ERROR_INVAL, "d_config.b_info.avail_vcpus: ", no_first_vcpu);
     refused(s, ERROR_INVAL, "d_config.b_info.max_grant_version: ", grants_of_version_3);
     refused(s, ERROR_NI, "d_config.b_info.shadow_memkb: ", shadow_of_pv);
-    refused(s, ERROR_FAIL, "making the domain", no_such_pool);
+    refused(s, ERROR_INVAL, "d_config.c_info.poolid: ", no_such_pool);
 }
 
 static const body bodies[] = {

@@ -18,6 +18,11 @@ import pytest
 from limits import scaled
 from worldly import ROOT, Configure
 
+with contextlib.suppress(ImportError):  # The virtual machine has no uvloop.
+    import uvloop
+
+    uvloop.new_event_loop().close()  # libuv opens a pipe with its first loop, and never closes the pipe.
+
 SECONDS = 20.0
 """The longest wait for output that must come, in seconds."""
 
@@ -203,8 +208,7 @@ async def test_a_log_that_cannot_be_written(
 async def on_uvloop(body: Callable[[], Awaitable[None]]) -> None:
     """Runs the body in a loop of uvloop, in a thread."""
 
-    uvloop = pytest.importorskip("uvloop")  # The virtual machine has no uvloop.
-    uvloop.new_event_loop().close()  # libuv opens a pipe with its first loop, and never closes the pipe.
+    pytest.importorskip("uvloop")
 
     def run() -> None:
         loop = uvloop.new_event_loop()
