@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The option --on-xen: run only the tests that on_xen.toml lists. tests/run passes it on the real Xen."""
+"""Owns the option --on-xen, which selects the tests that on_xen.toml lists. tests/run passes the option on
+the real Xen."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_listed(listed: dict[str, dict[str, Any]], item: pytest.Item) -> bool:
-    """Returns whether on_xen.toml lists the test: by its file alone, or by its file and its name."""
+    """Returns whether on_xen.toml lists the test. An entry has the test's file alone, or the test's file
+    and name."""
     file, name = item.path.relative_to(HERE.parent).as_posix(), item.name.partition("[")[0]
     if file == "tests/c/test_c.py" and isinstance(item, pytest.Function):
         params = item.callspec.params

@@ -9,8 +9,8 @@ import os
 import sys
 
 FACTOR = float(os.environ.get("AIOXEN_TEST_FACTOR", "4"))
-"""With 4 a test may take four times as long as on an idle machine. test_c.py passes the factor to C
-programs."""
+"""The factor. With 4, a test may take four times as long as on an idle machine. test_c.py passes the
+factor to C programs."""
 
 
 def scaled(seconds: float) -> float:

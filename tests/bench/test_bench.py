@@ -132,7 +132,8 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
 
 
 def test_a_curve_s_unit_is_that_of_its_points() -> None:
-    """A line in ms and a curve's point in ns may have the same text. The curve has the unit of its points."""
+    """A line in ms may have the same text as a curve whose points are in ns. The curve has the unit
+    of its points."""
     descriptors = [line for line in LINES if line.what == "10,000 descriptors, all ready: one pass"]
     assert {line.unit for line in descriptors} == {"ms", "ns"}
     kept = json.loads((ROOT / "bench/last.json").read_text())

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the domains that xl has made, their configuration files while xl reads them, and the child processes that map
- * their grants. Only one thread uses them. */
+/* Owns: the domains that xl has made, the domains' configuration files while xl reads the files, and the
+ * child processes that map grants of the domains. Only one thread uses them. */
 #include "domain.h"
 
 #include <signal.h>
@@ -88,7 +88,8 @@ void domain_xl(const char *verb, uint32_t domid)
     shell(out, sizeof(out), "xl %s %u 2>&1", verb, domid);
 }
 
-/* The child process: maps a grant of the domain until half a second after the domain starts to die. */
+/* Runs in the child process. Maps a grant of the domain until half a second after the domain starts
+ * to die. */
 static void hold(uint32_t domid, int mapped)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -136,5 +137,5 @@ void say(const char *fmt, ...)
     vprintf(fmt, args);
     va_end(args);
     putchar('\n');
-    fflush(stdout); /* the test also compares the lines before a hang or a crash */
+    fflush(stdout); /* The test also compares the lines before a hang or a crash. */
 }

@@ -109,7 +109,7 @@ void loop_step(libxl_ctx *ctx)
     for (int i = 0; i < SLOTS; i++)
         if (timeouts[i].for_libxl && timercmp(&timeouts[i].at, &now, <=)) {
             void *for_libxl = timeouts[i].for_libxl;
-            timeouts[i].for_libxl = NULL; /* a timeout occurs once */
+            timeouts[i].for_libxl = NULL; /* A timeout occurs once. */
             libxl_osevent_occurred_timeout(ctx, for_libxl);
         }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An application's event loop, with which the library registers its descriptors and timeouts. Only one thread may use it. */
+/* An application's event loop. The library registers descriptors and timeouts with this loop. Only one
+ * thread may use the loop. */
 #ifndef LOOP_H
 #define LOOP_H
 

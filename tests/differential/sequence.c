@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sequences of calls that print one line for each result. The program is compiled against Debian's libxl and against
- * this library, and test_differential.py compares the output. `sequence NAME` runs one sequence, `sequence` prints the
- * names.
+ * Sequences of calls that print one line for each result. The program is compiled against Debian's libxl and
+ * against this library, and test_differential.py compares the output. `sequence NAME` runs one sequence.
+ * `sequence` prints the names.
  *
- * No sequence depends on the order of independent events: each event is awaited separately.
+ * No sequence depends on the order of independent events, because a sequence awaits each event separately.
  */
 #include <libxl.h>
 
@@ -19,7 +19,7 @@
 #include "domain.h"
 #include "loop.h"
 
-enum { NOBODY = 32000 }; /* a domid that no domain has */
+enum { NOBODY = 32000 }; /* A domid that no domain has. */
 
 static libxl_ctx *ctx;
 
@@ -101,7 +101,7 @@ static void instant_event(void)
     uint32_t domid = domain_new("b");
     libxl_asyncop_how how = event_how(0x1234567890abcdef);
     say("pause %d", libxl_domain_pause(ctx, domid, &how));
-    memset(&how, 0xff, sizeof(how)); /* the library has copied `how` */
+    memset(&how, 0xff, sizeof(how)); /* The library has copied `how`. */
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }
@@ -161,11 +161,11 @@ static void destroyed_twice(void)
     libxl_asyncop_how how = event_how(1);
     say("destroy %d", libxl_domain_destroy(ctx, domid, &how));
     wait_event(LIBXL_EVENTMASK_ALL, domid);
-    domain_gone(domid); /* libxl's destruction completes while the domain is still dying */
+    domain_gone(domid); /* libxl's destruction completes while the domain is still dying. */
     say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
 }
 
-/* The destroyed domain stays dying for a while. */
+/* The destroyed domain keeps dying for half a second. */
 static void destroyed_and_gone(void)
 {
     uint32_t domid = domain_new("b");
@@ -420,7 +420,7 @@ static void event_of_another_thread(void)
     usleep(700000);
     say("the waiting thread %s", woken ? "wakes" : "does not wake");
     domains_end();
-    _exit(0); /* the thread may sleep for ever */
+    _exit(0); /* The thread may sleep for ever. */
 }
 
 static void closed_with_an_event_queued(void)
@@ -441,7 +441,7 @@ static void closed_with_an_event_queued(void)
 static const struct {
     const char *name;
     void (*run)(void);
-    const char *type; /* the type of the sequence's domains */
+    const char *type; /* The type of the sequence's domains. */
 } table[] = {
     ROW(instant_synchronous),
     ROW(instant_callback),

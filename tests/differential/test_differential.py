@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A program compiled against Debian's libxl and against this library prints the same output.
 
-Each program runs in its own world, simulated or real; `-k sim` needs no virtual machine. differences.toml
-lists the intended differences.
+Each program runs on a Xen machine of its own, simulated or real. With `-k sim`, the tests need no virtual
+machine. differences.toml lists the intended differences.
 """
 
 import difflib
@@ -27,7 +27,7 @@ WORLDS: dict[str, list[str | Path]] = {
 }
 LIMIT_S = scaled(420)
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
-# With LIBXL_API_VERSION initiators of both libraries return 0 for "started".
+# With LIBXL_API_VERSION, the initiators of both libraries return 0 for "started".
 FLAGS += ["-DLIBXL_API_VERSION=0x041400"]
 XEN = ["-lxenctrl", "-lxengnttab", "-lxentoollog"]
 LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
@@ -37,7 +37,7 @@ LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
         ["-L", BUILD, "-laioxen", f"-Wl,-rpath,{BUILD}"],
     ),
 }
-# This shell script runs in the world. Each sequence has its own process, which may hang or crash.
+# The shell script that runs on the Xen machine. Each sequence has its own process, which may hang or crash.
 SCRIPT = """
 cd /tmp
 for name in $("$1"); do
@@ -65,7 +65,7 @@ def program(library: str) -> Path:
 
 @functools.cache
 def sequences(library: str, world: str) -> dict[str, Sequence]:
-    """Returns the output of each sequence in a world."""
+    """Returns the output of each sequence on the machine `world`, by the sequence's name."""
     done = subprocess.run(
         [*WORLDS[world], "--", "sh", "-c", SCRIPT, "sh", program(library), str(scaled(30))],
         env=os.environ | {"AIOXEN_TEST_KERNEL": str(BUILD / "guest/tiny")},

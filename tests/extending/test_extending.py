@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The steps in docs/extending.md work, both in a copy of the tree and in a folder outside it.
 
-A block of the page with commands is run. Any other block is written to the file that the line before it
-names.
+The test runs the blocks of the page that have commands. It writes any other block to a file. The line before
+the block names the file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def blocks(section: str) -> list[Block]:
 
 
 def perform(section: str, folder: Path, environment: dict[str, str]) -> str:
-    """Perform the steps of the section. Return the output of its commands."""
+    """Performs the steps of the section. Returns the output of the section's commands."""
     said = ""
     for block in blocks(section):
         if block.language == "sh":
@@ -61,8 +61,8 @@ def perform(section: str, folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree. The parts that simulate a machine are not built again; they are links to this
-    build."""
+    """Makes a copy of the tree. The parts that simulate a machine are not built again. They are links to
+    this tree's build."""
     for name in NEEDED:
         if not (ROOT / "build" / name).exists():
             pytest.skip(f"needs build/{name}: make sim guest")
@@ -129,7 +129,8 @@ def make(folder: Path, environment: dict[str, str], *arguments: str) -> subproce
 
 
 def rebuilds(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
-    """make rebuilds the extension after a change of a header or an IDL file, and at no other time."""
+    """Checks that make rebuilds the extension after a change of a header or an IDL file, and at no
+    other time."""
     with (folder / "wait_paused.c").open("a") as source:
         source.write('#include "own.h"\n')
     (folder / "own.h").write_text("/* nothing */\n")
@@ -143,8 +144,8 @@ def rebuilds(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
 
 
 def installs(folder: Path, root: Path, environment: dict[str, str]) -> None:
-    """A program can be built against the installed extension. Python can import the extension. Uninstalling
-    it leaves no file."""
+    """Checks that a program can be built against the installed extension, and that Python can import the
+    extension. Uninstalling the extension leaves no file."""
     python = root / "python"
     given = [f"PREFIX={root}", f"PYTHONDIR={python}"]
     done = make(folder, environment, "install", *given)
@@ -183,7 +184,7 @@ def test_every_kind_of_input_and_result(tree: Path) -> None:
 
 
 def types(folder: Path, prefix: Path) -> None:
-    """mypy accepts the Python code that is generated for the extension."""
+    """Checks that mypy accepts the Python code that is generated for the extension."""
     if not shutil.which("mypy"):
         pytest.skip("needs mypy")
     done = subprocess.run(

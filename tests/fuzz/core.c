@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sequences of events in the core: operations that start, wait, fail, are stopped, limited, undone, nested and grouped,
- * reports, events that are taken in each way, calls from within callbacks, failing allocations, and the close.
+ * Runs sequences of events in the core. Operations start, wait and fail. They are stopped, limited, undone,
+ * nested and grouped. There are reports, events that are taken in each way, calls inside callbacks, failing
+ * allocations, and the closing of the context.
  *
- * Each octet of the input is a command, an argument of a command, or the choice of what a phase does when it is called. When the
- * input is used up, every phase succeeds, so that each run ends. These conditions must hold:
+ * Each octet of the input is a command, an argument of a command, or the action of a phase. When the input is
+ * used up, every phase succeeds. So each run ends. These conditions must hold:
  *
  *   - an operation that has started completes exactly once, after its reports; an operation that has not started never completes;
  *   - an operation succeeds unless one of its phases fails or the operation is stopped;
@@ -22,7 +23,8 @@ enum { MOST_DEPTH = 4, MOST_COMMANDS = 400 };
 
 static struct {
     libxl_ctx *ctx;
-    int depth; /* how many commands are on the stack, each in a callback of the one before */
+    /* The number of commands on the stack. Each command runs in a callback of the command before it. */
+    int depth;
     int commands;
     bool memory_was_short, hooks_set;
 } run;
@@ -43,7 +45,7 @@ static struct play *any_play(void)
 
 static void commands(int most);
 
-/* A callback calls this function: application code may call the library from within a callback. */
+/* Calls the library inside a callback, as application code may do. */
 static void call_again(void)
 {
     if (run.depth == MOST_DEPTH || plays.closing)
@@ -132,12 +134,13 @@ static void start_one(unsigned way)
     }
     *(struct play **)libxl__ao_args(ao) = p;
     p->started = true;
-    /* This may be a synchronous call inside a callback. It must end although no other thread runs the loop. */
+    /* This may be a synchronous call inside a callback. The call must end although no other thread runs
+     * the loop. */
     rc = libxl__ao_start(ao);
     if (p->synchronous)
         completed(p, rc);
     else if (rc != ERROR_ASYNC_INPROGRESS) {
-        completed(p, rc); /* the operation was refused, so no notification may follow */
+        completed(p, rc); /* The operation was refused, so no notification may follow. */
         CHECK(rc < 0);
     }
 }
@@ -147,7 +150,7 @@ static void start_in_background(void)
     struct play *p = play_new();
     if (!p)
         return;
-    p->nested = true; /* no completion is reported for an operation in the background */
+    p->nested = true; /* The library reports no completion for an operation in the background. */
     libxl__ctx_lock(run.ctx);
     p->background = libxl__ao_create_background(run.ctx, play_class(), 0,
                                                 next_below(&plays.input, 2) ? &p->background : NULL);
@@ -169,7 +172,8 @@ static void abort_one(bool by_callback)
     CHECK(rc == ERROR_NOTFOUND || !over);
 }
 
-/* Aborts all synchronous calls. A callback may run this while such calls are below it on the stack. */
+/* Aborts all synchronous calls. A callback may call this function while synchronous calls are below the
+ * callback on the stack. */
 static void abort_synchronous_calls(void)
 {
     for (int i = 0; i < PLAYS; i++)
@@ -255,7 +259,7 @@ static void poll_outer(void)
     libxl_osevent_afterpoll(run.ctx, count, fds, now);
 }
 
-/* The hooks may be set only while no call is under way. */
+/* Sets the hooks if no call is in progress. At other times the hooks must not be set. */
 static void set_hooks(unsigned way)
 {
     if (run.depth)
@@ -320,7 +324,8 @@ static void commands(int most)
 
 /* ---- the end */
 
-/* From now on each phase succeeds when it is called. This function wakes all operations, so that each waiting phase is called. */
+/* Wakes all operations, so each waiting phase is called. From now on, each phase succeeds when
+ * it is called. */
 static void let_all_end(void)
 {
     plays.closing = true;
@@ -328,12 +333,12 @@ static void let_all_end(void)
     for (int i = 0; i < PLAYS; i++)
         if (plays.all[i].ao)
             libxl__ao_wake(plays.all[i].ao);
-    /* The loop is inside a poll when it calls this function, so it has to check again for work. */
+    /* The loop calls this function inside a poll. So the loop must check again for work. */
     libxl__loop_look_again(run.ctx);
     libxl__ctx_unlock(run.ctx);
 }
 
-/* Takes the events that the close would otherwise free. */
+/* Takes the remaining events. The closing would free events that are not taken. */
 static void take_the_rest(void)
 {
     libxl_event *event;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Prints the table of types for json_types.c, or, with --words, the names in their documents."""
+"""Prints the table of types for json_types.c. With --words, prints the names in documents of these types."""
 
 from __future__ import annotations
 

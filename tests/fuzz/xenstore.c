@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests the wire protocol's decoder, with batches of each mode and with watches, against a hostile xenstored, the peer. The input
- * chooses the requests of the library's users, and what the peer sends: answers that fit, answers that do not, events, raw octets,
- * messages in parts, and hang-ups. These conditions must hold:
+ * Tests the decoder of the wire protocol against a hostile xenstored, which is called the peer. The tests use
+ * batches of each mode, and watches. The input chooses the requests of the library's users and the messages
+ * of the peer. The peer sends right and wrong answers, events, raw octets, messages in parts, and hang-ups.
+ * These conditions must hold:
  *
  *   - each operation that waits for a batch completes exactly once, whatever the peer sends;
- *   - each value that a batch has read is a string; a failed batch has one of the errors that xs.h names;
+ *   - each value that a batch has read is a string, and a failed batch has one of the errors that xs.h names;
  *   - the callback of a watch that was removed is not called;
  *   - after the close no watch, descriptor or memory is left.
  *
@@ -37,12 +38,12 @@ struct ask {
     int completions;
     libxl__xs_batch *batch;
     libxl__xs_request *reads[REQUESTS];
-    libxl__ao *ao; /* NULL: the operation has ended */
+    libxl__ao *ao; /* The operation's record. NULL: the operation has ended. */
 };
 
 struct watched {
     bool added;
-    libxl__watch *watch; /* NULL: removed */
+    libxl__watch *watch; /* The watch. NULL: it was removed. */
 };
 
 static struct {
@@ -88,7 +89,7 @@ static void add_request(struct ask *a, int index)
     }
 }
 
-/* Runs the operation's batch. In one of four cases it first reserves the batch's memory. */
+/* Runs the operation's batch. In one of four cases the function first reserves the batch's memory. */
 static int run_batch(libxl__ao *ao, struct ask *a)
 {
     const unsigned how = next_byte(&run.input);
@@ -168,7 +169,7 @@ static void start_ask(void)
     a->started = true;
     const int rc = libxl__ao_start(ao);
     if (rc != ERROR_ASYNC_INPROGRESS)
-        completed(a, rc); /* the operation was refused, so no callback may follow */
+        completed(a, rc); /* The operation was refused, so no callback may follow. */
 }
 
 static struct ask *any_ask(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads a text as a file of xl's. The first octet of the input chooses the mode. A configuration that is written as a file and
- * read again must be unchanged. */
+/* Reads a text as a file in xl's form. The first octet of the input chooses the mode. A configuration that
+ * is written as a file and read again must be unchanged. */
 #include <libxl.h>
 
 #include "bytes.h"
@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes b = {data, data + size};
     const unsigned mode = (unsigned)next_below(&b, 4);
     const size_t length = (size_t)(b.end - b.at);
-    char *text = malloc(length + 1); /* no terminating zero: the reader must not rely on one */
+    /* There is no terminating zero, because the reader must not rely on one. */
+    char *text = malloc(length + 1);
     const unsigned flags = mode & 1 ? LIBXL_XL_LENIENT : 0;
     libxl_xl_messages messages;
     memcpy(text, b.at, length);

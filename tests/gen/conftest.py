@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gen_support import FIXTURE, ROOT, generate
 
-sys.path.insert(0, str(ROOT))  # for `import gen`, however pytest was started
+sys.path.insert(0, str(ROOT))  # This makes `import gen` work, however pytest was started.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files generated from the fixture."""
+    """Returns the folder of the files that are generated from the fixture."""
     out = tmp_path_factory.mktemp("generated")
     done = generate(out, *FIXTURE)
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shared by the generator's tests."""
+"""Owns the functions and constants that the generator's tests share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ GOLDEN = HERE / "golden"
 RUNTIME = HERE / "runtime"
 WRONG = HERE / "wrong"
 FIXTURE = sorted((HERE / "fixture").glob("*.idl"))
-# "python" is left out, because the fixture has types that the Python output does not support. The Python
-# output has its own fixture.
+# The options that select the outputs under test. "python" is left out, because the fixture has types that the
+# Python output does not support. The Python output has its own fixture.
 ONLY = ("--only", "c", "--only", "doc", "--only", "man", "--only", "schema")
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Changes that break users of a release are reported by file and line. No other change is reported."""
+"""The generator reports changes that break users of a release, by file and line. It reports no
+other change."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from gen_support import FIXTURE, HERE, generate
 
 ABI = "an ABI change: raise SOVERSION in src/Makefile.inc"
 
-# Each row: file, old text, new text, and the message without its place. None: the change is compatible.
+# The changes under test. Each row has a file, the old text, the new text, and the message without its place.
+# None instead of a message means that the change is compatible.
 CHANGES = [
     ("types.idl", '    (7, "DARK_BLUE"', '    (8, "DARK_BLUE"',
      "libxl_colour.LIBXL_COLOUR_DARK_BLUE: the number was 7, and is 8"),

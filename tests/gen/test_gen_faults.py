@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Faults of libxl's own generator and of its generated code. This generator does not have them.
+"""Faults of libxl's own generator and of the code that it generates. The tests check that this generator does
+not have these faults.
 
 gen/README.md lists the faults, each with its test. Some of the tests are in other files.
 """

@@ -69,7 +69,7 @@ def test_no_files(tmp_path: Path) -> None:
 
 
 def test_less_than_a_second(tmp_path: Path) -> None:
-    """The test measures processor time, because it does not depend on the machine's load."""
+    """The test measures processor time, because processor time does not depend on the machine's load."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert generate(tmp_path, options=()).returncode == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

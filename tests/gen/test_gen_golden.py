@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The fixture's outputs, character by character. After an intended change: pytest --update-golden."""
+"""The outputs for the fixture equal the golden files, character by character. After an intended change,
+run pytest --update-golden."""
 
 from __future__ import annotations
 

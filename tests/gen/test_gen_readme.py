@@ -14,8 +14,8 @@ README = (ROOT / "gen/README.md").read_text()
 
 
 def named() -> set[str]:
-    """Returns the attributes in the first column of the table. `_copy_fn` there stands for
-    `autogenerate_copy_fn`."""
+    """Returns the attributes in the first column of the table. In the table, `_copy_fn` stands
+    for `autogenerate_copy_fn`."""
     rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
     names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     return {f"autogenerate{name}" if name.startswith("_") else name for name in names}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Builds a C driver around generated types, and generates documents with the driver's expected answers."""
+"""Builds a C driver for generated types. Generates documents, and the answer that the driver must give to
+each document."""
 
 from __future__ import annotations
 
@@ -32,17 +33,17 @@ class Subject:
 
     files: Sequence[Path]
     folders: Sequence[Path]
-    """Folders with libxl.h and the headers of hand-written types."""
+    """The folders with libxl.h and the headers of hand-written types."""
     sources: Sequence[Path]
-    """Sources of the hand-written types and of the functions that src/json calls."""
+    """The sources of the hand-written types and of the functions that src/json calls."""
     by_hand: dict[str, tuple[st.SearchStrategy[Any], Any]]
     """For each hand-written type: a strategy for its documents, and its initial document."""
     constants: dict[str, int] = field(default_factory=dict)
     """The values of the C constants in init_val."""
     left_out: dict[str, Callable[[Any], bool]] = field(default_factory=dict)
-    """By C type: which documents a check_default_fn treats as the default."""
+    """For each C type with a check_default_fn, a function that tells whether a document is the default."""
     options: list[str] = field(default_factory=list)
-    """Compiler options."""
+    """The compiler options."""
 
     def __post_init__(self) -> None:
         self.model = load(self.files)
@@ -53,7 +54,7 @@ class Subject:
 
 
 def build(subject: Subject, out: Path, compiler: str = "gcc") -> Path:
-    """Generates, compiles without warnings and links; returns the driver's path."""
+    """Generates the code, compiles it without warnings, and links the driver. Returns the driver's path."""
     run(sys.executable, "-m", "gen", *subject.files, "--out", out, "--only", "c", cwd=ROOT)
     (out / "types_under_test.h").write_text(table(subject.structs))
     folders = [*subject.folders, out, out / "include", out / "src", ROOT / "src/json", ROOT / "src/core"]
@@ -120,7 +121,7 @@ class Driver:
         return answer[:-1]
 
     def end(self) -> str:
-        """Ends the driver; returns its error output, such as a report of leaked memory."""
+        """Ends the driver. Returns the driver's error output, such as a report of leaked memory."""
         output = self.process.communicate()[1].decode(errors="replace")
         return output or ("" if self.process.returncode == 0 else f"ended with {self.process.returncode}")
 
@@ -139,8 +140,8 @@ LEFT_OUT = object()
 
 @dataclass
 class Documents:
-    """Strategies for pairs of documents: one that a user may write, and the one that the library writes for
-    it."""
+    """Strategies for pairs of documents. A user may write the first document of a pair. The second is the
+    document that the library writes for the same value."""
 
     subject: Subject
 
@@ -158,8 +159,8 @@ class Documents:
         return given, made
 
     def member(self, f: m.Field, found: Form, out: bool) -> st.SearchStrategy[tuple[str, Any, Any]]:
-        """Returns the tuple (name, given, made) for a field: its value in the user's document and in the
-        library's document. LEFT_OUT: the document has no such member."""
+        """Returns the tuple (name, given, made) for a field: `given` is the value in the user's document,
+        and `made` is the value in the library's document. LEFT_OUT: the document has no such member."""
         kind = f.kind
         if isinstance(kind, m.KeyedUnion):
             return st.one_of(st.just(("", LEFT_OUT, LEFT_OUT)), *self.arms(kind, out))

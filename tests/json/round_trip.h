@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads, copies, writes and frees values of generated types by the types' functions. For programs that test the JSON of
- * all types. INCLUDE_TYPES names the file with the table of types, which json_support.table() writes.
+ * Reads, copies, writes and frees values of generated types by the types' functions. Programs that test the
+ * JSON of all types include this file. INCLUDE_TYPES names the file with the table of types.
+ * json_support.table() writes this file.
  */
 #ifndef ROUND_TRIP_H
 #define ROUND_TRIP_H
@@ -46,7 +47,7 @@ typedef struct type {
         return fn(ctx, p, json);                                                                             \
     }
 
-#include INCLUDE_TYPES /* types[]; a row whose name is NULL ends it */
+#include INCLUDE_TYPES /* This file defines the table types[]. A row whose name is NULL ends the table. */
 
 static void assert_zero(const char *p, size_t size)
 {
@@ -82,9 +83,10 @@ static void expect(const type *t, void *p, const char *json)
 }
 
 /*
- * Reads a document into a value, copies the value, writes it, reads the written document, and disposes of each value
- * twice. Aborts if the values differ. Returns the document that the library writes. If the library refuses the document,
- * the result is NULL and *message is the error. The caller frees both.
+ * Reads a document into a value, copies the value, writes it, reads the written document, and disposes
+ * of each value twice. Aborts if the values differ. Returns the document that the library writes. If
+ * the library refuses the document, the result is NULL and *message is the error. The caller frees the
+ * result and the message.
  */
 static char *round_trip(const type *t, const char *json, char **message)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The types under test: those of the generator's fixture, which has every kind of type, and the project's
-own."""
+"""The types under test. They are the types of the generator's fixture, which has every kind of type, and
+the project's own types."""
 
 from __future__ import annotations
 

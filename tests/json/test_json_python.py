@@ -26,7 +26,7 @@ KINDS = [
 ]
 
 
-# Python leaves out fields of this type: they keep their initial value.
+# The name of a C type. Python leaves out fields of this type, so they keep their initial value.
 CPUID = "libxl_cpuid_policy_list"
 INITIAL = OWN.by_hand[CPUID][1]
 IN_PYTHON = dataclasses.replace(OWN, by_hand={**OWN.by_hand, CPUID: (st.just(INITIAL), INITIAL)})
@@ -64,7 +64,7 @@ def test_values(driver: Driver, struct: Any) -> None:
 
 
 def test_every_dataclass_has_a_form() -> None:
-    """There are two exceptions: events, and the parts of a struct that have no name of their own in C."""
+    """Two kinds of dataclasses have no form: events, and the parts of a struct that have no name in C."""
     structs = Names(load(OWN.files)).structs.items()
     parts = {getattr(aioxen.types, name) for struct, name in structs if struct.name is None}
     events = (aioxen.Event, *aioxen.Event.__subclasses__())
@@ -96,7 +96,7 @@ def test_errors_have_the_same_message(driver: Driver, document: str) -> None:
 
 
 def test_a_long_message_is_shortened_in_the_middle(driver: Driver) -> None:
-    """C shortens the name in the message. It cuts between characters, not inside one."""
+    """C shortens the name in the message. C cuts the name between two characters, not inside a character."""
     refused = ": there is no such member"
     for before in "", "a", "aa", "aaa":
         for one, ends in ("é", "b"), ("€", "b"), ("😀", "bbb"), ("x", "yyyy"):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every value of every type survives a round trip through JSON. Initial values are left out of the
-document."""
+"""Every value of every type survives a round trip through JSON. The document does not contain
+initial values."""
 
 from __future__ import annotations
 

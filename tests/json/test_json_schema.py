@@ -17,7 +17,8 @@ from subjects import FIXTURE, OWN
 
 SUBJECTS = {"fixture": FIXTURE, "own": OWN}
 
-# Errors that no schema detects: invalid JSON, duplicate keys, the forms of numbers and of hand-written types.
+# The errors that no schema detects: invalid JSON, duplicate keys, and wrong forms of numbers and of
+# hand-written types.
 BEYOND = (
     "duplicate",
     "same_arm",

@@ -50,7 +50,7 @@ def test_a_number_of_a_million_digits_is_refused(driver: Driver) -> None:
 
 
 def test_a_long_path_is_complete(driver: Driver) -> None:
-    """This includes errors that json-c accepts and that the library's second pass finds."""
+    """The path is also complete for errors that json-c accepts and that the library's second pass finds."""
     for inside in '{"b": 1, "b": 2}', "'":
         way = "place." * 60
         answer = driver.ask("machine", ('{"place": ' * 60 + inside).encode())

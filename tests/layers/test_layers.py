@@ -15,11 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD", ROOT / "build"))
 
-# Lowest first. The Makefile has the same list, from which it makes the library.
+# The layers, from the lowest to the highest. The Makefile makes the library from the same list.
 LAYERS = ["core", "json", "types", "xl", "host", "xen", "devices", "events", "ops", "lib"]
 
-# The layers of generated files. Generated headers that are not listed are public, so all layers may include
-# them.
+# The layers of generated files. A generated header that is not listed is public, so all layers may
+# include it.
 GENERATED = {
     "_libxl_types_json": "types",
     "_libxl_operations_internal": "ops",
@@ -27,7 +27,7 @@ GENERATED = {
 }
 GENERATED_PHASES = "_libxl_phases_"
 
-# Words of the layers above that the core must not contain, in identifiers or comments.
+# The words of higher layers. The core must not contain these words in identifiers or comments.
 FOREIGN = re.compile(r"domain|domid|domuuid|xenstore|hypervisor|guest", re.IGNORECASE)
 # libxl's API gives these names to members of libxl_event and libxl_event_record, which the core fills in.
 PUBLIC_MEMBERS = re.compile(r"(->|\.)(domid|domuuid)\b")
@@ -40,8 +40,8 @@ def sources(layer: str) -> list[Path]:
 
 
 def layer_of_headers() -> dict[str, str]:
-    """Returns the layer of each internal header. All are in one include path, so two headers must not have
-    one name."""
+    """Returns the layer of each internal header. All internal headers are in one include path, so two
+    headers must not have the same name."""
     layers = {f"{name}.h": layer for name, layer in GENERATED.items() if name != "_libxl_operations"}
     for layer in LAYERS:
         for path in sources(layer):
@@ -85,7 +85,7 @@ def test_no_header_of_a_layer_above_is_included() -> None:
 
 
 def symbols(*paths: Path) -> Iterator[tuple[Path, str, str]]:
-    """Yields each symbol of the library in these objects, with nm's letter for it."""
+    """Yields each symbol of the library in these objects, with the symbol's letter in the output of nm."""
     listed = subprocess.run(["nm", "-A", *paths], check=True, capture_output=True, text=True).stdout
     for line in listed.splitlines():
         match = re.match(r"(\S+?):[0-9a-f ]*\s([A-Za-z]) (libxl_\w+)$", line)

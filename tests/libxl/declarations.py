@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a set of C headers declares: functions, types with their members, enumerators and macros."""
+"""Reads the declarations in a set of C headers: functions, types with their members,
+enumerators and macros."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from pycparser import c_ast, c_generator, c_parser
 
-# libxl_json.h has no name that this library has, and needs the yajl library.
+# The headers of libxl that are compared. libxl_json.h is not in the list. It has no name that this library
+# has, and needs the yajl library.
 HEADERS = ("libxl.h", "libxl_utils.h", "libxl_uuid.h", "libxl_event.h")
 
-# Types of system headers that the libxl headers use. pycparser must know that these names are types.
+# The types of system headers that the libxl headers use. pycparser must know that these names are types.
 SYSTEM = """
 typedef int bool, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t;
 typedef int size_t, ssize_t, pid_t, va_list, xentoollog_logger, xentoollog_level;
@@ -31,9 +33,10 @@ class Declarations:
     functions: dict[str, str] = field(
         default_factory=dict
     )  # the prototype, in which the function is called `@`
-    members: dict[str, set[str]] = field(default_factory=dict)  # by type; empty for a typedef without members
+    # The members of each type. Empty for a typedef without members.
+    members: dict[str, set[str]] = field(default_factory=dict)
     enumerators: set[str] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)  # macros that are not texts and have no parameters
+    numbers: set[str] = field(default_factory=set)  # The macros that are not texts and have no parameters.
     texts: set[str] = field(default_factory=set)
 
 

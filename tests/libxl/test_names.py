@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Declarations that libxl has are the same here. The tests compile C files with Debian's headers and with
-ours.
+"""The declarations that libxl has are the same in this library. The tests compile C files with Debian's
+headers and with this library's headers.
 
-docs/libxl.md lists the intended differences with their reasons. A row there that is no difference fails a
-test.
+docs/libxl.md lists the intended differences with their reasons. A row of this page that is no difference
+fails a test.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def declared(ours: bool) -> Declarations:
 
 
 def table(title: str) -> dict[str, str]:
-    """Returns the rows of a section's table: the name, and the reason."""
+    """Returns the rows of a section's table. The keys are the names, and the values are the reasons."""
     text = DOCUMENT.split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
     return {name.strip("`"): rest[-1] for names, *rest in rows for name in names.split(", ")}
@@ -58,7 +58,8 @@ def named(name: str, rows: dict[str, str]) -> str | None:
 
 
 def differs(names: list[str], folder: Path) -> set[str]:
-    """Returns the functions whose type here is not the one that Debian's header gives them."""
+    """Returns the functions that have one type in this library's headers and another type in
+    Debian's headers."""
     lines = [f"#include <{header}>" for header in HEADERS] + ["#include <stdio.h>", "int main(void)", "{"]
     for name in names:
         theirs = declared(False).functions[name].replace("@", "(*theirs)", 1)
@@ -68,7 +69,7 @@ def differs(names: list[str], folder: Path) -> set[str]:
 
 
 def run(lines: list[str], includes: list[Path], folder: Path) -> list[str]:
-    """Compile these lines as a C file and run the program. Return its output."""
+    """Compiles these lines as a C file and runs the program. Returns the program's output."""
     program = folder / "program"
     compiled = subprocess.run(
         ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-w", *include(includes), "-x", "c", "-", "-o", program],
@@ -93,7 +94,7 @@ def test_prototypes(tmp_path: Path) -> None:
 
 
 def probes(kinds: list[str]) -> Iterator[tuple[str, str]]:
-    """Yields the values that are compared: for each a description and a C expression."""
+    """Yields the values that are compared. Each value has a description and a C expression."""
     theirs, ours = declared(False), declared(True)
     for kind in kinds:
         yield f"sizeof {kind}", f"sizeof({kind})"
@@ -159,7 +160,8 @@ def test_the_program_calls_every_function() -> None:
     own = ""
     for program in PROGRAMS:
         text = subprocess.check_output(["gcc", "-E", *include(OURS), program], text=True)
-        parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)  # alternately a file's name and its lines
+        # The parts are alternately a file's name and the file's lines.
+        parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)
         own += "".join(
             lines for name, lines in zip(parts[1::2], parts[2::2], strict=True) if name == str(program)
         )

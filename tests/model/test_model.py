@@ -14,7 +14,7 @@ from limits import scaled
 
 MODEL = Path(__file__).parent
 LIMIT_S = scaled(90)
-# -O0, since compiling a checker takes longer than running it.
+# The command that compiles a checker. It has -O0, because compiling a checker takes longer than running it.
 COMPILE = ["cc", "-O0", "-w", "-DNOREDUCE", "-DMEMLIM=2500", "-o", "pan", "pan.c"]
 
 SCENARIOS = {
@@ -27,18 +27,19 @@ SCENARIOS = {
     "alone": ["ALONE"],
     "phases": [],
 }
-# The scenarios that are not in scenarios.pml.
+# The files of the scenarios that are not in scenarios.pml.
 FILES = {"phases": "phases.pml"}
-# Scenarios whose liveness needs weak fairness.
+# The scenarios whose liveness needs weak fairness.
 FAIR = {"phases"}
 
 
 def violated(what: str) -> str:
-    """What Spin reports when an assertion about `what` fails."""
+    """Returns the text that Spin prints when an assertion about `what` fails."""
     return f"assertion violated.*{what}"
 
 
-# Each fault, the scenario that shows it, and the error that Spin reports. README.md explains the faults.
+# The faults. Each row has a fault, the scenario that shows the fault, and the error that Spin reports.
+# README.md explains the faults.
 DEADLOCK = "invalid end state"
 LIVELOCK = "acceptance cycle"
 FAULTS = {
@@ -101,7 +102,7 @@ def run(folder: Path, *command: str) -> str:
 def check(folder: Path, question: Question) -> str:
     """Returns the checker's result for a scenario: `pan:1: ...` or "errors: 0"."""
     defines = [*SCENARIOS[question.scenario], *([f"FAULT_{question.fault}"] if question.fault else [])]
-    # Without -o1 spin takes minutes over its data flow analysis.
+    # Without -o1, spin's data flow analysis takes minutes.
     run(
         folder,
         "spin",
@@ -123,7 +124,7 @@ def check(folder: Path, question: Question) -> str:
 def results(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[Question, Future[str]]]:
-    """The results that the selected tests need. Two checkers run at a time."""
+    """Yields the results that the selected tests need. Two checkers run at a time."""
     if shutil.which("spin") is None:
         pytest.skip("no spin on this machine: tools/install-packages test")
     calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]

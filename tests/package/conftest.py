@@ -4,4 +4,4 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # for `import gen`
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # This makes `import gen` work.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shared by the tests of the package: the paths of the built library, and functions that run commands."""
+"""Owns the paths of the built library, and functions that run commands. The tests of the package
+share them."""
 
 from __future__ import annotations
 

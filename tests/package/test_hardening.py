@@ -13,13 +13,14 @@ from package_support import BUILD, LIBRARY, output
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of the library with flags of the caller. The build must not print any warning."""
+    """Builds the library with flags of the caller. The build must print no warning. Returns the
+    build folder."""
     folder = tmp_path_factory.mktemp("other")
     flags = {
         "CPPFLAGS": "-DNDEBUG -U_FORTIFY_SOURCE",
         "CFLAGS": "-O1 -frecord-gcc-switches -fno-stack-protector",
     }
-    # output() passes these as environment variables, as packagers do.
+    # output() passes these flags as environment variables, as packagers do.
     output("make", "-s", "-j2", f"B={folder}", "lib", CC="gcc", LDFLAGS="-Wl,-z,nodelete", **flags)
     return folder
 
@@ -52,7 +53,8 @@ def test_the_caller_s_flags_count(other: Path) -> None:
     hardened(other / "libaioxen.so")
     assert re.search(r"\(FLAGS_1\) .*\bNODELETE\b", output("readelf", "-dW", other / "libaioxen.so"))
     recorded = output("readelf", "-p", ".GCC.command.line", other / "src/core/ao.o")
-    assert re.search(r"-fstack-protector-strong .*-fno-stack-protector\b", recorded)  # given last
+    # This option is given last.
+    assert re.search(r"-fstack-protector-strong .*-fno-stack-protector\b", recorded)
     used = output("nm", "-D", "--undefined-only", other / "libaioxen.so")
     assert "__stack_chk_fail" not in used
     assert not re.search(r" __\w+_chk\b", used)

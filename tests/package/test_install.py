@@ -23,7 +23,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A folder that contains the program from the overview page."""
+    """Returns a folder that contains the program from the overview page."""
     (text,) = examples(OVERVIEW)
     (tmp_path / "prog.c").write_text(text)
     return tmp_path

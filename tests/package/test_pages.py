@@ -39,7 +39,7 @@ def tokens(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the pages, laid out as `make install` does."""
+    """Returns a folder with the manual pages, in the layout that `make install` makes."""
     folder = tmp_path_factory.mktemp("man")
     for number in "37":
         (folder / f"man{number}").mkdir()

@@ -44,7 +44,8 @@ def test_no_state_of_the_process_is_changed() -> None:
     """The library sets no signal, exit or fork handler, and changes no limits, directory or environment."""
     used = {line.split()[-1].partition("@")[0] for line in output("nm", "-D", "-u", LIBRARY).splitlines()}
     assert "posix_spawnp" in used
-    forbidden = "sigaction signal bsd_signal sysv_signal sigset signalfd alarm setitimer"  # signal functions
+    # The functions that set signal handlers.
+    forbidden = "sigaction signal bsd_signal sysv_signal sigset signalfd alarm setitimer"
     forbidden += " atexit on_exit at_quick_exit __cxa_atexit pthread_atfork __register_atfork exit _exit"
     forbidden += " fork vfork system popen setenv putenv unsetenv chdir umask setrlimit setlocale"
     assert used & set(forbidden.split()) == set()
@@ -55,5 +56,5 @@ def test_the_only_variable_numbers_the_threads() -> None:
     symbols = [line.split() for line in output("objdump", "-t", LIBRARY).splitlines()]
     writable = {line[-1] for line in symbols if {".data", ".bss"} & set(line) and "O" in line}
     compilers = {"completed.0", "__dso_handle", "__TMC_END__"}
-    silent_logger = {"silent"}  # never written, but xentoollog's type is not const
+    silent_logger = {"silent"}  # The program never writes this variable, but xentoollog's type is not const.
     assert writable - compilers == {"threads"} | silent_logger

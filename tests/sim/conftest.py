@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures: worlds of the simulated hypervisor, and configurations of guests."""
+"""Owns the fixtures that run simulated machines ("worlds"), and that write configurations of guests."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from sim_support import BUILD, Result, World, WriteConfig, finish, launch
 
 @pytest.fixture
 def world() -> World:
-    """Runs a shell script in a new world. Fails the test unless its exit status is `status`."""
+    """Returns a function that runs a shell script in a new world. The test fails unless the script's exit
+    status is `status`."""
 
     def run(script: str, *options: str, status: int = 0, **env: str) -> Result:
         result = finish(launch(script, *options, **env))
@@ -28,7 +29,7 @@ def config(tmp_path: Path) -> WriteConfig:
     def write(kind: str, does: str = "b", name: str | None = None, **more: str) -> Path:
         name = name or f"{kind}-{does}"
         values = {"name": name, "type": kind, "kernel": str(kernel), "cmdline": does} | more
-        # A domain that has stopped is kept, so that tests can examine it.
+        # A domain that has stopped is kept, because tests examine it.
         values |= {
             f"on_{event}": "preserve"
             for event in ("poweroff", "reboot", "crash")

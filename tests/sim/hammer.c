@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hammer live COUNT: creates COUNT domains, finds all of them in one list, and destroys them.
- * hammer threads COUNT ROUNDS: COUNT threads create, use and destroy ROUNDS domains each.
- * Both fail unless the machine has as much free memory and as few domains at the end as at the start. The last argument
- * `shared` means that other processes use the machine, too, and turns this check off.
+ * hammer live COUNT: creates COUNT domains, finds all of them in one list, and destroys them. hammer threads
+ * COUNT ROUNDS: COUNT threads create, use and destroy ROUNDS domains each. Both commands fail unless the
+ * machine has the same free memory and the same number of domains at the end as at the start. The last
+ * argument `shared` means that other processes also use the machine. It turns this check off.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -21,7 +21,8 @@
 #undef NDEBUG
 #define RING_GFN 0xfeffc
 
-static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER; /* xs_open uses a static buffer */
+/* Guards xs_open(), which uses a static buffer. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static int rounds;
 
 static uint32_t create(xc_interface *xch)
@@ -47,7 +48,7 @@ static void use_memory(uint32_t domid)
     char *map = xenforeignmemory_map(fmem, domid, PROT_READ | PROT_WRITE, 3, gfns, errors);
     assert(map && !errors[0] && errors[1] && !errors[2]);
     for (int i = 0; i < (int)XC_PAGE_SIZE; i++)
-        assert(!map[i]); /* the hypervisor has zeroed the frames */
+        assert(!map[i]); /* The hypervisor has zeroed the frames. */
     memset(map, domid, XC_PAGE_SIZE);
     memset(map + 2 * XC_PAGE_SIZE, domid, XC_PAGE_SIZE);
     assert(!xenforeignmemory_unmap(fmem, map, 3));
@@ -138,7 +139,7 @@ int main(int argc, char **argv)
         return 0;
     }
     for (int i = 0; i < 2000 && xc_domain_getinfolist(xch, 0, 2, list) != 1; i++)
-        usleep(1000); /* wait until the last domains are gone */
+        usleep(1000); /* The loop waits until the last domains are gone. */
     assert(xc_domain_getinfolist(xch, 0, 2, list) == 1);
     assert(free_pages(xch) == before);
     xc_interface_close(xch);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Starts worlds of the simulated hypervisor, and parses their output."""
+"""Starts simulated machines ("worlds"), and parses the output of the programs in them."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def launch(script: str, *options: str, **env: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Result:
-    """Waits for the end of a world; returns its output."""
+    """Waits for the end of a world. Returns the world's output."""
     try:
         out, err = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:

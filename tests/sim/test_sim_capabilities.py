@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A hypervisor without a capability refuses domains that need it. The library works without the capability,
-or its error names it."""
+"""A hypervisor without a capability refuses domains that need it. The library works without the
+capability, or the library's error names the capability."""
 
 import pytest
 from sim_support import BUILD, World, WriteConfig

@@ -34,7 +34,7 @@ def state(path: str, wanted: int) -> str:
 
 
 def equal_pairs(out: str) -> int:
-    """Counts the lines of `state`; each must have the wanted value."""
+    """Counts the lines that the command of state() has printed. Each line must have the wanted value."""
     pairs = [line.split() for line in out.splitlines()]
     assert all(len(pair) == 2 and pair[0] == pair[1] for pair in pairs), out
     return len(pairs)
@@ -81,7 +81,7 @@ def test_a_missing_image(world: World, guest: WriteConfig, tmp_path: Path) -> No
     assert world(script).stdout == "refused\n"
 
 
-# A disk without a toolstack: the nodes that matter to the drivers.
+# The nodes of a disk that matter to the drivers. These tests make a disk without a toolstack.
 DISK, FRONT = VBD.format(0, 1), FRONT_VBD.format(1)
 BY_HAND = f"xenstore-write {FRONT}/state 1 {DISK}/frontend {FRONT} {DISK}/online 1 {DISK}/state 1"
 DEVICE = f"xenstore-write {DISK}/physical-device 7:0"

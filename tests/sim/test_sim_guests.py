@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The first letter of its command line selects the behaviour of a guest."""
+"""The first letter of a guest's command line selects the guest's behaviour."""
 
 import shlex
 

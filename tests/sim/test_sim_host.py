@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Loop devices and network interfaces of a world."""
+"""The loop devices and network interfaces of a simulated machine."""
 
 import re
 from pathlib import Path

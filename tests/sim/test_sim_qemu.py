@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The simulator plays QEMU: Debian's xl starts it for disks in QEMU's formats, shares and screens, and ends
-it."""
+"""The simulator plays QEMU. Debian's xl starts QEMU for disks in QEMU's formats, shares and screens. xl
+also ends QEMU."""
 
 from pathlib import Path
 

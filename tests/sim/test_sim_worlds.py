@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A world is isolated, passes on the output and status of its command, and leaves nothing behind."""
+"""A simulated machine ("world") is isolated from the host. It passes on the output and the status of its
+command, and leaves nothing behind."""
 
 import os
 import pty
@@ -163,7 +164,7 @@ def test_the_interrupt_key_reaches_the_command_alone() -> None:
             text += chunk
             if text == b"up\r\n":
                 os.write(terminal, b"\x03")
-    except OSError:  # the other end of the terminal is closed
+    except OSError:  # The other end of the terminal is closed.
         pass
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
     assert b"Domain-0" in text
@@ -186,7 +187,8 @@ def test_a_world_inside_a_world(world: World) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become another user")
 def test_root_is_not_needed() -> None:
-    """Other users may be unable to read the tree, so it is mounted under /mnt for the other user."""
+    """The test runs the simulator as another user. This user may be unable to read the tree, so the tree
+    is mounted under /mnt."""
     nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups"
     script = f'mount --bind "$0" /mnt && exec {nobody} /mnt/sim/aioxen-sim -- xl list'
     command = ["unshare", "--mount", "sh", "-c", script, str(ROOT)]

@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random lives of domains for a long time, with faults; afterwards the host must be as it was.
+"""Runs random lives of domains for a long time, with faults. At the end, the host must be in its
+initial state.
 
     make soak                                             an hour on the real Xen, in the virtual machine
     sim/aioxen-sim -- tests/soak/soak.py --seconds 60     on the simulated hypervisor
 
-Several guests live at a time. Each is created, or its creation is cancelled or limited. It runs, stops by
-itself, is asked to stop, crashes, or is destroyed, by the library or by xl. Meanwhile xenconsoled is
-restarted, xl lists, pauses and destroys the same domains, and other contexts are opened and closed with
-creations in flight.
+Several guests live at a time. The creation of a guest succeeds, is cancelled, or has a short time limit. A
+guest stops by itself, is asked to stop, crashes, or is destroyed. The library or xl carries out these
+actions. At the same time, xenconsoled is restarted, and xl lists, pauses and destroys the same domains. Other
+contexts are opened, and closed during creations.
 
 At the end the program compares the host with its initial state: domains, all nodes of xenstore, the
 hypervisor's free memory, and this process's descriptors and threads. It exits with 1 if something differs, or
@@ -39,7 +40,7 @@ from worldly import descriptors, threads, xenstore_handle  # noqa: E402
 KERNEL = ROOT / "build/guest/tiny"
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ
 SETTLE_SECONDS = 30
-"""The longest time until the host is back in its initial state."""
+"""The longest time until the host is back in its initial state, in seconds."""
 
 GIVEN_UP = (aioxen.AbortedError, aioxen.TimedOutError, aioxen.GuestTimedOutError, asyncio.CancelledError)
 GONE = (aioxen.DomainNotFoundError, aioxen.DomainDestroyedError, aioxen.NotFoundError)
@@ -59,7 +60,7 @@ class Soak:
         self.names = 0
         self.living: set[int] = set()
         self.events: dict[tuple[int, object], int] = {}
-        """How far the events of each domain have come: 0 stopped, 1 dying, 2 gone."""
+        """The last event of each domain: 0 for stopped, 1 for dying, 2 for gone."""
 
     def over(self) -> bool:
         return time.monotonic() >= self.end
@@ -72,14 +73,14 @@ class Soak:
         await asyncio.sleep(self.random.uniform(0, most))
 
     def any_magnitude(self) -> float:
-        """Returns a random time from 0.1 ms to 1 s. Its logarithm is distributed uniformly, so that each step
-        of a creation is interrupted on fast and on slow hosts."""
+        """Returns a random time from 0.1 ms to 1 s. The logarithm of the time is distributed uniformly. So
+        each step of a creation is interrupted on fast and on slow hosts."""
         return float(10 ** self.random.uniform(-4, 0))
 
     async def attempt(
         self, what: str, operation: Awaitable[object], allowed: tuple[type[BaseException], ...]
     ) -> bool:
-        """Awaits an operation, counts how it ends, and returns whether it has succeeded."""
+        """Awaits an operation, and counts its result. Returns whether the operation has succeeded."""
         try:
             await operation
         except allowed as error:
@@ -249,7 +250,7 @@ class Soak:
     # The host
 
     async def settled(self, what: str, look: Callable[[], Awaitable[object]], wanted: object) -> None:
-        """Waits until `look` returns `wanted`. Reports a fault if it does not within SETTLE_SECONDS."""
+        """Waits until `look` returns `wanted`. Reports a fault if this takes longer than SETTLE_SECONDS."""
         end = time.monotonic() + SETTLE_SECONDS
         while (now := await look()) != wanted and time.monotonic() < end:
             await asyncio.sleep(0.2)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A short soak on the simulated hypervisor. `make soak` does a long one on the real Xen."""
+"""Runs the soak test for a short time on the simulated hypervisor. `make soak` runs it for a long time on
+the real Xen."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures: the launcher, and one dom0 for all tests of a file."""
+"""Owns the fixtures for the launcher, and for one dom0 that all tests of a file share."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ def image() -> None:
 
 @pytest.fixture
 def run() -> Run:
-    """Runs the launcher to its end."""
+    """Returns a function that runs the launcher to its end."""
 
     def launch(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
         settings = {"text": True, "capture_output": True, "timeout": LIMIT, "cwd": PROJECT} | options

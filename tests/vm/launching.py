@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Functions with which tests of the virtual machine use the launcher."""
+"""Owns the functions by which tests of the virtual machine use the launcher."""
 
 import subprocess
 import uuid
@@ -11,7 +11,7 @@ from limits import scaled
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAUNCHER = str(PROJECT / "vm/aioxen-vm")
-LIMIT = scaled(120)  # seconds, for each program that a test runs
+LIMIT = scaled(120)  # The time limit of each program that a test runs, in seconds.
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -23,7 +23,7 @@ class Dom0:
     process: "subprocess.Popen[str]"
 
     def __call__(self, command: str, check: bool = True) -> str:
-        """Runs shell text; returns its standard output and standard error."""
+        """Runs shell text. Returns the shell's standard output and standard error."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         mark = uuid.uuid4().hex

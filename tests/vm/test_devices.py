@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """On a real Xen, the Linux guest has working disks, networks and shares.
 
-Debian's xl makes the guest, so that this tests the virtual machine alone.
+Debian's xl makes the guest. So the tests concern the virtual machine alone.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def no_guest_left(dom0: Dom0) -> Iterator[None]:
 
 
 def create(dom0: Dom0, kind: str, words: str, *settings: str) -> str:
-    """Creates the guest; returns what its console says until the shell is ready."""
+    """Creates the guest. Returns the output of the guest's console until the shell is ready."""
     settings = (
         'name="guest"',
         f'type="{kind}"',

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""On a real Xen, the test guests behave as their command lines select. The tests observe them by xl."""
+"""On a real Xen, the command line of a test guest selects the guest's behaviour. The tests observe the
+guests by xl."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from launching import Dom0
 
-MEMORY = {"pv": 4, "pvh": 20}  # MiB, the minimum for a guest
+MEMORY = {"pv": 4, "pvh": 20}  # The least memory for a guest, in MiB, by machine type.
 POWEROFF, REBOOT, SUSPEND, CRASH = range(4)
 TYPES = pytest.mark.parametrize("kind", ["pv", "pvh"])
 
@@ -30,7 +31,7 @@ def state(dom0: Dom0) -> str:
 
 
 def wait_for_shutdown(dom0: Dom0) -> int:
-    """Waits for the guest's shutdown; returns the reason, which xl shows as a letter."""
+    """Waits for the guest's shutdown. Returns the reason, which xl shows as a letter."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         column = state(dom0)
@@ -108,7 +109,8 @@ def test_linux_guest_boots_and_obeys(dom0: Dom0) -> None:
         "memory=96",
         'on_poweroff="preserve"',
     ]
-    dom0("cp build/guest/linux-kernel /tmp/kernel")  # xl reads the kernel in parts, which is slow by 9p
+    # xl reads the kernel in parts, and such reading is slow by 9p.
+    dom0("cp build/guest/linux-kernel /tmp/kernel")
     dom0("xl create -q /dev/null " + " ".join(f"'{setting}'" for setting in settings))
     dom0("timeout 30 xl console guest >/tmp/console &")
     assert "hello=1" in dom0("until grep linux: /tmp/console; do sleep 0.1; done")

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The library on hosts that lack something.
 
-The real Xen runs with capabilities disabled on its command line, each alone and all together. In another test
-dom0 reaches xenstored by the kernel's device only."""
+The command line of the real Xen disables capabilities. One test disables each capability alone, and then
+all together. In another test, dom0 can reach xenstored only by the kernel's device."""
 
 import pytest
 from launching import PROJECT, Run
 
-OPTIONS = ["gnttab=max-ver:1", "hap=no"]  # the flags of a new domain depend on these
+OPTIONS = ["gnttab=max-ver:1", "hap=no"]  # The options on which the flags of a created domain depend.
 OTHERS = ["gnttab_max_frames=16", "gnttab_max_maptrack_frames=16", "iommu=no", "sched=credit"]
 SCRIPT = f"""
 import asyncio, aioxen
@@ -33,7 +33,7 @@ def test_guests_run_without_a_capability(run: Run, options: str) -> None:
 
 
 # The context uses /dev/xen/xenbus, because xenstored's socket is renamed. Then xenstored is stopped. The
-# kernel's device can still be opened, but no answer comes.
+# kernel's device can still be opened, but xenstored does not answer.
 BY_DEVICE = f"""
 import asyncio, os, signal, aioxen
 

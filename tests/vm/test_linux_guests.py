@@ -18,7 +18,7 @@ LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="take
 
 @pytest.fixture
 def inside(run: Run):  # type: ignore[no-untyped-def]
-    """Runs a program in a dom0 of its own."""
+    """Returns a function that runs a program in a dom0 of its own."""
 
     def start(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         options = ("--env", f"PYTHONPATH={PROJECT}/build/python", "--")
@@ -40,7 +40,8 @@ def test_a_pvh_guest_uses_its_devices(inside) -> None:  # type: ignore[no-untype
     inside("devices.py", "pvh", "ours", "ours", "few")
 
 
-WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]  # who makes the guests, and who works on them
+# The toolstack that makes the guests, and the toolstack that works on the guests.
+WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]
 
 
 @LONG

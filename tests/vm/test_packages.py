@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tools/install-packages and tools/unpack-packages: the changes that they make on a machine, and the things
-that they never change."""
+"""Tests of tools/install-packages and tools/unpack-packages. They check the changes that these tools make
+on a machine, and the things that the tools never change."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* For LD_PRELOAD: prints the name of each key that a program looks up by libxlutil. */
+/* A library for LD_PRELOAD. It prints the name of each key that a program looks up by libxlutil. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

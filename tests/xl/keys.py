@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes files at random: keys of every kind with values that xl accepts, and some that it does not."""
+"""Makes random files. They have keys of every kind. xl accepts most of the values, and refuses some."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def words(*names: str) -> st.SearchStrategy[str]:
 
 
 def spec(**parameters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Returns a specification: some of the parameters, in any order."""
+    """Returns a strategy for specifications. A specification has some of the parameters, in any order."""
     options = [
         value.map(
             lambda v, name=name: (

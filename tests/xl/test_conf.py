@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The defaults in /etc/xen/xl.conf apply to configurations of domains, as in xl."""
+"""The defaults in /etc/xen/xl.conf apply to the configurations of domains in the same way as in xl."""
 
 from __future__ import annotations
 

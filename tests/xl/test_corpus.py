@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each file of the corpus gives the configuration of `xl create --dryrun`. So does the file written from
-it."""
+"""The library reads each file of the corpus as `xl create --dryrun` does. It then writes the configuration
+to a file. Reading this file gives the same configuration."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random files are read as xl reads them. The files that are written from them have the same meaning."""
+"""The library reads random files as xl does. The files that are written from them have the same meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
 def test_is_read_as_xl_reads_it(xl: Xl, text: str) -> None:
     expected = of_xl(xl.ask(text), "uuid =" in text)
     assert expected
-    config = aioxen.loads(text, strict=False, host=HOST)  # xl ignores what strict reading refuses
+    config = aioxen.loads(text, strict=False, host=HOST)  # xl ignores the things that strict reading refuses.
     assert ours(config) == expected
     written = aioxen.dumps(config)
     assert of_xl(xl.ask(written), "uuid =" in written) == expected, written
@@ -58,7 +58,7 @@ def test_the_grammar_is_that_of_xl(xl: Xl, text: str) -> None:
     text += "\n"
     refused = "config parsing error" in xl.ask(base + text).said
     if "+=" in text and not refused:
-        return  # xl carries out += even for unknown keys, and may refuse it
+        return  # xl carries out += even for unknown keys, and may refuse such a statement.
     try:
         aioxen.loads(base + text, strict=False, host=HOST)
         wrong = ""

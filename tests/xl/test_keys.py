@@ -17,7 +17,7 @@ OF_THE_HOST = re.compile(
     r"autoballoon|lockfile|vifscript|defaultbridge|output_format|blkdev_start|claim_mode|run_hotplug_scripts"
     r"|domid_policy|\w+\.\w+(\.\w+)?"
 )
-"""The keys of /etc/xen/xl.conf, which xl also reads."""
+"""The keys of /etc/xen/xl.conf. xl also reads this file."""
 
 FILES = {
     "pv": 'type = "pv"\nvnc = 1',

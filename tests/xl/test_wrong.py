@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Errors and warnings have the right places and messages. xl refuses or ignores the same files.
+"""Errors and warnings have the right places and messages. xl refuses the files with errors, and accepts the
+other files.
 
 `|` in a text marks the place that the message must name.
 """
@@ -14,7 +15,7 @@ from xl_support import HOST, Xl
 
 BASE = 'name = "g"\nkernel = "/k"\n'
 
-# Texts that both xl and this library refuse.
+# The texts that both xl and this library refuse.
 ERRORS = [
     ("|Memory = 1", "capital letter"),
     ("memory = |-1", "not a Python program"),
@@ -65,7 +66,7 @@ ERRORS = [
     ("firmware = '|pvgrub32'", "also has a kernel"),
 ]
 
-# Texts that xl accepts and that strict reading refuses.
+# The texts that xl accepts and that strict reading refuses.
 DOUBTS = [
     ("|memroy = 1", "unknown key 'memroy'; is 'memory' meant?"),
     ("|zzzzzzzz = 1", "unknown key 'zzzzzzzz'"),
@@ -83,7 +84,7 @@ DOUBTS = [
     ("memory = 64\nmaxmem = |32", "less than memory"),
 ]
 
-# Texts that give a warning, in strict reading and otherwise.
+# The texts that cause a warning, whether the reading is strict or not.
 WARNINGS = [
     ("builder = '|generic'", "use type"),
     ("memory = 1\n|memory = 2", "set again"),

@@ -21,7 +21,7 @@ CPUS = {0, 1}
 HOST = XlHost(nodes=[XlNode(cpus=CPUS)])
 """The simulated machine: one node with two processors."""
 
-# Some inputs make xl loop for ever.
+# The shell loop in which xl reads files. A time limit ends xl, because some inputs make xl loop for ever.
 LOOP = 'while read f; do eval timeout 10 xl create -n "$f" >$f.out 2>$f.err; echo $?; done'
 
 
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Xl:
-    """One xl that reads many files: `with Xl(folder) as xl: xl.ask(text)`."""
+    """A shell that runs xl for many files: `with Xl(folder) as xl: xl.ask(text)`."""
 
     def __init__(self, folder: Path, conf: str | None = None) -> None:
         self.folder = folder
@@ -86,24 +86,26 @@ def normal(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_xl(answer: Answer, has_uuid: bool) -> dict[str, Any] | None:
-    """xl's configuration without the values that are defaults of this library. None: xl refuses the file."""
+    """Returns the configuration that xl has read, without the values that are defaults of this library.
+    Returns None if xl refuses the file."""
     if answer.config is None:
         return None
     c_info, b_info = answer.config["c_info"], answer.config["b_info"]
     if not has_uuid:
-        del c_info["uuid"]  # xl chooses a random UUID
-    if c_info.get("run_hotplug_scripts") == "True":  # xl always writes this default
+        del c_info["uuid"]  # xl chooses a random UUID.
+    if c_info.get("run_hotplug_scripts") == "True":  # xl always writes this default.
         del c_info["run_hotplug_scripts"]
     if b_info.get("claim_mode") == "True":
         del b_info["claim_mode"]
     online, vcpus = b_info.pop("avail_vcpus", [0]), b_info.get("max_vcpus", 1)
-    if online != list(range(vcpus)):  # this library leaves out the set of all vcpus
+    if online != list(range(vcpus)):  # This library leaves out the set of all vcpus.
         b_info["avail_vcpus"] = online
     for name in ("vcpu_hard_affinity", "vcpu_soft_affinity"):
         for i, cpus in enumerate(b_info.get(name, [])):
-            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]  # xl adds bits beyond the last one
+            # xl adds bits for processors that do not exist.
+            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]
     rdm = b_info.get("type.hvm", {}).get("rdm", {})
-    if "policy" in rdm and rdm["policy"] is None:  # xl does not initialise it
+    if "policy" in rdm and rdm["policy"] is None:  # xl does not initialise this field.
         del rdm["policy"]
     return normal(answer.config)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from . import dom0
 
+# QEMU's programs, by their paths in the packages.
 PROGRAMS = (
     "usr/libexec/xen-qemu-system-i386",
     "usr/bin/qemu-img",
-)  # The directory in the packages, and the directory in dom0.
+)
 KEYMAP = "share/qemu/keymaps/en-us"  # The device model needs this file. It comes from this machine's QEMU.
 
 

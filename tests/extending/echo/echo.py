@@ -38,7 +38,7 @@ async def main(xen: Any, traits: Any) -> None:
         except ValueError as error:
             refused = error
         assert next(iter(wrong)) in str(refused)
-    assert not hasattr(xen, "domain_lose")  # only C has it
+    assert not hasattr(xen, "domain_lose")  # Only C has this operation.
     print("all came back")
 
 

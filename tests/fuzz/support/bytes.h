@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A fuzzer's input, read octet by octet. When it is used up, every read gives 0. Owns nothing. Only one thread may use it. */
+/* Reads a fuzzer's input octet by octet. When the input is used up, every read returns 0. Owns nothing.
+ * Only one thread may use a struct bytes. */
 #ifndef FUZZ_BYTES_H
 #define FUZZ_BYTES_H
 
@@ -24,7 +25,7 @@ static inline unsigned next_byte(bytes *b)
     return bytes_left(b) ? *b->at++ : 0;
 }
 
-/* Returns a number from 0 to `limit` - 1, which the next octet chooses. */
+/* Returns a number from 0 to `limit` - 1. The next octet of the input chooses the number. */
 static inline unsigned next_below(bytes *b, unsigned limit)
 {
     return next_byte(b) % limit;

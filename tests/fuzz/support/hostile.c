@@ -17,10 +17,10 @@
 enum { HELD = 16 << 10 };
 
 static struct {
-    int connection; /* -1: none */
+    int connection; /* The present connection. -1: there is none. */
     char received[HELD];
     size_t have;
-    char held[HELD]; /* the end of a message; it is sent before the next message */
+    char held[HELD]; /* The end of a message. It is sent before the next message. */
     size_t holds;
 } peer;
 
@@ -93,7 +93,7 @@ static void send_message(struct xsd_sockmsg header, const char *body, size_t len
     peer.holds = all - now;
 }
 
-/* Sends the answer that xenstored would give, or an answer that differs from it in one way. */
+/* Sends the answer that xenstored would give, or an answer that differs from this one in one respect. */
 void peer_answer(bytes *input, unsigned way)
 {
     static const char *const errors[] = {"ENOENT", "EACCES", "EAGAIN", "EINVAL", "ENOSPC", "E", "", "EQUOTA"};
@@ -111,7 +111,7 @@ void peer_answer(bytes *input, unsigned way)
     case 2:
         header.type = XS_ERROR;
         length = strlen(strcpy(text, errors[next_below(input, sizeof(errors) / sizeof(*errors))]));
-        length += way & 1; /* with or without the terminating zero */
+        length += way & 1; /* The value has or lacks a terminating zero. */
         break;
     case 3: header.req_id += next_byte(input); break;
     case 4: header.type = next_byte(input); break;

@@ -70,7 +70,7 @@ static int start_group(libxl__ao *ao, struct state *s)
                               .width = 1 + next_below(&plays.input, 3)};
     for (uint32_t i = 0; i < s->group.count; i++) {
         s->members[i] = play_new();
-        if (!s->members[i]) /* no plays are left, so the group has fewer members */
+        if (!s->members[i]) /* No plays are left, so the group has fewer members. */
             s->group.count = i;
         else
             s->members[i]->nested = true;
@@ -173,7 +173,8 @@ static void stop_any(libxl__ao *ao, void *state)
     stop_phase(ao, state);
 }
 
-/* Called when the operation ends: its record must not be used any more. */
+/* Forgets the operation's record. The library calls this function when the operation ends, because the
+ * record must not be used any more. */
 static void forget(void *args)
 {
     (*(struct play **)args)->ao = NULL;

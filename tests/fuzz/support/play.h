@@ -16,25 +16,28 @@ enum { PLAYS = 48, PLAY_PHASES = 4 };
 struct play {
     bool used;
     bool started;     /* an initiator has started the operation */
-    bool nested;      /* another operation runs it, so no completion is reported */
-    bool reported_to; /* libxl_ao_set_progress was called for the operation */
-    bool may_fail;    /* a phase has failed, or the operation was asked to stop */
-    bool synchronous; /* the completion is the return value */
+    bool nested;      /* true: another operation runs this operation, so no completion is reported. */
+    bool reported_to; /* true: libxl_ao_set_progress was called for the operation. */
+    bool may_fail;    /* true: a phase has failed, or the operation was asked to stop. */
+    bool synchronous; /* true: the call is synchronous, so its return is the completion. */
     int completions;
-    int last_started, last_undone; /* indexes of phases; -1: none started; PLAY_PHASES: none undone */
-    libxl__ao *ao;                 /* NULL: the operation has ended, or has not begun */
+    /* The indexes of the phases that were started and undone last. -1: no phase was started. PLAY_PHASES:
+     * no phase was undone. */
+    int last_started, last_undone;
+    /* The operation's record. NULL: the operation has ended, or has not begun. */
+    libxl__ao *ao;
     libxl__ao *background;
 };
 
 extern struct plays {
     bytes input;
     bool closing;
-    struct play all[PLAYS]; /* each is used for one operation */
+    struct play all[PLAYS]; /* All plays. Each play is used for one operation. */
 } plays;
 
-/* Returns an unused play; NULL if all have been used. */
+/* Returns an unused play, or NULL if all plays have been used. */
 struct play *play_new(void);
-/* The class that the next octet chooses. */
+/* Returns the class that the next octet of the input chooses. */
 const libxl__ao_class *play_class(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a fuzzing target without a fuzzer, once for each file that is named on the command line. The files are inputs that once
- * found a fault. The compiler need not have libFuzzer. Prints the number of inputs that it has run. A fault ends the process.
+ * Runs a fuzzing target without a fuzzer, once for each file on the command line. Each file is an input that
+ * once found a fault. The compiler need not have libFuzzer. Prints the number of inputs that it has run. A
+ * fault ends the process.
  */
 #include "bytes.h"
 
@@ -19,7 +20,8 @@ static void run_file(const char *path)
         err(1, "%s", path);
     size_t size = fread(data, 1, LONGEST_INPUT, file);
     fclose(file);
-    /* The buffer gets the exact length of the input, so that a sanitizer reports any access beyond it. */
+    /* The buffer gets the exact length of the input, and a sanitizer reports any access beyond
+     * this length. */
     uint8_t *exact = realloc(data, size ? size : 1);
     LLVMFuzzerTestOneInput(exact, size);
     free(exact);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the clock, the timers (each an eventfd that the library takes for a timerfd, and closes), and the count of allocations
- * until one fails. world_begin() resets all of them.
+ * Owns: the clock, the timers, and the number of allocations until one fails. world_begin() resets all three.
+ * A timer is an eventfd that stands for the library's timerfd. The library closes the eventfd.
  */
 #include "world.h"
 
@@ -23,11 +23,12 @@ static struct {
     uint64_t now;
     struct timer {
         int fd;
-        uint64_t armed; /* 0: the timer is not armed */
+        uint64_t armed; /* The deadline of the timer. 0: the timer is not armed. */
     } timers[MOST_TIMERS];
     int count;
-    unsigned until_failure; /* the number of the next allocation that fails, counted from 1; 0: none fails */
-    unsigned idle_polls;    /* the number of successive polls that would have waited for ever */
+    /* The number of the next allocation that fails, counted from 1. 0: no allocation fails. */
+    unsigned until_failure;
+    unsigned idle_polls; /* The number of successive polls that would have waited for ever. */
     void (*idle)(void);
 } world;
 
@@ -98,7 +99,8 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *wanted, s
     return 0;
 }
 
-/* Returns 0 if no timer is armed, or if each deadline is so late that a program would not wait for it. */
+/* Returns the earliest deadline. Returns 0 if no timer is armed, or if each deadline is too late to
+ * wait for. */
 static uint64_t next_deadline(void)
 {
     uint64_t next = 0;
@@ -108,7 +110,8 @@ static uint64_t next_deadline(void)
     return next > world.now + (uint64_t)NEVER_S * SECOND ? 0 : next;
 }
 
-/* Does not wait, but moves the clock to the time at which the wait would end. */
+/* The replacement of epoll_wait. It does not wait, but moves the clock to the time at which the wait
+ * would end. */
 int __real_epoll_wait(int fd, struct epoll_event *events, int most, int timeout);
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout);
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
@@ -126,7 +129,7 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
         world_advance(end - world.now);
         return 0;
     } else {
-        CHECK(!world.idle_polls++); /* two such polls in a row: idle() has not woken the library */
+        CHECK(!world.idle_polls++); /* After two such polls in a row, idle() has not woken the library. */
         world.idle();
     }
     return __real_epoll_wait(fd, events, most, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Makes a run depend on its input alone. The target moves the clock, and chooses the allocations that fail.
- * The linker replaces the library's calls of the functions in WRAPPED (Makefile.inc) by calls of those of world.c. Only one thread
- * may call these functions.
+ * WRAPPED in Makefile.inc lists functions of the C library. The linker replaces the library's calls of these
+ * functions by calls of the functions in world.c. Only one thread may call these functions.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -10,19 +10,20 @@
 #include <stdint.h>
 
 /*
- * Starts a run: the clock is at its first value, and no allocation fails. `idle` is called when the library polls without a limit
- * while no descriptor is ready and no timer is armed. `idle` has to wake the library. If the next poll is of the same kind, the
- * process aborts, because the library would wait for ever.
+ * Starts a run: the clock is at its first value, and no allocation fails. `idle` is called when the library
+ * polls without a limit while no descriptor is ready and no timer is armed. `idle` has to wake the library.
+ * If the next poll also finds nothing, the process aborts, because the library would wait for ever.
  */
 void world_begin(void (*idle)(void));
 /* Moves the clock. Timers that have expired make their descriptors readable. */
 void world_advance(uint64_t nanoseconds);
-/* The next `after` allocations succeed, the one after them fails, and all later ones succeed. */
+/* Makes one allocation fail. The next `after` allocations succeed, the following allocation fails, and all
+ * later allocations succeed. */
 void world_fail_allocation(unsigned after);
 /* Lets all allocations succeed. */
 void world_allow_allocations(void);
 
-/* Ends the process with a message, as an assertion does, unless `condition` holds. */
+/* If `condition` does not hold, ends the process with a message, as an assertion does. */
 #define CHECK(condition)                                                                                     \
     do {                                                                                                     \
         if (!(condition))                                                                                    \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The interface that generated initiators use. Here it supports one operation at a time, with no machinery. */
+/* The interface that generated initiators use. This version supports only one operation at a time. */
 #ifndef LIBXL__AO_H
 #define LIBXL__AO_H
 
@@ -28,7 +28,7 @@ typedef struct libxl__ao_class {
     const int *errors;
 } libxl__ao_class;
 
-extern char message[256]; /* the message of the latest failure */
+extern char message[256]; /* The message of the latest failure. */
 
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
                      libxl__ao **ao_out);

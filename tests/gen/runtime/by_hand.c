@@ -55,7 +55,7 @@ int libxl__bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *sr
     return 0;
 }
 
-/* Octets that are zero do not count, so bitmaps of different sizes can be zero. */
+/* Returns whether all octets are zero. Bitmaps of all sizes can be zero. */
 bool libxl_bitmap_is_zero(const libxl_bitmap *p)
 {
     size_t i = 0;

@@ -50,7 +50,7 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
-    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* the caller's buffer must have this size */
+    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* The caller's buffer must have this size. */
     return libxl__ao_create(ctx, cls, domid, how, ao_out);
 }
 
@@ -84,7 +84,8 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     return rc;
 }
 
-/* For each phase, calls start and the phase's other functions. Ends with the first phase that fails. */
+/* Calls start and the other functions of each phase. Ends with the first phase that fails. Returns the
+ * result of the last phase that ran. */
 static int run_phases(libxl__ao *ao, const libxl__phases *phases)
 {
     void *state = __real_calloc(1, phases->state_size);

@@ -4,6 +4,7 @@
 
 #include "_libxl_operations_internal.h"
 
-extern int fail_allocation; /* n: the n-th allocation from now fails; 0: no allocation fails */
+/* The number of the allocation that fails, counted from now. 0: no allocation fails. */
+extern int fail_allocation;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The generated initiators: the inputs that they refuse and their messages, the arguments of the body, and that
- * no memory leaks when any allocation fails. */
+/* The generated initiators. The tests check the inputs that an initiator refuses, the messages, and the
+ * arguments of the body. No memory leaks when an allocation fails. */
 #undef NDEBUG
 #include "runtime.h"
 
@@ -15,7 +15,8 @@ static const libxl_asyncprogress_how *seen_progress;
 static libxl_uuid seen_uuid;
 
 typedef struct site {
-    char called[64]; /* for each call, the first letters of the phase and of the function */
+    /* Two letters for each call: the first letter of the phase, and the first letter of the function. */
+    char called[64];
 } machine_create_state;
 static char called[64];
 
@@ -143,7 +144,8 @@ int libxl__machine_tune_body(libxl__ao *ao, libxl__machine_tune_args *args)
     assert(args->in.has_tuning == args->in.has_name && args->in.has_name == !!args->in.name);
     assert(args->in.has_settings == !!args->in.settings && args->in.has_extent == !!args->in.extent.map);
     assert(args->in.has_owner == args->in.owner.uuid[0]);
-    assert(args->in.tuning.ratio == (args->in.has_tuning ? 0.25 : 0.5)); /* its initial value is 0.5 */
+    /* The initial value of `ratio` is 0.5. */
+    assert(args->in.tuning.ratio == (args->in.has_tuning ? 0.25 : 0.5));
     memcpy(args->out.old_mac, mac, sizeof(mac));
     *args->out.old_shape = args->in.shape;
     *args->out.old_traits = args->in.traits;
@@ -281,7 +283,8 @@ static void test_out_of_memory(void)
         assert(rc == ERROR_NOMEM);
     }
     fail_allocation = 0;
-    assert(failures == 2); /* the copies of the machine's name and of the input name */
+    /* Two allocations fail: the copies of the machine's name and of the input `name`. */
+    assert(failures == 2);
 }
 
 static char *tags[] = {(char[]){"a"}, NULL};
@@ -346,7 +349,7 @@ static void test_table(void)
     assert(!row->body && row->phases == &libxl__machine_create_phases);
     row = &libxl__operations[LIBXL__OP_MACHINE_DESTROY];
     assert(!row->limit_ms && !row->slow && !row->dispose && row->body && !row->phases);
-    row = &libxl__operations[LIBXL__OP_MACHINE_SCRAP]; /* a hidden operation */
+    row = &libxl__operations[LIBXL__OP_MACHINE_SCRAP]; /* This operation is hidden. */
     assert(!strcmp(row->name, "machine_scrap") && row->slow && row->dispose);
     assert(row->phases == &libxl__machine_scrap_phases);
 }

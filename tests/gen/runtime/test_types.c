@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The generated functions of types: they set initial values; a value can be disposed of twice; copies are equal
- * and independent; and each allocation of a copy may fail. */
+/* The generated functions of types. They set initial values. A value can be disposed of twice. Copies are
+ * equal and independent. Each allocation of a copy may fail. */
 #undef NDEBUG
 #include "runtime.h"
 
@@ -150,7 +150,7 @@ static void test_dispose(void)
     libxl_secret_init(&secret);
     secret.by_hand.p = strdup("by hand");
     text = libxl_secret_to_json(ctx, &secret);
-    assert(!strcmp(text, "{\"by_hand\":\"by hand\"}")); /* libxl__by_hand_gen_json writes the string */
+    assert(!strcmp(text, "{\"by_hand\":\"by hand\"}")); /* libxl__by_hand_gen_json writes this string. */
     free(text);
     libxl_secret_dispose(&secret);
     assert(is_zero(&secret, sizeof(secret)));
@@ -309,7 +309,7 @@ static void test_event(void)
     event.link.next = &here;
     event.for_user = UINT64_MAX;
     libxl_event_copy(ctx, &copy, &event);
-    assert(!copy.link.next); /* a copy is not in any list */
+    assert(!copy.link.next); /* A copy is not in any list. */
     assert(copy.for_user == UINT64_MAX);
     assert_same_string(event.u.said.text, copy.u.said.text);
     libxl_event_dispose(&event);

@@ -13,7 +13,7 @@ from linux import left, linux, prepare, run, text
 from toolstacks import tool
 
 KIND, SOURCE, MAKER = sys.argv[1:]
-TREE = Path(tempfile.mkdtemp())  # the contents of the guest's disk
+TREE = Path(tempfile.mkdtemp())  # The folder with the contents of the guest's disk.
 GRUB = """\
 set default=0
 set timeout=1

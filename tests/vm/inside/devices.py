@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """devices.py KIND MAKER DRIVER [few]: a guest uses its devices while others are plugged and unplugged.
 
-KIND is pv or pvh. MAKER makes the guest and DRIVER does everything else: `ours` (this library) or `xl`.
+KIND is pv or pvh. MAKER makes the guest, and DRIVER does all other work. Each of the two is `ours` (this
+library) or `xl`.
 
-The guest has disks of all backends, two interfaces and a share. With `few` it has a disk and an interface,
-and nothing is plugged.
+The guest has disks of all backends, two interfaces and a share. With `few` the guest has a disk and an
+interface, and nothing is plugged.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def all_devices() -> str:
 
 @contextlib.asynccontextmanager
 async def disk_works(console: Console) -> AsyncIterator[None]:
-    """The guest writes and compares a file on its first disk all the time."""
+    """Makes the guest write and compare a file on its first disk, until the end of the block."""
     await console.command("mount /dev/xvda /mnt")
     write_and_compare = "cp /bin/busybox /mnt/copy && sync && cmp /bin/busybox /mnt/copy && usleep 200000"
     await console.command(f"(while {write_and_compare}; do :; done) 2>/tmp/errors & worker=$!")
@@ -60,7 +61,7 @@ async def plug_disk(driver: Tool, console: Console, path: str) -> None:
     await driver.disk_add("g", path, "xvdd")
     assert "xvdd" in await driver.disks("g")
     assert "disk xvdd: ok" in await console.command("check-disk xvdd")
-    # Closing a block device drops its cache, so that each turn reads the disk.
+    # Closing a block device drops its cache, so each turn reads the disk.
     turn = "dd if=/dev/xvdd of=/dev/null bs=64k count=16; do echo >>/tmp/turns; usleep 50000"
     await console.command(f"rm -f /tmp/turns; (while {turn}; done) 2>/tmp/end & reader=$!")
     await console.command("until [ -s /tmp/turns ]; do usleep 50000; done")
@@ -70,7 +71,7 @@ async def plug_disk(driver: Tool, console: Console, path: str) -> None:
 
 
 async def plug_nic(driver: Tool, console: Console, device: str) -> None:
-    """Plugs an interface, and unplugs it while it is pinged."""
+    """Plugs an interface, and unplugs it while the guest answers pings."""
     await driver.nic_add("g", MACS[2])
     await set_address(console, device, "10.0.2.2/24")
     await ping("10.0.2.2")
@@ -82,7 +83,7 @@ async def plug_nic(driver: Tool, console: Console, device: str) -> None:
     pings.kill()
     await pings.wait()
     assert MACS[2] not in await driver.nics("g")
-    # The guest's driver says that it has closed, and removes the interface after that.
+    # The guest's driver first reports that it has closed, and then removes the interface.
     await console.command(f"until [ ! -e /sys/class/net/{device} ]; do usleep 50000; done")
 
 

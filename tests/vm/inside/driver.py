@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""driver.py MAKER DRIVER: a driver domain, in which Debian's `xl devd` runs, serves interfaces to a guest.
+"""driver.py MAKER DRIVER: a driver domain serves interfaces to a guest. Debian's `xl devd` runs in the
+driver domain.
 
-The guest's only way to dom0 is through the driver domain. MAKER (`ours` or `xl`) makes both, DRIVER plugs and
-unplugs.
+The guest's only way to dom0 is through the driver domain. MAKER makes both domains. DRIVER plugs and unplugs
+interfaces. Each of the two is `ours` or `xl`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ async def served(server: Console, nodes: str, domid: str, number: int) -> None:
 
 
 async def gone(server: Console, nodes: str, domid: str, number: int) -> None:
-    """Waits until the driver domain's interface is gone. The nodes are gone already."""
+    """Waits until the driver domain's interface is gone. The nodes of the interface are gone already."""
     assert run(f"xenstore-ls {nodes}/vif/{domid}/{number}", check=False).startswith("xenstore-ls: ")
     await server.command(f"until [ ! -e /sys/class/net/vif{domid}.{number} ]; do usleep 100000; done")
 
@@ -36,7 +37,8 @@ async def gone(server: Console, nodes: str, domid: str, number: int) -> None:
 async def main() -> None:
     prepare()
     run(f"cp build/guest/linux-driver-initramfs {RAMDISK}")
-    # By itself the bridge takes the address of its vif, which the vif in the driver domain has, too.
+    # Without this command, the bridge would take the address of its vif. The vif in the driver domain has the
+    # same address.
     run("ip link set xenbr0 address 02:00:00:00:00:01")
     before = left()
     net = text("net", "pv", "serve=eth0", 'vif = ["bridge=xenbr0"]', "driver_domain = 1", ramdisk=RAMDISK)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Functions for test programs in dom0: Linux guests from xl files, their consoles, and the state they
-leave."""
+"""Owns functions for test programs in dom0. They make Linux guests from xl files, use the guests'
+consoles, and look for things that guests leave behind."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from limits import scaled
 
-LIMIT = scaled(120)  # seconds, for each action of a guest
+LIMIT = scaled(120)  # The time limit of each action of a guest, in seconds.
 
 
 def run(command: str, check: bool = True) -> str:
-    """Runs a command in bash; returns its output. busybox's shell would run its own losetup and ip."""
+    """Runs a command in bash, and returns the command's output. The shell of busybox would run busybox's
+    own losetup and ip."""
     done = subprocess.run(
         ["bash", "-c", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -35,7 +36,8 @@ def run(command: str, check: bool = True) -> str:
 
 
 def left() -> str:
-    """Everything that a guest may leave: loop devices, interfaces, device models and nodes of devices."""
+    """Returns a list of everything that a guest may leave behind: loop devices, interfaces, device models
+    and nodes of devices."""
     commands = (
         "losetup -a",
         "ls /sys/class/net",
@@ -48,7 +50,7 @@ def left() -> str:
 
 
 def states() -> str:
-    """The states of all devices, and what the device models have printed."""
+    """Returns the states of all devices, and the output of the device models."""
     return run("xenstore-ls -f /local/domain | grep -E '/(state|error) = '; tail /var/log/xen/*", check=False)
 
 
@@ -60,11 +62,11 @@ def prepare() -> None:
     """
     run("make-bridge && cp -n build/guest/linux-kernel build/guest/linux-initramfs /tmp")
     run("for n in 1 2; do ip address add 10.0.$n.1/24 dev xenbr0; done")
-    run("xl sched-credit2 -d 0 -w 4096")  # a guest that works must not slow the toolstack down
+    run("xl sched-credit2 -d 0 -w 4096")  # A busy guest must not slow down the toolstack.
 
 
 def image(name: str, kind: str = "raw") -> str:
-    """Makes an image with an empty file system; returns its path."""
+    """Makes an image with an empty file system. Returns the image's path."""
     path = f"/tmp/{name}"
     run(f"truncate -s 16M {path} && mkfs.ext4 -q {path}")
     if kind == "raw":
@@ -96,7 +98,7 @@ def text(
 
 
 class Console:
-    """A guest's console."""
+    """The console of a guest."""
 
     def __init__(self, guest: str) -> None:
         path = run(f"xenstore-read /local/domain/$(xl domid {guest})/console/tty").strip()
@@ -105,7 +107,7 @@ class Console:
         self._text = ""
 
     async def expect(self, words: str) -> str:
-        """Waits until the guest has printed the words; returns the text up to them."""
+        """Waits until the guest has printed the words. Returns the text up to the words."""
         deadline = time.monotonic() + LIMIT
         while words not in self._text:
             if time.monotonic() > deadline:
@@ -117,7 +119,7 @@ class Console:
         return before + words
 
     async def command(self, line: str) -> str:
-        """Runs a command in the guest; returns its output."""
+        """Runs a command in the guest. Returns the command's output."""
         os.write(self._fd, f"{line}\necho status $?.\n".encode())
         output = await self.expect("status ")
         status = (await self.expect(".")).removesuffix(".")
@@ -130,7 +132,8 @@ class Console:
 
 @contextlib.asynccontextmanager
 async def linux(tool: Tool, config: str) -> AsyncIterator[tuple[str, Console, str]]:
-    """A guest that the tool makes and destroys: name, console, what it prints until its shell is ready."""
+    """Makes a guest by the tool, and destroys the guest after the block. Yields the guest's name, its
+    console, and its output until its shell is ready."""
     begin = time.monotonic()
     name = re.findall(r'name *= *"(.*?)"', config)[0]
     await tool.create(config)

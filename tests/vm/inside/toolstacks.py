@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The same work done by this library (`Ours`) and by Debian's xl (`Xl`), on guests that either has made.
+"""Two classes with the same methods. `Ours` does the work by this library, and `Xl` by Debian's xl. Each
+class works on guests that either class has made.
 
-Guests are named, because a name is all that the two share.
+The methods take a guest's name, because both classes know the name.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Ours:
         await dom.disk_remove(disk)
 
     async def disks(self, guest: str) -> list[str]:
-        """Returns the names of its disks."""
+        """Returns the names of the guest's disks."""
         return [str(disk.vdev) for disk in await (await self._xen.domain_find(guest)).disk_list()]
 
     async def nic_add(self, guest: str, mac: str, server: str | None = None) -> None:
@@ -49,7 +50,7 @@ class Ours:
         await dom.nic_remove(nic)
 
     async def nics(self, guest: str) -> list[str]:
-        """Returns the addresses of its interfaces."""
+        """Returns the addresses of the guest's interfaces."""
         return [nic.mac.hex(":") for nic in await (await self._xen.domain_find(guest)).nic_list()]
 
     async def shutdown(self, guest: str) -> None:
@@ -69,7 +70,7 @@ class Xl:
         with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
             file.write(config)
             file.flush()
-            # Without a process that waits for the guest's end and destroys it.
+            # With -e, xl leaves no process behind that would destroy the guest at its end.
             await self._xl(f"create -e -p -q {file.name}")
 
     async def unpause(self, guest: str) -> None:
@@ -82,7 +83,8 @@ class Xl:
         await self._xl(f"block-detach {guest} {vdev}")
 
     async def disks(self, guest: str) -> list[str]:
-        """The names of its disks, in the stored configuration; they are in `xl block-list`, too."""
+        """Returns the names of the guest's disks in the stored configuration. Checks that `xl block-list`
+        has them, too."""
         names = [disk["vdev"] for disk in (await self._stored(guest)).get("disks", [])]
         numbers = re.findall(r"^\d+", await self._xl(f"block-list {guest}"), re.MULTILINE)
         assert sorted(map(int, numbers)) == sorted(51712 + 16 * (ord(name[3]) - ord("a")) for name in names)
@@ -96,15 +98,16 @@ class Xl:
         await self._xl(f"network-detach {guest} {mac}")
 
     async def nics(self, guest: str) -> list[str]:
-        """Returns the addresses of its interfaces, in the stored configuration; `xl network-list` has
-        them, too."""
+        """Returns the addresses of the guest's interfaces in the stored configuration. Checks that `xl
+        network-list` has them, too."""
         macs = [nic["mac"] for nic in (await self._stored(guest)).get("nics", [])]
         listed = await self._xl(f"network-list {guest}")
         assert re.findall(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", listed) == macs
         return macs
 
     async def _stored(self, guest: str) -> dict[str, list[dict[str, str]]]:
-        # Standard error has a warning for each device that xl has removed: it leaves them in the stored file.
+        # Standard error has a warning for each device that xl has removed. xl leaves such devices in the
+        # stored file.
         (entry,) = json.loads(await self._xl(f"list -l {guest} 2>/dev/null"))
         stored: dict[str, list[dict[str, str]]] = entry["config"]
         return stored
