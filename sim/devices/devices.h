@@ -57,7 +57,7 @@ struct device {
     /* The state of each side that was last read, indexed by enum side; 0: there is no state. */
     int states[3];
     bool online, plugged, scripted;
-    bool broken; /* QEMU cannot serve the device */
+    bool broken; /* the backend is a QEMU that cannot serve the device */
     bool served; /* the backend was connected and has not closed since then */
     char physical[24];
     bool opened; /* the backend has opened the block device of the disk */

@@ -95,7 +95,7 @@ static void take_events(void)
         free(event);
     }
     if (errno != EAGAIN)
-        exit(EXIT_FAILURE); /* xenstored has ended */
+        exit(EXIT_FAILURE); /* the connection is lost, because xenstored has ended */
 }
 
 void play_watch(uint32_t domid, bool (*wants)(const struct kind *k), const char *below)

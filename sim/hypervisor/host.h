@@ -20,12 +20,12 @@
 
 struct loop {
     bool added, bound;
-    uint32_t flags;                 /* LO_FLAGS_* */
+    uint32_t flags;                 /* the flags of the device: a set of LO_FLAGS_* */
     uint64_t device, inode, octets; /* the device number, the inode and the size of the file */
     char file[256];
 };
 
-struct link {  /* a network interface */
+struct link {  /* a network interface of domain 0 */
     int index; /* the interface's index; 0: this entry is free */
     bool up;
     int master;
@@ -89,7 +89,7 @@ int host_loop_clear(uint32_t number); /* detaches the file of a loop device; ret
 /* host_links.c. Call these functions with the lock. */
 struct link *host_link_find(const char *name);
 struct link *host_link_by_index(int index);
-int host_link_add(const char *name, const char *kind); /* returns 0 or -errno */
+int host_link_add(const char *name, const char *kind); /* adds an interface; returns 0 or -errno */
 void host_link_delete(struct link *link);
 
 /*

@@ -20,7 +20,7 @@
 enum { KEEP = 4 };
 
 struct xencall_handle {
-    pthread_mutex_t lock; /* protects the fields below */
+    pthread_mutex_t lock; /* guards the two members below */
     void *kept[KEEP];     /* free pages for the buffers of hypercalls */
     uint32_t nr_kept;
 };

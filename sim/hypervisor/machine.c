@@ -168,7 +168,7 @@ static void power_on(void)
     machine->next_run = machine->next_node = 1;
     machine->next_domid = 1;
     machine->nr_nodes_of_host = 1;
-    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* the hypervisor's default */
+    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* this is the hypervisor's default */
     machine->next_serial = machine->next_listener = 1;
     machine->low_port = 1;
 

@@ -125,7 +125,7 @@ struct domain {
     uint32_t shared_info;
     /* The following fields are not read when domains are listed. */
     uint64_t max_gfn, gone_ns;
-    uint64_t pod_entries, pod_cache; /* see on_demand.c */
+    uint64_t pod_entries, pod_cache; /* the pages without a frame, and the pool for them; see on_demand.c */
     /*
      * The number of pages that the guest has taken. A negative number: the pages that the guest has given
      * back.
@@ -133,8 +133,8 @@ struct domain {
     int64_t ballooned;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
-    uint32_t max_port;    /* the highest port in use */
-    uint16_t weight, cap; /* parameters of the scheduler */
+    uint32_t max_port;    /* the highest port that is in use */
+    uint16_t weight, cap; /* the parameters of the scheduler for this domain */
     uint8_t nodes;        /* the node affinity: one bit for each node */
     /* The triggers that were sent to the domain. Each XEN_DOMCTL_SENDTRIGGER_* has one bit. */
     uint32_t triggers;
@@ -161,7 +161,7 @@ struct domain_big {
 
 struct fault {
     uint32_t id;   /* the number of the rule; 0: this entry is free */
-    uint16_t call; /* a value of enum call */
+    uint16_t call; /* the call to which the rule applies, a value of enum call */
     pid_t pid;     /* the process whose calls are counted; 0: the rule applies to every process */
     int error;
     uint32_t delay_ms;
@@ -219,7 +219,7 @@ struct machine {
     uint32_t nr_behaviours;
     struct behaviour behaviours[MAX_BEHAVIOURS];
     struct host host;
-    struct listener listeners[MAX_LISTENERS]; /* index 0 is never used */
+    struct listener listeners[MAX_LISTENERS]; /* the table of event channel handles; index 0 is never used */
     /* The index, plus 1, of the domain with this domid; 0: no domain has the domid. */
     uint16_t slot_of[DOMID_FIRST_RESERVED];
     /* For each domid one bit, which is set if slot_of is not 0. */
@@ -288,17 +288,20 @@ void frame_free(struct domain *d, uint32_t frame);
 void frames_free_all(struct domain *d);
 /* Simulates a guest that gives back memory or takes more, up to its limit. */
 void frames_balloon(struct domain *d, uint64_t pages);
-int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* returns 0 or -errno */
+/* Maps a guest frame to a machine frame; returns 0 or -errno. */
+int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame);
 uint32_t gfn_get(const struct domain *d, uint64_t gfn);
 /* Returns the machine frame for the frame number `number` that a toolstack passes to map memory. */
 uint32_t frame_of(struct domain *d, uint64_t number);
-void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* needs no lock */
+/* Maps frames into this process; needs no lock. */
+void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames);
 
 /*
  * on_demand.c: memory that is populated on demand. `gfn` is the number of a guest frame. pod_populate returns
  * the new machine frame, or NO_FRAME.
  */
-int pod_mark(struct domain *d, uint64_t gfn); /* returns 0 or -errno */
+/* Marks a guest frame as populated on demand; returns 0 or -errno. */
+int pod_mark(struct domain *d, uint64_t gfn);
 uint32_t pod_populate(struct domain *d, uint64_t gfn);
 void pod_free(struct domain *d);
 long pod_set_target(struct domain *d, xen_pod_target_t *target);

@@ -259,7 +259,7 @@ static int wait_or_leave(libxl__ao *ao)
     libxl_ctx *ctx = ao->ctx;
     assert(ao->magic == LIBXL__AO_MAGIC);
     if (ao->notify_target == LIBXL__AO_HOW) {
-        libxl__ctx_leave(ctx); /* may destroy the record */
+        libxl__ctx_leave(ctx); /* this call may destroy the record */
         return ERROR_ASYNC_INPROGRESS;
     }
     if (!ao->notified)

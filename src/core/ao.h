@@ -53,8 +53,9 @@
  */
 typedef struct libxl__ao_class {
     const char *name;
-    int (*body)(libxl__ao *ao, void *args); /* NULL: the operation has phases */
-    const libxl__phases *phases;            /* NULL: the operation has a body */
+    /* The function of an operation without phases; NULL: the operation has phases. */
+    int (*body)(libxl__ao *ao, void *args);
+    const libxl__phases *phases; /* the phases of the operation; NULL: the operation has a body */
     void (*dispose)(void *args); /* Frees the copies of the inputs; NULL: there is nothing to free */
     size_t args_size;
     unsigned limit_ms; /* the default time limit, in ms; 0: no limit */
@@ -100,12 +101,12 @@ struct libxl__ao {
     bool complete : 1; /* the operation has completed, and rc does not change any more */
     bool notified : 1; /* the notification was made or queued */
     bool ending : 1;   /* the result is known, but jobs may still run */
-    bool runnable : 1; /* queued in libxl__aos.runnable */
+    bool runnable : 1; /* the operation is in the list libxl__aos.runnable */
     /* The operation is a synchronous call inside a delivery. Only the calling thread makes its deliveries. */
     bool inside : 1;
     bool delivering : 1;      /* application code is running for a delivery of this operation */
     bool live : 1;            /* linked in libxl__aos.live, the list of operations in progress */
-    bool indexed : 1;         /* linked in libxl__aos.index */
+    bool indexed : 1;         /* the operation is in the index libxl__aos.index */
     bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
     uint16_t state_at;        /* the offset of the phases' state in the record (libxl__ao_state) */
     int rc;
@@ -125,8 +126,8 @@ struct libxl__ao {
     union {
         /* The thread that waits, for LIBXL__AO_CALLER; NULL: the caller does not wait yet. */
         libxl__waiter *waiter;
-        libxl_asyncop_how how; /* for LIBXL__AO_HOW */
-        struct {               /* for LIBXL__AO_PARENT */
+        libxl_asyncop_how how; /* valid for LIBXL__AO_HOW: how the application is notified */
+        struct {               /* valid for LIBXL__AO_PARENT */
             libxl__ao *parent;
             struct libxl__nested *nested;
         };
@@ -137,7 +138,7 @@ struct libxl__ao {
         struct { /* these members are valid until `complete` is set */
             struct libxl__sources sources;
             libxl__timer limit;          /* the timer of the operation's time limit */
-            libxl__phase_position phase; /* if the operation has phases */
+            libxl__phase_position phase; /* the position in the list of phases, if the operation has phases */
             /*
              * The time at which the operation went into progress, in ns, monotonic; 0: it is not in progress.
              */
@@ -181,7 +182,7 @@ enum {
 
 /* All operations of a context. */
 typedef struct libxl__aos {
-    struct libxl__ao_list live;     /* the operations in progress */
+    struct libxl__ao_list live;     /* the list of operations in progress */
     struct libxl__ao_list runnable; /* the operations that libxl__aos_run will run */
     /* Finds an operation by its `how`. Contains the operations whose notify target is LIBXL__AO_HOW. */
     libxl__index index;
@@ -191,7 +192,7 @@ typedef struct libxl__aos {
     } records[LIBXL__AO_RECORD_SIZES]; /* the free records; one list for each size class */
     /* The time limit of synchronous calls, in ms; 0: the limit of the operation's class applies. */
     unsigned sync_limit_ms;
-    libxl__phase_hook *phase_hook; /* set by tests; NULL otherwise */
+    libxl__phase_hook *phase_hook; /* a test's function; NULL if no test has set one */
     void *phase_hook_user;
     /*
      * The thread that waits in libxl__ctx_drain. It is woken when no operation is in progress. NULL: no

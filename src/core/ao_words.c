@@ -3,8 +3,8 @@
  * Makes the error message of an operation. The message contains the cause, the operation, its subject and its
  * phase.
  *
- * Owns: nothing; a message belongs to its record. The context's lock guards the messages, except those of
- * records on the stack.
+ * Owns: nothing. A message belongs to its record. The context's lock guards the messages of all records
+ * except records on the stack.
  */
 #include "libxl_internal.h"
 

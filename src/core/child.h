@@ -24,7 +24,7 @@ typedef struct libxl__child {
 
     libxl__source source; /* fires when the child has ended and was reaped */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
-    libxl__timer limit;   /* the timer that kills the child */
+    libxl__timer limit;   /* the timer that kills the child at its time limit */
     libxl__ao *ao;
     pid_t pid;
     bool running, done; /* `done`: the child has ended and was reaped */

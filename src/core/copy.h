@@ -18,7 +18,7 @@ typedef struct libxl__copy {
     libxl__timer turn; /* continues the copy after other callbacks have run */
     /* The two descriptors. Their file status flags before the copy, which are restored when the copy ends. */
     int from_fd, to_fd, from_flags, to_flags;
-    uint64_t copied; /* the number of octets written */
+    uint64_t copied; /* the number of octets that were written to `to` */
     bool ended;      /* the end of `from` has been read */
     bool done;
     /* The copy's result, valid once the copy is done: 0, or FAIL or NOMEM, recorded in ao. */

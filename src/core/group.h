@@ -15,7 +15,7 @@
  */
 typedef struct libxl__group libxl__group;
 struct libxl__group {
-    const libxl__ao_class *cls; /* the class of the members */
+    const libxl__ao_class *cls; /* the class of the members' operations */
     /* The public name of the array. A message about a member begins with NAME[INDEX]. */
     const char *name;
     /*
@@ -23,13 +23,13 @@ struct libxl__group {
      * the class.
      */
     int (*fill)(const libxl__group *group, uint32_t index, libxl__ao *child);
-    const void *context; /* an argument for `fill` */
-    uint32_t count;      /* the number of members; may be 0 */
+    const void *context; /* an argument that `fill` can use */
+    uint32_t count;      /* the number of members; it may be 0 */
     bool keeps_going;    /* an error does not stop the other members */
     uint32_t width;      /* the number of members that may run at the same time; at least 1 */
 
     uint32_t started, ended;
-    bool stopping;          /* no more members are started */
+    bool stopping;          /* the group starts no more members */
     int rc;                 /* the first error of a member; 0: no member has failed */
     libxl__nested *members; /* an array in the parent's memory, in the order of the elements */
 };

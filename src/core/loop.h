@@ -69,7 +69,7 @@ struct libxl__fd { /* A registered descriptor. Zero-initialise it: it is not reg
  * context's descriptor stays readable, and a waiting thread does not sleep. So the work for other operations
  * delays a call only by one turn. The lock is released between two turns.
  */
-typedef struct libxl__turn { /* zero-initialise it */
+typedef struct libxl__turn { /* One turn of the loop. Zero-initialise it. */
     uint32_t steps;
     bool over;
     /*
@@ -86,7 +86,7 @@ enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock
 typedef struct libxl__waiter {
     pthread_cond_t cond;
     bool woken;           /* set by libxl__waiter_wake: the thread's condition may have become true */
-    bool following;       /* the thread sleeps on `cond` */
+    bool following;       /* the thread is a follower: it sleeps on `cond` */
     bool inside;          /* the thread is inside a delivery, so it makes only deliveries of `ao` */
     struct libxl__ao *ao; /* the operation that the thread waits for; NULL: it waits for something else */
     TAILQ_ENTRY(libxl__waiter) link;
@@ -113,7 +113,7 @@ typedef struct libxl__loop {
     bool look_again_pending; /* the eventfd of `look_again` is readable */
     /* The application has called libxl_ctx_fd or another function that uses `outer`. */
     bool outer_in_use;
-    bool events_shown; /* events_fd is readable */
+    bool events_shown; /* the eventfd events_fd is readable */
     struct libxl__registered_fds registered;
     struct libxl__waiters waiters;   /* all threads that wait for events */
     struct libxl__waiters followers; /* the threads that sleep; the longest sleeper is first */
@@ -163,8 +163,8 @@ void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd);
 void libxl__fds_mark_internal(libxl_ctx *ctx);
 
 /*
- * Counts a step of the turn. Returns false if the turn is over; the caller then defers the rest of its work
- * to the next turn.
+ * Counts a step of the turn. Returns true if the turn goes on. Returns false if the turn is over; the caller
+ * must then defer its remaining work to the next turn.
  */
 bool libxl__turn_goes_on(libxl_ctx *ctx, libxl__turn *turn);
 

@@ -39,7 +39,7 @@ void libxl__source_fire(libxl__source *source);
 typedef struct libxl__alarm {
     libxl__source source;
     libxl__timer timer;
-    bool rang; /* the delay has passed */
+    bool rang; /* the delay has passed, and the source has fired */
 } libxl__alarm;
 
 /* Sets the alarm to fire after `delay_ns`. An alarm may be set again before or after it has fired. Errors: NOMEM. */

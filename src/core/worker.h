@@ -39,7 +39,7 @@ struct libxl__job {
     /* The operation that is woken when the work is done; NULL: no operation waits for the job. */
     struct libxl__ao *ao;
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
-    libxl__lane *lane; /* set by libxl__job_submit */
+    libxl__lane *lane; /* the lane of the job; set by libxl__job_submit */
     TAILQ_ENTRY(libxl__job) link;
 };
 
@@ -62,7 +62,7 @@ struct libxl__lane {
 
 typedef struct libxl__workers {
     SLIST_HEAD(, libxl__lane) lanes;
-    pthread_cond_t thread_gone; /* signalled when a thread ends */
+    pthread_cond_t thread_gone; /* this condition is signalled when a thread ends */
     /*
      * The last thread that has ended. The next thread that ends joins it. If no other thread ends,
      * libxl__workers_close joins it.

@@ -21,9 +21,9 @@ typedef struct libxl__device_class libxl__device_class;
  * The paths of the three trees of a device. The frontend is in the guest's tree. The backend is in the tree
  * of the domain that serves the device. The third tree belongs to the toolstack.
  */
-#define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* domid, kind, devid */
+#define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* the arguments are: domid, kind, devid */
 #define LIBXL__BACKEND   "/local/domain/%u/backend/%s/%u/%u" /* backend domid, backend kind, domid, devid */
-#define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* domid, kind, devid */
+#define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* the arguments are: domid, kind, devid */
 /* The nodes in which a kernel writes why a device does not work. */
 #define LIBXL__BACKEND_ERROR  "/local/domain/%u/error/backend/%s/%u/%u/error"
 #define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
@@ -47,8 +47,8 @@ enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES =
 struct libxl__device {
     /* The class; never NULL, because all unknown kinds share a class. */
     const libxl__device_class *cls;
-    char kind[LIBXL__DEVICE_KIND];         /* the kind in the frontend's path */
-    char backend_kind[LIBXL__DEVICE_KIND]; /* the kind in the backend's path */
+    char kind[LIBXL__DEVICE_KIND];         /* the text for the class in the frontend's path */
+    char backend_kind[LIBXL__DEVICE_KIND]; /* the text for the class in the backend's path */
     uint32_t domid, backend_domid, devid;
     bool pv; /* used for an addition only: the domain is PV */
     /*
@@ -77,7 +77,7 @@ struct libxl__device_class {
     const char *name;           /* the NAME in libxl_device_NAME_add */
     const char *array;          /* the name of the array in libxl_domain_config */
     const char *kind;           /* the text for the class in the frontend's path: vbd, vif, ... */
-    size_t config_size;         /* the size of libxl_device_NAME */
+    size_t config_size;         /* the size of libxl_device_NAME, in octets */
     size_t config_at, count_at; /* the offsets of the array and its length in libxl_domain_config */
     size_t backend_domid_at;    /* the offset in libxl_device_NAME of the domid of the backend's domain */
     size_t backend_domname_at;  /* the offset in libxl_device_NAME of the name of the backend's domain */
@@ -85,7 +85,8 @@ struct libxl__device_class {
     size_t devid_at;
     void (*init)(void *config);
     void (*dispose)(void *config);
-    int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
+    /* Copies the configuration, a libxl_device_NAME. */
+    int (*copy)(libxl_ctx *ctx, void *to, const void *from);
     /* The lowest number of a device; a creation takes a lower number as "no number". */
     libxl_devid first_devid;
     /* The JSON table of libxl_device_NAME, which says which fields are unsupported. */

@@ -19,13 +19,13 @@ typedef struct libxl__device_close {
     const char *state;
     bool force; /* the guest is not asked, and its frontend is removed */
 
-    libxl__xs_batch *batch; /* the last request to the backend */
+    libxl__xs_batch *batch; /* the batch with the last request to the backend */
     /* The request that reads the state again; NULL: the request to close is under way. */
     const libxl__xs_request *state_node;
     /* Waits until the backend has closed, or has left the state Closing. */
     libxl__await left;
     unsigned times_asked; /* the number of times that the request to close was repeated */
-    bool asking;          /* a repeated request is under way */
+    bool asking;          /* a repeated request was sent and is not answered yet */
 } libxl__device_close;
 
 /* Sets `state` to a copy of the value that was read. Returns 0 or NOMEM. */

@@ -20,7 +20,7 @@ typedef struct libxl__disk_host {
     libxl__device_script run;
     bool sharing;            /* the probe is at the step `share` */
     libxl__block_lock lock;  /* held while a block device is given to the backend */
-    libxl__loop_device loop; /* the loop device of a file */
+    libxl__loop_device loop; /* the loop device, if the disk is a file */
     libxl__xs_batch *batch;  /* writes the nodes that the script would write */
     libxl__loop_keep keep;
     libxl__loop_release release;

@@ -32,10 +32,10 @@
 enum { DEFAULT_MTU = 1500 };
 
 typedef struct nic_host {
-    const char *script;         /* the path of the script */
+    const char *script;         /* the path of the configured script */
     char link[IFNAMSIZ];        /* the name that the kernel's backend gives to the interface */
-    bool fast;                  /* the fast path is possible */
-    libxl__link_request bridge; /* reads the bridge */
+    bool fast;                  /* the fast path can be used for this interface */
+    libxl__link_request bridge; /* requests the information about the bridge */
     libxl__link_request name;   /* checks whether the configured name is already used */
     libxl__link_await await;    /* waits until the interface exists, or until it does not exist */
     libxl__link_request set;

@@ -43,11 +43,11 @@ void libxl__process_signal(const libxl__process *process, int number);
 
 /* A job for a QEMU. A worker runs the job, because the job may block or reads /proc. */
 typedef struct libxl__qemu_job {
-    libxl__job job; /* must be first */
+    libxl__job job; /* the job for the worker; must be first, because the worker gets its address */
     char log[LIBXL__QEMU_PATH];
     uint32_t domid;
     pid_t pid;
-    int errnoval; /* the result: 0 or an errno */
+    int errnoval; /* the result of the job: 0 or an errno */
     /* The result: the descriptor of a log file, or a pidfd; the caller closes it; -1: no descriptor. */
     int fd;
     char words[LIBXL__QEMU_WORDS];

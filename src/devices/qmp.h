@@ -21,7 +21,7 @@ typedef struct libxl__qmp {
     bool done;
     int errnoval;        /* valid once the command is done: 0, or the errno of the failed connection */
     const char *command; /* the name of the command, for messages */
-    const char *request; /* the line of JSON to send */
+    const char *request; /* the line of JSON that is sent */
     char *answer;        /* the octets of the answer that have arrived */
     size_t length;
     /* Valid once the command is done: QEMU's error text; empty if QEMU has not refused the command. */

@@ -37,8 +37,8 @@ int libxl__generators_open(libxl_ctx *ctx);
 void libxl__generators_close(libxl_ctx *ctx);
 
 /*
- * Call it with the context locked. Adds a generator to the list. The kind has initialised the rest of the
- * generator.
+ * Call it with the context locked. Adds a generator to the list. The caller has initialised all other members
+ * of the generator.
  */
 void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
                           void (*close)(libxl_ctx *ctx, libxl__generator *generator));

@@ -16,7 +16,7 @@
 struct libxl__links;
 
 struct libxl__host {
-    libxl__lane lane;           /* for the calls that can block */
+    libxl__lane lane;           /* the lane for the calls that can block */
     struct libxl__links *links; /* the state of host_link.c; NULL until an operation needs it */
 };
 

@@ -21,7 +21,7 @@
 
 typedef struct libxl__looker {
     libxl__job job;
-    int flags; /* the flags for open */
+    int flags; /* the flags with which the path is opened */
     libxl__file_facts facts;
     char path[];
 } libxl__looker;

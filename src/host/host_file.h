@@ -20,11 +20,11 @@ typedef struct libxl__file_facts {
     mode_t mode;  /* the mode from stat(2), for S_ISREG and S_ISBLK */
     /* For a block device: its device number. For a file: the device number of its file system. */
     dev_t device;
-    ino_t inode;     /* the inode of a file */
+    ino_t inode;     /* the inode number of a file */
     uint64_t octets; /* the size in octets; 0 if the size is not known */
     /* The host uses the block device. For example, it is mounted, swap space, or part of a volume group. */
     bool claimed;
-    libxl__mounted mounted; /* how a block device is mounted */
+    libxl__mounted mounted; /* says how a block device is mounted */
 } libxl__file_facts;
 
 /*
@@ -37,7 +37,7 @@ typedef struct libxl__file_look {
 
     libxl__source source;     /* attached until the look is done */
     struct libxl__looker *at; /* the part of the look that the worker uses */
-    libxl__file_facts facts;  /* the result */
+    libxl__file_facts facts;  /* the result of the look, valid once it is done */
 } libxl__file_look;
 
 /* Call both functions with the context locked. */

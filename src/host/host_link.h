@@ -30,7 +30,7 @@ typedef struct libxl__link_change {
     const char *new_name;
     int master; /* the index of the bridge that will contain the interface */
     uint32_t mtu;
-    const uint8_t *address; /* the MAC address, 6 octets */
+    const uint8_t *address; /* the MAC address: 6 octets */
     bool up;
 } libxl__link_change;
 
@@ -46,7 +46,7 @@ typedef struct libxl__link_request {
     int errnoval; /* valid once `done` is set: 0 or the kernel's errno */
     /* Valid once `done` is set: the kernel's text about an error. The text is often empty. */
     char words[LIBXL__LINK_WORDS];
-    char name[IFNAMSIZ];   /* the name of the interface */
+    char name[IFNAMSIZ];   /* the name of the interface that the request is about */
     libxl__link_info info; /* the result of libxl__link_look: the information about the interface */
 } libxl__link_request;
 

@@ -44,7 +44,7 @@ typedef struct libxl__loop_holder {
     bool read_only, may_share;
     int number, fd; /* the device's number and descriptor; fd -1: the device is not taken */
     int rc;
-    char words[256]; /* the error message */
+    char words[256]; /* the error message of the worker */
     char file[];
 } holder;
 

@@ -27,7 +27,7 @@ typedef struct libxl__loop_device {
      * (LOOP_MAJOR of linux/major.h).
      */
     int number;
-    char path[24]; /* the result: "/dev/loopNUMBER" */
+    char path[24]; /* the result: the path "/dev/loopNUMBER" */
 
     libxl__source source; /* attached while the device is being taken or is held */
     /*

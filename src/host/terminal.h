@@ -23,7 +23,7 @@ typedef struct libxl__terminal {
      * connected.
      */
     int shown_end;
-    char name[64]; /* the path of the shown terminal */
+    char name[64]; /* the path of the terminal for clients */
     libxl__fd from_program, from_client;
     char printed[LIBXL__TERMINAL_WORDS]; /* the last octets that the program has printed */
     size_t length;

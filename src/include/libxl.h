@@ -208,8 +208,8 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
 typedef struct {
     void (*callback)(libxl_ctx *ctx, int rc, void *for_callback);
     union {
-        libxl_ev_user for_event; /* used if callback is NULL */
-        void *for_callback;      /* passed to callback */
+        libxl_ev_user for_event; /* the value for the event; used if callback is NULL */
+        void *for_callback;      /* the value that is passed to callback */
     } u;
 } libxl_asyncop_how;
 
@@ -226,8 +226,8 @@ typedef struct {
  */
 typedef struct {
     void (*callback)(libxl_ctx *ctx, struct libxl_event *event, void *for_callback);
-    libxl_ev_user for_event; /* used for both kinds of reports */
-    void *for_callback;      /* passed to callback */
+    libxl_ev_user for_event; /* the value for the event; used with and without callback */
+    void *for_callback;      /* the value that is passed to callback */
 } libxl_asyncprogress_how;
 
 /*

@@ -60,7 +60,7 @@ void libxl_ctx_wake(libxl_ctx *ctx);
 typedef struct libxl_event_record {
     uint64_t for_user;
     struct libxl_event *event;
-    uint32_t type; /* a value of libxl_event_type */
+    uint32_t type; /* the event's type, a value of libxl_event_type */
     uint32_t domid;
     int32_t value;
     libxl_uuid domuuid;

@@ -63,8 +63,8 @@ const char *libxl_defbool_to_string(libxl_defbool b);
  * An array of bits. Bit N is bit N % 8 of octet N / 8. libxl_utils.h declares the functions for single bits.
  */
 typedef struct {
-    uint32_t size; /* in octets */
-    uint8_t *map;  /* malloc'ed; NULL if size is 0 */
+    uint32_t size; /* the size of `map`, in octets */
+    uint8_t *map;  /* the octets of the bitmap, malloc'ed; NULL if size is 0 */
 } libxl_bitmap;
 
 void libxl_bitmap_init(libxl_bitmap *map);

@@ -13,7 +13,7 @@
  * handles it, and points to the level above.
  */
 typedef struct libxl__json_spot {
-    const struct libxl__json_spot *up; /* NULL: the top level */
+    const struct libxl__json_spot *up; /* the level above; NULL: this is the top level */
     /* The name of the object's member that the value is. NULL: the value is an element of an array. */
     const char *name;
     size_t index;

@@ -36,9 +36,9 @@ typedef enum libxl__json_kind {
     LIBXL__JSON_NUMBER,
     LIBXL__JSON_STRING,
     LIBXL__JSON_DOUBLE,
-    LIBXL__JSON_OCTETS, /* a union without a key */
-    LIBXL__JSON_WORD,   /* an enumeration */
-    LIBXL__JSON_FLAGS,  /* a set of flags */
+    LIBXL__JSON_OCTETS, /* the field is a union without a key */
+    LIBXL__JSON_WORD,   /* the field is an enumeration */
+    LIBXL__JSON_FLAGS,  /* the field is a set of flags */
     LIBXL__JSON_STRUCT, /* a named struct; it has its own table */
     LIBXL__JSON_GROUP,  /* an anonymous struct; its offsets are relative to the struct that contains it */
     LIBXL__JSON_UNION,
@@ -77,7 +77,7 @@ struct libxl__json_field {
     size_t offset;          /* for a union, the offset of its key */
     size_t size;            /* the size of one value, in octets */
     size_t length;          /* for an array, the offset of its length, which is an int */
-    union {                 /* valid if `bounded` is set */
+    union {                 /* this member is valid if `bounded` is set */
         struct {
             /*
              * The bounds of a number, or of the length of an array. Bounds of a signed number are int64_t,
@@ -86,7 +86,7 @@ struct libxl__json_field {
             uint64_t min, max;
         };
         struct {
-            double low, high; /* the bounds of a double */
+            double low, high; /* the lowest and the highest value of a double */
         };
     };
     int value; /* for an arm of a union, the key's value that selects the arm */
@@ -103,7 +103,7 @@ struct libxl__json_field {
 struct libxl__json_type {
     size_t size;
     void (*init)(void *p);    /* NULL: the initial value is zero */
-    void (*dispose)(void *p); /* NULL: the type owns no memory */
+    void (*dispose)(void *p); /* frees the memory of a value; NULL: the type owns no memory */
     const libxl__json_field *fields;
 };
 

@@ -42,7 +42,7 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)
     if (libxl_domain_list(ctx, &list, NULL))
         return NULL;
     *nb_domain_out = list.num_domains;
-    return list.domains; /* the caller frees the array */
+    return list.domains; /* the array belongs to the caller, who frees it */
 }
 
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain)

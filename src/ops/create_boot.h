@@ -18,7 +18,7 @@ typedef struct libxl__create_boot {
     libxl__build *build;
     libxl__xs_batch *show; /* writes the nodes by which clients find the boot loader's terminal */
     libxl__xs_batch *hide;
-    bool shown;  /* the batch `show` is done */
+    bool shown;  /* xenstored has answered the batch `show` */
     bool judged; /* the boot loader has ended with success, and its result was handled */
     bool cleaning;
 } libxl__create_boot;

@@ -39,7 +39,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_d
     /* The nodes that `xl devd` writes in a driver domain. */
     static const char *const drivers[] = {"libxl", "device-model"};
     static const char *const ours[] = {"", "/control", "/device",
-                                       "/device/suspend"}; /* the parents of `guests` */
+                                       "/device/suspend"}; /* the nodes above the list `guests` */
     /* An earlier domain with this domid may have left nodes. */
     libxl__xs_remove(b, "/local/domain/%u", domid);
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);

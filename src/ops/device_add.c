@@ -24,7 +24,7 @@ typedef struct device_add {
     libxl__device_model model;
     libxl__nested detach; /* the nested operation of the undo, reserved before the device is written */
     libxl__backend_wait wait;
-    enum { NAMING, NUMBERING, PROBING } step; /* the step of the phase `check` */
+    enum { NAMING, NUMBERING, PROBING } step; /* the step that the phase `check` is at */
     bool chooses_number;
     bool model_runs;
     bool onlining;

@@ -298,7 +298,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     }
     if (!rc)
         rc = libxl__watch_add(ao->ctx, path, libxl__watched_tree_changed, s, true, &s->toolstack);
-    libxl__source_fire(&s->source); /* starts the listing */
+    libxl__source_fire(&s->source); /* wakes the operation, which starts the listing */
     return rc ? rc : LIBXL__AO_WAIT;
 }
 

@@ -34,7 +34,7 @@ void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
  * state; zero-initialise it.
  */
 typedef struct libxl__device_original {
-    libxl__source source; /* attached while `config` exists */
+    libxl__source source; /* this source is attached while `config` exists */
     const libxl__device_class *cls;
     char *config;
 } libxl__device_original;

@@ -125,7 +125,8 @@ static int fill_status(const struct device *d, libxl_device_status *out)
     out->backend_state = libxl__device_state(libxl__xs_value(d->nodes[BACKEND_STATE]));
     out->frontend_state = libxl__device_state(libxl__xs_value(d->nodes[FRONTEND_STATE]));
     const int channel = number_of(d->nodes[EVENT_CHANNEL]);
-    out->event_channel = channel >= 0 ? channel : number_of(d->nodes[PORT]); /* consoles have `port` */
+    /* A console has the node `port` instead of `event-channel`. */
+    out->event_channel = channel >= 0 ? channel : number_of(d->nodes[PORT]);
     const int ring = number_of(d->nodes[RING_REF]);
     out->ring_ref = ring >= 0 ? ring : number_of(d->nodes[TX_RING_REF]);
     out->rx_ring_ref = number_of(d->nodes[RX_RING_REF]);

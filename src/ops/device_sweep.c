@@ -172,7 +172,7 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     const libxl__device_sweep *sweep = group->context;
     const struct libxl__swept *device = &sweep->devices[index];
     libxl__device_detach_args *args = libxl__ao_args(child);
-    args->in.abandoned = true; /* the sweep ends the QEMU first */
+    args->in.abandoned = true; /* the sweep has ended the QEMU before */
     args->in.ending = true;
     return libxl__detach_fill(child, sweep->domid, &sweep->uuid, device->kind, device->devid, true);
 }

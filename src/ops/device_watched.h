@@ -19,7 +19,7 @@ struct libxl__evgen_devices {
 struct watched_domain {
     libxl__domain_follower follower;
     libxl__index_link link;
-    uint64_t key; /* the domid */
+    uint64_t key; /* the key in the index: the domid */
     libxl_uuid uuid;
     struct device_events *events;
     bool gone;
@@ -29,7 +29,7 @@ struct watched_domain {
 struct watched_device {
     libxl__device device;
     libxl__index_link link;
-    uint64_t key; /* the domid and the devid */
+    uint64_t key; /* the key in the index: the domid and the devid */
     struct device_events *events;
     struct watched_domain *domain; /* the backend's domain; NULL: the backend is not known yet */
     libxl__watch *state_watch, *error_watch;

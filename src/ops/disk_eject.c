@@ -33,7 +33,7 @@ typedef struct eject {
      */
     libxl__source reconnection;
     libxl__xs_observer observer;
-    bool connected; /* the connection is up again */
+    bool connected; /* the connection to xenstored is up again */
     char path[96];
 } disk_eject_state;
 

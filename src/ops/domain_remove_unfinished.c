@@ -27,9 +27,9 @@ typedef struct remove_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *mark, *tree, *ring, *tty;
     uint32_t domid;   /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
-    const char *text; /* the mark's text */
+    const char *text; /* the value of the mark's node */
     libxl__await console;
-    libxl__xs_directory domains; /* the names in /local/domain */
+    libxl__xs_directory domains; /* lists the names in /local/domain */
     /* The array of trees, in the operation's memory; NULL: the trees are not known yet. */
     struct dead_tree *trees;
     uint32_t count;

@@ -81,7 +81,7 @@ static int request_start(libxl__ao *ao, struct ask *s)
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
-    rc = libxl__xs_spare_reserve(ao); /* for the withdrawal */
+    rc = libxl__xs_spare_reserve(ao); /* the spare batch is for the withdrawal */
     if (rc)
         return rc;
     s->request = libxl__xs_batch_new(ao, domid);

@@ -42,7 +42,7 @@ typedef struct teardown {
     uint32_t answers; /* the value of libxl__xs_answers when the alarm was set */
     bool exists;      /* the hypervisor's list contains the domain */
     bool nodes_stay;  /* the last attempt to remove the nodes has failed */
-    bool stopped;     /* no further attempt is made */
+    bool stopped;     /* no further attempt is made, because the operation was asked to stop */
     bool waits_to_retry;
     bool silent;   /* xenstored has not answered for a second */
     bool cleaning; /* the removal of the nodes has begun */
@@ -402,7 +402,7 @@ int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unf
     if (!rc)
         return 0;
     libxl__ao_fail(parent, rc, "%s", child->message ? child->message : libxl_error_describe(rc));
-    libxl__source_stop(parent->ctx, &teardown->source); /* destroys the child */
+    libxl__source_stop(parent->ctx, &teardown->source); /* stopping the source destroys the child */
     return rc;
 }
 

@@ -53,8 +53,8 @@ void libxl_uuid_generate(libxl_uuid *uuid)
         libxl_uuid_init(uuid);
         return;
     }
-    uuid->uuid[6] = (uuid->uuid[6] & 0x0f) | 0x40; /* version 4 */
-    uuid->uuid[8] = (uuid->uuid[8] & 0x3f) | 0x80; /* the variant of RFC 4122 */
+    uuid->uuid[6] = (uuid->uuid[6] & 0x0f) | 0x40; /* sets the version to 4 (random) */
+    uuid->uuid[8] = (uuid->uuid[8] & 0x3f) | 0x80; /* sets the variant to that of RFC 4122 */
 }
 
 int libxl_uuid_from_string(libxl_uuid *uuid, const char *text)

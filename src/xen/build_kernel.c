@@ -18,15 +18,15 @@ enum { MOST_NOTES = 64 << 10 };
 typedef struct elf {
     const uint8_t *data;
     size_t size;
-    bool wide; /* the file is a 64-bit ELF file */
+    bool wide; /* the file is a 64-bit ELF file; false: a 32-bit one */
     uint64_t segments, segment_count, sections, section_count;
 } elf;
 
 /* The part of the file that a program header or a section header describes. */
 typedef struct part {
     uint32_t type;
-    uint64_t offset, size;   /* the position in the file */
-    uint64_t paddr, memsize; /* set for program headers only */
+    uint64_t offset, size;   /* the position and the size of the part in the file, in octets */
+    uint64_t paddr, memsize; /* the address and the size in memory; set for program headers only */
 } part;
 
 typedef struct notes {

@@ -47,7 +47,7 @@ struct libxl__domains_listener {
 typedef struct libxl__domains {
     libxl__followed_domains followed;
     uint32_t next; /* the domid from which the present look continues */
-    bool looking;  /* a look is in progress */
+    bool looking;  /* a look has begun and has not ended */
     bool repeated; /* another look was requested during the present one */
     /*
      * No look is planned, because no domain is followed. The timer `again` is then set to a time that never

@@ -27,12 +27,12 @@ typedef enum libxl__call {
      * kernel.
      */
     LIBXL__CALL_PLACE_IMAGE,
-    LIBXL__CALL_OPEN_FILE, /* opening a kernel or a ramdisk */
+    LIBXL__CALL_OPEN_FILE, /* the system call that opens a kernel or a ramdisk */
     /* Opening a further handle to the hypervisor, or a handle for event channels. */
     LIBXL__CALL_OPEN_HANDLE,
     LIBXL__CALL_REACH_HOST,  /* opening the first handle to the hypervisor */
-    LIBXL__CALL_REACH_STORE, /* connecting to xenstored */
-    LIBXL__CALL_ASK_STORE,   /* a request to xenstored */
+    LIBXL__CALL_REACH_STORE, /* the calls that connect to xenstored */
+    LIBXL__CALL_ASK_STORE,   /* a request to xenstored, after the connection was made */
     LIBXL__CALLS
 } libxl__call;
 

@@ -17,7 +17,7 @@ typedef struct libxl__evtchn libxl__evtchn;
  * operation ends. */
 struct libxl__evtchn {
     libxl__source source; /* fires at each notification; the port is unmasked before the source fires */
-    evtchn_port_t port;   /* the local port */
+    evtchn_port_t port;   /* the number of the local port */
     LIST_ENTRY(libxl__evtchn) link;
 };
 

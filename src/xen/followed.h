@@ -73,7 +73,7 @@ typedef struct libxl__followed {
 } libxl__followed;
 
 enum {
-    LIBXL__DOMIDS = 0x8000, /* larger than every domid */
+    LIBXL__DOMIDS = 0x8000, /* a number that is larger than every domid */
     LIBXL__DOMIDS_A_BLOCK = 64,
 };
 

@@ -21,7 +21,7 @@ struct libxl__kept_name {
     libxl__watch *watch; /* NULL: xenstored has refused the watch */
     uint64_t event_seq;  /* The number of the last event of `watch`; UINT64_MAX: no event has arrived yet. */
     bool known;          /* `text` is the domain's present name */
-    char *text;          /* NULL: the domain has no name */
+    char *text;          /* the name that was read; NULL: the domain has no name */
 };
 
 /* Compares two names for bsearch and qsort. */

@@ -18,7 +18,7 @@
 typedef struct libxl__kept_name libxl__kept_name;
 
 typedef struct libxl__kept_names {
-    libxl__kept_name **names; /* sorted by domid */
+    libxl__kept_name **names; /* the array of kept names, sorted by domid */
     uint32_t count, room;
     bool keeping;
     libxl__timer forget; /* the timer that drops the names when it expires; started while `keeping` is true */

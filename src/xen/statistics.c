@@ -79,7 +79,7 @@ typedef struct device {
 typedef struct devices {
     const kind *kind;
     int directory; /* a descriptor of the parent directory; -1: the directory does not exist */
-    device *list;  /* sorted by domid and devid */
+    device *list;  /* the array of devices, sorted by domid and devid */
     size_t count, next;
 } devices;
 

@@ -23,7 +23,7 @@ typedef struct libxl__statistics {
     /* The results are valid once the job is done. */
     /* The statistics; if errnoval is 0, the operation must dispose of the list. */
     libxl_domain_counters_list list;
-    int errnoval; /* 0, or the errno of the failure */
+    int errnoval; /* the result: 0, or the errno of the failure */
 } libxl__statistics;
 
 /* Opens the lane of these jobs. Called once, while the context is made. */

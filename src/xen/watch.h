@@ -73,7 +73,7 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
                      libxl__watch **watch_out);
 /*
  * Call this when the connection to xenstored is lost. Calls the callbacks of all watches with `failed` set,
- * except those of the context's own watches.
+ * except the callbacks of the context's own watches.
  */
 void libxl__watches_lost(libxl_ctx *ctx);
 /* Call this when the connection to xenstored is up again. Registers the context's own watches. */

@@ -31,7 +31,7 @@ enum {
 struct libxl__xs_wire {
     libxl__fd source;
     struct sockaddr_un address;
-    int fd; /* the socket; -1: not connected */
+    int fd; /* the descriptor of the socket; -1: not connected */
     /*
      * The socket accepts no more octets. The octets that are left are sent when the socket is writable again.
      */
@@ -48,7 +48,7 @@ struct libxl__xs_wire {
     uint32_t expected_room;     /* the size of the ring, in entries: a power of 2 */
     uint32_t reserved_messages; /* the number of messages that are reserved but not put yet */
     size_t reserved_octets;     /* the length of the reserved messages with their headers, in octets */
-    size_t have;                /* the number of octets in `in` */
+    size_t have;                /* the number of octets that are in the buffer `in` */
     char in[IN_OCTETS];
 };
 

@@ -30,7 +30,7 @@ typedef enum libxl__xs_kind {
  */
 struct libxl__xs_request {
     libxl__xs_kind kind;
-    libxl__xs_perms perms; /* PERMIT; never INHERITS */
+    libxl__xs_perms perms; /* PERMIT: the permissions that the node gets; never INHERITS */
     bool optional;         /* REQUIRE: a missing node passes the check */
     bool absent;           /* REQUIRE: the node must not exist */
     bool vacant;           /* REQUIRE: the node was found missing or empty */
@@ -55,8 +55,8 @@ typedef enum libxl__xs_call_kind {
     LIBXL__XS_CONNECT,
     LIBXL__XS_PING,
     LIBXL__XS_BATCH,
-    LIBXL__XS_ADD,  /* registers a watch */
-    LIBXL__XS_DROP, /* unregisters a watch */
+    LIBXL__XS_ADD,  /* the call registers a watch */
+    LIBXL__XS_DROP, /* the call unregisters a watch */
 } libxl__xs_call_kind;
 
 typedef enum libxl__xs_call_state {
@@ -98,7 +98,7 @@ struct libxl__xs_batch {
     int rc;                 /* the first error; 0: no request has failed */
     const char *message;    /* the message of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
-    libxl__xs_call call; /* used by xs_lib.c only */
+    libxl__xs_call call; /* the call that carries out the batch; used by xs_lib.c only */
     /* The members from here to `transaction` are used by xs_wire.c only. */
     bool queued; /* the batch is in libxl__transactions.waiting */
     TAILQ_ENTRY(libxl__xs_batch) queue_link;
@@ -106,7 +106,7 @@ struct libxl__xs_batch {
     bool start_answered;           /* xenstored has answered the start of the transaction */
     uint32_t unanswered;           /* the number of messages that xenstored has not answered yet */
     uint32_t transaction;          /* xenstored's id of the open transaction; 0: no transaction is open */
-    _Alignas(16) char memory[256]; /* the first memory of gc */
+    _Alignas(16) char memory[256]; /* the memory that gc uses first */
 };
 
 /*

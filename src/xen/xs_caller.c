@@ -34,7 +34,7 @@ struct libxl__xs_caller {
     libxl__xs_call *running;      /* the call that the thread is making; NULL: none */
     uint32_t queued;
     libxl__xs_call connecting, pinging;
-    bool quit; /* the thread must end */
+    bool quit; /* asks the thread to end */
     /* The thread has closed the handles, and will not use this structure again. */
     bool ended;
     /* The context was freed, so the thread frees this structure and the batch or watch of its call. */

@@ -58,7 +58,7 @@ typedef struct libxl__xs_link {
     libxl__timer timer;
     uint64_t up_at; /* The time when the connection was last UP, in ns, monotonic. */
     libxl__recurring losses;
-    bool loss_logged; /* the last loss is in the log */
+    bool loss_logged; /* the last loss of the connection is in the log */
     /* The time when the connection was last lost after it was UP, in ns, monotonic; 0: never. */
     uint64_t lost_at;
     libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: no thread waits there */

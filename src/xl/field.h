@@ -18,17 +18,17 @@ typedef struct libxl__xl_text {
 } libxl__xl_text;
 
 typedef struct libxl__xl_word {
-    const char *word; /* NULL ends a table */
+    const char *word; /* the word in a file; NULL ends a table */
     int value;
 } libxl__xl_word;
 
 typedef enum libxl__xl_field_kind {
     LIBXL__XL_TEXT,
     LIBXL__XL_INTEGER, /* a number in a field of 1, 4 or 8 octets */
-    LIBXL__XL_MIB,     /* a number of MiB, stored in KiB */
+    LIBXL__XL_MIB,     /* a number of MiB in the file; KiB are stored */
     LIBXL__XL_DEFBOOL,
     LIBXL__XL_BOOL,
-    LIBXL__XL_ENUM,    /* one of `words` */
+    LIBXL__XL_ENUM,    /* a word: one of the row's `words` */
     LIBXL__XL_STRINGS, /* a list of strings */
     LIBXL__XL_SPECIAL, /* the row's function `read` reads it */
     LIBXL__XL_FLAG,    /* a parameter without a value: stores `max` in a bool or an int */
@@ -48,7 +48,7 @@ typedef void libxl__xl_reader(libxl__xl *x, void *object, const libxl__xl_field 
 typedef void libxl__xl_writer(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
 
 struct libxl__xl_field {
-    const char *name; /* NULL ends a table */
+    const char *name; /* the name of the key or parameter; NULL ends a table */
     libxl__xl_field_kind kind;
     /*
      * The types of domains that have the key: one bit 1 << LIBXL_DOMAIN_TYPE_... for each type. 0: all types.

@@ -6,13 +6,13 @@
 #include "xl.h"
 
 typedef enum libxl__xl_kind {
-    LIBXL__XL_END,  /* the end of the source */
-    LIBXL__XL_LINE, /* the end of a line, or ';' */
+    LIBXL__XL_END,  /* the end of the source was reached */
+    LIBXL__XL_LINE, /* the end of a line, or the character ';' */
     LIBXL__XL_WORD,
     LIBXL__XL_DIGITS,
     LIBXL__XL_QUOTED,
-    LIBXL__XL_SIGN,  /* '=', '[', ']' or ',' */
-    LIBXL__XL_ADD,   /* "+=" */
+    LIBXL__XL_SIGN,  /* one of the characters '=', '[', ']' and ',' */
+    LIBXL__XL_ADD,   /* the operator "+=" */
     LIBXL__XL_WRONG, /* an error; it was recorded */
 } libxl__xl_kind;
 

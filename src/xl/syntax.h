@@ -24,15 +24,15 @@ struct libxl__xl_value {
     libxl__xl_value *next; /* the next item of the list that contains this value */
     libxl__xl_form form;
     libxl__xl_place place;
-    char *text; /* the text of a string or number */
+    char *text; /* the text, if the value is a string or a number */
     libxl__xl_piece *pieces;
-    libxl__xl_value *items; /* the first item of a list */
+    libxl__xl_value *items; /* the first item, if the value is a list */
     int count;
 };
 
 typedef struct libxl__xl_setting {
     const char *key;
-    libxl__xl_place place; /* the place of the key */
+    libxl__xl_place place; /* the place of the setting's key */
     libxl__xl_value *value;
     bool known; /* libxl__xl_find has found this setting; the other settings are unknown keys */
 } libxl__xl_setting;

@@ -48,10 +48,10 @@ typedef struct libxl__xl_place {
 typedef enum libxl__xl_severity {
     LIBXL__XL_ERROR,   /* an error in both modes, strict and lenient */
     LIBXL__XL_DOUBT,   /* an error if strict; a warning if lenient, because xl ignores the problem */
-    LIBXL__XL_WARNING, /* a warning in both modes */
+    LIBXL__XL_WARNING, /* the message is a warning in both modes */
 } libxl__xl_severity;
 
-typedef struct libxl__xl_note libxl__xl_note; /* a message (report.c) */
+typedef struct libxl__xl_note libxl__xl_note; /* one recorded message (report.c) */
 
 typedef struct libxl__xl {
     libxl__gc gc;
