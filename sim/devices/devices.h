@@ -38,13 +38,12 @@ struct kind {
     bool stays_closing;
     int rings;         /* the state of the frontend in which it has written the nodes for its rings */
     const char *fatal; /* the error message of the kernel's driver if the backend cannot serve the device */
-    const struct offer *offers, *features,
-        /*
-         * The nodes that drivers write. `offers`: written by the frontend together with its rings.
-         * `features`: written by the backend in the state InitWait. `details`: written by the backend in the
-         * state Connected.
-         */
-        *details;
+    /*
+     * The nodes that drivers write. `offers`: written by the frontend together with its rings.
+     * `features`: written by the backend in the state InitWait. `details`: written by the backend in the
+     * state Connected.
+     */
+    const struct offer *offers, *features, *details;
 };
 extern const struct kind kinds[]; /* the table of all kinds; the last entry has no name */
 

@@ -95,7 +95,7 @@ long channel_bind_interdomain(uint16_t listener, uint32_t domid, uint32_t remote
     remote->state = CHANNEL_INTERDOMAIN;
     remote->remote_domid = domid;
     remote->remote_port = port;
-    /* This is needed so that an earlier notification by the guest is not lost; Xen does the same. */
+    /* The port is raised, so that an earlier notification by the guest is not lost. Xen does the same. */
     channel_raise(domid, port);
     return port;
 }

@@ -168,7 +168,7 @@ static void power_on(void)
     machine->next_run = machine->next_node = 1;
     machine->next_domid = 1;
     machine->nr_nodes_of_host = 1;
-    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* this is the hypervisor's default */
+    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* the hypervisor has the same default */
     machine->next_serial = machine->next_listener = 1;
     machine->low_port = 1;
 
@@ -183,7 +183,8 @@ static void power_on(void)
     /* Prepares the event channel that the kernel of a real dom0 prepares for xenstored. */
     machine->dom0_ports[1] = (struct channel){.state = CHANNEL_UNBOUND};
     machine->top_port = 1;
-    machine->magic = MAGIC; /* this is set last, because other processes can attach as soon as it is set */
+    /* The magic number is set last, because other processes can attach as soon as it is set. */
+    machine->magic = MAGIC;
 }
 
 static bool write_dom0_files(void)

@@ -58,10 +58,11 @@ struct channel {
     uint8_t state;
     uint8_t virq;
     bool masked, pending, queued;
-    uint16_t remote_domid; /* for an unbound channel: the domain that may bind to it */
+    uint16_t remote_domid; /* the domain that may bind to an unbound channel */
     uint16_t listener;     /* the handle that gets a notification when the port is raised; 0: none */
     uint32_t remote_port;
-    uint32_t next; /* for a queued channel: the key of the next queued channel; 0: this is the last one */
+    /* The key of the channel that is queued after this channel; 0: this channel is the last one. */
+    uint32_t next;
 };
 
 /*
@@ -139,7 +140,7 @@ struct domain {
     /* The triggers that were sent to the domain. Each XEN_DOMCTL_SENDTRIGGER_* has one bit. */
     uint32_t triggers;
     int32_t time_offset;
-    uint64_t cr3, start_info; /* for a PV domain: registers of vcpu 0 at the domain's start */
+    uint64_t cr3, start_info; /* registers of vcpu 0 of a PV domain at the domain's start */
     uint32_t grant_frame[GRANT_FRAMES];
     uint32_t runs, tree;
     struct holder holders[MAX_HOLDERS];
@@ -231,7 +232,8 @@ struct machine {
 
 /* machine.c: the mapped files of this process's world. */
 extern struct machine *machine;
-extern uint16_t *frame_owner; /* for each frame the domid of its owner, plus 1; 0: the frame is free */
+/* The array of the frames' owners: each element is the owner's domid plus 1, or 0 for a free frame. */
+extern uint16_t *frame_owner;
 extern struct run *runs;
 extern struct node *nodes;
 extern int memory_fd;

@@ -105,7 +105,7 @@ struct libxl__ao {
     /* The operation is a synchronous call inside a delivery. Only the calling thread makes its deliveries. */
     bool inside : 1;
     bool delivering : 1;      /* application code is running for a delivery of this operation */
-    bool live : 1;            /* linked in libxl__aos.live, the list of operations in progress */
+    bool live : 1;            /* the operation is in the list libxl__aos.live of the operations in progress */
     bool indexed : 1;         /* the operation is in the index libxl__aos.index */
     bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
     uint16_t state_at;        /* the offset of the phases' state in the record (libxl__ao_state) */
@@ -126,8 +126,9 @@ struct libxl__ao {
     union {
         /* The thread that waits, for LIBXL__AO_CALLER; NULL: the caller does not wait yet. */
         libxl__waiter *waiter;
-        libxl_asyncop_how how; /* valid for LIBXL__AO_HOW: how the application is notified */
-        struct {               /* valid for LIBXL__AO_PARENT */
+        libxl_asyncop_how how; /* how the application is notified; valid for LIBXL__AO_HOW */
+        /* The parent and the entry in the parent's state; valid for LIBXL__AO_PARENT. */
+        struct {
             libxl__ao *parent;
             struct libxl__nested *nested;
         };

@@ -12,7 +12,8 @@ enum { LIBXL__COPY_ROOM = 64 << 10 };
  * zero-initialise it.
  */
 typedef struct libxl__copy {
-    libxl__source source; /* attached until the copy is done; its firing wakes the operation */
+    /* A source that is attached until the copy is done; firing it wakes the operation. */
+    libxl__source source;
     /* The registrations of the two descriptors; each exists while the copy waits for its descriptor. */
     libxl__fd from, to;
     libxl__timer turn; /* continues the copy after other callbacks have run */

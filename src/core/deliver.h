@@ -34,8 +34,9 @@ struct libxl__delivery {
              */
             void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
             struct libxl__ao *ao; /* the operation that the delivery belongs to; NULL: none */
-            libxl_event *event;   /* NULL: the delivery is a completion callback */
-            uint64_t number;      /* numbers ascend in the order in which deliveries are queued */
+            /* The event that is delivered; NULL: the delivery is a completion callback. */
+            libxl_event *event;
+            uint64_t number; /* numbers ascend in the order in which deliveries are queued */
             TAILQ_ENTRY(libxl__delivery) link;
         };
         struct { /* these members are valid while the event is in the queue of events (event.c) */

@@ -28,7 +28,7 @@ enum {
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
-    bool fits_record; /* set by libxl__event_fits_record: a libxl_event_record holds all data of the event */
+    bool fits_record; /* a libxl_event_record holds all data of the event; set by libxl__event_fits_record */
     int32_t value;
 };
 

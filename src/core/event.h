@@ -26,7 +26,7 @@ typedef struct libxl__events {
     uint32_t unchecked;
     bool indexed;       /* all queued events are in the index, because libxl_event_is_for was used */
     libxl__index index; /* the index of the queued events by for_user */
-    uint64_t woken_at;  /* ns, monotonic: when libxl_ctx_wake was last called; 0: never */
+    uint64_t woken_at;  /* the time when libxl_ctx_wake was last called, in ns, monotonic; 0: never */
 } libxl__events;
 
 /* Prepares the empty queue of events. Called once, while the context is created. */

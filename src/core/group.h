@@ -24,7 +24,7 @@ struct libxl__group {
      */
     int (*fill)(const libxl__group *group, uint32_t index, libxl__ao *child);
     const void *context; /* an argument that `fill` can use */
-    uint32_t count;      /* the number of members; it may be 0 */
+    uint32_t count;      /* the number of members, which may be 0 */
     bool keeps_going;    /* an error does not stop the other members */
     uint32_t width;      /* the number of members that may run at the same time; at least 1 */
 

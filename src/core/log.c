@@ -15,7 +15,7 @@ static _Thread_local char last_message[512];
 
 static bool is_inside_character(const char *p)
 {
-    return (*p & 0xc0) == 0x80; /* this is a UTF-8 continuation octet */
+    return (*p & 0xc0) == 0x80; /* true for a UTF-8 continuation octet */
 }
 
 /*

@@ -85,12 +85,13 @@ enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;           /* set by libxl__waiter_wake: the thread's condition may have become true */
+    bool woken;           /* the thread's condition may have become true; set by libxl__waiter_wake */
     bool following;       /* the thread is a follower: it sleeps on `cond` */
     bool inside;          /* the thread is inside a delivery, so it makes only deliveries of `ao` */
     struct libxl__ao *ao; /* the operation that the thread waits for; NULL: it waits for something else */
     TAILQ_ENTRY(libxl__waiter) link;
-    TAILQ_ENTRY(libxl__waiter) follower_link; /* in libxl__loop.followers while `following` is true */
+    /* The entry in libxl__loop.followers, valid while `following` is true. */
+    TAILQ_ENTRY(libxl__waiter) follower_link;
 
     /*
      * The events that the thread waits for. typemask 0: the thread waits for no event. predicate NULL: the

@@ -44,7 +44,7 @@ __attribute__((noinline)) static int register_loop(libxl_ctx *ctx)
 int libxl__hooks_need_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
-    /* Another thread is registering the descriptor; if it fails, this thread tries again below. */
+    /* Another thread is registering the descriptor. If its attempt fails, this thread tries again below. */
     while (hooks->registering)
         libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
     return !hooks->loop || hooks->registered ? 0 : register_loop(ctx);

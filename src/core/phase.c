@@ -266,7 +266,8 @@ static int call_start(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     int rc = call_hook(ao, LIBXL__PHASE_BEFORE_START);
-    ao->phase.started = true; /* set before the call, because a phase whose start fails is undone, too */
+    /* `started` is set before the call, because a phase whose start fails is undone, too */
+    ao->phase.started = true;
     if (!rc)
         rc = phase->start(ao, libxl__ao_state(ao));
     assert(rc <= 0 || (rc == LIBXL__AO_WAIT && phase->poll));

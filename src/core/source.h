@@ -23,7 +23,7 @@ struct libxl__source { /* A source. Zero-initialise it: it is not attached then.
     libxl__ao *ao;
     /* Called with the context locked. Deregisters the source. The source never fires afterwards. */
     void (*stop)(libxl_ctx *ctx, libxl__source *source);
-    SLIST_ENTRY(libxl__source) link; /* in the operation's list of sources, which is short */
+    SLIST_ENTRY(libxl__source) link; /* the entry in the operation's list of sources, which is short */
 };
 SLIST_HEAD(libxl__sources, libxl__source);
 
@@ -32,7 +32,10 @@ void libxl__source_attach(libxl__ao *ao, libxl__source *source,
                           void (*stop)(libxl_ctx *ctx, libxl__source *source));
 /* Stops the source and detaches it from its operation. Does nothing if the source is not attached. */
 void libxl__source_stop(libxl_ctx *ctx, libxl__source *source);
-/* Wakes the operation, so that its phase or body is called again. The source must be attached; it stays attached. */
+/*
+ * Wakes the operation, so that the operation's phase or body is called again. The source must be attached,
+ * and stays attached.
+ */
 void libxl__source_fire(libxl__source *source);
 
 /* A source that fires after a delay. Embed it in the operation's state; zero-initialise it. */

@@ -100,7 +100,10 @@ static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
         remove_from_heap(timers, timer);
         timer->callback(ctx, timer);
     }
-    /* If the turn is over, this sets the timerfd to a time in the past. So the descriptor stays readable. */
+    /*
+     * If the turn is over, this call sets the timerfd to a time in the past, so that the descriptor stays
+     * readable.
+     */
     arm_timerfd(timers);
 }
 

@@ -46,7 +46,7 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const libxl__device *device = nodes->device;
     const libxl_device_channel *channel = channel_of(device);
     const char *connection = libxl_channel_connection_to_string(channel->connection);
-    /* For "pty" QEMU makes a terminal; it is another terminal than that of QEMU's command line. */
+    /* For "pty" QEMU makes a new terminal. The terminal of QEMU's command line is another one. */
     char output[32] = "pty";
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
         snprintf(output, sizeof(output), "chardev:libxl-channel%u", device->devid);

@@ -50,7 +50,7 @@ struct libxl__device {
     char kind[LIBXL__DEVICE_KIND];         /* the text for the class in the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* the text for the class in the backend's path */
     uint32_t domid, backend_domid, devid;
-    bool pv; /* used for an addition only: the domain is PV */
+    bool pv; /* the domain is PV; used for an addition only */
     /*
      * Used for an addition only; set by the class's `check`. The device is an empty drive, which no backend
      * has to take.
@@ -177,7 +177,10 @@ struct libxl__device_class {
         libxl_device_##name##_dispose(config);                                                               \
     }
 
-/* The members of a class that follow from its name, its array in libxl_domain_config and its kind. */
+/*
+ * Sets the members of a class that follow from three names: the class's name, its array in
+ * libxl_domain_config, and its kind.
+ */
 #define LIBXL__DEVICE_ROW(nick, devices, kind_)                                                              \
     .name = #nick, .array = #devices, .kind = (kind_), .config_size = sizeof(libxl_device_##nick),           \
     .config_at = offsetof(libxl_domain_config, devices),                                                     \
@@ -241,7 +244,10 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
  * libxl__device_look_for_errors.
  */
 typedef struct libxl__device_removal {
-    /* The domain ends, so this removal does not touch the domain's trees; they are removed later. */
+    /*
+     * The domain ends. So this removal does not remove nodes in the domain's trees, because the trees are
+     * removed later.
+     */
     bool ending;
     bool has_backend_errors, has_frontend_errors; /* the kernels may have written errors */
     const libxl__xs_request *backend_errors, *frontend_errors;

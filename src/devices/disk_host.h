@@ -35,7 +35,7 @@ typedef struct libxl__disk_host {
         LIBXL__DISK_KEEPING,
         LIBXL__DISK_OPENING
     } step;     /* the step that online_poll is at */
-    int number; /* for offline: the number of the loop device */
+    int number; /* the number of the loop device, for the function offline */
 } libxl__disk_host;
 
 /* The functions of the class; device.h describes them. */

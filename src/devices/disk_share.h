@@ -15,7 +15,7 @@
 typedef struct libxl__disk_share {
     libxl__xs_directory domains; /* the domains that have disks served by this domain's kernel */
     libxl__xs_batch *batch;
-    const libxl__xs_request **disks; /* for each of these domains: the request that lists its disks */
+    const libxl__xs_request **disks; /* the requests that list the disks of each of these domains */
     struct libxl__other_disk *others;
     uint32_t count; /* the number of elements in `others` */
     dev_t number;

@@ -78,8 +78,11 @@ bool libxl__qemu_is_needed(const libxl_domain_config *config);
 typedef struct libxl__qemu_start {
     uint32_t domid;
     const libxl_uuid *uuid;
-    const libxl_domain_config
-        *config; /* NULL: the domain exists already; must be valid until the start is done */
+    /*
+     * The domain's configuration, which must be valid until the start is done. NULL: the domain exists
+     * already.
+     */
+    const libxl_domain_config *config;
 
     enum {
         LIBXL__QEMU_LOOKING,

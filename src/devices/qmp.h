@@ -19,7 +19,7 @@ typedef struct libxl__qmp {
     libxl__alarm patience;
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
-    int errnoval;        /* valid once the command is done: 0, or the errno of the failed connection */
+    int errnoval;        /* the result of the connection, valid once the command is done: 0 or an errno */
     const char *command; /* the name of the command, for messages */
     const char *request; /* the line of JSON that is sent */
     char *answer;        /* the octets of the answer that have arrived */

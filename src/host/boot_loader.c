@@ -35,7 +35,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 {
     (void)status, (void)kind, (void)where;
     remove(path);
-    return 0; /* 0, so that nftw continues after a failure, too */
+    return 0; /* the result is 0 after a failure, too, so that nftw continues */
 }
 
 static void remove_files(const libxl__boot_loader *loader)

@@ -16,13 +16,16 @@ typedef enum libxl__mounted {
 
 /* Information about a file or a block device. */
 typedef struct libxl__file_facts {
-    int errnoval; /* 0, or the errno if the path could not be opened */
+    int errnoval; /* 0 if the path could be opened, otherwise the errno */
     mode_t mode;  /* the mode from stat(2), for S_ISREG and S_ISBLK */
     /* For a block device: its device number. For a file: the device number of its file system. */
     dev_t device;
     ino_t inode;     /* the inode number of a file */
     uint64_t octets; /* the size in octets; 0 if the size is not known */
-    /* The host uses the block device. For example, it is mounted, swap space, or part of a volume group. */
+    /*
+     * The host uses the block device, for example as a mounted file system, as swap space or as a part of a
+     * volume group.
+     */
     bool claimed;
     libxl__mounted mounted; /* says how a block device is mounted */
 } libxl__file_facts;

@@ -43,7 +43,7 @@ typedef struct libxl__link_request {
     LIST_ENTRY(libxl__link_request) link;
     uint32_t sequence;
     bool done;
-    int errnoval; /* valid once `done` is set: 0 or the kernel's errno */
+    int errnoval; /* the result, valid once `done` is set: 0 or the kernel's errno */
     /* Valid once `done` is set: the kernel's text about an error. The text is often empty. */
     char words[LIBXL__LINK_WORDS];
     char name[IFNAMSIZ];   /* the name of the interface that the request is about */
@@ -82,8 +82,9 @@ typedef struct libxl__link_await {
     /* True: the wait ends when the interface exists; false: the wait ends when it does not exist. */
     bool present;
     bool done, again;
-    int errnoval; /* valid once `done` is set: 0, or the errno of a failed request to the kernel */
-    int index;    /* the index of the interface, once it exists */
+    /* The result, valid once `done` is set: 0, or the errno of a failed request to the kernel. */
+    int errnoval;
+    int index; /* the index of the interface, once it exists */
 } libxl__link_await;
 
 /*

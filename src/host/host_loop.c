@@ -40,7 +40,7 @@ enum {
 
 typedef struct libxl__loop_holder {
     libxl__job take, close;
-    atomic_bool cancel; /* set when the operation has ended; then the worker stops */
+    atomic_bool cancel; /* the operation has ended, so the worker must stop */
     bool read_only, may_share;
     int number, fd; /* the device's number and descriptor; fd -1: the device is not taken */
     int rc;

@@ -29,7 +29,7 @@ typedef struct libxl__script_log {
     uint32_t writing;            /* the number of octets in the other buffer, which the job writes */
     unsigned filling;            /* the index of the buffer that is being filled: 0 or 1 */
     unsigned long dropped;       /* the number of octets that were dropped */
-    char text[2][LOG_ROOM + 64]; /* each buffer has room for the line about dropped octets */
+    char text[2][LOG_ROOM + 64]; /* the two buffers; each has room for the line about dropped octets */
 } script_log;
 
 /* ---- the log file */
@@ -173,7 +173,7 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     script->child.group = true;
     if (!script->log || !script->child.environment)
         return ERROR_NOMEM;
-    /* This is checked first, because a missing script is the most frequent mistake. */
+    /* The script is checked first, because a missing script is the most frequent mistake. */
     if (access(argv[0], X_OK))
         return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: %s", argv[0], strerror(errno));
     if (pipe2(ends, O_CLOEXEC))
@@ -184,7 +184,7 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     if (rc) {
         close(ends[0]);
     } else {
-        /* This is set here, because output may be read before libxl__child_start sets it. */
+        /* child.ao is set here, because output may be read before libxl__child_start sets it. */
         script->child.ao = ao;
         script->output.close_on_fork = true;
         libxl__source_attach(ao, &script->source, output_stop);

@@ -20,7 +20,10 @@
 libxl_vcpuinfo *libxl_list_vcpu(libxl_ctx *ctx, uint32_t domid, int *nb_vcpu, int *nr_cpus_out);
 void libxl_vcpuinfo_list_free(libxl_vcpuinfo *list, int nr_vcpus);
 
-/* Runs domain_set_vcpu_affinity. If cpumap_hard or cpumap_soft is NULL, that affinity does not change. */
+/*
+ * Runs domain_set_vcpu_affinity. cpumap_hard NULL: the hard affinity does not change. cpumap_soft NULL: the
+ * soft affinity does not change.
+ */
 int libxl_set_vcpuaffinity(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *cpumap_hard,
                            const libxl_bitmap *cpumap_soft);
 /* Like libxl_set_vcpuaffinity, but overrides a temporary affinity. */
@@ -149,7 +152,7 @@ static inline int libxl__domain_need_memory_0x041200(libxl_ctx *ctx, const libxl
                                                      uint64_t *need_memkb)
 {
     libxl_domain_config config;
-    libxl_domain_config_init(&config); /* not disposed of, because it owns no memory */
+    libxl_domain_config_init(&config); /* config is not disposed of, because it owns no memory */
     config.c_info.type = b_info->type;
     config.b_info.max_vcpus = b_info->max_vcpus;
     config.b_info.target_memkb = b_info->target_memkb;

@@ -39,8 +39,9 @@ typedef enum libxl__json_kind {
     LIBXL__JSON_OCTETS, /* the field is a union without a key */
     LIBXL__JSON_WORD,   /* the field is an enumeration */
     LIBXL__JSON_FLAGS,  /* the field is a set of flags */
-    LIBXL__JSON_STRUCT, /* a named struct; it has its own table */
-    LIBXL__JSON_GROUP,  /* an anonymous struct; its offsets are relative to the struct that contains it */
+    LIBXL__JSON_STRUCT, /* the field is a named struct, which has its own table */
+    /* The field is an anonymous struct; the offsets of its fields are relative to the outer struct. */
+    LIBXL__JSON_GROUP,
     LIBXL__JSON_UNION,
     LIBXL__JSON_BY_HAND, /* a type with hand-written functions */
 } libxl__json_kind;
@@ -68,15 +69,15 @@ typedef struct libxl__json_by_hand {
 struct libxl__json_field {
     /* The name of the member; for a union, the name of its key; NULL: the end of the table. */
     const char *name;
-    libxl__json_kind kind; /* for an array, the kind of its elements */
+    libxl__json_kind kind; /* the kind of the field; for an array the kind of its elements */
     bool array : 1;
     bool is_signed : 1;
     bool bounded : 1;
     bool empty_is_none : 1; /* an empty string is written like a NULL string */
     bool unsupported : 1;   /* libxl__json_check fails if the value is not the initial one */
-    size_t offset;          /* for a union, the offset of its key */
+    size_t offset;          /* the offset of the field; for a union the offset of its key */
     size_t size;            /* the size of one value, in octets */
-    size_t length;          /* for an array, the offset of its length, which is an int */
+    size_t length;          /* the offset of an array's length, which is an int */
     union {                 /* this member is valid if `bounded` is set */
         struct {
             /*
@@ -89,7 +90,7 @@ struct libxl__json_field {
             double low, high; /* the lowest and the highest value of a double */
         };
     };
-    int value; /* for an arm of a union, the key's value that selects the arm */
+    int value; /* the key's value that selects this arm of a union */
     const libxl__json_words *words;
     const libxl__json_type *type;
     /* The fields of a group, or the arms of a union that have fields. */
@@ -102,7 +103,7 @@ struct libxl__json_field {
 
 struct libxl__json_type {
     size_t size;
-    void (*init)(void *p);    /* NULL: the initial value is zero */
+    void (*init)(void *p);    /* sets a value to the initial value; NULL: the initial value is zero */
     void (*dispose)(void *p); /* frees the memory of a value; NULL: the type owns no memory */
     const libxl__json_field *fields;
 };
@@ -181,7 +182,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
     }                                                                                                        \
     static bool T##_json_is_default(const void *p)
 
-/* These macros end with a declaration, so that a semicolon can follow their use. */
+/* Each of these macros ends with a declaration, so that a semicolon can follow the use of the macro. */
 #define LIBXL__JSON_INIT_OF(T, init_fn)                                                                      \
     static void T##_json_init(void *p)                                                                       \
     {                                                                                                        \

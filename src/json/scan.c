@@ -16,9 +16,9 @@
 /* An object or array whose end has not been reached. */
 typedef struct container {
     bool is_object, key_follows;
-    size_t index;      /* for an array, the index of the present element */
-    json_object *keys; /* for an object, the keys of the members so far */
-    json_object *key;  /* for an object, the key of the present member */
+    size_t index;      /* the index of the present element of an array */
+    json_object *keys; /* the keys of an object's members so far */
+    json_object *key;  /* the key of an object's present member */
 } container;
 
 typedef struct scan {

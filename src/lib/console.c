@@ -17,7 +17,7 @@ static int find_tty(libxl_ctx *ctx, uint32_t domid, uint32_t number, libxl_conso
     char *found;
     const int rc = libxl_domain_console_tty(ctx, domid, number, type, &found, NULL);
     if (!rc)
-        *path = found; /* as in libxl, *path is unchanged after an error */
+        *path = found; /* *path changes only on success, as in libxl */
     return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
 

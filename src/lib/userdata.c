@@ -71,7 +71,7 @@ int libxl_userdata_retrieve(libxl_ctx *ctx, uint32_t domid, const char *userdata
         rc = done(&files, libxl__userdata_get(&files, userdata_userid, &data, &size));
     if (rc)
         return rc;
-    if (data && !size) { /* as in libxl, an empty file means that there is no data */
+    if (data && !size) { /* an empty file means that there is no data, as in libxl */
         free(data);
         data = NULL;
     }

@@ -13,7 +13,7 @@
 
 enum {
     LEAST_PV_KB = 4 << 10,
-    /* The smallest memory of a PVH guest; it includes the builder's tables and the shared pages. */
+    /* The smallest memory of a PVH guest, including the builder's tables and the shared pages, in KiB. */
     LEAST_PVH_KB = 20 << 10,
     NAME_LENGTH = 255,
     LONGEST_PVH_CMDLINE = 65535, /* the longest command line that any kernel accepts, in octets */

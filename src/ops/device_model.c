@@ -17,9 +17,9 @@ typedef struct device_model {
     libxl__qemu_start qemu;
     libxl__qmp qmp;
     bool has_ended; /* QEMU has ended during the phase `password` */
-    /* A source that never fires; its stop function is called when the operation ends. */
+    /* A source that never fires. Its stop function is called when the operation ends. */
     libxl__source end;
-    LIST_ENTRY(device_model) link; /* in the context's list of running device_model operations */
+    LIST_ENTRY(device_model) link; /* the entry in the context's list of running device_model operations */
     TAILQ_HEAD(, libxl__device_model) waiting;
 } device_model_state;
 

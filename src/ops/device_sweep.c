@@ -41,7 +41,7 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     sweep->pid_node = libxl__xs_read(sweep->listing, LIBXL__QEMU_PID, domid);
     sweep->all = libxl__xs_list(sweep->listing, 0, "/libxl/%u/device", domid);
     libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
-    /* If the batch cannot be run, it is done at once, so this call can end the list. */
+    /* A batch that cannot be run is done at once. So this call can end the list. */
     return libxl__device_sweep_list_poll(ao, sweep);
 }
 

@@ -35,8 +35,9 @@ struct watched_device {
     libxl__watch *state_watch, *error_watch;
     const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
     bool marked, reading;
-    bool was_online, connected, failed;     /* the device's state when its nodes were last read */
-    TAILQ_ENTRY(watched_device) queue_link; /* in `marked` or `reading` of the struct device_events */
+    bool was_online, connected, failed; /* the device's state when its nodes were last read */
+    /* The entry in `marked` or `reading` of the struct device_events. */
+    TAILQ_ENTRY(watched_device) queue_link;
     LIST_ENTRY(watched_device) domain_link, all_link;
 };
 TAILQ_HEAD(watched_devices, watched_device);
@@ -50,7 +51,7 @@ struct device_events {
     uint64_t index_steps;
     LIST_HEAD(, watched_device) all;
     struct watched_devices marked, reading;
-    libxl__domain_source only; /* for a generator for one domain: follows this domain */
+    libxl__domain_source only; /* follows the domain, if the generator is for one domain */
     libxl__xs_batch *batch;
     libxl__device_sweep sweep; /* lists the devices of one domain */
     uint32_t *domids;          /* the domids of the domains whose devices must still be listed; malloc'ed */

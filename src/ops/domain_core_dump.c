@@ -60,7 +60,7 @@ static int dump_poll(libxl__ao *ao, struct dumping *s)
             libxl__ao_count(ao, atomic_load(&s->dump.written), s->octets, "octets");
             (void)libxl__alarm_set(
                 ao, &s->report,
-                BETWEEN_REPORTS); /* if this fails for lack of memory, no further progress is reported */
+                BETWEEN_REPORTS); /* if there is no memory for the timer, no further progress is reported */
         }
         return LIBXL__AO_WAIT;
     }

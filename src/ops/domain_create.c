@@ -195,7 +195,8 @@ static int bootloader_start(libxl__ao *ao, struct create *s)
 static int admission_poll(libxl__ao *ao, struct create *s)
 {
     const int rc =
-        check_domain(ao, s); /* with a boot loader the domain exists already, and may have been destroyed */
+        /* If there is a boot loader, the domain exists already, and another program may have destroyed it. */
+        check_domain(ao, s);
     if (rc)
         return rc;
     return s->admission.granted ? 0 : LIBXL__AO_WAIT;

@@ -26,7 +26,7 @@ typedef struct ask {
         /* This operation's turn to use the spare batch; replaces `acknowledged` once out_of_memory is set. */
         libxl__xs_turn turn;
     };
-    libxl__xs_batch *request; /* in the phase `confirm`: the batch that checks the domain's nodes */
+    libxl__xs_batch *request; /* the batch that checks the domain's nodes, used in the phase `confirm` */
     libxl__xs_batch *withdrawal;
     /* The request of the withdrawal that checks that the node still contains the request to the guest. */
     libxl__xs_request *unanswered;

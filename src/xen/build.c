@@ -25,8 +25,8 @@ enum {
      * The memory that the hypervisor needs for the page tables of a PVH guest, in KiB. See shadow_memory in
      * xl.cfg(5).
      */
-    VCPU_PAGING_KB = 1024, /* for each virtual processor of the guest */
-    MB_PAGING_KB = 8,      /* for each MiB of the guest's memory */
+    VCPU_PAGING_KB = 1024, /* the memory for each virtual processor of the guest */
+    MB_PAGING_KB = 8,      /* the memory for each MiB of the guest's memory */
 };
 
 /* This function takes the context's lock, because the lock guards the operation's memory. */

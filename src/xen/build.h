@@ -49,7 +49,8 @@ typedef struct libxl__build {
      * and `domid`.
      */
     bool announce;
-    struct libxl__boot_loader *loader; /* NULL: the configuration has no boot loader */
+    /* The state of the boot loader; NULL: the configuration has no boot loader. */
+    struct libxl__boot_loader *loader;
     /* Results. They are valid once libxl__build_done returns true. */
     /* The hypervisor has made the domain `domid`. Stays true if a later step of the build fails. */
     bool made;

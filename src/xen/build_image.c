@@ -143,7 +143,7 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
     errno = 0;
     if (xc_dom_build_image(dom))
         return fail_build(b);
-    /* If libxenguest can decompress only a part of the ramdisk, it logs an error but reports success. */
+    /* If libxenguest cannot decompress the whole ramdisk, it logs an error but reports success. */
     if (b->ramdisk.data && strstr(b->log.first, "inflate"))
         return fail_file(b, &b->ramdisk, b->log.first);
     errno = 0;

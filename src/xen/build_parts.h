@@ -34,7 +34,7 @@ typedef struct libxl__build_file {
 typedef struct libxl__builder {
     libxl__build *build;
     xc_interface *xch;
-    bool pvh;       /* true: the domain is PVH; false: PV */
+    bool pvh;       /* the domain is PVH; false: the domain is PV */
     unsigned nodes; /* the number of NUMA nodes of the host */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;

@@ -22,7 +22,7 @@ typedef struct libxl__core_dump {
     uint32_t domid;
     const char *path;
     /* The results are valid once the job is done. */
-    int errnoval;    /* 0, or the errno of the failure; the file was removed in that case */
+    int errnoval;    /* the result: 0, or the errno of the failure; after a failure the file was removed */
     bool of_file;    /* the failed call was on the file, not a hypercall */
     char words[256]; /* libxenguest's message about the failure; may be empty */
 } libxl__core_dump;

@@ -13,7 +13,7 @@
 
 /* A creation in progress. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__creation {
-    libxl__source source; /* attached while the creation is in the indexes; this source never fires */
+    libxl__source source; /* a source that is attached while the creation is in the indexes; it never fires */
     libxl__index_link by_name, by_uuid;
     const char *name;
     uint64_t name_key, uuid_key[2];
@@ -24,7 +24,10 @@ typedef struct libxl__creations {
     libxl__index by_name, by_uuid;
 } libxl__creations;
 
-/* Each is called once: `open` while the context is made, `close` while the context is freed. */
+/*
+ * `open` prepares the indexes while the context is made. `close` frees the indexes while the context is
+ * freed.
+ */
 void libxl__creations_open(libxl_ctx *ctx);
 void libxl__creations_close(libxl_ctx *ctx);
 
@@ -37,7 +40,10 @@ void libxl__creations_close(libxl_ctx *ctx);
 void libxl__creation_add(libxl__ao *ao, libxl__creation *creation, const char *name, const libxl_uuid *uuid);
 /* Returns whether a creation or a renaming in progress has this name. */
 bool libxl__creation_has_name(libxl_ctx *ctx, const char *name);
-/* Returns whether a creation in progress has this UUID. The operation `except` is ignored; it may be NULL. */
+/*
+ * Returns whether a creation in progress has this UUID. Ignores the creation of the operation `except`, which
+ * may be NULL.
+ */
 bool libxl__creation_has_uuid(libxl_ctx *ctx, const libxl_uuid *uuid, const libxl__ao *except);
 
 #endif

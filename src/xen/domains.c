@@ -257,7 +257,8 @@ static int add_watches(libxl_ctx *ctx)
     int rc = 0;
     if (!domains->released) {
         rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
-        if (domains->released) /* if the watch has failed at once, look_now has removed it */
+        /* `released` is NULL if the watch has failed at once, because look_now has then removed the watch. */
+        if (domains->released)
             libxl__watch_fire_early(ctx, domains->released);
     }
     if (!rc && !domains->introduced)

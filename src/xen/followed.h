@@ -21,7 +21,7 @@
 #include "ao.h"
 
 typedef enum libxl__domain_phase {
-    LIBXL__DOMAIN_RUNNING, /* also while the domain is paused or being built */
+    LIBXL__DOMAIN_RUNNING, /* the domain runs, is paused, or is being built */
     LIBXL__DOMAIN_SHUTDOWN,
     LIBXL__DOMAIN_DYING,
     LIBXL__DOMAIN_GONE,

@@ -18,7 +18,7 @@ enum { KEPT_SECONDS = 10 };
 struct libxl__kept_name {
     uint32_t domid;
     libxl_uuid uuid;
-    libxl__watch *watch; /* NULL: xenstored has refused the watch */
+    libxl__watch *watch; /* the watch of the name; NULL: xenstored has refused the watch */
     uint64_t event_seq;  /* The number of the last event of `watch`; UINT64_MAX: no event has arrived yet. */
     bool known;          /* `text` is the domain's present name */
     char *text;          /* the name that was read; NULL: the domain has no name */

@@ -132,7 +132,7 @@ static bool has_ended(uint32_t pid, unsigned long long start)
     if (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))
         return true;
     if (!read_process(pid, &state, &now))
-        return false; /* it is not known whether the process has ended */
+        return false; /* the state of the process is not known */
     return state == 'Z' || state == 'X' || (start && now != start);
 }
 

@@ -52,7 +52,7 @@ enum {
 
 /* The words PID, START and WHERE for marks of this process. Each context reads them from the system once. */
 typedef struct libxl__marker {
-    uint32_t pid; /* 0: the words have not been read yet */
+    uint32_t pid; /* the word PID; 0: the words have not been read yet */
     unsigned long long start;
     char where[64];
 } libxl__marker;

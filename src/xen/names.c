@@ -54,7 +54,7 @@ int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const ch
     *search = (libxl__name_search){.name = name, .keep = keep, .batch = first, .domid = LIBXL_DOMID_INVALID};
     if (!ao->ctx->xen->kept_names.count) {
         int rc = look_up(ao, search);
-        /* This is called only after the search has started. So a context's first search keeps no names. */
+        /* Names are kept only after the search has started. So a context's first search keeps no names. */
         if (keep && !rc)
             libxl__kept_names_extend(ao->ctx);
         return rc;

@@ -219,7 +219,7 @@ static int list_domains(libxl_ctx *ctx, libxl_domain_counters_list *list)
     return 0;
 }
 
-/* Gets the states of the domain's vcpus. If the domain is gone, it has no vcpus. Returns 0 or an errno. */
+/* Gets the states of the domain's vcpus. A domain that is gone gets no vcpus. Returns 0 or an errno. */
 static int look_at_vcpus(xc_interface *xch, libxl_domain_counters *domain)
 {
     const uint32_t most =

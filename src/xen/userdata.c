@@ -18,7 +18,7 @@ enum { MOST_AT_ONCE = 4, REMOVAL_LOCK_LIMIT = 1000 /* ms: how long a removal wai
 struct libxl__userdata_work {
     libxl__job job;
     libxl__userdata_files files;
-    atomic_bool cancel; /* set when the operation has ended */
+    atomic_bool cancel; /* the operation has ended, so the job must stop */
     /* The text of a new configuration to store. NULL: the job changes or reads the stored configuration. */
     char *text;
     /* The function that changes the stored configuration. NULL: the job stores or reads the configuration. */

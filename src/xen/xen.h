@@ -38,7 +38,8 @@ struct libxl__xen {
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
     libxl__lane statistics_lane, dump_lane;
-    libxl__lane memory_lane;              /* for hypercalls that allocate or free much guest memory */
+    /* The lane for hypercalls that allocate or free much guest memory. */
+    libxl__lane memory_lane;
     const libxl__xs_transport *transport; /* the way to reach xenstored; NULL until it is open */
     libxl__xs_link link;
     /*

@@ -89,7 +89,7 @@ struct libxl__xs_batch {
     /* The batch is in libxl__xs_link.deferred and waits for the connection; `state` is UNDER_WAY. */
     bool deferred;
     bool out_of_memory; /* there was no memory to add a request */
-    /* This is the context's spare batch, so its memory and its reserve are not freed. */
+    /* The batch is the context's spare batch, so its memory and its reservation are kept. */
     bool spare;
     bool has_reserve;       /* the transport keeps `reserved` messages for this batch */
     uint32_t reserved;      /* the number of reserved messages */

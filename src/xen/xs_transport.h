@@ -21,7 +21,7 @@
  */
 struct libxl__watch {
     uint32_t slot, generation;       /* the two numbers that form the watch's token */
-    libxl__watch_callback *callback; /* NULL: the watch has been removed */
+    libxl__watch_callback *callback; /* the function to call; NULL: the watch was removed */
     void *user;
     /*
      * The watch belongs to the context, not to an operation. Such a watch is not counted. It is registered

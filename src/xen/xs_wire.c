@@ -62,7 +62,10 @@ static void end_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
         libxl__wire_renew(ctx, batch->reserved, batch->reserved_octets);
 }
 
-/* Checks the result of libxl__wire_put. If the message could not be put, it does not count as unanswered. */
+/*
+ * Checks the result of libxl__wire_put. A message that could not be put does not count as unanswered. Returns
+ * rc.
+ */
 static int check_put(libxl__xs_batch *batch, int rc)
 {
     if (rc)
@@ -359,7 +362,7 @@ static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request,
 {
     (void)request, (void)body, (void)length;
     libxl__watch *watch = owner;
-    if (watch->callback && errnoval != ENOTCONN) /* if the connection is lost, watch.c handles the watch */
+    if (watch->callback && errnoval != ENOTCONN) /* watch.c handles a watch whose connection was lost */
         libxl__watch_added(ctx, watch, !errnoval);
 }
 

@@ -67,7 +67,7 @@ typedef struct reader {
     const libxl__xl_text *spec;
     unsigned given;    /* the parameters that have a value: one bit for each parameter */
     unsigned position; /* the parameter that the next word without a name sets */
-    bool old;          /* the specification has the old form; this form has no format */
+    bool old;          /* the specification has the old form, which has no format */
 } reader;
 
 static libxl__xl_place start(const reader *r)

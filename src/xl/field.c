@@ -81,7 +81,7 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
 
 static void put_integer(void *where, size_t size, int64_t value)
 {
-    /* This is correct for a smaller field, too, because x86 stores the low octets first. */
+    /* Copying `size` octets is correct for smaller fields, too, because x86 stores the low octets first. */
     memcpy(where, &value, size);
 }
 

@@ -54,9 +54,9 @@ struct libxl__xl_field {
      * The types of domains that have the key: one bit 1 << LIBXL_DOMAIN_TYPE_... for each type. 0: all types.
      */
     unsigned types;
-    bool of_vfb;    /* in the file of a PV domain, the key is a parameter of the framebuffer */
+    bool of_vfb;    /* the key is a parameter of the framebuffer in the file of a PV domain */
     bool any_case;  /* the words are compared without regard to case */
-    bool by_number; /* a file may have a word's number instead of the word; this form is deprecated */
+    bool by_number; /* a file may have the number of a word instead of the word, which is deprecated */
     size_t offset, size;
     /* The smallest and the greatest number that is allowed; max 0: the greatest is INT32_MAX. */
     int64_t min, max;

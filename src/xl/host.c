@@ -28,7 +28,7 @@ static const libxl__xl_field keys[] = {
     {HOST("max_grant_frames", INTEGER, max_grant_frames)},
     {HOST("max_maptrack_frames", INTEGER, max_maptrack_frames)},
     {HOST("max_grant_version", INTEGER, max_grant_version)},
-    /* These keys concern xl itself. They are accepted and have no effect. */
+    /* The following keys concern xl itself. The reader accepts them, and they have no effect. */
     {OF_XL("autoballoon")},
     {OF_XL("domid_policy")},
     {OF_XL("lockfile")},

@@ -13,7 +13,7 @@ typedef enum libxl__xl_kind {
     LIBXL__XL_QUOTED,
     LIBXL__XL_SIGN,  /* one of the characters '=', '[', ']' and ',' */
     LIBXL__XL_ADD,   /* the operator "+=" */
-    LIBXL__XL_WRONG, /* an error; it was recorded */
+    LIBXL__XL_WRONG, /* an error, which was recorded */
 } libxl__xl_kind;
 
 typedef struct libxl__xl_token {

@@ -12,7 +12,7 @@
 typedef struct libxl__xl_param {
     const char *key;      /* the text before the "=", or the word */
     libxl__xl_text place; /* the place of the key in the specification */
-    libxl__xl_text text;  /* the text of the value; its member `text` is NULL for a word without "=" */
+    libxl__xl_text text;  /* the text of the value; its `text` is NULL for a word without "=" */
 } libxl__xl_param;
 
 /* The rules by which a class of devices separates its parameters. */

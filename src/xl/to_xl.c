@@ -46,7 +46,7 @@ static void settle(libxl_domain_config *c)
     if (b->type == LIBXL_DOMAIN_TYPE_INVALID)
         libxl_domain_build_info_init_type(b, c->c_info.type);
     if (c->c_info.domid == LIBXL_DOMID_INVALID)
-        c->c_info.domid = 0; /* both values mean the next free domid */
+        c->c_info.domid = 0; /* 0 and LIBXL_DOMID_INVALID both mean the next free domid */
     b->sched_params.sched = LIBXL_SCHEDULER_UNKNOWN;
     libxl_defbool_unset(&c->c_info.run_hotplug_scripts);
     libxl_defbool_unset(&b->claim_mode);
@@ -167,7 +167,7 @@ int libxl_domain_config_to_xl(const libxl_domain_config *config, char **text)
     if (copy.c_info.type == LIBXL_DOMAIN_TYPE_INVALID || copy.b_info.type != copy.c_info.type)
         rc = libxl__refuse(ERROR_INVAL, "c_info.type: not the type of b_info, or none");
     else {
-        if (generate) /* the writer only needs to see that there is a generation id; it writes "generate" */
+        if (generate) /* the writer writes "generate" for any generation id */
             copy.b_info.u.hvm.ms_vm_genid = config->b_info.u.hvm.ms_vm_genid;
         rc = write_text(&copy, text, &length);
         settle(&copy);

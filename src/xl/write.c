@@ -54,7 +54,7 @@ void libxl__xl_write_bits(FILE *out, const libxl_bitmap *map)
 static int64_t integer(const void *where, size_t size, bool is_signed)
 {
     int64_t value = 0;
-    /* This is correct for a smaller field, too, because x86 stores the low octets first. */
+    /* Copying `size` octets is correct for smaller fields, too, because x86 stores the low octets first. */
     memcpy(&value, where, size);
     return size == 4 && is_signed ? (int32_t)value : value;
 }

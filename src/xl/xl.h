@@ -56,7 +56,7 @@ typedef struct libxl__xl_note libxl__xl_note; /* one recorded message (report.c)
 typedef struct libxl__xl {
     libxl__gc gc;
     bool lenient;
-    int rc; /* 0, or the error that the call will return */
+    int rc; /* the result of the call so far: 0 or an error */
     const libxl_xl_host *host;
     /* All settings of the text. Used for keys that depend on other keys. */
     const struct libxl__xl_settings *settings;
