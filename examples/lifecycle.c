@@ -208,7 +208,7 @@ static int start_step(struct guest *g, const struct step *step, const libxl_asyn
     return rc;
 }
 
-/* Starts steps until one is in progress. */
+/* Starts steps until a step is in progress. */
 static void run_steps(struct guest *g)
 {
     for (const struct step *step = *g->plan; step;) {

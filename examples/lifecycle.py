@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Eight guests at once, from creation to destruction.
+"""Runs eight guests at once, from creation to destruction.
 
 Some guests stop by themselves, two are asked to stop, one ignores the request, and one creation is cancelled.
 The display shows the events of each guest. All domains are destroyed at the end, after an error, and after

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Run guests from xl files, and do what the files say when a guest stops: on_poweroff, on_reboot and so on.
+"""Runs guests from xl files. When a guest stops, the program carries out the action that the file names:
+on_poweroff, on_reboot and so on.
 
 A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset. Ctrl-C
 asks the guests to stop, and destroys those that have not stopped after a while.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The generator: reads the declarations in idl/ and writes every file that is generated from them.
+"""The generator. It reads the declarations in idl/, and writes every file that is generated from
+these declarations.
 
 - model: the classes that the outputs read: types, errors, events, operations
 - load: reads IDL files into a model (an error is `file:line: message`, never a traceback)

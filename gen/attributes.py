@@ -160,7 +160,8 @@ def describe(value: object) -> str:
 
 
 def tidy(doc: str) -> str:
-    """Documentation without indentation: one line per paragraph, and an empty line between paragraphs."""
+    """Returns the documentation without indentation. Each paragraph is one line, with an empty line
+    between two paragraphs."""
     paragraphs = [" ".join(p.split()) for p in doc.strip().split("\n\n")]
     return "\n\n".join(p for p in paragraphs if p)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_operations.c and src/_libxl_operations_internal.h: the functions that start operations, and the
-table of operations."""
+"""Writes src/_libxl_operations.c and src/_libxl_operations_internal.h. These files have the functions that
+start operations, and the table of operations."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ def initiator(o: m.Operation) -> str:
 
 
 def initialised(f: m.Field) -> str:
-    """Returns the statement that sets a result to its initial value, so that the caller may always
-    dispose of it."""
+    """Returns the statement that sets a result to its initial value, because the caller may always dispose
+    of a result."""
     if f.kind.init_fn:
         return f"if ({f.name})\n    {f.kind.init_fn}({f.name});\n"
     if c.by_reference(f.kind) or not (c.is_scalar(f.kind) or c.is_string(f.kind)):
@@ -227,8 +227,8 @@ def initial(f: m.Field) -> str:
 
 
 def start_steps(o: m.Operation) -> Iterator[str]:
-    """Yields the C expressions that check the inputs, and then those that copy them. The value of each
-    expression is 0 or an error."""
+    """Yields the C expressions that check the inputs, and then the C expressions that copy the inputs. The
+    value of each expression is 0 or an error."""
     for f in o.inputs:
         if c.is_pointer(f.kind) and not f.optional:
             yield f'not_null(ao, "{f.name}", {f.name})'

@@ -104,7 +104,7 @@ def use(macro: str, *arguments: str) -> str:
 
 
 class Tables:
-    """The tables of one struct. The tables of its anonymous members and union arms come first."""
+    """The tables of one struct. The tables of the struct's anonymous members and union arms come first."""
 
     def __init__(self, kind: m.Struct) -> None:
         self.kind = kind

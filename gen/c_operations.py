@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""include/_libxl_operations.h: the operations' prototypes, each with its whole documentation."""
+"""Writes include/_libxl_operations.h. The file has the prototype of each operation, with the whole
+documentation of the operation."""
 
 from __future__ import annotations
 

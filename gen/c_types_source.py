@@ -275,7 +275,7 @@ def copy(kind: m.Struct) -> str:
 
 
 class Copy:
-    """The copy function of one struct, and the static functions that copy its arrays and unions."""
+    """The copy function of one struct, and the static functions that copy the struct's arrays and unions."""
 
     def __init__(self, kind: m.Struct) -> None:
         self.kind = kind
@@ -374,7 +374,8 @@ class Copy:
         body += c.call(f"dst->{path} = calloc", size, 4) + ";\n"
         body += f"if (!dst->{path})\n    return ERROR_NOMEM;\n"
         if element.copy_fn:
-            # The length counts the copied elements, so that dispose frees them after a failure.
+            # The length counts the elements that were copied. So the dispose function frees these elements
+            # after a failure.
             at = f"{path}[dst->{length}]"
             copied = self.one(element, f"dst->{at}", f"src->{at}", "    if (", 4)
             body += f"for (; dst->{length} < src->{length}; dst->{length}++) {{\n"

@@ -123,8 +123,8 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
 
 
 def check_defaults(o: m.Operation, what: str) -> Iterator[Mistake]:
-    """Yields mistakes in optional inputs and inputs with a default. Python requires that such inputs are
-    the last ones."""
+    """Yields mistakes in optional inputs and inputs with a default. In Python, such inputs must come after
+    all other inputs."""
     earlier: m.Field | None = None
     for f in o.inputs:
         if f.optional and not c.is_pointer(f.kind):

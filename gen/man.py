@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""man/man3: a manual page for every operation, struct and enumeration, one page for all events, and one for
-all errors.
+"""Writes man/man3. There is a manual page for every operation, struct and enumeration, one page for all
+events, and one page for all errors.
 
-A function that is described in another page gets a page that only includes the other one (.so). The pages of
+A function that is described in another page gets a page that only includes the other page (.so). The pages of
 functions that are written by hand are in docs/man.
 """
 
@@ -49,7 +49,8 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def described_elsewhere(model: m.Model, pages: Collection[str]) -> dict[str, str]:
-    """For each function without a page of its own: the page that describes it."""
+    """Returns the page that describes each function, by function. Functions with a page of their own are
+    left out."""
     where = {f.c_name: f.page for f in model.functions if f.c_name != f.page}
     for kind in model.types:
         if kind.c_name in pages:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""manual/c.rst and manual/python.rst: the references for C and for Python, as sources for Sphinx."""
+"""Writes manual/c.rst and manual/python.rst, the references for C and for Python. They are sources
+for Sphinx."""
 
 from __future__ import annotations
 

@@ -161,9 +161,9 @@ class Function(Declared):
 class Model:
     """The whole IDL, in order of declaration.
 
-    `types` has the named types, except those of the language (`string`, `uint8`...). The last elements of
-    `types` are `event_type` and `event`, which are made from the events. `name` is the name of the library or
-    the extension. This name is part of the names of files and tables.
+    `types` has the named types, except the types of the IDL language (`string`, `uint8`...). The last
+    elements of `types` are `event_type` and `event`, which are made from the events. `name` is the name of
+    the library or the extension. This name is part of the names of files and tables.
     """
 
     files: list[str] = field(default_factory=list)

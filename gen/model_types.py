@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The types of the model, and the classes Place and Mistake. `gen.model` has the rest of the model.
+"""The types of the model, and the classes Place and Mistake. `gen.model` has the other classes of the model.
 
 A type is one of
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Draws how costs grow: one picture for each row that is measured at several sizes."""
+"""Draws pictures that show how costs grow. There is one picture for each row that is measured at
+several sizes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@
 enum { AT_ONCE = 16, WAIT_MS = 1000 };
 
 static libxl_ctx *ctx;
-static long count; /* number of guests */
+static long count; /* The number of guests. */
 static unsigned memory_mb;
 static bool with_devices;
 static uint32_t *domids;

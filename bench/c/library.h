@@ -46,7 +46,7 @@ libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsign
  */
 void library_add_devices(libxl_domain_config *config);
 
-/* A predicate for libxl_event_check. Returns whether the event's for_user is the one that `user` points to. */
+/* A predicate for libxl_event_check. Returns whether the event's for_user equals *user. */
 #ifndef LIBXL_HAVE_EVENT_IS_FOR
 int libxl_event_is_for(const libxl_event *event, void *user);
 #endif

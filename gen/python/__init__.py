@@ -88,7 +88,8 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def laid_out(text: str) -> str:
-    """`text`. If one of its lines is too long, a comment in it stops ruff from formatting it."""
+    """Returns `text`. If a line of the text is too long, the result has a comment that stops ruff from
+    formatting the text."""
     if all(len(line) <= LINE for line in text.splitlines()):
         return text
     return text.replace(HEAD, HEAD + "# fmt: off\n", 1)

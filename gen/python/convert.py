@@ -144,7 +144,7 @@ class Converters:
         return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
 
     def put_value(self, f: m.Field, at: str) -> list[str]:
-        """Returns the lines that store a field that is neither a struct nor a union. `at`: the first
+        """Returns the lines that store a field that is neither a struct nor a union. `at` has the first
         arguments of the put function."""
         kind = f.kind
         if found := form(kind):

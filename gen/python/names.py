@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the Python names and types of what the IDL declares, and writes generated text as ruff formats it."""
+"""Owns the Python names and types of the IDL's declarations. Writes generated text as ruff formats it."""
 
 from __future__ import annotations
 

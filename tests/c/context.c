@@ -229,7 +229,7 @@ enum { OWN_DESCRIPTORS = 6 };
 static void a_forked_child_releases_its_copy(scene *s)
 {
     libxl_physinfo info;
-    /* The variable is static because LeakSanitizer would report the child's copy of a local one. */
+    /* The variable is static because LeakSanitizer would report the child's copy of a local variable. */
     static libxl_ctx *ctx;
     ctx = open_context();
     int with = fixture_entries("/proc/self/fd");

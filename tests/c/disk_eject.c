@@ -135,7 +135,7 @@ static void malicious_values_are_ignored(scene *s)
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
         fixture_write(node(domid, XVDA, "eject"), values[i]);
         assert_true(no_event(s, domid, USER, 4));
-        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* unchanged */
+        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* The node is unchanged. */
     }
     fixture_write(node(domid, XVDA, "eject"), NULL);
     /* The node is now a directory with an empty value. */

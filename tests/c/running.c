@@ -139,7 +139,8 @@ static void wrong_parameters_are_refused(scene *s)
     destroy(s, domid);
 }
 
-/* Pool 0 has all processors of the host, so only one thread changes its parameter. */
+/* The test changes the parameter of pool 0 on one thread only, because pool 0 has all processors of
+ * the host. */
 static void a_pool_has_parameters(scene *s)
 {
     libxl_scheduler sched;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxl_domain_statistics: the counters of every domain. */
+/* libxl_domain_statistics() returns the counters of every domain. */
 #include "harness.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A stress test: many threads run all kinds of operations, and open and close contexts. The program checks that each operation
- * completes exactly once and that memory use does not grow.
+ * A stress test. Many threads run all kinds of operations, and open and close contexts. The program checks
+ * that each operation completes exactly once and that memory use does not grow.
  *
  *     stress [OPERATIONS [SECONDS [THREADS]]]
  *

@@ -82,7 +82,8 @@ def prototype(node: c_ast.Decl) -> str:
 
 
 def paths(kind: c_ast.Node, before: str = "") -> Iterator[str]:
-    """Yields the members of a struct or union, including those of unnamed structs and unions inside it."""
+    """Yields the members of a struct or union, including the members of unnamed structs and unions
+    inside it."""
     if not isinstance(kind, (c_ast.Struct, c_ast.Union)):
         return
     for member in kind.decls or []:

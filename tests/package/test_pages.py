@@ -66,8 +66,8 @@ def test_pages_are_well_formed(manual: Path) -> None:
         pytest.skip("mandoc is not installed")
     command = ["mandoc", "-Tlint", "-W", "warning", *sorted(manual.glob("man?/*"))]
     done = subprocess.run(command, cwd=manual, capture_output=True, text=True)
-    # The pages have no date, so that each build makes the same pages. They use .so, because some file systems
-    # have no links.
+    # The pages have no date, because each build must make the same pages. They use .so, because some file
+    # systems have no links.
     allowed = "missing date", ".so is fragile"
     assert [line for line in done.stdout.splitlines() if not any(text in line for text in allowed)] == []
 

@@ -85,7 +85,7 @@ async def test_the_host(xen: aioxen.Context) -> None:
 async def test_memory_needed(
     xen: aioxen.Context, guest: Configure, machine: str, memory: int, most: int, vcpus: int, needed: int
 ) -> None:
-    """The numbers are those of libxl 4.17."""
+    """libxl 4.17 returns the same numbers."""
     config = guest("b", machine=machine, memory=f"{memory}M", vcpus=vcpus)
     config.b_info.max_memkb = most << 10
     assert await xen.host_memory_needed(config) == needed

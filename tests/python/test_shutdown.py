@@ -23,7 +23,7 @@ async def requested(dom: aioxen.Domain, value: str) -> None:
 
 
 def acknowledge(dom: aioxen.Domain) -> None:
-    """Acknowledges the request like a guest: write an empty value to its node."""
+    """Acknowledges the request as a guest does. The function writes an empty value to the request's node."""
     write_node(request_node(dom), "")
 
 

@@ -142,7 +142,7 @@ class Machine:
         return words or f"status {self.process.returncode}"
 
     def end(self) -> None:
-        """Kills QEMU and waits for its end."""
+        """Kills QEMU and waits for QEMU's end."""
         self.process.kill()
         self.process.wait()
 

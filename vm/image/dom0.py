@@ -198,7 +198,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def libraries(binaries: Iterable[Path], unpacked: Path) -> dict[str, Path]:
-    """Returns the shared libraries that the binaries need, by name. The libraries of Xen are those of the
+    """Returns the shared libraries that the binaries need, by name. The libraries of Xen come from the
     unpacked packages.
 
     Raises ValueError if a library is missing.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns nothing: the sources belong to GLib's default context. The program has one thread. */
+/* Owns nothing. The sources belong to GLib's default context. The program has one thread. */
 #include "loop.h"
 
 #include <glib-unix.h>

@@ -18,7 +18,8 @@ void loop_open(long most);
 void loop_watch(int fd);
 /* Registers a timer of `delay` ns. The callback only counts. */
 void loop_timer(uint64_t delay);
-/* Runs one iteration of the loop: calls the callbacks of all ready descriptors and expired timers. Never blocks. */
+/* Runs one iteration of the loop. The iteration calls the callbacks of all ready descriptors and expired
+ * timers. Never blocks. */
 void loop_pass(void);
 
 #endif

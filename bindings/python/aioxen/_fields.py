@@ -105,7 +105,7 @@ class Fields:
         written = next((c for c in type(self).__mro__ if "__match_args__" in vars(c)), Fields)
         try:
             initial = written()
-        except TypeError:  # the fields have no defaults
+        except TypeError:  # TypeError means that the fields have no defaults.
             initial = None
         given = [n for n in self.__match_args__ if not initial or getattr(self, n) != getattr(initial, n)]
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in given)

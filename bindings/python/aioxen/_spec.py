@@ -73,7 +73,7 @@ class Result:
         return self.read(c)
 
     def free_memory(self, c: CData) -> None:
-        """Frees what the C library has allocated for the result."""
+        """Frees the memory that the C library has allocated for the result."""
         if self.free is not None:
             self.free(c)
 
@@ -164,7 +164,7 @@ class CffiSpec(OperationSpec):
         return tuple([result.value(xen, c) for result, c in zip(self.results, results, strict=True)])
 
     def free_results(self, results: tuple[CData, ...]) -> None:
-        """Frees what the C library has allocated for the results."""
+        """Frees the memory that the C library has allocated for the results."""
         for result, c in zip(self.results, results, strict=True):
             result.free_memory(c)
 

@@ -95,7 +95,7 @@ def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
 
 def dumps(config: DomainConfig) -> str:
     """Converts a configuration to a text in the form of xl.cfg(5). Raises the errors of dump()."""
-    from aioxen._json import FORMS  # imported here, because few programs need it
+    from aioxen._json import FORMS  # The module is imported here because few programs need it.
 
     v.expect(config, DomainConfig, "config")
     keep: v.Keep = []
@@ -115,7 +115,7 @@ def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool
 
     The errors and warnings are those of load().
     """
-    from aioxen._json import FORMS  # imported here, because few programs need it
+    from aioxen._json import FORMS  # The module is imported here because few programs need it.
 
     with open(path, "rb") as file:
         octets = file.read(lib.LIBXL_XL_MAX_SIZE + 1)
@@ -145,7 +145,7 @@ def _tell(rc: int, messages: v.CData) -> None:
 
 
 def _read(octets: bytes, file: str, strict: bool, extra: Sequence[str], host: XlHost | None) -> DomainConfig:
-    from aioxen._json import FORMS  # imported here, because few programs need it
+    from aioxen._json import FORMS  # The module is imported here because few programs need it.
 
     if isinstance(extra, str):
         raise TypeError(f"extra: a list of strings is expected, not {extra!r}")

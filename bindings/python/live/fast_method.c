@@ -19,7 +19,7 @@ typedef struct {
     PyObject ob_base;
     vectorcall *call;
     PyObject *spec;     /* The wrapped method. */
-    PyObject *fallback; /* the wrapped method */
+    PyObject *fallback; /* The wrapped method. */
     PyObject *weak;     /* The list of weak references, for weakref.WeakMethod. */
 } FastMethod;
 

@@ -188,8 +188,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* The members of the Python type. The offsets are those within OperationFuture.
- * make_operation_future_type() adds future_part_offset to each offset. */
+/* The members of the Python type. Each offset is one within OperationFuture. make_operation_future_type()
+ * adds future_part_offset to each offset. */
 static PyMemberDef members[] = {
     {"_xen", T_OBJECT, offsetof(OperationFuture, xen), READONLY, NULL},
     {"_spec", T_OBJECT, offsetof(OperationFuture, spec), READONLY, NULL},

@@ -92,7 +92,8 @@ static void a_creation_whose_domain_is_destroyed_says_so(scene *s)
     assert_in_range(destroyed, 10, 1000);
 }
 
-/* xenstored is stopped, so that the domain is destroyed while its nodes are written. */
+/* The test stops xenstored while the library writes the domain's nodes. Another process destroys the
+ * domain at this time. */
 static void a_domain_destroyed_while_its_nodes_are_written(scene *s)
 {
     struct fixture before;

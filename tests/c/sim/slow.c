@@ -11,7 +11,7 @@
 enum { PROMPT_MS = 50 };
 
 /* Returns whether a pause, an unpause and a list were prompt in at least one of five attempts. A busy
- * machine delays some attempts.. */
+ * machine delays some attempts. */
 static bool others_are_prompt(scene *s, libxl_domid domid)
 {
     uint64_t fastest = UINT64_MAX;

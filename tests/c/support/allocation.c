@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the allocation count and the number of the allocation that fails. Both are atomic: any thread may use them. */
+/* Owns: the allocation count and the number of the allocation that fails. Both are atomic, so any thread
+ * may use them. */
 #include "allocation.h"
 
 #include <dlfcn.h>

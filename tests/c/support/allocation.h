@@ -12,7 +12,7 @@ void allocation_fail(unsigned n);
 /* Like allocation_fail(), but all allocations from the n-th on fail. */
 void allocation_fail_from(unsigned n);
 /* Returns the number of allocations by the library since the last call of allocation_fail() or
- * allocation_fail_from(). The library's allocations are counted only while one is set to fail. */
+ * allocation_fail_from(). The library's allocations are counted only while an allocation is set to fail. */
 unsigned allocations(void);
 
 #endif

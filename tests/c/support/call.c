@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the threads that make the synchronous calls of a test, so that the test can continue during a call.
- * A call belongs to its operation from op_call() to call_end().
+ * Owns: the threads that make the synchronous calls of a test. So the test can continue during a call. A call
+ * belongs to its operation from op_call() to call_end().
  */
 #include "scene.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: one handle to xenstored and one to the hypervisor, opened once per program and never closed. The
- * fixture reads xenstore, the hypervisor and /proc/self itself. It does not use the library under test. Any
- * thread may use the handles.
+ * Owns: one handle to xenstored and one handle to the hypervisor. A program opens the handles once and never
+ * closes them. The fixture reads xenstore, the hypervisor and /proc/self itself. It does not use the library
+ * under test. Any thread may use the handles.
  */
 #include "harness.h"
 

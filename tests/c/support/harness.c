@@ -18,8 +18,8 @@ static bool is_once(const body *b)
     return b->reason & (RUNS_ONCE | NO_CONTEXT);
 }
 
-/* Returns way `i` of a body that runs in few ways. The mode and the style differ from each way to the
- * next. The first ways, one for each mode, have one thread; the other ways have several. */
+/* Returns way `i` of a body that runs in few ways. The mode and the style differ from each way to the next.
+ * The first ways have one thread; there is one such way for each mode. The other ways have several threads. */
 static way one_of_few(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -28,7 +28,8 @@ static way one_of_few(size_t number, enum mode first, int i)
                  .several = i / modes % 2};
 }
 
-/* Returns way `i` of two: way 0 has one thread, way 1 has several. Mode and style differ from body to body. */
+/* Returns way `i` of two: way 0 has one thread, and way 1 has several threads. Mode and style differ from
+ * body to body. */
 static way one_of_two(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -94,7 +95,7 @@ static void run_one(void **state)
     fixture_check(&s->before);
 }
 
-/* Runs after each test, so that the leftovers of a failed test do not fail the next one. */
+/* Cleans up after each test. Without this, the leftovers of a failed test would make the next test fail. */
 static int clean_up(void **state)
 {
     struct test *test = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs one test body in every way. A way is a mode, in which operations complete; a style, in which the
- * program waits; and a number of threads:
+ * Runs one test body in every way. A way consists of a mode, a style and a number of threads. The mode is how
+ * operations complete. The style is how the program waits.
  *
  *   mode      synchronous | callback | event
  *   style     libxl_event_wait | poll(2) with beforepoll and afterpoll | the one descriptor with epoll

@@ -16,7 +16,7 @@
 #define WITHOUT_HOW(function, ...) function(__VA_ARGS__, NULL)
 #endif
 
-#define NOBODY 4000 /* a domid that no domain has */
+#define NOBODY 4000 /* A domid that no domain has. */
 
 static const char *data(libxl_ctx *ctx, uint32_t domid)
 {

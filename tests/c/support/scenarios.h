@@ -20,7 +20,7 @@ enum scenario_guest {
 /* The guest on which an operation of the sweep works, and the operation's results. */
 struct subject {
     libxl_domid guest;
-    libxl_uuid uuid; /* the guest's UUID */
+    libxl_uuid uuid; /* The UUID of the guest. */
     struct {
         libxl_domid domid;
         libxl_shutdown_reason reason;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the call counts that calls_begin() read, and a flag that tells whether the simulation was changed.
- * Only one thread may use them. */
+/* Owns: the call counts at the time of calls_begin(), and a flag that tells whether the simulation was
+ * changed. Only one thread may use them. */
 #include "simulation.h"
 
 #include "harness.h"

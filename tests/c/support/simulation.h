@@ -12,7 +12,8 @@ char *simulation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Like simulation(), but discards the output. */
 void simulate(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Restores the initial state: the daemons run, no call fails. Does nothing on a real machine. */
+/* Restores the initial state. In this state the daemons run, and no call fails. Does nothing on a
+ * real machine. */
 void simulation_restore(void);
 /* Returns whether this process has run aioxen-sim-ctl since the last simulation_restore(). */
 bool simulation_was_changed(void);
@@ -26,8 +27,8 @@ int fault_hits(int rule);
 void fault_wait(libxl_ctx *ctx, int rule);
 void faults_clear(void);
 
-/* calls_end() calls `each` with the name of every hypervisor or library call that any process has made
- * since calls_begin(). */
+/* calls_end() calls `each` for every call that any process has made since calls_begin(). The argument is
+ * the name of the call. */
 void calls_begin(void);
 void calls_end(void (*each)(const char *call, void *user), void *user);
 

@@ -21,7 +21,8 @@ typedef struct xenstored {
     int listener, connection;
     pthread_t thread;
     pthread_mutex_t lock; /* Guards writing to the connection, and the members below. */
-    /* The number of transactions begun so far, of those open now, and the greatest number open at once. */
+    /* Three numbers of transactions: the transactions begun so far, the transactions open now, and the
+     * most transactions that were open at once. */
     int begun, open, most;
     int conflicts; /* The number of transactions that will still end with EAGAIN. */
     /* true: only the head of an event was sent. Nothing else is sent until event_completed is signalled. */

@@ -42,7 +42,7 @@ static void all_data_is_copied_however_the_source_ends(scene *s)
         enum ending ending;
     } ways[] = {
         {PIPE, CLOSED},      /* hang-up */
-        {PTY, CLOSED},       /* hang-up; hang-up, and read() fails with EIO */
+        {PTY, CLOSED},       /* hang-up, and read() fails with EIO */
         {SOCKET, CLOSED},    /* end of file and hang-up */
         {SOCKET, SHUT_DOWN}, /* end of file, no hang-up */
         {SOCKET, SHUT_DOWN_AND_CLOSED},

@@ -123,7 +123,7 @@ static void a_hung_xenstored_does_not_delay_an_abort(scene *s)
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     pump(s, SHORT_MS);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
-    assert_int_equal(op_result(o), ERROR_ABORTED); /* xenstored is still stopped */
+    assert_int_equal(op_result(o), ERROR_ABORTED); /* xenstored is still stopped. */
     simulate("xenstored cont");
     pump_for(s, SHORT_MS);
     wait_node(s, domid, "control/shutdown", "");

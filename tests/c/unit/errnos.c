@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes every call to Xen of every operation fail with every errno. The operation's error must be one that its IDL entry declares,
- * and the message must say what has failed.
+ * Makes every call to Xen of every operation fail with every errno. The IDL entry of the operation must
+ * declare the error, and the message must name the call that has failed.
  *
  * The operations are those of the generated table; starter.c starts them. By default the sweep tries all
  * errnos for the first call of each function, and one errno for each later call of the function. With

@@ -292,7 +292,7 @@ static void a_missing_script_is_named(scene *s)
     assert_non_null(strstr(o->message, "/etc/xen/scripts/nonexistent: No such file or directory"));
 }
 
-/* The script's `sleep` is a process of its own, which the limit must end, too. */
+/* The script runs `sleep` as a separate process. The time limit must also end this process. */
 static void a_script_that_hangs_is_killed_with_its_children(scene *s)
 {
     struct file pid = make_file(0600, ""), script;

@@ -107,7 +107,8 @@ static void stops(struct crowd *c)
     take_all(c);
 }
 
-/* Wakes all operations in one call, as the end of a group of jobs may, and then ends them. */
+/* Wakes all operations in one call, and then ends the operations. The end of a group of jobs may wake so
+ * many operations. */
 static void run_together(struct crowd *c)
 {
     libxl__ao *ao;

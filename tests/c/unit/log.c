@@ -51,8 +51,8 @@ static void the_logger_formats_what_it_prints(scene *s)
     (void)s;
 }
 
-/* A recurring line is logged again after ten seconds, with the number of lines that were omitted. The test does not wait: it
- * moves the time of the first line back. */
+/* A recurring line is logged again after ten seconds, with the number of lines that were omitted. The test
+ * does not wait. It moves the time of the first line back. */
 static void recurring_lines_are_counted(scene *s)
 {
     enum { TIMES = 1000 };

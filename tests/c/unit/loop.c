@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct watched {
-    libxl__fd fd; /* must be the first member, because callbacks cast the descriptor to struct watched */
+    libxl__fd fd; /* Must be the first member, because callbacks cast the descriptor to struct watched. */
     int calls;
     uint32_t revents;
     struct watched *neighbours;

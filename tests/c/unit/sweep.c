@@ -274,7 +274,7 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
     r->reached = 1;
 }
 
-/* A failed request may stay in the guest's node only if its withdrawal fails. */
+/* The node of a failed request must be empty, unless the fault is in the request's withdrawal. */
 static void check_guest(const struct run *r)
 {
     static const char *const nodes[] = {"control/shutdown", "control/sysrq"};
@@ -347,7 +347,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_result(&r);
         check_guest(&r);
     }
-    /* A failed creation leaves a domain only if the undo that destroys the domain fails. */
+    /* A failed creation must leave no domain, unless the fault is in the undo that destroys the domain. */
     if (scenario.guest == SCENARIO_NO_GUEST && fault != KILL && fault != FAIL_TO_UNDO)
         if (leftovers_domains() != domains + !r.rc)
             fail_msg("%s, phase %s, %s: %d domains, and not %d; %d %s", r.cls->name,

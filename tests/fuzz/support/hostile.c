@@ -37,7 +37,7 @@ static void accept_connection(void)
     peer.have = peer.holds = 0;
 }
 
-/* Reads what the library has sent. Drops octets for which there is no room. */
+/* Reads the octets that the library has sent. Drops octets for which there is no room. */
 void peer_receive(void)
 {
     char rest[1024];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Operations whose phases do what a fuzzer's input says, for core.c: wait, fail, set alarms, report, and start nested operations
- * and groups. When the input is used up, or `closing` is set, each phase succeeds when it is called. Only one thread may use them.
+ * Operations for core.c. The fuzzer's input chooses the actions of their phases. A phase can wait, fail, set
+ * an alarm, report, or start nested operations and groups. When the input is used up, or `closing` is set,
+ * each phase succeeds when it is called. Only one thread may use them.
  */
 #ifndef FUZZ_PLAY_H
 #define FUZZ_PLAY_H

@@ -58,7 +58,7 @@ def prepare() -> None:
     """Makes the bridge. Copies the kernel and the ramdisk to /tmp, because reading parts of them by 9p is
     slow.
 
-    dom0 gets an address in three networks, so that each interface of a guest has a network of its own.
+    dom0 gets an address in three networks, one for each interface of a guest.
     """
     run("make-bridge && cp -n build/guest/linux-kernel build/guest/linux-initramfs /tmp")
     run("for n in 1 2; do ip address add 10.0.$n.1/24 dev xenbr0; done")
