@@ -120,8 +120,8 @@ WORDS: dict[type, str] = {
 
 
 def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -> T:
-    """Returns `value`, which must be of one of `kinds`, and raises Mistake otherwise. A bool is not a
-    number. Text with a lone surrogate is also a mistake."""
+    """Returns `value`. Raises Mistake if `value` is of none of `kinds`. A bool is not a number. Text with
+    a lone surrogate is also a mistake."""
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         raise Mistake(place, f"{what}: lone surrogate in {describe(value)}")
     for kind in kinds:

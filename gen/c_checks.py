@@ -56,7 +56,7 @@ def checks(o: m.Operation) -> list[str]:
 
 
 def check_input(f: m.Field) -> str:
-    """Returns the body of the function that checks an input; empty if there is nothing to check."""
+    """Returns the body of the function that checks an input. Returns "" if there is nothing to check."""
     spot = Spot(f.name, f.name)
     if isinstance(f.kind, m.Struct):
         return "".join(check_field(g, spot, "->") for g in f.kind.fields)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes src/_libxl_types.c, which has the functions of types, and src/_libxl_types_internal.h, which
-declares the checked copy functions."""
+"""Writes src/_libxl_types.c and src/_libxl_types_internal.h. The first has the functions of types. The
+second declares the checked copy functions."""
 
 from __future__ import annotations
 

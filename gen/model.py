@@ -44,7 +44,7 @@ class Error:
     name: str
     doc: str
     place: Place
-    # The namespace of the extension that declares the error. Empty for an error of the library.
+    # The namespace of the extension that declares the error. "" for an error of the library.
     namespace: str = ""
 
     @property

@@ -124,7 +124,7 @@ class Number(Builtin):
 
     @property
     def range(self) -> tuple[int, int] | None:
-        """The least and the greatest value; None if the width is not known."""
+        """The least and the greatest value, or None if the width is not known."""
         if self.width is None:
             return None
         if self.signed:

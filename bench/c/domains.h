@@ -20,8 +20,8 @@ struct xs_handle *domains_xs(void);
 uint32_t domain_bare(void);
 /* Creates a domain with the nodes domid and name in xenstore. */
 uint32_t domain_named(void);
-/* Like domain_named(), but also introduces the domain to xenstored, so xenstored fires @releaseDomain when
- * the domain stops. */
+/* Does the same as domain_named(), and introduces the domain to xenstored. So xenstored fires
+ * @releaseDomain when the domain stops. */
 uint32_t domain_introduced(void);
 /* Makes the counter files that Linux has for two disks and a network interface of a domain. Works only on
  * a simulated machine. */

@@ -33,7 +33,7 @@ Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
 
 
 class Record(ctypes.Structure):
-    """The C structure libxl_event_record."""
+    """The C structure libxl_event_record, for ctypes."""
 
     _fields_ = (
         ("for_user", ctypes.c_uint64),

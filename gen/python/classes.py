@@ -156,7 +156,8 @@ def default(f: m.Field, kind: m.Type) -> str:
 
 
 def number(f: m.Field, value: str | None) -> str:
-    """Returns an initial value: a number in Python's syntax, or a constant of the C library by its name."""
+    """Returns the Python text of an initial value. The text is a number, or the name of a constant of the
+    C library."""
     if value is None:
         return "0"
     if found := LITERAL.fullmatch(value):
@@ -169,7 +170,7 @@ def number(f: m.Field, value: str | None) -> str:
 
 
 def flags_default(kind: m.Flags, value: str | None) -> str:
-    """Returns the flags that C's initial value names, such as `A | B`."""
+    """Returns the Python text of a set of flags. `value` is the initial value in C, such as `A | B`."""
     name = camel(kind.name or "")
     named = {v.c_name: f"{name}.{member(v)}" for v in kind.values}
     parts = [named[part.strip()] for part in (value or "0").split("|") if part.strip() in named]

@@ -245,7 +245,7 @@ def docstring(text: str, margin: int = 4) -> str:
 
 
 def function(name: str, parameters: list[str], returned: str, margin: int = 0, body: str = "") -> str:
-    """Returns the head of a function, in lines as ruff breaks them. `body` follows on the last line."""
+    """Returns the head of a function, in lines as ruff breaks them. `body` is added to the last line."""
     space = " " * margin
     line = f"{space}def {name}({', '.join(parameters)}) -> {returned}:{body}\n"
     if len(line) <= LINE + 1:

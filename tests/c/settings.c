@@ -19,7 +19,8 @@ static libxl_domid guest_of(scene *s, libxl_domain_config config)
     return domid;
 }
 
-/* Creates a guest with 32 MiB, which may have up to 64 MiB, and two vcpus. The guest ignores all requests. */
+/* Creates a guest with 32 MiB and two vcpus. The guest may have up to 64 MiB. The guest
+ * ignores all requests. */
 static libxl_domid large_guest(scene *s)
 {
     libxl_domain_config config = guest_config("b");

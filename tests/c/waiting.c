@@ -187,7 +187,8 @@ static void a_busy_leader_does_not_delay_queued_events(scene *s)
     with_one_busy(s, complete_one);
 }
 
-/* Only a thread that polls notices the time limit. */
+/* The leading thread is busy in a callback. Another thread must start to poll, because only a polling
+ * thread notices the time limit. */
 static void a_busy_leader_is_replaced(scene *s)
 {
     with_one_busy(s, limit_one);

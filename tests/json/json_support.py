@@ -37,7 +37,7 @@ class Subject:
     sources: Sequence[Path]
     """The sources of the hand-written types and of the functions that src/json calls."""
     by_hand: dict[str, tuple[st.SearchStrategy[Any], Any]]
-    """For each hand-written type: a strategy for its documents, and its initial document."""
+    """A strategy for the documents of each hand-written type, and the type's initial document."""
     constants: dict[str, int] = field(default_factory=dict)
     """The values of the C constants in init_val."""
     left_out: dict[str, Callable[[Any], bool]] = field(default_factory=dict)

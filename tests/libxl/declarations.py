@@ -33,7 +33,7 @@ class Declarations:
     functions: dict[str, str] = field(
         default_factory=dict
     )  # the prototype, in which the function is called `@`
-    # The members of each type. Empty for a typedef without members.
+    # The members of each type. A typedef without members has an empty set.
     members: dict[str, set[str]] = field(default_factory=dict)
     enumerators: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)  # The macros that are not texts and have no parameters.

@@ -162,7 +162,8 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     these interfaces."""
     dom = await xen.domain_create(guest("b"))
     before = len(await dom.devices())
-    for number in range(10000, 11000):  # The names have 6,000 octets. So many do not fit into one message.
+    # The names have 6,000 octets. So many octets do not fit into one message.
+    for number in range(10000, 11000):
         backend = f"/local/domain/0/backend/vif/{dom.domid}/{number}"
         write_node(f"/libxl/{dom.domid}/device/vif/{number}/backend", backend)
     listed = [device.devid for device in await dom.devices() if device.kind == "vif"]

@@ -104,7 +104,8 @@ EXPECTED = [asyncio.CancelledError, str, aioxen.DomainNotFoundError, aioxen.Time
 
 
 def interrupted(loop: asyncio.AbstractEventLoop, xen: aioxen.Context, n: int) -> bool:
-    """Interrupts at the n-th line. Returns whether n lines were run. All operations must end as expected."""
+    """Raises an exception at the n-th line. Returns whether n lines were run. All operations must
+    end as expected."""
 
     async def wait(operations: list[Operation[Any]]) -> list[object]:
         return await asyncio.wait_for(asyncio.gather(*operations, return_exceptions=True), 20)
@@ -158,7 +159,7 @@ def test_no_event_is_lost_or_doubled(
         return [type(event) async for event in events]
 
     def was_interrupted(n: int) -> bool:
-        """Interrupts at the n-th line. Returns whether n lines were run. Each event must be
+        """Raises an exception at the n-th line. Returns whether n lines were run. Each event must be
         delivered once."""
         dom, events, few = loop.run_until_complete(subscribe())
         living = loop.create_task(asyncio.wait_for(live(dom, events), 20))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A process is killed while it creates a domain. Another process finds the unfinished domain and removes
-it."""
+"""A process is killed while it creates a domain. Another process finds and removes the unfinished domain."""
 
 from __future__ import annotations
 

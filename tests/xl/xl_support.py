@@ -19,7 +19,7 @@ ROOT = HERE.parents[1]
 LAUNCHER = ROOT / "sim/aioxen-sim"
 CPUS = {0, 1}
 HOST = XlHost(nodes=[XlNode(cpus=CPUS)])
-"""The simulated machine: one node with two processors."""
+"""The defaults of the simulated machine, which has one node with two processors."""
 
 # The shell loop in which xl reads files. A time limit ends xl, because some inputs make xl loop for ever.
 LOOP = 'while read f; do eval timeout 10 xl create -n "$f" >$f.out 2>$f.err; echo $?; done'

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * descriptors all|one|none N: a loop watches N descriptors, of which all, one or none are ready. "ms"
- * and "ns" are the time of one pass. In one pass, the loop makes one callback for each ready
- * descriptor. One iteration of a loop may make several passes: libuv makes 48 passes if more than 1,024
- * descriptors stay ready.
+ * descriptors all|one|none N: a loop watches N descriptors. All, one or none of the descriptors are
+ * ready. "ms" and "ns" are the time of one pass. In one pass, the loop makes one callback for each
+ * ready descriptor. One iteration of a loop may make several passes: libuv makes 48 passes if more than
+ * 1,024 descriptors stay ready.
  */
 #include <string.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the class Context, which is the context for asyncio: its loop, the delivery of events, and closing.
+"""Owns the class Context, which is the context for asyncio. The class has the event loop, delivers events,
+and closes the context.
 
 All code of this module runs in the event loop's thread. The loop watches the C context's descriptor.
 When the descriptor is readable, a callback takes all queued records at once, completes the futures and

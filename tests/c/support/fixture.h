@@ -27,7 +27,7 @@ void fixture_check_connection(void);
 void fixture_begin(struct fixture *before);
 /* Fails the test if anything differs from `before`. Threads and descriptors have 2 s to disappear. */
 void fixture_check(const struct fixture *before);
-/* Like fixture_check(), but compares domains and xenstore nodes only. */
+/* Does the same as fixture_check(), but compares only domains and xenstore nodes. */
 void fixture_check_world(const struct fixture *before);
 /* Returns the value of a xenstore node, or NULL if there is no such node. The caller frees the value. Call
  * this after fixture_begin(). */

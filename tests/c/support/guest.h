@@ -22,7 +22,7 @@ const char *guest_kernel(void);
  * simulator, `l` also obeys control/sysrq, memory/target and cpu/N/availability.
  */
 libxl_domain_config guest_config(const char *command_line);
-/* Like guest_config(), but for a PVH guest. */
+/* Returns a configuration like that of guest_config(), but for a PVH guest. */
 libxl_domain_config guest_config_pvh(const char *command_line);
 
 /* Creates a guest synchronously, and returns its domid. Unpauses the guest if `run` is true. Fails the

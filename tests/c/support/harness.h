@@ -156,7 +156,7 @@ const libxl_asyncop_how *op_how(const op *o);
  * operation was refused.
  */
 void op_started(op *o, int returned);
-/* Waits in the scene's style until the operation has completed; returns its result. */
+/* Waits in the scene's style until the operation has completed. Returns the operation's result. */
 int op_result(op *o);
 bool op_done(const op *o);
 

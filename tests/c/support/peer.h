@@ -71,7 +71,7 @@ void begin_peer(struct peer *p, enum kind source, enum kind sink);
 /* The bodies of the peer's threads: feed() writes its data to the source, collect() reads its sink. */
 void *feed(void *peer);
 void *collect(void *peer);
-/* Opens the ends, copies, and closes them; returns the copy's result. */
+/* Opens the ends, runs the copy, and closes the ends. Returns the copy's result. */
 int run_peer(scene *s, struct peer *p, enum kind source, enum kind sink);
 /* Fails the test unless exactly the prefix and the data have arrived. Frees what arrived. */
 void check_peer(struct peer *p);

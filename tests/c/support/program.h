@@ -28,7 +28,7 @@ struct program {
 
 extern const libxl__ao_class program_class, limited_program_class;
 
-/* Runs the program in the scene's way; returns the operation's result. */
+/* Runs the program in the scene's way. Returns the operation's result. */
 int run_program(scene *s, struct program *p);
 /* Fails the test unless the process has ended and been reaped. */
 void check_gone(const struct program *p);

@@ -4,9 +4,9 @@
 #ifndef REFUSE_H
 #define REFUSE_H
 
-/* From now on this thread cannot create a process or a thread: the system calls fail with EAGAIN. */
+/* From now on this thread cannot create a process or a thread. The system calls fail with EAGAIN. */
 void refuse_processes(void);
-/* From now on this thread gets no random numbers: getrandom fails with ENOSYS. */
+/* From now on this thread gets no random numbers. getrandom() fails with ENOSYS. */
 void refuse_random_numbers(void);
 
 #endif

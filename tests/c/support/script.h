@@ -46,7 +46,7 @@ SCRIPT_DECLARE(c);
     {                                                                                                        \
         .name = #letter, .start = script_start_##letter, .poll = script_poll_##letter, __VA_ARGS__           \
     }
-/* For the initialiser of a script: makes the phase with index `i` wait. */
+/* Makes the phase with index `i` wait. Use this in the initialiser of a script. */
 #define WAITS_IN(i)  .part[i] = {.waits = true}
 #define UNDO(letter) .undo = script_undo_##letter
 #define STOP(letter) .stop = script_stop_##letter

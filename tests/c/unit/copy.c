@@ -77,7 +77,7 @@ static void a_reset_source_is_an_error_after_its_data(scene *s)
     free(data);
 }
 
-/* Both copies use both descriptors: one copy reads a descriptor and the other writes it. */
+/* Both copies use both descriptors. One copy reads the descriptor that the other copy writes. */
 static void two_copies_go_both_ways_over_one_socket(scene *s)
 {
     enum { LENGTH = 300000 };

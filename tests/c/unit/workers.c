@@ -35,7 +35,8 @@ static void on_done(libxl_ctx *ctx, libxl__job *job)
     ((struct work *)job)->on_done++;
 }
 
-/* The test's own lanes: one with a single thread, one with a few threads that compute, and one with many threads. */
+/* The lanes of the test. `single` has one thread, `computing` has a few threads that compute, and `many`
+ * has many threads. */
 static libxl__lane single, computing, many;
 
 static libxl_ctx *open_with_lanes(void)

@@ -81,8 +81,8 @@ static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* xenstored is lost during a creation. The test does this with the first creation of a context, which has
- * no watch yet, and with the second creation. */
+/* xenstored is lost during a creation. The test does this with the first and the second creation of a
+ * context. At the first creation the context has no watch yet. */
 static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
 {
     static const char *const phases[] = {"name", "build", "introduce", "console"};
