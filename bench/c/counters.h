@@ -8,7 +8,8 @@
 
 /* Returns the number of calls of malloc, calloc, realloc, posix_memalign and free. */
 unsigned long counters_allocations(void) __attribute__((weak));
-/* Returns the number of times that poll, epoll_wait, pthread_cond_wait or pthread_cond_timedwait has returned. */
+/* Returns the number of times that poll, epoll_wait, pthread_cond_wait or
+ * pthread_cond_timedwait has returned. */
 unsigned long counters_wakes(void) __attribute__((weak));
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * creates N MB: 16 threads on one context create N PV and N PVH guests with MB megabytes each by synchronous calls, then destroy all of them.
- * "ms" is the whole time divided by the number of guests. creates devices N MB: each guest has two disks and a network interface, and runs,
- * so that its drivers connect. creates held N MB: one thread creates and destroys the guests asynchronously, 16 at a time. "ms" is the
- * longest duration of one call into the library, which would block an event loop.
+ * creates N MB: creates N PV and N PVH guests with MB megabytes each, and then destroys all of them. 16
+ * threads make synchronous calls on one context. "ms" is the whole time divided by the number of guests.
+ * creates devices N MB: each guest has two disks and a network interface. The guests run, so their drivers
+ * connect. creates held N MB: one thread creates and destroys the guests asynchronously, 16 at a time. "ms"
+ * is the longest duration of one call into the library. Such a call would block an event loop.
  */
 #include <pthread.h>
 #include <stdatomic.h>

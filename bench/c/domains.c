@@ -121,7 +121,8 @@ void domain_counted(uint32_t domid)
     static const char *const of_nic[] = {"rx_bytes",   "rx_packets", "rx_errors",  "rx_dropped", "tx_bytes",
                                          "tx_packets", "tx_errors",  "tx_dropped", NULL};
     char path[128], disks[64];
-    /* In the simulation this path is a symbolic link. The simulation does not create files through the link. */
+    /* In the simulation this path is a symbolic link. The simulation does not create files through
+     * the link. */
     const ssize_t length = readlink("/sys/bus/xen-backend", disks, sizeof(disks) - 1);
     bench_check(length > 0, "/sys/bus/xen-backend");
     disks[length] = 0;

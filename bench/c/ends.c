@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ends N: stops N idle guests, one after the other. "ms" is the median time from the hypercall by which a guest powers
- * off until its DOMAIN_SHUTDOWN event has been taken.
+ * ends N: stops N idle guests, one after the other. "ms" is the median time from the hypercall by which a
+ * guest powers off until its DOMAIN_SHUTDOWN event has been taken.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The calls that differ between this library and Debian's libxl. The other source files of the programs are the same
- * for both. Only one thread may call the functions, unless stated otherwise.
+ * The calls that differ between this library and Debian's libxl. The other source files of the programs
+ * are the same for both. Only one thread may call the functions, unless stated otherwise.
  */
 #ifndef LIBRARY_H
 #define LIBRARY_H
@@ -27,8 +27,8 @@ void library_process(libxl_ctx *ctx);
 bool library_step(libxl_ctx *ctx, int milliseconds);
 
 /*
- * Takes all queued events, in batches if the library can, and returns their number. Calls `seen`, unless it is NULL,
- * with the for_user of each event.
+ * Takes all queued events, in batches if the library can, and returns their number. Calls `seen`, unless
+ * it is NULL, with the for_user of each event.
  */
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
 

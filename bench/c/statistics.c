@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * statistics DOMAINS N: calls libxl_domain_statistics N times with DOMAINS domains, which have two disks and a network interface
- * each. "ms" is the median time of one call. libxl has no such operation.
+ * statistics DOMAINS N: calls libxl_domain_statistics N times with DOMAINS domains, which have two disks
+ * and a network interface each. "ms" is the median time of one call. libxl has no such operation.
  */
 #include <stdlib.h>
 

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Starts a thread that shuts the guest down after 50 ms, with the reason poweroff. Call stopper_end before the next
- * call.
+ * Starts a thread that shuts the guest down after 50 ms, with the reason poweroff. Call stopper_end before
+ * the next call.
  */
 void stopper_begin(uint32_t domid);
 /* Joins the thread. Returns the time at which the thread made the hypercall, in ns of the monotonic clock. */

@@ -40,7 +40,8 @@ static void set_long(char **text, size_t length)
     memset(*text, 'n', length);
 }
 
-/* Creates a guest whose kernel is a file with `size` octets of `content`, and checks that the creation is refused. */
+/* Creates a guest whose kernel is a file with `size` octets of `content`, and checks that the
+ * creation is refused. */
 static void expect_file_refused(scene *s, const char *content, size_t size, const char *message)
 {
     char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];

@@ -98,7 +98,8 @@ static void leftovers_of_the_same_uuid_get_the_new_permissions(scene *s)
     destroy(s, domid);
 }
 
-/* An earlier domain with the same domid has left nodes. The library removes these nodes and their permissions. */
+/* An earlier domain with the same domid has left nodes. The library removes these nodes and
+ * their permissions. */
 static void leftovers_of_the_same_domid_are_removed(scene *s)
 {
     enum { LIKELY = 3 };

@@ -60,7 +60,8 @@ static void a_reused_domid_is_reported_for_each_domain(scene *s)
     const libxl_uuid second = replace_domain(domid);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
-    /* xenstored does not report the new domain. Enabling a second generator makes the library list the domains. */
+    /* xenstored does not report the new domain. Enabling a second generator makes the library list
+     * the domains. */
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[1], &evgens[1]), 0);
     for (int i = 0; i < 10;
          i++, sleep_ms(2)) /* A timer makes the library list the domains. This timer fires at once. */

@@ -86,7 +86,8 @@ static void each_phase_is_reported_before_the_completion(scene *s)
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
     op *o = r.o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-    /* With several threads, another thread may have run some or all phases before the reports were requested. */
+    /* With several threads, another thread may have run some or all phases before the reports
+     * were requested. */
     const int rc = libxl_ao_set_progress(s->ctx, &o->how, &progress);
     assert_true(!rc || (rc == ERROR_NOTFOUND && s->way.several));
     assert_int_equal(op_result(o), 0);

@@ -5,8 +5,8 @@
  *
  *     stress [OPERATIONS [SECONDS [THREADS]]]
  *
- * The program ends when it reaches the limit of operations or of seconds. It prints the counts, and exits with 0 if there was
- * no fault.
+ * The program ends when it reaches the limit of operations or of seconds. It prints the counts, and exits
+ * with 0 if there was no fault.
  *
  * Owns: the slots, one for each operation that may be in flight. The number of an operation combines the slot
  * and the slot's use count. A completion is a fault if its number is not the present number of the slot. Such

@@ -13,7 +13,8 @@ void domains_use_type(const char *new_type);
 uint32_t domain_new(const char *command_line);
 /* Unpauses the domain, and waits until its guest watches the node control/shutdown. */
 void domain_listens(uint32_t domid);
-/* Waits until Xen does not list the domain. A destroyed domain is dying for as long as its memory is mapped. */
+/* Waits until Xen does not list the domain. A destroyed domain is dying for as long as its
+ * memory is mapped. */
 void domain_gone(uint32_t domid);
 /* Runs `xl VERB DOMID`. */
 void domain_xl(const char *verb, uint32_t domid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the slots, one for each registration. A free slot has no for_libxl. The for_app value of a registration is the address
- * of its slot. Only one thread uses the slots. */
+/* Owns: the slots, one for each registration. A free slot has no for_libxl. The for_app value of a
+ * registration is the address of its slot. Only one thread uses the slots. */
 #include "loop.h"
 
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A library for bench/python/busy.py. A thread ends operations, which complete by events or callbacks, and measures
- * the duration of each call. The thread sleeps before each call.
+ * A library for bench/python/busy.py. A thread ends operations, which complete by events or callbacks, and
+ * measures the duration of each call. The thread sleeps before each call.
  */
 #include <pthread.h>
 #include <stdatomic.h>

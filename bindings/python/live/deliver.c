@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Delivers the records in the library's queue: completes futures, and passes events to receivers. Owns nothing.
+ * Delivers the records in the library's queue: completes futures, and passes events to receivers.
+ * Owns nothing.
  *
  * Each record is taken from the queue once, so it must be delivered even if Python code raises an exception.
  * A signal handler may raise an exception at any time. An interrupted call is repeated. The first exception
@@ -35,7 +36,8 @@ static bool is_done(PyObject *operation)
     return done_future == Py_True;
 }
 
-/* Completes the future. Tries again after an interrupt such as Ctrl-C, because the library delivers each record only once. */
+/* Completes the future. Tries again after an interrupt such as Ctrl-C, because the library delivers each
+ * record only once. */
 static bool complete_retrying(PyObject *operation, int rc, const char *message)
 {
     FirstError first = {NULL, NULL, NULL};

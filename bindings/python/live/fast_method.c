@@ -26,7 +26,8 @@ typedef struct {
 static PyObject *bound; /* The type types.MethodType. */
 static PyObject *name_timeout, *name_progress;
 
-/* Returns whether all keywords have their default values. The methods of Domain pass every keyword explicitly. */
+/* Returns whether all keywords have their default values. The methods of Domain pass every
+ * keyword explicitly. */
 static bool are_defaults(PyObject *names, PyObject *const *values, const OperationSpec *spec)
 {
     const Py_ssize_t count = names ? PyTuple_Size(names) : 0;

@@ -138,7 +138,8 @@ bool start_prepare(void);
 /* Reads a Python int or a Domain, and returns true. For any other object, returns false and
  * sets no exception. */
 bool parse_target(PyObject *input, Target *target);
-/* Starts an operation whose spec names the C function that starts it on a domid. Returns its future, a new reference. */
+/* Starts an operation whose spec names the C function that starts it on a domid. Returns its future,
+ * a new reference. */
 PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target);
 
 /* ---- start.c, deliver.c: methods of ContextCore */

@@ -59,7 +59,8 @@ void live_remove(PyObject *operation)
     p->live = false;
 }
 
-/* Completes the future with the current exception. The caller handles interrupts such as KeyboardInterrupt. */
+/* Completes the future with the current exception. The caller handles interrupts such as
+ * KeyboardInterrupt. */
 static PyObject *fail(PyObject *operation)
 {
     PyObject *type, *error, *trace, *set = NULL;

@@ -158,7 +158,8 @@ static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
 {
     const OperationSpec *f = (OperationSpec *)future_of(operation)->spec;
     const libxl_asyncop_how how = future_how(operation);
-    /* The live list keeps the memory to which the library writes. An interrupt after the call must not free it. */
+    /* The live list keeps the memory to which the library writes. An interrupt after the call must not
+     * free it. */
     live_insert(xen, operation);
     int rc = check_target(xen, target);
     if (!rc)

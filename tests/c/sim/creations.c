@@ -57,8 +57,8 @@ static void wait_until_idle(scene *s)
 }
 
 /*
- * The creation is stopped while it waits for the console. If a time limit stops it, its undo runs in the background. The undo
- * does not wait for xenconsoled.
+ * The creation is stopped while it waits for the console. If a time limit stops it, its undo runs in the
+ * background. The undo does not wait for xenconsoled.
  */
 static void a_creation_without_console_can_be_stopped(scene *s)
 {

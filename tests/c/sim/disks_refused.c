@@ -32,7 +32,8 @@ static void a_mute_backend_is_given_up(scene *s)
     op *o = START(s, libxl_device_disk_add, s->ctx, domid, &disk, how);
     wait_node(s, domid, "device/vbd/51712/state", "1");
     libxl_ao_abort(s->ctx, op_how(o));
-    /* The backend never answers the undo. So the undo continues in the background, and the operation completes. */
+    /* The backend never answers the undo. So the undo continues in the background, and the
+     * operation completes. */
     assert_int_equal(op_result(o), ERROR_ABORTED);
     libxl_device_disk_dispose(&disk);
     simulate("backend %u plays", domid);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes allocations of the library fail. This file replaces malloc, calloc, realloc, strdup, strndup and vasprintf in
- * the program that links it. Only calls from libaioxen itself are counted and fail; calls from libxenctrl and
- * other libraries always go through.
+ * Makes allocations of the library fail. This file replaces malloc, calloc, realloc, strdup, strndup and
+ * vasprintf in the program that links it. Only calls from libaioxen itself are counted and fail; calls from
+ * libxenctrl and other libraries always go through.
  */
 #ifndef ALLOCATION_H
 #define ALLOCATION_H
 
-/* Makes the n-th allocation of the library from now on fail, once. 0: no allocation fails. Resets the count. */
+/* Makes the n-th allocation of the library from now on fail, once. 0: no allocation fails. Resets
+ * the count. */
 void allocation_fail(unsigned n);
 /* Like allocation_fail(), but all allocations from the n-th on fail. */
 void allocation_fail_from(unsigned n);

@@ -42,7 +42,8 @@ int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const lib
 int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);
 /* Returns the `user` that was passed to core_begin() or core_start(). The operation's functions call this. */
 void *core_user(libxl__ao *ao);
-/* Waits for the next completion event. Returns its rc; stores its for_user in *for_event, which may be NULL. */
+/* Waits for the next completion event. Returns its rc; stores its for_user in *for_event, which may
+ * be NULL. */
 int core_result(libxl_ctx *ctx, uint64_t *for_event);
 
 /* Processes the context if its descriptor is readable. Returns whether it was readable. */

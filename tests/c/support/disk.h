@@ -17,7 +17,8 @@ int disk_remove(scene *s, libxl_domid domid, libxl_device_disk disk);
 int disk_destroy(scene *s, libxl_domid domid, libxl_device_disk disk);
 /* Returns a new guest that has the disk xvda. */
 libxl_domid guest_with_disk(scene *s, const char *command_line);
-/* Fails the test if a disk of the guest has a node in any of its trees, or if an empty parent node is left. */
+/* Fails the test if a disk of the guest has a node in any of its trees, or if an empty parent node
+ * is left. */
 void disk_check_gone(libxl_domid domid);
 /* Waits until disk_check_gone() would succeed. */
 void disk_wait_gone(scene *s, libxl_domid domid);

@@ -12,7 +12,8 @@
  * guest. Returns NULL, or the condition that did not hold.
  */
 const char *libxl_calls(libxl_ctx *ctx, uint32_t domid);
-/* Calls the functions of the types of a domain's configuration. Returns NULL, or the condition that did not hold. */
+/* Calls the functions of the types of a domain's configuration. Returns NULL, or the condition that did
+ * not hold. */
 const char *libxl_config_calls(libxl_ctx *ctx);
 
 /* Calls the functions for domains that run. `domid` is a running guest with one vcpu. Returns NULL, or the

@@ -14,7 +14,8 @@ int nic_remove(scene *s, libxl_domid domid);
 int nic_destroy(scene *s, libxl_domid domid);
 /* Returns whether domain 0 has an interface with this name. `format` is the name with a %u for the domid. */
 bool nic_has_link(const char *format, libxl_domid domid);
-/* Fails the test if an interface of the guest has a node in any of its trees, or if domain 0 still has the interface. */
+/* Fails the test if an interface of the guest has a node in any of its trees, or if domain 0 still
+ * has the interface. */
 void nic_check_gone(libxl_domid domid);
 
 #endif

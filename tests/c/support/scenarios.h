@@ -53,7 +53,8 @@ struct scenario {
 void scenarios_begin(void);
 void scenarios_end(void);
 
-/* Returns the scenario in which this phase of the operation waits. Fails the test if there is no scenario for the operation. */
+/* Returns the scenario in which this phase of the operation waits. Fails the test if there is no scenario
+ * for the operation. */
 struct scenario scenario_of(unsigned operation, unsigned phase);
 bool scenario_is_phase(unsigned operation, unsigned phase, const char *name);
 /* Makes the guest of the scenario. */

@@ -19,7 +19,8 @@ void call_end(op *o);
 /* The logger of the scene's context. Its messages tell op_call() when the call waits in the library. */
 extern xentoollog_logger call_logger;
 
-/* Stores an event. `message` is the message of a completed operation and may be NULL. Any thread may call this. */
+/* Stores an event. `message` is the message of a completed operation and may be NULL. Any thread may
+ * call this. */
 void scene_note(scene *s, seen event, const char *message);
 
 #endif

@@ -196,7 +196,8 @@ static void a_pending_signal_stays_pending(scene *s)
 
 /* ---- ending early */
 
-/* Prepares a copy from an endless source to a pipe that nobody reads. The pipe fills, and the copy gets stuck. */
+/* Prepares a copy from an endless source to a pipe that nobody reads. The pipe fills, and the copy
+ * gets stuck. */
 static void begin_stuck(struct copying *c, struct ends *sink)
 {
     *sink = open_ends(PIPE, false);

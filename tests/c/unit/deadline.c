@@ -79,7 +79,8 @@ static void another_request_is_not_withdrawn(scene *s)
     check_timeout(s, "reboot", "reboot");
 }
 
-/* The guest stops during the withdrawal. The operation must notice this before the periodic check of domains. */
+/* The guest stops during the withdrawal. The operation must notice this before the periodic
+ * check of domains. */
 static void a_guest_that_stops_during_the_withdrawal_has_stopped(scene *s)
 {
     libxl_domid domid;
@@ -146,7 +147,8 @@ static bool is_asked(libxl_domid domid)
     return asked;
 }
 
-/* Asks the guest to shut down. Stops xenstored after xenstored has written the request, and before the library reads the answer. */
+/* Asks the guest to shut down. Stops xenstored after xenstored has written the request, and before the
+ * library reads the answer. */
 static op *ask_without_an_answer(scene *s, libxl_domid *domid)
 {
     struct pollfd fd = {.fd = libxl_ctx_fd(s->ctx), .events = POLLIN};

@@ -71,7 +71,8 @@ static bool run_point(struct sweep *w, unsigned operation, const char *call, con
     return hit;
 }
 
-/* Makes one of the operation's calls to Xen fail. Later calls of the same function fail with different errnos. */
+/* Makes one of the operation's calls to Xen fail. Later calls of the same function fail with
+ * different errnos. */
 static void run_call(struct sweep *w, unsigned operation, int call)
 {
     enum { COUNT = sizeof(errnos) / sizeof(*errnos) };

@@ -69,7 +69,8 @@ static void deregister_all(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
         stop_watching(ctx, &all[i]);
 }
 
-/* All descriptors are ready at once. The first callback deregisters all of them, its own descriptor included. */
+/* All descriptors are ready at once. The first callback deregisters all of them, its own
+ * descriptor included. */
 static void a_callback_may_deregister_its_neighbours(scene *s)
 {
     enum { FDS = 100 };

@@ -146,7 +146,8 @@ struct changing {
     int calls;
 };
 
-/* This callback changes the request for reports twice. Reports that a change causes are delivered after the callback returns. */
+/* This callback changes the request for reports twice. Reports that a change causes are delivered after
+ * the callback returns. */
 static void change_the_request(libxl_ctx *ctx, libxl_event *event, void *user)
 {
     struct changing *c = user;

@@ -103,7 +103,8 @@ static int inject(struct run *r, libxl__ao *ao)
 }
 
 /*
- * Returns whether the phase waits in this test. Five phases wait only in special cases, so the sweep does not count them:
+ * Returns whether the phase waits in this test. Five phases wait only in special cases, so the sweep does not
+ * count them:
  *
  *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more creations
  *   xenconsoled    xenconsoled serves the unfinished guest of this test already

@@ -94,7 +94,8 @@ static void the_index_is_freed_with_the_last_event(scene *s)
     (void)s;
 }
 
-/* Taking one user's event does not search the events of another user. The test counts the steps of a search. */
+/* Taking one user's event does not search the events of another user. The test counts the
+ * steps of a search. */
 static void events_of_one_user_are_found_at_once(scene *s)
 {
     libxl_ctx *ctx = core_open();

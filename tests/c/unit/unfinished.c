@@ -214,7 +214,8 @@ static bool has_node(const char *path)
     return value != NULL;
 }
 
-/* Another program has destroyed the domain. The nodes of this domain are removed. The nodes of other domains stay. */
+/* Another program has destroyed the domain. The nodes of this domain are removed. The nodes of other
+ * domains stay. */
 static void nodes_of_a_dead_domain_are_removed(scene *s)
 {
     enum { DEAD = 30000 };
@@ -275,7 +276,8 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
     destroy(s, domid);
 }
 
-/* The library cannot examine a process of another boot or of another namespace. It ignores nodes that are not marks. */
+/* The library cannot examine a process of another boot or of another namespace. It ignores nodes that are
+ * not marks. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
     static const char *const texts[] = {

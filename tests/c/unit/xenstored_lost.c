@@ -15,8 +15,9 @@
 /* ---- xenstored has ended */
 
 /*
- * Kills xenstored and xenconsoled. The context notices the loss of xenstored at its next request. Only xenstored tells xenconsoled
- * that a guest is being destroyed. Without xenstored, xenconsoled would keep a page of each guest, and the guest would stay dying.
+ * Kills xenstored and xenconsoled. The context notices the loss of xenstored at its next request. Only
+ * xenstored tells xenconsoled that a guest is being destroyed. Without xenstored, xenconsoled would keep a
+ * page of each guest, and the guest would stay dying.
  */
 static void kill_xenstored(libxl_ctx *ctx)
 {

@@ -135,7 +135,8 @@ static void closing_ends_while_xenstored_does_not_answer(scene *s)
     (void)s;
 }
 
-/* When libxenstore cancels its thread, glibc loads a library. Without a free descriptor glibc would end the process. */
+/* When libxenstore cancels its thread, glibc loads a library. Without a free descriptor glibc would end
+ * the process. */
 static void closing_needs_no_descriptor(scene *s)
 {
     libxl_evgen_domain_lifecycle *all;

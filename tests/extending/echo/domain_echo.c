@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An operation with an input and a result of each kind. Owns: nothing. Locks: the context's lock, held by the caller. */
+/* An operation with an input and a result of each kind. Owns: nothing. Locks: the context's lock, held by
+ * the caller. */
 #include "ops.h"
 
 #include <stdlib.h>

@@ -16,8 +16,8 @@ void peer_hang_up(void);
 /* Answers the oldest request, if there is one. In way 0 the answer is the one that xenstored would give.
  * In ways 1 to 7 it differs. */
 void peer_answer(bytes *input, unsigned way);
-/* Sends an event of the watch that has this token. Way 0 sends a correct event at once. Ways 1 to 3 send an incorrect
- * event, or an event in two parts. */
+/* Sends an event of the watch that has this token. Way 0 sends a correct event at once. Ways 1 to 3 send
+ * an incorrect event, or an event in two parts. */
 void peer_send_event(bytes *input, unsigned way, const char *token);
 /* Sends `length` octets, at most 16. */
 void peer_send_raw(bytes *input, unsigned length);

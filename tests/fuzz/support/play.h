@@ -13,7 +13,8 @@
 
 enum { PLAYS = 48, PLAY_PHASES = 4 };
 
-/* One operation, whose argument is a pointer to this struct. The process aborts if the phases are called in a wrong order. */
+/* One operation, whose argument is a pointer to this struct. The process aborts if the phases are called
+ * in a wrong order. */
 struct play {
     bool used;
     bool started;     /* an initiator has started the operation */

@@ -213,13 +213,15 @@ static void test_copy_out_of_memory(void)
         assert(!memcmp(&copy, &fresh, sizeof(copy)));
     }
     fail_allocation = 0;
-    /* name: 1; label: 1; bitmaps: 1 + 1; arrays: 4; paths of disks: 3; two disks are files, with 4 more each */
+    /* name: 1; label: 1; bitmaps: 1 + 1; arrays: 4; paths of disks: 3; two disks are files, with 4
+     * more each */
     assert(failures == 2 + 2 + 4 + 3 + 2 * 4);
     libxl_machine_dispose(&copy);
     libxl_machine_dispose(&machine);
 }
 
-/* Each allocation that the generated code makes fails once. No memory leaks, and the target is initialised. */
+/* Each allocation that the generated code makes fails once. No memory leaks, and the
+ * target is initialised. */
 static void test_json_out_of_memory(void)
 {
     libxl_machine machine, other;
