@@ -71,6 +71,8 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
     if (facts->mounted == LIBXL__MOUNTED_WRITABLE || (facts->mounted && !host->look.read_only))
         return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
     if (S_ISBLK(facts->mode)) {
+        if (disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK)
+            return 0; /* `claim` checks whether another domain uses the block device */
         host->sharing = true;
         rc = libxl__disk_share_start(ao, &host->share, facts->device, !host->look.read_only);
         return rc ? rc : LIBXL__AO_WAIT;
@@ -149,7 +151,7 @@ static int number_written(libxl__ao *ao, const libxl__device *device)
 {
     libxl__disk_host *host = device->host;
     int rc = libxl__xs_result(host->batch);
-    libxl__source_stop(ao->ctx, &host->lock.source); /* releases the lock that was taken for a block device */
+    libxl__block_lock_leave(ao->ctx, &host->lock); /* releases the lock that was taken for a block device */
     if (rc || !*host->loop.path)
         return rc ? rc : wait_opened(ao, device);
     host->step = LIBXL__DISK_KEEPING;
@@ -168,7 +170,7 @@ static int start_script(libxl__ao *ao, const libxl__device *device, const char *
 }
 
 /*
- * Checks a second time whether another domain uses the block device, and gives the device to the backend.
+ * Checks whether another domain uses the block device, and gives the device to the backend.
  * Holds the lock of the block scripts while it does both. So if two programs add the same device at the same
  * time, the second program finds the number that the first one has written.
  */
@@ -181,7 +183,6 @@ static int claim(libxl__ao *ao, libxl__device *device)
         if (rc)
             return rc;
         host->step = LIBXL__DISK_SHARING;
-        host->share = (libxl__disk_share){0};
         rc = libxl__disk_share_start(ao, &host->share, host->look.facts.device, !host->look.read_only);
     } else {
         rc = libxl__disk_share_poll(ao, &host->share, host->look.path);
@@ -189,7 +190,7 @@ static int claim(libxl__ao *ao, libxl__device *device)
             return write_number(ao, device);
     }
     if (rc && rc != LIBXL__AO_WAIT)
-        libxl__source_stop(ao->ctx, &host->lock.source);
+        libxl__block_lock_leave(ao->ctx, &host->lock);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -236,7 +237,7 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
 int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
-    libxl__source_stop(ao->ctx, &host->lock.source);
+    libxl__block_lock_leave(ao->ctx, &host->lock);
     libxl__loop_let_go(ao->ctx, &host->loop);
     return 0;
 }

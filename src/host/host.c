@@ -19,6 +19,7 @@ int libxl__host_open(libxl_ctx *ctx)
     if (!ctx->host)
         return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     libxl__lane_open(ctx, &ctx->host->lane, "xl-host", MOST_AT_ONCE, false);
+    libxl__block_queue_open(&ctx->host->block_queue);
     return 0;
 }
 

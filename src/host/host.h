@@ -11,13 +11,15 @@
 #define LIBXL__HOST_H
 
 #include "ao.h"
+#include "host_lock.h"
 #include "worker.h"
 
 struct libxl__links;
 
 struct libxl__host {
-    libxl__lane lane;           /* the lane for the calls that can block */
-    struct libxl__links *links; /* the state of host_link.c; NULL until an operation needs it */
+    libxl__lane lane;               /* the lane for the calls that can block */
+    libxl__block_queue block_queue; /* the queue for the lock of the block scripts */
+    struct libxl__links *links;     /* the state of host_link.c; NULL until an operation needs it */
 };
 
 /*

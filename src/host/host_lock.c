@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Owns: the descriptor of each lock that is held. Locks: the header says which functions need the context's lock. */
 #include "host_lock.h"
+#include "host.h"
 #include "libxl_internal.h"
 
 #include <errno.h>
@@ -9,8 +10,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { STEP_MS = 1 /* the time between two attempts to take the lock */ };
 
 /*
  * Returns whether the locked file still exists under its name. The program that held the lock before has
@@ -43,6 +42,25 @@ void libxl__block_lock_release(int fd)
     close(fd);
 }
 
+unsigned libxl__block_lock_pause(libxl__block_wait *wait)
+{
+    if (wait->waited_ms >= LIBXL__BLOCK_LOCK_LIMIT_MS)
+        return 0;
+    wait->step_ms = wait->step_ms ? wait->step_ms * 2 : 1;
+    if (wait->step_ms > LIBXL__BLOCK_LOCK_STEP_MS)
+        wait->step_ms = LIBXL__BLOCK_LOCK_STEP_MS;
+    wait->waited_ms += wait->step_ms;
+    return wait->step_ms;
+}
+
+/* ---- the lock of an operation */
+
+void libxl__block_queue_open(libxl__block_queue *queue)
+{
+    *queue = (libxl__block_queue){0};
+    libxl__admissions_open(&queue->admissions, 1);
+}
+
 static void stop(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
@@ -51,17 +69,35 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 
 int libxl__block_lock_take(libxl__ao *ao, libxl__block_lock *lock)
 {
+    libxl__block_queue *queue = &ao->ctx->host->block_queue;
     if (lock->source.ao)
         return 0;
-    if (lock->alarm.source.ao && !lock->alarm.rang)
+    if (!lock->admission.source.ao) {
+        libxl__admission_ask(ao, &queue->admissions, &lock->admission);
+        if (lock->admission.granted)
+            queue->wait = (libxl__block_wait){0};
+    }
+    if (!lock->admission.granted || (lock->alarm.source.ao && !lock->alarm.rang))
         return LIBXL__AO_WAIT;
     lock->fd = libxl__block_lock_try();
     if (lock->fd >= 0) {
+        queue->wait = (libxl__block_wait){0};
         libxl__source_attach(ao, &lock->source, stop);
         return 0;
     }
     if (errno != EWOULDBLOCK)
         return libxl__ao_fail(ao, ERROR_LOCK_FAIL, LIBXL__BLOCK_LOCK_FILE ": %s", strerror(errno));
-    const int rc = libxl__alarm_set(ao, &lock->alarm, LIBXL__MILLISECONDS(STEP_MS));
+    const unsigned pause = libxl__block_lock_pause(&queue->wait);
+    if (!pause)
+        return libxl__ao_fail(ao, ERROR_LOCK_FAIL, LIBXL__BLOCK_LOCK_HELD, LIBXL__BLOCK_LOCK_LIMIT_MS);
+    const int rc = libxl__alarm_set(ao, &lock->alarm, LIBXL__MILLISECONDS(pause));
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+void libxl__block_lock_leave(libxl_ctx *ctx, libxl__block_lock *lock)
+{
+    libxl__source_stop(ctx, &lock->alarm.source);
+    libxl__source_stop(ctx,
+                       &lock->source); /* before the next operation in the queue tries to take the lock */
+    libxl__source_stop(ctx, &lock->admission.source);
 }

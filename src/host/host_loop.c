@@ -28,9 +28,6 @@ enum {
      * the same device first.
      */
     TRIES = 200,
-    LOCK_STEP_MS = 1, /* the time between two attempts to take the scripts' lock */
-    /* The longest wait for the lock, in ms. A script that holds the lock for a longer time hangs. */
-    LOCK_LIMIT_MS = 10000,
     /*
      * The number of attempts to release a device. There is no later chance, because the device's nodes are
      * removed.
@@ -72,21 +69,23 @@ static void sleep_ms(unsigned ms)
     nanosleep(&time, NULL);
 }
 
-/* Takes the lock. Returns the lock's descriptor, or -1 with errno set. */
-static int take_lock(const holder *h)
+/* Takes the lock. Returns the lock's descriptor, or -1 after a recorded error. */
+static int take_lock(holder *h)
 {
-    for (unsigned waited = 0; waited < LOCK_LIMIT_MS; waited += LOCK_STEP_MS) {
-        const int fd = libxl__block_lock_try();
-        if (fd >= 0 || errno != EWOULDBLOCK)
-            return fd;
-        if (atomic_load(&h->cancel)) {
-            errno = ECANCELED;
+    libxl__block_wait wait = {0};
+    int fd = libxl__block_lock_try();
+    while (fd < 0 && errno == EWOULDBLOCK && !atomic_load(&h->cancel)) {
+        const unsigned pause = libxl__block_lock_pause(&wait);
+        if (!pause) {
+            fail(h, ERROR_LOCK_FAIL, LIBXL__BLOCK_LOCK_HELD, LIBXL__BLOCK_LOCK_LIMIT_MS);
             return -1;
         }
-        sleep_ms(LOCK_STEP_MS);
+        sleep_ms(pause);
+        fd = libxl__block_lock_try();
     }
-    errno = ETIMEDOUT;
-    return -1;
+    if (fd < 0)
+        fail(h, ERROR_LOCK_FAIL, LIBXL__BLOCK_LOCK_FILE ": %s", strerror(errno));
+    return fd;
 }
 
 /* ---- checking whether other loop devices have the file */
@@ -202,7 +201,7 @@ static int take_unshared(holder *h, int file, const struct stat *status)
 {
     const int lock = take_lock(h);
     if (lock < 0)
-        return fail_errno(h, LIBXL__BLOCK_LOCK_FILE);
+        return h->rc;
     int rc = h->may_share ? 0 : check_unshared(h, status);
     if (!rc)
         rc = take_free(h, file);
