@@ -231,12 +231,18 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
 }
 
 /*
- * Does not wait for the release of the loop device. The removal that follows waits until no process has the
- * loop device open.
+ * Takes back the transaction that writes the number, or waits for its end. The operation holds the lock and
+ * the loop device meanwhile, because the transaction may still give the device to the backend. Does not wait
+ * for the release of the loop device. The removal that follows waits until no process has the loop device
+ * open.
  */
 int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
+    if (host->batch && !libxl__xs_take_back(host->batch) && !libxl__xs_done(host->batch))
+        return LIBXL__AO_WAIT;
+    libxl__xs_batch_free(host->batch);
+    host->batch = NULL;
     libxl__block_lock_leave(ao->ctx, &host->lock);
     libxl__loop_let_go(ao->ctx, &host->loop);
     return 0;
