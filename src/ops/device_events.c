@@ -35,9 +35,8 @@ static uint32_t only_domid(const struct device_events *s)
 
 /* ---- listing: the devices of the domains */
 
-static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
+static void report_loss(libxl_ctx *ctx, struct device_events *s)
 {
-    struct device_events *s = LIBXL__CONTAINER(observer, struct device_events, observer);
     libxl_event *event = libxl__watched_event(s, only_domid(s), LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
     if (event) {
         libxl__event_fits_record(event, 0);
@@ -45,8 +44,15 @@ static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
     } else {
         libxl__event_missed(ctx, 0);
     }
+}
+
+static void connected(libxl_ctx *ctx, libxl__xs_observer *observer, bool again)
+{
+    struct device_events *s = LIBXL__CONTAINER(observer, struct device_events, observer);
+    if (again)
+        report_loss(ctx, s);
+    s->list_again |= again;
     s->down = false;
-    s->list_again = true;
     libxl__source_fire(&s->source);
 }
 
@@ -105,15 +111,10 @@ static int list_step(struct device_events *s)
 
 /* ---- reading the marked devices */
 
-/*
- * Starts to read the nodes of the marked devices, 32 devices at most. Returns 0 if no device is marked,
- * LIBXL__AO_WAIT if the nodes are being read, or an error.
- */
+/* Starts to read the nodes of the marked devices, 32 devices at most. Errors: NOMEM. */
 static int read_devices(libxl__ao *ao, struct device_events *s)
 {
     struct watched_device *d;
-    if (TAILQ_EMPTY(&s->marked))
-        return 0;
     s->batch = libxl__xs_batch_new(ao, 0);
     if (!s->batch)
         return ERROR_NOMEM;
@@ -131,8 +132,8 @@ static int read_devices(libxl__ao *ao, struct device_events *s)
         d->backend_error = libxl__xs_read(s->batch, LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(device));
         d->frontend_error = libxl__xs_read(s->batch, LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(device));
     }
-    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
-    return rc ? rc : LIBXL__AO_WAIT;
+    libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return 0;
 }
 
 /*
@@ -143,7 +144,7 @@ static int follow(struct device_events *s, struct watched_device *d)
 {
     char path[LIBXL__DEVICE_PATH];
     int rc = libxl__watched_join(s, d);
-    if (rc)
+    if (rc || !d->domain)
         return rc;
     snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&d->device));
     rc = libxl__watch_add(s->ao->ctx, path, libxl__watched_changed, d, true, &d->state_watch);
@@ -178,13 +179,16 @@ static void compare(struct device_events *s, struct watched_device *d)
     d->was_online = online && !goes;
 }
 
-/* Handles the values that were read for one device. Frees the device if it is gone. */
+/*
+ * Handles the values that were read for one device. Frees the device if it is gone, unless it is marked: a marked device may
+ * have been added again since it was read.
+ */
 static int look_at(struct device_events *s, struct watched_device *d)
 {
     libxl__device now = d->device;
     const char *path = libxl__xs_value(d->path);
-    const bool is = path && libxl__device_parse_backend(&now, path) && !(d->domain && d->domain->gone);
-    if (d->domain && is && now.backend_domid == d->device.backend_domid &&
+    const bool exists = path && libxl__device_parse_backend(&now, path);
+    if (d->domain && !d->domain->gone && exists && now.backend_domid == d->device.backend_domid &&
         strcmp(now.backend_kind, d->device.backend_kind) == 0) {
         compare(s, d);
         return 0;
@@ -194,13 +198,10 @@ static int look_at(struct device_events *s, struct watched_device *d)
         libxl__watched_disconnect(d);
     }
     d->device = now;
-    int rc = is ? follow(s, d) : ERROR_NOTFOUND;
-    if (rc != ERROR_NOTFOUND)
-        return rc;
-    if (d->marked)
-        TAILQ_REMOVE(&s->marked, d, queue_link);
-    libxl__watched_forget(d);
-    return 0;
+    const int rc = exists ? follow(s, d) : ERROR_NOTFOUND;
+    if (rc == ERROR_NOTFOUND && !d->marked)
+        libxl__watched_forget(d);
+    return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 
 static int devices_read(struct device_events *s)
@@ -252,8 +253,6 @@ static int watch_poll(libxl__ao *ao, struct device_events *s)
     if (rc != ERROR_NO_XENSTORE)
         return rc;
     libxl__ao_forget_failure(ao);
-    if (s->batch)
-        devices_read(s);
     libxl__xs_batch_free(s->sweep.listing);
     s->sweep.listing = NULL;
     s->listing = false;
@@ -286,7 +285,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     TAILQ_INIT(&s->reading);
     libxl__index_open(&s->devices, libxl__watched_key, 1, &s->index_steps);
     libxl__index_open(&s->domains, libxl__watched_domain_key, 1, &s->index_steps);
-    s->observer = (libxl__xs_observer){.reconnected = reconnected};
+    s->observer = (libxl__xs_observer){.connected = connected};
     libxl__xs_observe(ao->ctx, &s->observer);
     libxl__source_attach(ao, &s->source, stop);
     int rc = 0;

@@ -153,6 +153,7 @@ int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const ch
             return ERROR_NOMEM;
         d->events = s;
         d->key = (uint64_t)domid << 32 | devid;
+        d->device.cls = libxl__device_class_of(kind);
         d->device.domid = domid;
         d->device.devid = devid;
         snprintf(d->device.kind, sizeof(d->device.kind), "%s", kind);
@@ -194,7 +195,6 @@ static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     mark_devices_of(domain);
 }
 
-/* Follows the device's domain. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow. */
 int libxl__watched_join(struct device_events *s, struct watched_device *d)
 {
     xc_domaininfo_t info;
@@ -215,6 +215,11 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
         domain->key = d->device.domid;
         domain->uuid = domain->follower.domain->uuid;
         libxl__index_add(&s->domains, &domain->link);
+    }
+    if (domain
+            ->gone) { /* another domain has the domid, but devices of the gone domain are still to be reported */
+        mark(d);
+        return 0;
     }
     d->domain = domain;
     LIST_INSERT_HEAD(&domain->devices, d, domain_link);

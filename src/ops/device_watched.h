@@ -84,7 +84,10 @@ libxl__watch_callback libxl__watched_tree_changed;
 int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid);
 void libxl__watched_mark_all(struct device_events *s);
 
-/* Follows the device's domain. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow. */
+/*
+ * Follows the device's domain and sets d->domain. If a gone domain with the same domid is still known, only marks
+ * the device. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow.
+ */
 int libxl__watched_join(struct device_events *s, struct watched_device *d);
 /* Detaches the device from its backend and its domain. */
 void libxl__watched_disconnect(struct watched_device *d);

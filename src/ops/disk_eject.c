@@ -95,9 +95,10 @@ static int node_emptied(libxl__ao *ao, struct eject *s)
 
 /* ---- after the connection to xenstored was lost */
 
-static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
+static void connected(libxl_ctx *ctx, libxl__xs_observer *observer, bool again)
 {
     (void)ctx;
+    (void)again;
     struct eject *s = LIBXL__CONTAINER(observer, struct eject, observer);
     s->connected = true;
     libxl__source_fire(&s->reconnection);
@@ -117,7 +118,7 @@ static int wait_for_connection(libxl__ao *ao, struct eject *s)
     libxl__xs_batch_free(s->ejected.reading);
     s->ejected.reading = NULL;
     s->connected = libxl__xs_link_is_up(ao->ctx);
-    s->observer = (libxl__xs_observer){.reconnected = reconnected};
+    s->observer = (libxl__xs_observer){.connected = connected};
     libxl__xs_observe(ao->ctx, &s->observer);
     libxl__source_attach(ao, &s->reconnection, stop_observing);
     if (s->connected)

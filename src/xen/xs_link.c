@@ -192,21 +192,22 @@ void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
     libxl__domains_unwatched(ctx);
 }
 
-/*
- * Logs that xenstored answers again. Calls the listeners for missed changes of domains and the observers of
- * the connection.
- */
+/* Logs that xenstored answers again. Calls the listeners for missed changes of domains. */
 static void report_reconnection(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
-    libxl__xs_observer *observer, *next;
     if (link->loss_logged)
         libxl__log(ctx, XTL_NOTICE, -1, "xenstored, %s, answers again", link->address);
     link->loss_logged = false;
     libxl__domains_lost(ctx);
-    for (observer = LIST_FIRST(&link->observers); observer; observer = next) {
+}
+
+static void call_observers(libxl_ctx *ctx, bool again)
+{
+    libxl__xs_observer *observer, *next;
+    for (observer = LIST_FIRST(&ctx->xen->link.observers); observer; observer = next) {
         next = LIST_NEXT(observer, link);
-        observer->reconnected(ctx, observer);
+        observer->connected(ctx, observer, again);
     }
 }
 
@@ -225,6 +226,8 @@ void libxl__xs_link_proved(libxl_ctx *ctx)
     libxl__watches_restore(ctx);
     if (again && libxl__xs_link_is_up(ctx))
         report_reconnection(ctx);
+    if (libxl__xs_link_is_up(ctx))
+        call_observers(ctx, again);
 }
 
 void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer)

@@ -31,13 +31,16 @@ typedef enum libxl__xs_link_state {
 } libxl__xs_link_state;
 
 /*
- * An observer is called when the connection is up again after a loss. Embed this in the user's state. It must
- * stay valid until libxl__xs_unobserve.
+ * An observer is called each time the connection becomes UP. Embed this in the user's state. It must stay
+ * valid until libxl__xs_unobserve.
  */
 typedef struct libxl__xs_observer libxl__xs_observer;
 struct libxl__xs_observer {
-    /* Called with the context locked when the connection is up again after a loss. May start operations. */
-    void (*reconnected)(libxl_ctx *ctx, libxl__xs_observer *observer);
+    /*
+     * Called with the context locked when the connection becomes UP. May start operations. `again`: the connection was UP before, so changes
+     * in xenstore may have been missed.
+     */
+    void (*connected)(libxl_ctx *ctx, libxl__xs_observer *observer, bool again);
     LIST_ENTRY(libxl__xs_observer) link;
 };
 
@@ -110,7 +113,7 @@ void libxl__xs_link_proved(libxl_ctx *ctx);
 /* A transport calls this when the connection has broken. This function calls the transport's `disconnect`. */
 void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval);
 
-/* Registers an observer. The observer's `reconnected` must be set. */
+/* Registers an observer. The observer's `connected` must be set. */
 void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer);
 /* Removes an observer. The observer is not called again. */
 void libxl__xs_unobserve(libxl__xs_observer *observer);

@@ -7,13 +7,14 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import aioxen
 import pytest
 from aioxen import DeviceConnected, DeviceFailed, DeviceGone
 from limits import scaled
-from worldly import Configure, write_node
+from worldly import Configure, remove_node, write_node
 
 pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
 
@@ -43,6 +44,15 @@ async def named(xen: aioxen.Context, config: aioxen.DomainConfig, name: str) -> 
 async def control(*command: str) -> None:
     process = await asyncio.create_subprocess_exec("aioxen-sim-ctl", *command)
     assert await process.wait() == 0
+
+
+async def answers(xen: aioxen.Context) -> bool:
+    try:
+        await xen.domain_find("Domain-0")
+    except aioxen.NoXenstoreError:
+        await asyncio.sleep(0.01)
+        return False
+    return True
 
 
 async def next_of(events: aioxen.Events) -> aioxen.Event | aioxen.EventsLost:
@@ -136,6 +146,43 @@ async def test_a_loss_is_reported(xen: aioxen.Context, guest: Configure, image: 
         fcntl.ioctl(loop, LOOP_CLR_FD)
 
 
+async def test_a_domain_that_ends_without_xenstored(
+    xen: aioxen.Context, guest: Configure, image: str
+) -> None:
+    """The device is read when its domain ends. Without xenstored that fails; the generator goes on."""
+    config = guest("b")
+    config.disks = [disk_of(image)]
+    dom = await xen.domain_create(config)
+    async with xen.device_events() as events:
+        await dom.unpause()
+        assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
+        await control("xenstored", "kill")
+        await control("xenconsoled", "kill")  # only xenstored tells xenconsoled that the guest ends
+        with pytest.raises(aioxen.NoXenstoreError):  # after the second for which requests wait
+            await dom.destroy()
+        assert dom.domid not in {info.domid for info in await xen.domain_list()}
+        await control("xenstored", "start")
+        assert isinstance(await next_of(events), aioxen.EventsLost)
+        assert await next_device(events) == (DeviceGone, "vbd", XVDA)
+    while xen.counters().timers:  # those of the teardown and of its domain
+        await asyncio.sleep(0.01)
+
+
+async def test_a_generator_enabled_before_xenstored_answers(guest: Configure, image: str) -> None:
+    """The first answer is not a loss, and devices are found then."""
+    await control("xenstored", "stop")
+    async with aioxen.Context() as xen, xen.device_events() as events:
+        with pytest.raises(aioxen.NoXenstoreError):  # the listing of the devices has failed, too
+            await xen.domain_find("Domain-0")
+        await control("xenstored", "cont")
+        while not await answers(xen):
+            pass
+        dom = await named(xen, guest("b"), "guest")
+        await dom.disk_add(disk_of(image))
+        assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
+        await dom.destroy()
+
+
 async def test_nothing_is_missed_under_load(xen: aioxen.Context, guest: Configure, image: str) -> None:
     """Disks of three guests are plugged and unplugged 300 times. Each disk gives one event when it is
     connected, and one event when it is gone."""
@@ -158,6 +205,59 @@ async def test_nothing_is_missed_under_load(xen: aioxen.Context, guest: Configur
     assert all(types == [DeviceConnected, DeviceGone] * (COUNT // len(doms)) for types in seen.values())
     for dom in doms:
         await dom.destroy()
+
+
+class Plain:
+    """The nodes of devices of a kind that no driver serves. The test adds and removes them."""
+
+    def __init__(self, dom: aioxen.Domain) -> None:
+        self.toolstack = f"/libxl/{dom.domid}/device/plain"
+        self.backend = f"/local/domain/0/backend/plain/{dom.domid}"
+
+    def add(self, devid: int) -> None:
+        write_node(f"{self.toolstack}/{devid}/backend", f"{self.backend}/{devid}")
+
+    def remove(self, devid: int) -> None:
+        remove_node(f"{self.toolstack}/{devid}")
+
+
+async def test_devices_that_are_removed_and_added_again(xen: aioxen.Context, guest: Configure) -> None:
+    """A device may be added again while the nodes of the removed one are read. After each round the last
+    event says that the device is connected."""
+    dom = await xen.domain_create(guest("b"))
+    devids, barrier, rounds = range(8), 99, 60
+    plain = Plain(dom)
+    for devid in [*devids, barrier]:
+        write_node(f"{plain.backend}/{devid}/state", "4")
+
+    def renew(delay: float) -> None:
+        for devid in devids:
+            plain.remove(devid)
+            time.sleep(delay)
+            plain.add(devid)
+        plain.add(barrier)
+
+    async with xen.device_events(dom, capacity=10000) as events:
+        for devid in devids:
+            plain.add(devid)
+        last: dict[int, type] = {}
+
+        async def until(awaited: tuple[type, str, int]) -> None:
+            seen = None
+            while seen != awaited:
+                seen = await next_device(events)
+                last[seen[2]] = seen[0]
+
+        for i in range(rounds):
+            await asyncio.to_thread(renew, i * 1e-5)
+            await until((DeviceConnected, "plain", barrier))
+            plain.remove(barrier)
+            await until((DeviceGone, "plain", barrier))
+            assert last == {**dict.fromkeys(devids, DeviceConnected), barrier: DeviceGone}
+        for devid in devids:
+            plain.remove(devid)
+    remove_node("/local/domain/0/backend/plain")
+    await dom.destroy()
 
 
 async def test_a_domain_that_does_not_exist(xen: aioxen.Context) -> None:

@@ -88,3 +88,9 @@ def write_node(path: str, value: str) -> None:
     with xenstore_handle() as (library, store):
         octets = value.encode("utf-8", "surrogateescape")
         assert library.xs_write(store, 0, path.encode(), octets, len(octets))
+
+
+def remove_node(path: str) -> None:
+    """Removes a node and the nodes below it. The node must exist."""
+    with xenstore_handle() as (library, store):
+        assert library.xs_rm(store, 0, path.encode())
