@@ -22,8 +22,9 @@ import asyncio, os, signal, sys
 from uuid import UUID
 import aioxen
 
+# In this phase the mark in xenstore names the domain.
 def progress(event):
-    if isinstance(event, aioxen.OperationProgress) and event.phase == "introduce":
+    if isinstance(event, aioxen.OperationProgress) and event.phase == "console":
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
@@ -65,5 +66,6 @@ async def test_the_example_removes_what_is_left(xen: aioxen.Context, guest: Conf
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, timeout=scaled(100), check=False
     )
+    assert done.returncode == 0, done.stdout + done.stderr
     assert f"Removed {uuid}" in done.stdout
     assert await xen.unfinished() == []
