@@ -240,8 +240,3 @@ void libxl__device_keep_flag(libxl_defbool *to, const char *text)
     if (text)
         libxl_defbool_set(to, strcmp(text, "1") == 0);
 }
-
-int libxl__device_state(const char *value)
-{
-    return value && value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;
-}

@@ -293,10 +293,4 @@ int libxl__device_keep_text(char **to, const char *text);
 /* Stores true if the text is "1", and false for any other text. `text` NULL: *to does not change. */
 void libxl__device_keep_flag(libxl_defbool *to, const char *text);
 
-/*
- * Returns the device state that the text `value` names. Returns -1 for any other text, because a guest may
- * write any text. `value` NULL: the node is missing.
- */
-int libxl__device_state(const char *value);
-
 #endif

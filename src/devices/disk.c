@@ -191,12 +191,6 @@ static const char *split_params(const char *params, libxl_disk_format *format)
     return params;
 }
 
-static int keep_text(char **to, const char *text)
-{
-    *to = text ? strdup(text) : NULL;
-    return text && !*to ? ERROR_NOMEM : 0;
-}
-
 static int read_config(const libxl__device *device, void *config, const char *const values[])
 {
     libxl_device_disk *disk = config;
@@ -212,13 +206,12 @@ static int read_config(const libxl__device *device, void *config, const char *co
     disk->is_cdrom = is(values[DEVICE_TYPE], "cdrom");
     disk->removable = is(values[REMOVABLE], "1");
     disk->direct_io_safe = is(values[DIRECT_IO], "1");
-    if (values[DISCARD])
-        libxl_defbool_set(&disk->discard_enable, is(values[DISCARD], "1"));
-    int rc = keep_text(&disk->pdev_path, path);
+    libxl__device_keep_flag(&disk->discard_enable, values[DISCARD]);
+    int rc = libxl__device_keep_text(&disk->pdev_path, path);
     if (!rc)
-        rc = keep_text(&disk->vdev, values[DEV]);
+        rc = libxl__device_keep_text(&disk->vdev, values[DEV]);
     if (!rc && script && !is(script, LIBXL__DISK_SCRIPT))
-        rc = keep_text(&disk->script, script);
+        rc = libxl__device_keep_text(&disk->script, script);
     return rc;
 }
 

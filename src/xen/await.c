@@ -25,18 +25,14 @@ bool libxl__await_present(const libxl__await *await, const char *value)
     return value && *value;
 }
 
-/*
- * Returns the device state in a node's value, which is one digit. Returns -1 for any other text, because a
- * guest can write any text.
- */
-static int device_state(const char *value)
+int libxl__device_state(const char *value)
 {
-    return value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;
+    return value && value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;
 }
 
 bool libxl__await_device_state(const libxl__await *await, const char *value)
 {
-    return !value || device_state(value) >= device_state(await->wanted);
+    return !value || libxl__device_state(value) >= libxl__device_state(await->wanted);
 }
 
 static void node_changed(libxl_ctx *ctx, void *user, bool failed)

@@ -79,4 +79,10 @@ libxl__await_test libxl__await_present;
  */
 libxl__await_test libxl__await_device_state;
 
+/*
+ * Returns the device state that the text `value` names. Returns -1 for any other text, because a guest may
+ * write any text. `value` NULL: the node is missing. Needs no lock.
+ */
+int libxl__device_state(const char *value);
+
 #endif
