@@ -32,12 +32,9 @@ def inside(run: Run):  # type: ignore[no-untyped-def]
     return start
 
 
-def test_a_pv_guest_uses_its_devices_while_others_are_plugged(inside) -> None:  # type: ignore[no-untyped-def]
-    inside("devices.py", "pv", "ours", "ours")
-
-
-def test_a_pvh_guest_uses_its_devices(inside) -> None:  # type: ignore[no-untyped-def]
-    inside("devices.py", "pvh", "ours", "ours", "few")
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_a_guest_uses_its_devices(inside, kind: str) -> None:  # type: ignore[no-untyped-def]
+    inside("devices.py", kind, "ours", "ours", "few")
 
 
 # The toolstack that makes the guests, and the toolstack that works on the guests.
@@ -45,9 +42,7 @@ WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]
 
 
 @LONG
-@pytest.mark.parametrize(
-    ("kind", "maker", "driver"), [("pv", *WHO[1]), ("pv", *WHO[2]), *(("pvh", *who) for who in WHO)]
-)
+@pytest.mark.parametrize(("kind", "maker", "driver"), [(kind, *who) for kind in ("pv", "pvh") for who in WHO])
 def test_devices_are_plugged_while_a_guest_works(inside, kind: str, maker: str, driver: str) -> None:  # type: ignore[no-untyped-def]
     inside("devices.py", kind, maker, driver)
 
