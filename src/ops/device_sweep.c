@@ -45,6 +45,15 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     return libxl__device_sweep_list_poll(ao, sweep);
 }
 
+int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    libxl__xs_batch_free(sweep->listing);
+    sweep->listing = NULL;
+    sweep->kinds = NULL;
+    sweep->kind_count = sweep->restarts = sweep->count = 0;
+    return libxl__device_sweep_list(ao, sweep, sweep->domid, &sweep->uuid);
+}
+
 /*
  * Returns the name at `*at` of a list, and moves `*at` to the next name. Returns NULL if there are no more
  * names.

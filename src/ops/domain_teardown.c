@@ -5,8 +5,13 @@
  * The operation pauses the domain, removes its nodes, and destroys it. The nodes are removed before the
  * domain is destroyed, as in other toolstacks. The reason is that xenstored searches its whole store for the
  * nodes of a domain that dies. If xenstored does not answer, the destruction is delayed but not prevented.
- * All resources are reserved before the domain is paused. A creation reserves the resources before it makes
- * the domain. teardown_nodes.h says which nodes are removed.
+ * If the devices could not be listed before the destruction, the phase `rest` lists and removes them, and the
+ * nodes that name them stay until then. teardown_nodes.h says which nodes are removed.
+ *
+ * The resources that the destruction of the domain and the removal of its nodes need are reserved before the
+ * domain is paused. A creation reserves them before it makes the domain. The list of the devices and their
+ * removals are not reserved. If there is no memory for them, the operation continues, and reports this at its
+ * end.
  *
  * The domain of a failed creation is `unfinished`: no other program will destroy it. If the hypervisor
  * refuses to destroy an unfinished domain, the teardown tries again every second until it succeeds or the
@@ -27,6 +32,7 @@
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
 #define FOR_AN_ANSWER LIBXL__SECONDS(1)
+#define FOR_DEVICES   LIBXL__SECONDS(60)
 
 typedef struct teardown {
     libxl__domain_source domain;
@@ -46,6 +52,9 @@ typedef struct teardown {
     bool waits_to_retry;
     bool silent;   /* xenstored has not answered for a second */
     bool cleaning; /* the removal of the nodes has begun */
+    bool unlisted; /* the last attempt to list the devices has failed */
+    bool removing; /* the phase `rest` removes the devices */
+    bool resting;  /* the phase `rest` removes the nodes */
     bool said;     /* the parent's message names the domain or the nodes that have not been removed */
     int refusal;   /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
@@ -207,19 +216,25 @@ static int go_on_waiting(libxl__ao *ao, struct teardown *t)
 
 /* ---- list: the devices are listed */
 
+static int list_ended(libxl__ao *ao, struct teardown *t, int rc)
+{
+    t->unlisted = rc && rc != LIBXL__AO_WAIT;
+    return devices_ended(ao, t, rc);
+}
+
 static int list_start(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (!t->nodes.has_tree)
         return 0;
     const int rc =
-        devices_ended(ao, t, libxl__device_sweep_list(ao, &t->devices, args->in.domid, &args->in.uuid));
+        list_ended(ao, t, libxl__device_sweep_list(ao, &t->devices, args->in.domid, &args->in.uuid));
     return rc ? wait_for_answers(ao, t) : 0;
 }
 
 static int list_poll(libxl__ao *ao, struct teardown *t)
 {
-    return devices_ended(ao, t, libxl__device_sweep_list_poll(ao, &t->devices)) ? go_on_waiting(ao, t) : 0;
+    return list_ended(ao, t, libxl__device_sweep_list_poll(ao, &t->devices)) ? go_on_waiting(ao, t) : 0;
 }
 
 /* ---- devices: their backends close, and the host's resources are released */
@@ -231,7 +246,7 @@ static int removal_ended(libxl__ao *ao, struct teardown *t, int rc)
 
 static int devices_start(libxl__ao *ao, struct teardown *t)
 {
-    return removal_ended(ao, t, libxl__device_sweep_remove(ao, &t->devices));
+    return t->devices.listed ? removal_ended(ao, t, libxl__device_sweep_remove(ao, &t->devices)) : 0;
 }
 
 static int devices_poll(libxl__ao *ao, struct teardown *t)
@@ -252,6 +267,7 @@ static int remove_nodes(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     t->cleaning = true;
+    t->nodes.keeps_tree = t->nodes.has_tree && !t->devices.listed;
     if (args->in.domid != LIBXL_DOMID_INVALID)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
                                &args->in.uuid); /* the phase `gone` waits for the end of this removal */
@@ -348,12 +364,68 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
     libxl__domains_look_soon(ao->ctx);
 }
 
-/* ---- rest: the mark and the nodes that are left are removed */
+/* ---- rest: the devices that were not listed before, the mark, and the nodes that are left are removed */
 
-static int rest_poll(libxl__ao *ao, struct teardown *t)
+/* Called when the devices need not be listed any more. `rc` is the first error; 0: none. */
+static void end_devices(struct teardown *t, int rc, const char *message)
 {
-    if (is_time_to_retry(t))
-        libxl__teardown_nodes_remove_rest(ao, &t->nodes);
+    t->devices_rc = rc;
+    t->devices_message = message;
+    t->nodes.keeps_tree = false;
+    t->removing = false;
+}
+
+static int late_removal_ended(libxl__ao *ao, struct teardown *t, int rc)
+{
+    if (removal_ended(ao, t, rc) == LIBXL__AO_WAIT && !t->alarm.rang)
+        return LIBXL__AO_WAIT;
+    end_devices(t, t->devices_rc, t->devices_message);
+    return 0;
+}
+
+/* If the list cannot be read, plans another attempt. After a stop request the devices and the nodes that name them stay. */
+static int late_list_ended(libxl__ao *ao, struct teardown *t, int rc)
+{
+    t->unlisted = rc && rc != LIBXL__AO_WAIT;
+    if (rc == LIBXL__AO_WAIT)
+        return rc;
+    if (rc && t->stopped)
+        return devices_ended(ao, t, rc);
+    t->nodes_stay = rc != 0;
+    if (rc && t->devices.listing && libxl__xs_done(t->devices.listing))
+        libxl__xs_result(t->devices.listing); /* records the message */
+    if (rc)
+        return plan_retry(ao, t, rc);
+    t->removing = true;
+    t->devices_rc = 0;
+    libxl__alarm_set(ao, &t->alarm, FOR_DEVICES); /* cannot fail, because the alarm is set already */
+    return late_removal_ended(ao, t, libxl__device_sweep_remove(ao, &t->devices));
+}
+
+/*
+ * Lists and removes the devices. Returns 0 when the other nodes may be removed. If another domain has got the domid in the
+ * meantime, the nodes belong to that domain, and nothing is removed.
+ */
+static int late_poll(libxl__ao *ao, struct teardown *t)
+{
+    if (t->removing)
+        return late_removal_ended(ao, t, libxl__device_sweep_remove_poll(ao, &t->devices));
+    if (t->waits_to_retry && !is_time_to_retry(t))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__teardown_nodes_check_tree(ao, &t->nodes);
+    if (rc == ERROR_NOTFOUND) {
+        end_devices(t, ERROR_DEVICE, "its devices were not listed and stay");
+        return 0;
+    }
+    if (rc)
+        return late_list_ended(ao, t, rc);
+    return late_list_ended(ao, t,
+                           t->unlisted ? libxl__device_sweep_list_again(ao, &t->devices)
+                                       : libxl__device_sweep_list_poll(ao, &t->devices));
+}
+
+static int rest_result(libxl__ao *ao, struct teardown *t)
+{
     const int rc = t->waits_to_retry ? LIBXL__AO_WAIT : libxl__teardown_nodes_result(&t->nodes);
     if (rc == LIBXL__AO_WAIT)
         return rc;
@@ -371,9 +443,22 @@ static int rest_poll(libxl__ao *ao, struct teardown *t)
     return rc;
 }
 
+static int remove_rest(libxl__ao *ao, struct teardown *t)
+{
+    t->resting = true;
+    libxl__teardown_nodes_remove_rest(ao, &t->nodes);
+    return rest_result(ao, t);
+}
+
+static int rest_poll(libxl__ao *ao, struct teardown *t)
+{
+    if (t->resting)
+        return is_time_to_retry(t) ? remove_rest(ao, t) : rest_result(ao, t);
+    return t->nodes.keeps_tree && late_poll(ao, t) ? LIBXL__AO_WAIT : remove_rest(ao, t);
+}
+
 static int rest_start(libxl__ao *ao, struct teardown *t)
 {
-    libxl__teardown_nodes_remove_rest(ao, &t->nodes);
     return rest_poll(ao, t);
 }
 

@@ -37,7 +37,7 @@ void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes)
         libxl__mark_remove(nodes->first, &nodes->uuid);
     if (made && !nodes->shared)
         add_vm(nodes, nodes->first);
-    if (made && nodes->has_tree)
+    if (made && nodes->has_tree && !nodes->keeps_tree)
         add_tree(nodes, nodes->first);
     libxl__xs_run_anyway(nodes->first, LIBXL__XS_ONE_BY_ONE); /* an empty batch is done at once */
 }
@@ -54,6 +54,12 @@ static bool domid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
     if (rc && rc != ERROR_DOMAIN_NOTFOUND)
         nodes->uncertain = rc;
     return rc == ERROR_DOMAIN_NOTFOUND;
+}
+
+int libxl__teardown_nodes_check_tree(libxl__ao *ao, libxl__teardown_nodes *nodes)
+{
+    nodes->uncertain = 0;
+    return domid_is_free(ao, nodes) ? 0 : nodes->uncertain ? nodes->uncertain : ERROR_NOTFOUND;
 }
 
 /* Returns the operation that runs the teardown, or NULL if it has ended. */
@@ -91,7 +97,7 @@ static void add_rest(libxl__ao *ao, libxl__teardown_nodes *nodes)
         libxl__mark_remove(nodes->last, &nodes->uuid);
     if (made && (nodes->again || nodes->shared) && uuid_is_free(ao, nodes))
         add_vm(nodes, nodes->last);
-    if (made && nodes->has_tree && domid_is_free(ao, nodes))
+    if (made && nodes->has_tree && !nodes->keeps_tree && domid_is_free(ao, nodes))
         add_tree(nodes, nodes->last);
 }
 

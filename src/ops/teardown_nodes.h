@@ -22,6 +22,7 @@ typedef struct libxl__teardown_nodes {
     libxl_uuid uuid;
     bool unfinished; /* the mark is removed only when the domain is gone */
     bool has_tree;   /* the nodes whose paths contain the domid belong to the domain */
+    bool keeps_tree; /* these nodes are not removed, because they name devices that are still to be removed */
     bool shared;     /* another living domain had the UUID when the first step started */
     bool again;      /* an attempt has failed; the next attempt removes all nodes */
     bool given_up;
@@ -35,6 +36,11 @@ typedef struct libxl__teardown_nodes {
 int libxl__teardown_nodes_reserve(libxl__ao *ao, libxl__teardown_nodes *nodes);
 /* Starts the first step. `first` is done when the step has ended. The caller has set the other members. */
 void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes);
+/*
+ * Returns 0 if no other domain has got the domid since the domain has gone. Errors: NOTFOUND (another domain has it), those of
+ * libxl__hv_look.
+ */
+int libxl__teardown_nodes_check_tree(libxl__ao *ao, libxl__teardown_nodes *nodes);
 /*
  * Starts the second step, or repeats it after a failure. Also removes nodes that the first step could not
  * remove. The operation is woken when an answer has arrived.

@@ -2,6 +2,7 @@
 /* Destructions of domains while xenstored or a thread is missing. The result is right, and no destruction
  * stops halfway. */
 #include "core.h"
+#include "disk.h"
 #include "refuse.h"
 
 #include "simulation.h"
@@ -56,6 +57,41 @@ static void an_error_of_the_hypervisor_takes_precedence(scene *s)
     assert_non_null(strstr(last_message(s), "destroying domain"));
     assert_null(strstr(last_message(s), "xenstore"));
     destroy(s, domid);
+}
+
+static void check_disk_is_released(scene *s, libxl_domid domid)
+{
+    disk_wait_gone(s, domid);
+    for (const uint64_t end = now_ms() + scaled_ms(10000); loop_count() && now_ms() < end;)
+        pump(s, 10);
+    assert_int_equal(loop_count(), 0);
+}
+
+/* The devices cannot be listed before the domain is destroyed. They are removed when xenstored answers again. */
+static void a_disk_is_released_when_the_connection_is_back(scene *s)
+{
+    const libxl_domid domid = guest_with_disk(s, "b");
+    assert_int_equal(loop_count(), 1);
+    assert_int_equal(destroy_without_xenstored(s, domid), ERROR_NO_XENSTORE);
+    check_disk_is_released(s, domid);
+}
+
+/* The teardown waits a second for the list of the devices, and then destroys the domain. */
+static void a_disk_is_released_when_xenstored_answers_late(scene *s)
+{
+    libxl_dominfo info = {.dying = false};
+    const libxl_domid domid = guest_with_disk(s, "b");
+    assert_int_equal(loop_count(), 1);
+    simulate("xenstored stop");
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    int rc = 0;
+    for (const uint64_t end = now_ms() + scaled_ms(10000); !rc && !info.dying && now_ms() < end; pump(s, 10))
+        rc = libxl_domain_info(s->ctx, &info, domid);
+    simulate("xenstored cont");
+    assert_true(rc == ERROR_DOMAIN_NOTFOUND || info.dying);
+    assert_int_equal(op_result(o), 0);
+    disk_check_gone(domid);
+    assert_int_equal(loop_count(), 0);
 }
 
 /* ---- no thread */
@@ -120,6 +156,8 @@ static void a_reserved_worker_stays_until_it_is_needed(scene *s)
 
 static const body bodies[] = {
     BODY(a_domain_is_destroyed_even_if_its_nodes_stay, RUNS_ONCE),
+    BODY(a_disk_is_released_when_the_connection_is_back, RUNS_ONCE),
+    BODY(a_disk_is_released_when_xenstored_answers_late, RUNS_ONCE),
     BODY(an_error_of_the_hypervisor_takes_precedence, RUNS_ONCE),
     BODY(without_a_worker_nothing_is_changed, RUNS_ONCE),
     BODY(a_reserved_worker_stays_until_it_is_needed, RUNS_ONCE),
