@@ -287,6 +287,15 @@ void libxl__ao_start_internal(libxl__ao *ao)
     handle_first_result(ao, libxl__ao_advance(ao));
 }
 
+int libxl__ao_start_background(libxl__ao *ao, const char *where)
+{
+    const int rc = libxl__ao_advance(ao);
+    if (rc != LIBXL__AO_WAIT)
+        libxl__refuse(rc ? rc : ERROR_FAIL, "%s: %s", where, libxl__ao_words(ao, rc ? rc : ERROR_FAIL));
+    handle_first_result(ao, rc);
+    return rc == LIBXL__AO_WAIT ? 0 : rc ? rc : ERROR_FAIL;
+}
+
 /* ---- completing an operation while its undo goes on in the background */
 
 /*

@@ -306,6 +306,12 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
  * function returns.
  */
 void libxl__ao_start_internal(libxl__ao *ao);
+/*
+ * Starts a background operation for a call that must fail if the operation fails at once. Returns 0 if the operation
+ * goes on. Otherwise the operation has been destroyed: sets the calling thread's error message, which begins
+ * with `where`, and returns the operation's error.
+ */
+int libxl__ao_start_background(libxl__ao *ao, const char *where);
 /* Destroys a nested operation that was not started. */
 void libxl__ao_discard(libxl__ao *ao);
 /* Notifies the parent that a nested operation has completed, and destroys the nested operation. In nested.c. */

@@ -208,8 +208,12 @@ void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *dev
     libxl__xs_prune(batch, 3, "/local/domain/%u/backend/%s/%u", device->backend_domid, device->backend_kind,
                     device->domid);
     remove_errors(batch, device, removal);
-    if (removal->ending)
+    if (removal->ending) {
+        /* Such a backend is never told to go, so its end would look like a failure while the device is listed. */
+        if (device->cls->stateless)
+            libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
         return;
+    }
     libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
     libxl__xs_prune(batch, 1, "/local/domain/%u/device/%s", device->domid, device->kind);

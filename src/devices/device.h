@@ -246,7 +246,7 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
 typedef struct libxl__device_removal {
     /*
      * The domain ends. So this removal does not remove nodes in the domain's trees, because the trees are
-     * removed later.
+     * removed later. The toolstack's nodes of a stateless device are an exception.
      */
     bool ending;
     bool has_backend_errors, has_frontend_errors; /* the kernels may have written errors */

@@ -25,6 +25,8 @@
 #include <xen/io/xenbus.h>
 
 enum { AT_ONCE = 32 /* the number of devices that are read in one batch */ };
+#define RETRY_INTERVAL LIBXL__SECONDS(1)
+#define NEVER          (UINT64_MAX / 2)
 
 typedef struct device_events device_events_state;
 
@@ -52,7 +54,7 @@ static void connected(libxl_ctx *ctx, libxl__xs_observer *observer, bool again)
     if (again)
         report_loss(ctx, s);
     s->list_again |= again;
-    s->down = false;
+    s->paused = false;
     libxl__source_fire(&s->source);
 }
 
@@ -66,7 +68,7 @@ static int begin_listing(struct device_events *s)
     const bool all = only_domid(s) == LIBXL_DOMID_ALL;
     const int count = all ? libxl__hv_list(s->ao->ctx, &list) : 1;
     if (count < 0)
-        return libxl__ao_fail(s->ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
+        return libxl__errno_rc(LIBXL__CALL_HOST, errno);
     free(s->domids);
     s->domids = calloc((size_t)count + 1, sizeof(*s->domids));
     if (!s->domids)
@@ -173,9 +175,13 @@ static void compare(struct device_events *s, struct watched_device *d)
             libxl__watched_failed(s, d, "the backend says: ", theirs);
         else if (!open && value && guests && *guests)
             libxl__watched_failed(s, d, "the guest's driver says: ", guests);
-        else if (!value && d->was_online)
+        else if (!value && d->missing)
             libxl__watched_failed(s, d, "the backend's nodes were removed", "");
     }
+    /* The toolstack's node may have been removed with the backend, after it was read. It is read once more. */
+    d->missing = !value && d->was_online;
+    if (d->missing)
+        libxl__watched_changed(s->ao->ctx, d, false);
     d->was_online = online && !goes;
 }
 
@@ -199,6 +205,8 @@ static int look_at(struct device_events *s, struct watched_device *d)
     }
     d->device = now;
     const int rc = exists ? follow(s, d) : ERROR_NOTFOUND;
+    if (rc)
+        libxl__watched_disconnect(d);
     if (rc == ERROR_NOTFOUND && !d->marked)
         libxl__watched_forget(d);
     return rc == ERROR_NOTFOUND ? 0 : rc;
@@ -228,7 +236,7 @@ static int devices_read(struct device_events *s)
 static int step(libxl__ao *ao, struct device_events *s)
 {
     int rc = 0;
-    while (!rc && !s->down) {
+    while (!rc && !s->paused) {
         if (s->batch)
             rc = libxl__xs_done(s->batch) ? devices_read(s) : LIBXL__AO_WAIT;
         if (!rc)
@@ -243,22 +251,45 @@ static int step(libxl__ao *ao, struct device_events *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/*
- * Waits for the next connection to xenstored. The watches belong to the context, so they are registered again
- * when the connection is up.
- */
-static int watch_poll(libxl__ao *ao, struct device_events *s)
+static void try_again(libxl_ctx *ctx, libxl__timer *timer)
 {
-    const int rc = step(ao, s);
-    if (rc != ERROR_NO_XENSTORE)
-        return rc;
+    struct device_events *s = LIBXL__CONTAINER(timer, struct device_events, retry);
+    libxl__timer_start(ctx, timer, NEVER,
+                       try_again); /* cannot fail, because the timer has just left the heap */
+    s->paused = false;
+    libxl__source_fire(&s->source);
+}
+
+/*
+ * Pauses after an error. If the connection to xenstored is lost, waits for the next connection. The watches belong
+ * to the context, so they are registered again then. After any other error waits for RETRY_INTERVAL.
+ */
+static void pause_after(libxl__ao *ao, struct device_events *s, int rc)
+{
+    char text[128];
     libxl__ao_forget_failure(ao);
     libxl__xs_batch_free(s->sweep.listing);
     s->sweep.listing = NULL;
     s->listing = false;
     s->list_again = true;
-    s->down = !libxl__xs_link_is_up(ao->ctx);
-    return s->down ? LIBXL__AO_WAIT : watch_poll(ao, s);
+    s->paused = rc != ERROR_NO_XENSTORE || !libxl__xs_link_is_up(ao->ctx);
+    if (rc == ERROR_NO_XENSTORE)
+        return;
+    snprintf(text, sizeof(text), "following devices: %s; this is tried again", libxl_error_describe(rc));
+    libxl__log_recurring(ao->ctx, &s->failures, XTL_ERROR, -1, text);
+    libxl__timer_start(ao->ctx, &s->retry, RETRY_INTERVAL, try_again);
+}
+
+static int watch_poll(libxl__ao *ao, struct device_events *s)
+{
+    int rc;
+    do {
+        rc = step(ao, s);
+        if (rc == LIBXL__AO_WAIT || rc == ERROR_DOMAIN_DESTROYED)
+            return rc;
+        pause_after(ao, s, rc);
+    } while (!s->paused);
+    return LIBXL__AO_WAIT;
 }
 
 static void stop(libxl_ctx *ctx, libxl__source *source)
@@ -266,6 +297,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     struct device_events *s = LIBXL__CONTAINER(source, struct device_events, source);
     struct watched_device *d;
     libxl__watch_remove(ctx, s->toolstack);
+    libxl__timer_stop(ctx, &s->retry);
     libxl__xs_unobserve(&s->observer);
     while ((d = LIST_FIRST(&s->all)))
         libxl__watched_forget(d);
@@ -288,8 +320,8 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     s->observer = (libxl__xs_observer){.connected = connected};
     libxl__xs_observe(ao->ctx, &s->observer);
     libxl__source_attach(ao, &s->source, stop);
-    int rc = 0;
-    if (only_domid(s) != LIBXL_DOMID_ALL) {
+    int rc = libxl__timer_start(ao->ctx, &s->retry, NEVER, try_again); /* so that a retry needs no memory */
+    if (!rc && only_domid(s) != LIBXL_DOMID_ALL) {
         snprintf(path, sizeof(path), "/libxl/%u/device", only_domid(s));
         rc = libxl__hv_info(ao, only_domid(s), &info);
         if (!rc)

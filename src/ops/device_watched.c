@@ -110,7 +110,7 @@ void libxl__watched_disconnect(struct watched_device *d)
     libxl__watch_remove(ctx, d->state_watch);
     libxl__watch_remove(ctx, d->error_watch);
     d->state_watch = d->error_watch = NULL;
-    d->was_online = d->connected = d->failed = false;
+    d->missing = d->was_online = d->connected = d->failed = false;
     d->domain = NULL;
     if (!domain)
         return;

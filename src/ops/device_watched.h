@@ -35,6 +35,7 @@ struct watched_device {
     libxl__watch *state_watch, *error_watch;
     const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
     bool marked, reading;
+    bool missing; /* the backend's nodes were missing at the last look, and were there before */
     bool was_online, connected, failed; /* the device's state when its nodes were last read */
     /* The entry in `marked` or `reading` of the struct device_events. */
     TAILQ_ENTRY(watched_device) queue_link;
@@ -56,7 +57,10 @@ struct device_events {
     libxl__device_sweep sweep; /* lists the devices of one domain */
     uint32_t *domids;          /* the domids of the domains whose devices must still be listed; malloc'ed */
     uint32_t domid_count;
-    bool listing, list_again, down;
+    libxl__timer retry; /* ends a pause after an error */
+    libxl__recurring failures;
+    bool listing, list_again;
+    bool paused; /* waits for the connection to xenstored or for the timer */
 };
 
 /* Return the key of an entry in each of the two indexes. */

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ENABLING "enabling disk_eject events" /* for messages */
+
 struct libxl__evgen_disk_eject {
     libxl__generator generator;
     libxl__ao *ao; /* the generator's operation; NULL once the operation has ended */
@@ -182,21 +184,19 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t
 {
     int rc = libxl__hooks_need_loop(ctx);
     if (rc || ctx->closing)
-        return rc ? rc : ERROR_CLOSED;
+        return libxl__refuse_in(rc ? rc : ERROR_CLOSED, ENABLING);
     evgen->ao = libxl__ao_create_background(ctx, &libxl__operations[LIBXL__OP_DISK_EJECT], domid, &evgen->ao);
     if (!evgen->ao)
-        return ERROR_NOMEM;
+        return libxl__refuse_in(ERROR_NOMEM, ENABLING);
     libxl__disk_eject_args *args = libxl__ao_args(evgen->ao);
     args->in.domid = domid;
     args->in.vdev = *vdev;
     *vdev = NULL;
     libxl__generator_add(ctx, &evgen->generator, free_evgen);
-    libxl__ao_start_internal(evgen->ao);
-    if (evgen->ao)
-        return 0;
-    libxl__generator_remove(
-        ctx, &evgen->generator); /* the operation has ended at once, because the node cannot be watched */
-    return ERROR_NO_XENSTORE;
+    rc = libxl__ao_start_background(evgen->ao, ENABLING);
+    if (rc)
+        libxl__generator_remove(ctx, &evgen->generator);
+    return rc;
 }
 
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
@@ -214,7 +214,7 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     char *copy = evgen ? strdup(vdev) : NULL;
     if (!copy) {
         free(evgen);
-        return libxl__refuse_in(ERROR_NOMEM, "enabling disk_eject events");
+        return libxl__refuse_in(ERROR_NOMEM, ENABLING);
     }
     evgen->user = user;
     libxl__ctx_lock(ctx);
@@ -222,7 +222,6 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     if (rc) {
         free(copy);
         free(evgen);
-        libxl__refuse_in(rc, "enabling disk_eject events");
     } else {
         *evgen_out = evgen;
     }

@@ -14,7 +14,7 @@ import aioxen
 import pytest
 from aioxen import DeviceConnected, DeviceFailed, DeviceGone
 from limits import scaled
-from worldly import Configure, remove_node, write_node
+from worldly import ROOT, Configure, remove_node, write_node
 
 pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
 
@@ -204,6 +204,49 @@ async def test_nothing_is_missed_under_load(xen: aioxen.Context, guest: Configur
             seen[event.domid].append(type(event))
     assert all(types == [DeviceConnected, DeviceGone] * (COUNT // len(doms)) for types in seen.values())
     for dom in doms:
+        await dom.destroy()
+
+
+CHANNELS = """
+name = "channels"
+type = "pv"
+kernel = "{kernel}"
+memory = 24
+extra = "b"
+disk = ["{image},raw,xvda,w"]
+channel = ["connection=pty,name=org.first", "connection=pty,name=org.second"]
+"""
+
+
+async def test_the_end_of_a_channel_is_no_failure(xen: aioxen.Context, image: str) -> None:
+    """The backend of a channel has no state and is not told to go before its nodes are removed."""
+    config = aioxen.loads(CHANNELS.format(kernel=ROOT / "build/guest/tiny", image=image))
+    for _ in range(4):
+        dom = await xen.domain_create(config)
+        await dom.unpause()
+        seen = []
+        async with xen.device_events() as events:
+            while (DeviceConnected, "vbd", XVDA) not in seen:
+                seen.append(await next_device(events))
+            await dom.destroy()
+            while sum(event is DeviceGone for event, _, _ in seen) < 3:
+                seen.append(await next_device(events))
+        assert DeviceFailed not in {event for event, _, _ in seen}
+
+
+async def test_a_refused_listing_is_tried_again(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    """After a loss the domains are listed. The generator goes on although the hypervisor refuses that."""
+    dom = await xen.domain_create(guest("b"))
+    await dom.unpause()
+    async with xen.device_events() as events:
+        await dom.disk_add(disk_of(image))
+        assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
+        await control("xenstored", "kill")
+        await control("fault", "add", "--pid", str(os.getpid()), "sysctl.getdomaininfolist:*:EAGAIN")
+        await control("xenstored", "start")
+        assert isinstance(await next_of(events), aioxen.EventsLost)
+        await control("fault", "clear")
+        assert await next_device(events) == (DeviceGone, "vbd", XVDA)
         await dom.destroy()
 
 
