@@ -10,12 +10,13 @@
 
 #include <xen/io/xenbus.h>
 
-enum { MOST_TIMES_ASKED = 16 };
+enum { MOST_TIMES_ASKED = 16, MOST_TIMES_CHANGED = 16 };
 
-int libxl__device_close_see(libxl__ao *ao, libxl__device_close *close, const char *value)
+void libxl__device_close_see(libxl__device_close *close, const char *value)
 {
-    close->state = value ? libxl__gc_printf(&ao->gc, "%s", value) : NULL;
-    return value && !close->state ? ERROR_NOMEM : 0;
+    if (value)
+        snprintf(close->text, sizeof(close->text), "%s", value);
+    close->state = value ? close->text : NULL;
 }
 
 bool libxl__device_close_is_done(const libxl__device_close *close)
@@ -47,7 +48,8 @@ int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
     close->state_node = NULL;
     libxl__xs_set_backend(close->batch, device->backend_domid);
     if (close->state) {
-        libxl__xs_require(close->batch, ERROR_NOT_READY, close->state, LIBXL__BACKEND "/state",
+        const char *wanted = close->times_changed > MOST_TIMES_CHANGED ? NULL : close->state;
+        libxl__xs_require(close->batch, ERROR_NOT_READY, wanted, LIBXL__BACKEND "/state",
                           LIBXL__BACKEND_OF(device));
         libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "0", LIBXL__BACKEND "/online",
                         LIBXL__BACKEND_OF(device));
@@ -76,18 +78,24 @@ static int read_state(libxl__ao *ao, libxl__device_close *close)
     return run(close, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* If the backend has changed its state before the request, reads the state again and repeats the request. */
+/*
+ * If the backend has changed its state before the request, reads the state again and repeats the request. After
+ * a few repetitions, a removal by force accepts any state. Other removals fail.
+ */
 int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
 {
     if (!libxl__xs_done(close->batch))
         return LIBXL__AO_WAIT;
-    if (libxl__xs_rc(close->batch) == ERROR_NOT_READY)
+    if (libxl__xs_rc(close->batch) == ERROR_NOT_READY) {
+        if (++close->times_changed > MOST_TIMES_CHANGED && !close->force)
+            return libxl__ao_fail(ao, ERROR_DEVICE, "the backend changes its state all the time");
         return read_state(ao, close);
-    int rc = libxl__xs_result(close->batch);
+    }
+    const int rc = libxl__xs_result(close->batch);
     if (rc || !close->state_node)
         return rc;
-    rc = libxl__device_close_see(ao, close, libxl__xs_value(close->state_node));
-    return rc ? rc : libxl__device_close_ask_start(ao, close);
+    libxl__device_close_see(close, libxl__xs_value(close->state_node));
+    return libxl__device_close_ask_start(ao, close);
 }
 
 /* ---- the wait until the backend has closed */
@@ -119,9 +127,7 @@ static int look_at_state(libxl__ao *ao, libxl__device_close *close)
         return 0;
     if (++close->times_asked > MOST_TIMES_ASKED)
         return libxl__ao_fail(ao, ERROR_DEVICE, "the backend does not close: its state is '%s'", value);
-    const int rc = libxl__device_close_see(ao, close, value);
-    if (rc)
-        return rc;
+    libxl__device_close_see(close, value);
     close->asking = true;
     return libxl__device_close_ask_start(ao, close);
 }

@@ -15,7 +15,7 @@
  */
 typedef struct libxl__device_close {
     const libxl__device *device;
-    /* The backend's state when it was read last, in the operation's memory. NULL: the node was missing. */
+    /* The backend's state when it was read last, in `text`. NULL: the node was missing. */
     const char *state;
     bool force; /* the guest is not asked, and its frontend is removed */
 
@@ -24,19 +24,22 @@ typedef struct libxl__device_close {
     const libxl__xs_request *state_node;
     /* Waits until the backend has closed, or has left the state Closing. */
     libxl__await left;
+    char text[16];        /* the start of the state; a correct state has one digit */
     unsigned times_asked; /* the number of times that the request to close was repeated */
-    bool asking;          /* a repeated request was sent and is not answered yet */
+    /* The number of requests to close that have failed because the backend had changed its state. */
+    unsigned times_changed;
+    bool asking; /* a repeated request was sent and is not answered yet */
 } libxl__device_close;
 
-/* Sets `state` to a copy of the value that was read. Returns 0 or NOMEM. */
-int libxl__device_close_see(libxl__ao *ao, libxl__device_close *close, const char *value);
+/* Sets `state` to a copy of the value that was read. */
+void libxl__device_close_see(libxl__device_close *close, const char *value);
 /* Returns whether the state that was read last is Closed, or was missing. */
 bool libxl__device_close_is_done(const libxl__device_close *close);
 
 /*
  * Ask the backend to close: set the backend's node `online` to 0 and its state to Closing. If `force` is set,
- * the same transaction removes the frontend. Errors: those of libxl__xs_run and libxl__xs_result, recorded in
- * ao.
+ * the same transaction removes the frontend. Errors, recorded in ao: DEVICE (`force` is not set, and the
+ * backend changes its state all the time), those of libxl__xs_run and libxl__xs_result.
  */
 int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close);
 int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close);

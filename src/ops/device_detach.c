@@ -108,7 +108,8 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
 static int keep_states(libxl__ao *ao, struct device_detach *s)
 {
     const char *pid = s->model_node ? libxl__xs_value(s->model_node) : NULL;
-    int rc = libxl__device_close_see(ao, &s->close, libxl__xs_value(s->backend_state));
+    int rc = 0;
+    libxl__device_close_see(&s->close, libxl__xs_value(s->backend_state));
     s->model.pid = pid ? atoi(pid) : 0;
     for (unsigned i = 0; !rc && i < LIBXL__DEVICE_VALUES && s->values[i]; i++) {
         const char *value = libxl__xs_value(s->values[i]);

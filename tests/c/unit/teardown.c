@@ -94,6 +94,46 @@ static void a_disk_is_released_when_xenstored_answers_late(scene *s)
     assert_int_equal(loop_count(), 0);
 }
 
+/* ---- a backend that changes its state all the time */
+
+static struct flips {
+    libxl__xs_transport flipping;
+    const libxl__xs_transport *working;
+    char state[64], online[64];
+    unsigned count;
+} flips;
+
+/* Changes the state of a backend that has not been asked to close. */
+static int run_after_flip(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    char text[16];
+    char *online = fixture_node(flips.online);
+    snprintf(text, sizeof(text), "%u", 100 + flips.count);
+    if (online && strcmp(online, "1") == 0) {
+        fixture_write(flips.state, text);
+        flips.count++;
+    }
+    free(online);
+    return flips.working->run(ctx, batch);
+}
+
+static void a_backend_that_changes_its_state_delays_no_destruction(scene *s)
+{
+    enum { MOST_FLIPS = 200 };
+    const libxl_domid domid = guest_with_disk(s, "b");
+    flips = (struct flips){.flipping = *s->ctx->xen->transport, .working = s->ctx->xen->transport};
+    snprintf(flips.state, sizeof(flips.state), "/local/domain/0/backend/vbd/%u/51712/state", domid);
+    snprintf(flips.online, sizeof(flips.online), "/local/domain/0/backend/vbd/%u/51712/online", domid);
+    flips.flipping.run = run_after_flip;
+    s->ctx->xen->transport = &flips.flipping;
+    const int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
+    s->ctx->xen->transport = flips.working;
+    assert_int_equal(rc, 0);
+    assert_in_range(flips.count, 1, MOST_FLIPS);
+    disk_check_gone(domid);
+    assert_int_equal(loop_count(), 0);
+}
+
 /* ---- no thread */
 
 struct refused {
@@ -158,6 +198,7 @@ static const body bodies[] = {
     BODY(a_domain_is_destroyed_even_if_its_nodes_stay, RUNS_ONCE),
     BODY(a_disk_is_released_when_the_connection_is_back, RUNS_ONCE),
     BODY(a_disk_is_released_when_xenstored_answers_late, RUNS_ONCE),
+    BODY(a_backend_that_changes_its_state_delays_no_destruction, RUNS_ONCE),
     BODY(an_error_of_the_hypervisor_takes_precedence, RUNS_ONCE),
     BODY(without_a_worker_nothing_is_changed, RUNS_ONCE),
     BODY(a_reserved_worker_stays_until_it_is_needed, RUNS_ONCE),
