@@ -25,7 +25,10 @@ typedef struct device_wait_connected {
 
 /* ---- find: check that the guest runs, and that the device exists */
 
-/* Returns an error if the guest cannot connect to a device because it is dying, gone, paused or shut down. */
+/*
+ * Returns an error if the guest cannot connect to a device because it is dying, gone or shut down. Only find_start
+ * checks whether the guest is paused, once.
+ */
 static int check_guest(libxl__ao *ao, const struct device_wait_connected *s)
 {
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
