@@ -51,7 +51,11 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && config->b_info.shadow_memkb &&
         config->b_info.shadow_memkb != LIBXL_MEMKB_DEFAULT)
         return libxl__ao_fail(ao, ERROR_NI, "d_config.b_info.shadow_memkb: not implemented for PV");
-    if (config->c_info.poolid && !libxl__hv_has_cpupool(ao, config->c_info.poolid))
+    bool found = true;
+    const int rc = config->c_info.poolid ? libxl__hv_has_cpupool(ao, config->c_info.poolid, &found) : 0;
+    if (rc)
+        return rc;
+    if (!found)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.poolid: there is no cpupool %u",
                               config->c_info.poolid);
     return 0;

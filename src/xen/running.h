@@ -35,8 +35,8 @@ int libxl__hv_trigger(struct libxl__ao *ao, uint32_t domid, libxl_trigger trigge
 
 /* ---- scheduling.c */
 
-/* Returns whether the cpupool exists. Returns false, too, if the hypercall fails. */
-bool libxl__hv_has_cpupool(struct libxl__ao *ao, uint32_t poolid);
+/* Stores in *found whether the cpupool exists. Errors, recorded in ao: those of the hypercall. */
+int libxl__hv_has_cpupool(struct libxl__ao *ao, uint32_t poolid, bool *found);
 int libxl__hv_scheduler(struct libxl__ao *ao, libxl_scheduler *out);
 int libxl__hv_get_sched(struct libxl__ao *ao, uint32_t domid, libxl_domain_sched_params *out);
 int libxl__hv_set_sched(struct libxl__ao *ao, const char *field, uint32_t domid,

@@ -9,20 +9,25 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert(LIBXL_SCHEDULER_CREDIT == XEN_SCHEDULER_CREDIT &&
                    LIBXL_SCHEDULER_CREDIT2 == XEN_SCHEDULER_CREDIT2 &&
                    LIBXL_SCHEDULER_RTDS == XEN_SCHEDULER_RTDS && LIBXL_SCHEDULER_NULL == XEN_SCHEDULER_NULL,
                "the schedulers have Xen's numbers");
 
-bool libxl__hv_has_cpupool(libxl__ao *ao, uint32_t poolid)
+int libxl__hv_has_cpupool(libxl__ao *ao, uint32_t poolid, bool *found)
 {
     xc_interface *xch = libxl__xch(ao->ctx);
     xc_cpupoolinfo_t *next = xc_cpupool_getinfo(xch, poolid);
-    const bool found = next && next->cpupool_id == poolid;
+    const int error = errno;
+    *found = next && next->cpupool_id == poolid;
     if (next)
         xc_cpupool_infofree(xch, next);
-    return found;
+    if (next || error == ENOENT)
+        return 0;
+    return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, error), "asking about cpupool %u: %s", poolid,
+                          strerror(error));
 }
 
 int libxl__hv_scheduler(libxl__ao *ao, libxl_scheduler *out)

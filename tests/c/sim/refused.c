@@ -149,12 +149,27 @@ static void followers_are_told_once_and_lines_are_counted(scene *s)
     libxl_ctx_free(ctx);
 }
 
+/* The hypervisor refuses to say whether the cpupool exists. The creation does not report that it is missing. */
+static void a_refused_question_about_a_cpupool_is_reported(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    config.c_info.poolid = 1;
+    fault_add("sysctl.cpupool_op:1:EPERM");
+    const int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    faults_clear();
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(rc, ERROR_PERMISSION);
+    check_says(s, "asking about cpupool 1: ");
+}
+
 static const body bodies[] = {
     BODY(waiting_for_a_shutdown_ends, ALONE | SLOW),
     BODY(waiting_for_the_end_of_a_domain_ends, ALONE | SLOW),
     BODY(a_destruction_ends, ALONE | SLOW),
     BODY(a_single_failure_ends_nothing, ALONE),
     BODY(followers_are_told_once_and_lines_are_counted, NO_CONTEXT),
+    BODY(a_refused_question_about_a_cpupool_is_reported, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)
