@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aioxen
@@ -24,10 +25,20 @@ LOOP_CLR_FD = 0x4C01  # linux/loop.h
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> str:
+def image(tmp_path: Path, sim: Callable[..., str]) -> Iterator[str]:
+    """The path of a disk's image.
+
+    A restarted xenstored has forgotten which loop device belongs to a disk, so a destruction does not release
+    it. The fixture does that at the end.
+    """
     path = tmp_path / "image"
     path.write_bytes(bytes(1 << 20))
-    return str(path)
+    yield str(path)
+    for line in sim("loops").splitlines():
+        number, _, file = line.split(" ", 2)
+        if file == str(path):
+            with open(f"/dev/loop{number}") as loop:
+                fcntl.ioctl(loop, LOOP_CLR_FD)
 
 
 def disk_of(path: str, vdev: str = "xvda") -> aioxen.DeviceDisk:
@@ -141,9 +152,6 @@ async def test_a_loss_is_reported(xen: aioxen.Context, guest: Configure, image: 
         assert isinstance(await next_of(events), aioxen.EventsLost)
         assert await next_device(events) == (DeviceGone, "vbd", XVDA)
         await dom.destroy()
-    # xenstored has forgotten which loop device belongs to the disk, so the destruction has not released it.
-    with open("/dev/loop0") as loop:
-        fcntl.ioctl(loop, LOOP_CLR_FD)
 
 
 async def test_a_domain_that_ends_without_xenstored(
