@@ -150,15 +150,8 @@ static int find_poll(libxl__ao *ao, struct device_detach *s)
         rc = keep_states(ao, s);
         return rc || s->close.force || s->device.cls->stateless ? rc : check_guest(ao, s);
     }
-    const char *path = libxl__xs_value(s->backend_path);
-    if (!path)
-        return libxl__ao_fail(ao, ERROR_NOTFOUND, "domain %u has no %s %u", s->device.domid, s->device.kind,
-                              s->device.devid);
-    if (!libxl__device_parse_backend(&s->device, path))
-        return libxl__ao_fail(ao, ERROR_DEVICE,
-                              LIBXL__TOOLSTACK "/backend: '%s' is not the path of a backend",
-                              LIBXL__TOOLSTACK_OF(&s->device), path);
-    return read_states(ao, s);
+    rc = libxl__device_set_backend(ao, &s->device, libxl__xs_value(s->backend_path));
+    return rc ? rc : read_states(ao, s);
 }
 
 /* ---- driver: a guest that runs may not have taken a new device yet */

@@ -40,3 +40,15 @@ void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)
                               .config = (char *)libxl__ao_args(ao) + operation->config_at};
     snprintf(device->kind, sizeof(device->kind), "%s", operation->cls->kind);
 }
+
+int libxl__device_set_backend(libxl__ao *ao, libxl__device *device, const char *path)
+{
+    if (!path)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "domain %u has no %s %u", device->domid, device->kind,
+                              device->devid);
+    if (!libxl__device_parse_backend(device, path))
+        return libxl__ao_fail(ao, ERROR_DEVICE,
+                              LIBXL__TOOLSTACK "/backend: '%s' is not the path of a backend",
+                              LIBXL__TOOLSTACK_OF(device), path);
+    return 0;
+}

@@ -145,4 +145,10 @@ int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
 
+/*
+ * Sets the backend of a device. `path` is the value of the toolstack's node `backend`; NULL: the node is missing. Call this with
+ * the context locked. Errors, recorded in ao: NOTFOUND (there is no such device), DEVICE (the value is not a path of a backend).
+ */
+int libxl__device_set_backend(libxl__ao *ao, libxl__device *device, const char *path);
+
 #endif

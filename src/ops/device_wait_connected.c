@@ -7,6 +7,7 @@
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_backend.h"
+#include "device_operations.h"
 #include "ops.h"
 
 #include <stdio.h>
@@ -82,17 +83,9 @@ static int find_poll(libxl__ao *ao, struct device_wait_connected *s)
     if (rc || !libxl__xs_done(s->batch))
         return rc ? rc : LIBXL__AO_WAIT;
     rc = libxl__xs_result(s->batch);
-    if (rc)
-        return rc;
-    const char *path = libxl__xs_value(s->backend_path);
-    if (!path)
-        return libxl__ao_fail(ao, ERROR_NOTFOUND, "domain %u has no %s %u", s->device.domid, s->device.kind,
-                              s->device.devid);
-    if (!libxl__device_parse_backend(&s->device, path))
-        return libxl__ao_fail(ao, ERROR_DEVICE,
-                              LIBXL__TOOLSTACK "/backend: '%s' is not the path of a backend",
-                              LIBXL__TOOLSTACK_OF(&s->device), path);
-    return follow_server(ao, s);
+    if (!rc)
+        rc = libxl__device_set_backend(ao, &s->device, libxl__xs_value(s->backend_path));
+    return rc ? rc : follow_server(ao, s);
 }
 
 /* ---- connected: wait until both ends are connected */
