@@ -22,7 +22,7 @@
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
-#include "device_operations.h"
+#include "teardown_devices.h"
 #include "teardown_nodes.h"
 
 #include <errno.h>
@@ -32,14 +32,11 @@
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
 #define FOR_AN_ANSWER LIBXL__SECONDS(1)
-#define FOR_DEVICES   LIBXL__SECONDS(60)
 
 typedef struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
-    libxl__device_sweep devices;
-    int devices_rc; /* the first error of the phases `list` and `devices` */
-    const char *devices_message;
+    libxl__teardown_devices devices;
     libxl__userdata_removal files;
     libxl__teardown_nodes nodes;
     libxl__admission admission; /* held while the nodes are removed */
@@ -52,8 +49,6 @@ typedef struct teardown {
     bool waits_to_retry;
     bool silent;   /* xenstored has not answered for a second */
     bool cleaning; /* the removal of the nodes has begun */
-    bool unlisted; /* the last attempt to list the devices has failed */
-    bool removing; /* the phase `rest` removes the devices */
     bool resting;  /* the phase `rest` removes the nodes */
     bool said;     /* the parent's message names the domain or the nodes that have not been removed */
     int refusal;   /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
@@ -65,7 +60,7 @@ static int reserve(libxl__ao *ao, struct teardown *t)
         return 0;
     int rc = libxl__teardown_nodes_reserve(ao, &t->nodes);
     if (!rc)
-        rc = libxl__device_sweep_reserve(ao, &t->devices);
+        rc = libxl__device_sweep_reserve(ao, &t->devices.sweep);
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)
@@ -179,20 +174,6 @@ static int pause_start(libxl__ao *ao, struct teardown *t)
     return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", domid, strerror(errno));
 }
 
-/*
- * Called at the end of the phases `list` and `devices`. Stores the first error. The teardown continues. If
- * the domain is destroyed, the teardown ends with the stored error.
- */
-static int devices_ended(libxl__ao *ao, struct teardown *t, int rc)
-{
-    if (rc == LIBXL__AO_WAIT || !rc || t->devices_rc)
-        return rc == LIBXL__AO_WAIT ? rc : 0;
-    t->devices_rc = rc;
-    t->devices_message = libxl__gc_printf(&ao->gc, "%s", libxl__ao_words(ao, rc));
-    libxl__ao_forget_failure(ao);
-    return 0;
-}
-
 /* ---- waiting for xenstored */
 
 static int wait_for_answers(libxl__ao *ao, struct teardown *t)
@@ -216,42 +197,30 @@ static int go_on_waiting(libxl__ao *ao, struct teardown *t)
 
 /* ---- list: the devices are listed */
 
-static int list_ended(libxl__ao *ao, struct teardown *t, int rc)
-{
-    t->unlisted = rc && rc != LIBXL__AO_WAIT;
-    return devices_ended(ao, t, rc);
-}
-
 static int list_start(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (!t->nodes.has_tree)
         return 0;
-    const int rc =
-        list_ended(ao, t, libxl__device_sweep_list(ao, &t->devices, args->in.domid, &args->in.uuid));
+    const int rc = libxl__teardown_devices_list(ao, &t->devices, args->in.domid, &args->in.uuid);
     return rc ? wait_for_answers(ao, t) : 0;
 }
 
 static int list_poll(libxl__ao *ao, struct teardown *t)
 {
-    return list_ended(ao, t, libxl__device_sweep_list_poll(ao, &t->devices)) ? go_on_waiting(ao, t) : 0;
+    return libxl__teardown_devices_list_poll(ao, &t->devices) ? go_on_waiting(ao, t) : 0;
 }
 
 /* ---- devices: their backends close, and the host's resources are released */
 
-static int removal_ended(libxl__ao *ao, struct teardown *t, int rc)
-{
-    return devices_ended(ao, t, rc < 0 ? ERROR_DEVICE : rc);
-}
-
 static int devices_start(libxl__ao *ao, struct teardown *t)
 {
-    return t->devices.listed ? removal_ended(ao, t, libxl__device_sweep_remove(ao, &t->devices)) : 0;
+    return libxl__teardown_devices_remove(ao, &t->devices);
 }
 
 static int devices_poll(libxl__ao *ao, struct teardown *t)
 {
-    return removal_ended(ao, t, libxl__device_sweep_remove_poll(ao, &t->devices));
+    return libxl__teardown_devices_remove_poll(ao, &t->devices);
 }
 
 /* ---- clean: the nodes and the files are removed */
@@ -267,7 +236,7 @@ static int remove_nodes(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     t->cleaning = true;
-    t->nodes.keeps_tree = t->nodes.has_tree && !t->devices.listed;
+    t->nodes.keeps_tree = t->nodes.has_tree && !t->devices.sweep.listed;
     if (args->in.domid != LIBXL_DOMID_INVALID)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
                                &args->in.uuid); /* the phase `gone` waits for the end of this removal */
@@ -366,62 +335,16 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
 
 /* ---- rest: the devices that were not listed before, the mark, and the nodes that are left are removed */
 
-/* Called when the devices need not be listed any more. `rc` is the first error; 0: none. */
-static void end_devices(struct teardown *t, int rc, const char *message)
-{
-    t->devices_rc = rc;
-    t->devices_message = message;
-    t->nodes.keeps_tree = false;
-    t->removing = false;
-}
-
-static int late_removal_ended(libxl__ao *ao, struct teardown *t, int rc)
-{
-    if (removal_ended(ao, t, rc) == LIBXL__AO_WAIT && !t->alarm.rang)
-        return LIBXL__AO_WAIT;
-    end_devices(t, t->devices_rc, t->devices_message);
-    return 0;
-}
-
-/* If the list cannot be read, plans another attempt. After a stop request the devices and the nodes that name them stay. */
-static int late_list_ended(libxl__ao *ao, struct teardown *t, int rc)
-{
-    t->unlisted = rc && rc != LIBXL__AO_WAIT;
-    if (rc == LIBXL__AO_WAIT)
-        return rc;
-    if (rc && t->stopped)
-        return devices_ended(ao, t, rc);
-    t->nodes_stay = rc != 0;
-    if (rc && t->devices.listing && libxl__xs_done(t->devices.listing))
-        libxl__xs_result(t->devices.listing); /* records the message */
-    if (rc)
-        return plan_retry(ao, t, rc);
-    t->removing = true;
-    t->devices_rc = 0;
-    libxl__alarm_set(ao, &t->alarm, FOR_DEVICES); /* cannot fail, because the alarm is set already */
-    return late_removal_ended(ao, t, libxl__device_sweep_remove(ao, &t->devices));
-}
-
-/*
- * Lists and removes the devices. Returns 0 when the other nodes may be removed. If another domain has got the domid in the
- * meantime, the nodes belong to that domain, and nothing is removed.
- */
+/* Lists and removes the devices. Returns 0 when the other nodes may be removed. */
 static int late_poll(libxl__ao *ao, struct teardown *t)
 {
-    if (t->removing)
-        return late_removal_ended(ao, t, libxl__device_sweep_remove_poll(ao, &t->devices));
     if (t->waits_to_retry && !is_time_to_retry(t))
         return LIBXL__AO_WAIT;
-    const int rc = libxl__teardown_nodes_check_tree(ao, &t->nodes);
-    if (rc == ERROR_NOTFOUND) {
-        end_devices(t, ERROR_DEVICE, "its devices were not listed and stay");
-        return 0;
-    }
-    if (rc)
-        return late_list_ended(ao, t, rc);
-    return late_list_ended(ao, t,
-                           t->unlisted ? libxl__device_sweep_list_again(ao, &t->devices)
-                                       : libxl__device_sweep_list_poll(ao, &t->devices));
+    const int rc = libxl__teardown_devices_late(ao, &t->devices, &t->nodes, &t->alarm, t->stopped);
+    if (!rc || rc == LIBXL__AO_WAIT)
+        return rc;
+    t->nodes_stay = true;
+    return plan_retry(ao, t, rc);
 }
 
 static int rest_result(libxl__ao *ao, struct teardown *t)
@@ -437,9 +360,9 @@ static int rest_result(libxl__ao *ao, struct teardown *t)
         return plan_retry(ao, t, rc);
     if (!rc && t->files.rc)
         return libxl__ao_fail(ao, t->files.rc, "%s", t->files.files.why);
-    if (!rc && t->devices_rc)
-        return libxl__ao_fail(ao, t->devices_rc, "%s",
-                              t->devices_message ? t->devices_message : "its devices stay");
+    if (!rc && t->devices.rc)
+        return libxl__ao_fail(ao, t->devices.rc, "%s",
+                              t->devices.message ? t->devices.message : "its devices stay");
     return rc;
 }
 
