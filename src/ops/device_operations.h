@@ -139,6 +139,11 @@ int libxl__device_sweep_reserve(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid);
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);
+/*
+ * Returns `rc`, a result of the two functions above. If `rc` is the error of a request to xenstored, also
+ * records the error in the operation.
+ */
+int libxl__device_sweep_explain(const libxl__device_sweep *sweep, int rc);
 /* Lists the devices from the start after libxl__device_sweep_list has failed. Continue with libxl__device_sweep_list_poll. */
 int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Remove the devices that were listed. Call these from a phase's start and poll. Errors: those of device_detach. */

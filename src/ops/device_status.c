@@ -32,23 +32,19 @@ static int new_batch(libxl__ao *ao, struct list_devices *s)
 
 /* ---- list: the devices are listed */
 
-/* Returns `rc`. If `rc` is the error of a request to xenstored, also records the error in the operation. */
-static int list_ended(const struct list_devices *s, int rc)
-{
-    return rc && rc != LIBXL__AO_WAIT && rc != ERROR_NOMEM ? libxl__xs_result(s->sweep.listing) : rc;
-}
-
 static int list_start(libxl__ao *ao, struct list_devices *s)
 {
     xc_domaininfo_t info;
     const int rc = libxl__hv_info(ao, ao->subject.number, &info);
     return rc ? rc
-              : list_ended(s, libxl__device_sweep_list(ao, &s->sweep, ao->subject.number, &ao->subject.uuid));
+              : libxl__device_sweep_explain(
+                    &s->sweep,
+                    libxl__device_sweep_list(ao, &s->sweep, ao->subject.number, &ao->subject.uuid));
 }
 
 static int list_poll(libxl__ao *ao, struct list_devices *s)
 {
-    return list_ended(s, libxl__device_sweep_list_poll(ao, &s->sweep));
+    return libxl__device_sweep_explain(&s->sweep, libxl__device_sweep_list_poll(ao, &s->sweep));
 }
 
 /* ---- paths: the toolstack's tree has each device's backend */

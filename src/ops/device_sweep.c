@@ -176,6 +176,11 @@ static int parts_listed(libxl__ao *ao, libxl__device_sweep *sweep)
     return sweep->listed ? 0 : list_parts(ao, sweep);
 }
 
+int libxl__device_sweep_explain(const libxl__device_sweep *sweep, int rc)
+{
+    return rc && rc != LIBXL__AO_WAIT && rc != ERROR_NOMEM ? libxl__xs_result(sweep->listing) : rc;
+}
+
 static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
 {
     const libxl__device_sweep *sweep = group->context;

@@ -6,9 +6,7 @@
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
-#include "device.h"
-#include "ops.h"
-#include "xs_directory.h"
+#include "device_operations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +14,12 @@
 
 #include <libxl_utils.h>
 
-/* The classes whose devices another toolstack may remove without changing the stored configuration. */
-static const libxl__device_class *const listed[] = {&libxl__class_disk, &libxl__class_nic};
-enum { LISTED = sizeof(listed) / sizeof(*listed) };
-
 typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
-    libxl__xs_directory numbers[LISTED]; /* the numbers of the domain's devices, for each class in `listed` */
-    char paths[LISTED][LIBXL__DEVICE_PATH];
-    unsigned lists_read;
-    libxl__xs_request **online; /* one request for each vcpu, in the operation's memory */
+    libxl__device_sweep devices; /* lists the domain's devices; it removes none */
+    libxl__xs_request **online;  /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;
 
@@ -55,12 +47,9 @@ static int read_start(libxl__ao *ao, struct retrieve *s)
         rc = libxl__userdata_read(ao, &s->stored, ao->subject.number, &ao->subject.uuid);
     if (!rc)
         rc = read_nodes(ao, s, &info);
-    for (unsigned i = 0; i < LISTED && !rc; i++) {
-        snprintf(s->paths[i], sizeof(s->paths[i]), "/libxl/%u/device/%s", ao->subject.number,
-                 listed[i]->kind);
-        rc = libxl__xs_directory_start(ao, &s->numbers[i], s->paths[i]);
-        rc = rc == LIBXL__AO_WAIT ? 0 : rc;
-    }
+    if (!rc)
+        rc = libxl__device_sweep_explain(
+            &s->devices, libxl__device_sweep_list(ao, &s->devices, ao->subject.number, &ao->subject.uuid));
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -112,30 +101,28 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
-static bool has_device(const libxl__xs_directory *numbers, int number)
+static bool has_device(const libxl__device_sweep *devices, const libxl__device_class *cls, int number)
 {
-    char wanted[16];
-    snprintf(wanted, sizeof(wanted), "%d", number);
-    for (uint32_t i = 0; i < numbers->count; i++)
-        if (strcmp(numbers->names[i], wanted) == 0)
+    for (uint32_t i = 0; i < devices->count; i++)
+        if (devices->devices[i].devid == (uint32_t)number && strcmp(devices->devices[i].kind, cls->kind) == 0)
             return true;
     return false;
 }
 
 /*
  * Removes the entries of devices that the domain does not have any more. Such entries exist because not every
- * toolstack removes them.
+ * toolstack removes them, and because a removal goes on if it cannot change the stored configuration.
  */
-static void drop_removed(const libxl__device_class *cls, const libxl__xs_directory *numbers,
+static void drop_removed(const libxl__device_class *cls, const libxl__device_sweep *devices,
                          libxl_domain_config *config)
 {
-    char *devices = *(char **)((char *)config + cls->config_at);
+    char *configs = *(char **)((char *)config + cls->config_at);
     int *count = (int *)((char *)config + cls->count_at), kept = 0;
     for (int i = 0; i < *count; i++) {
-        char *device = devices + (size_t)i * cls->config_size;
+        char *device = configs + (size_t)i * cls->config_size;
         const int number = libxl__device_number(cls, device);
-        if (number < 0 || has_device(numbers, number))
-            memmove(devices + (size_t)kept++ * cls->config_size, device, cls->config_size);
+        if (number < 0 || has_device(devices, cls, number))
+            memmove(configs + (size_t)kept++ * cls->config_size, device, cls->config_size);
         else
             cls->dispose(device);
     }
@@ -145,11 +132,12 @@ static void drop_removed(const libxl__device_class *cls, const libxl__xs_directo
 static int read_poll(libxl__ao *ao, struct retrieve *s)
 {
     const libxl__retrieve_domain_configuration_args *args = libxl__ao_args(ao);
-    for (; s->lists_read < LISTED; s->lists_read++) {
-        const int listing = libxl__xs_directory_step(ao, &s->numbers[s->lists_read]);
-        if (listing)
-            return listing;
-    }
+    const int listing =
+        s->devices.listed
+            ? 0
+            : libxl__device_sweep_explain(&s->devices, libxl__device_sweep_list_poll(ao, &s->devices));
+    if (listing)
+        return listing;
     if (!libxl__userdata_done(&s->stored) || !libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     int rc = libxl__userdata_result(ao, &s->stored);
@@ -160,8 +148,8 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     libxl_domain_config *config = libxl__userdata_config(&s->stored);
     set_kb(s->target, &config->b_info.target_memkb);
     set_kb(s->most, &config->b_info.max_memkb);
-    for (unsigned i = 0; i < LISTED; i++)
-        drop_removed(listed[i], &s->numbers[i], config);
+    for (const libxl__device_class *const *cls = libxl__device_classes; *cls; cls++)
+        drop_removed(*cls, &s->devices, config);
     rc = set_name(s, &config->c_info.name);
     if (!rc)
         rc = set_online(s, &config->b_info.avail_vcpus);

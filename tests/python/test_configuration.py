@@ -14,7 +14,7 @@ from typing import Any
 
 import aioxen
 import pytest
-from worldly import Configure
+from worldly import ROOT, Configure
 
 
 async def test_a_domain_can_be_made_again_from_its_configuration(
@@ -46,6 +46,57 @@ async def test_a_removed_disk_is_not_in_the_configuration(
     assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvda", "xvdb"]
     await dom.disk_destroy(config.disks[0])
     assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvdb"]
+    await dom.destroy()
+
+
+async def test_removed_devices_of_all_classes_are_not_in_the_configuration(
+    xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
+) -> None:
+    """The stored configuration cannot be changed while the devices are removed. A reader ignores them."""
+    config = guest("b")
+    config.disks = [aioxen.disk(blank(tmp_path / "image"), "xvda")]
+    config.nics = [aioxen.DeviceNic(devid=0)]
+    config.p9s = [aioxen.DeviceP9(devid=number, tag=f"t{number}", path=str(tmp_path)) for number in (0, 1)]
+    config.vfbs = [aioxen.DeviceVfb(devid=0)]
+    config.vkbs = [aioxen.DeviceVkb(devid=0)]
+    config.vtpms = [aioxen.DeviceVtpm(devid=0)]
+    dom = await xen.domain_create(config)
+    (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
+    before = json.loads(file.read_text().rstrip("\0"))
+    fresh = file.with_name(file.name.replace("userdata-d.", "userdata-n.", 1))
+    fresh.mkdir()  # The library cannot write a new file now.
+    await dom.disk_destroy(config.disks[0])
+    await dom.nic_destroy(config.nics[0])
+    await dom.p9_destroy(config.p9s[0])
+    await dom.vfb_destroy(config.vfbs[0])
+    await dom.vkb_destroy(config.vkbs[0])
+    await dom.vtpm_destroy(config.vtpms[0])
+    fresh.rmdir()
+    assert json.loads(file.read_text().rstrip("\0")) == before
+    now = await dom.configuration()
+    assert [share.tag for share in now.p9s] == ["t1"]
+    assert (now.disks, now.nics, now.vfbs, now.vkbs, now.vtpms) == ([], [], [], [], [])
+    await dom.destroy()
+
+
+async def test_the_devices_of_xl_are_in_the_configuration(
+    xen: aioxen.Context, xl: Callable[..., str], sim: object, nothing_left: None, tmp_path: Path
+) -> None:
+    path, image = tmp_path / "cfg", blank(tmp_path / "image")
+    path.write_text(
+        f'name = "theirs"\ntype = "pv"\nkernel = "{ROOT}/build/guest/tiny"\nmemory = 24\nextra = "b"\n'
+        f'disk = ["{image},raw,xvda,w"]\nvif = [""]\nvfb = ["vnc=1"]\nvtpm = ["backend=0"]\n'
+        f'p9 = ["tag=share,security_model=none,path={tmp_path}"]\n'
+        'channel = ["connection=pty,name=org.first", "connection=pty,name=org.second"]\n'
+    )
+    await asyncio.to_thread(xl, "create", "-pq", str(path))
+    dom = await xen.domain_find("theirs")
+    config = await dom.configuration()
+    counts = {
+        name: len(getattr(config, name))
+        for name in ("disks", "nics", "p9s", "vfbs", "vkbs", "vtpms", "channels")
+    }
+    assert counts == {"disks": 1, "nics": 1, "p9s": 1, "vfbs": 1, "vkbs": 1, "vtpms": 1, "channels": 2}
     await dom.destroy()
 
 
