@@ -36,6 +36,17 @@ int libxl__device_number(const libxl__device_class *cls, const void *config)
     return cls->number ? cls->number(config) : *(const libxl_devid *)((const char *)config + cls->devid_at);
 }
 
+uint32_t libxl__device_next_number(const libxl__device_class *cls, const char *const *names, uint32_t count)
+{
+    uint32_t next = (uint32_t)cls->first_devid;
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned number;
+        if (sscanf(names[i], "%u", &number) == 1 && number < INT32_MAX && number >= next)
+            next = number + 1;
+    }
+    return next;
+}
+
 /*
  * Gives numbers to the devices of one class that have none. The numbers are higher than all numbers that
  * other devices have.

@@ -221,6 +221,12 @@ static inline const char *libxl__device_backend_domname(const libxl__device *dev
  */
 int libxl__device_number(const libxl__device_class *cls, const void *config);
 /*
+ * Returns the next free number of a class. It is higher than the numbers in `names`, which are the names of
+ * the class's nodes in the toolstack's tree, and not below the class's lowest number. Names that are no
+ * numbers are ignored.
+ */
+uint32_t libxl__device_next_number(const libxl__device_class *cls, const char *const *names, uint32_t count);
+/*
  * Completes the devices of a configuration before it is stored. Gives a number to each device without a
  * number, and calls each class's `choose`. Returns 0 or FAIL, recorded in ao.
  */

@@ -105,13 +105,7 @@ static int choose_number(libxl__ao *ao, struct device_add *s)
     const int rc = libxl__xs_directory_step(ao, &s->numbers);
     if (rc)
         return rc;
-    s->device.devid = 0;
-    for (uint32_t i = 0; i < s->numbers.count; i++) {
-        unsigned number;
-        if (sscanf(s->numbers.names[i], "%u", &number) == 1 && number < INT32_MAX &&
-            number >= s->device.devid)
-            s->device.devid = number + 1;
-    }
+    s->device.devid = libxl__device_next_number(s->device.cls, s->numbers.names, s->numbers.count);
     return start_probe(ao, s);
 }
 
