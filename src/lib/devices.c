@@ -221,6 +221,13 @@ int libxl_device_vtpm_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device
     return rc;
 }
 
+/* Stores the path of a channel's terminal. Stores NULL while QEMU has not made the terminal. */
+static int take_terminal(libxl_ctx *ctx, uint32_t domid, libxl_devid devid, char **path)
+{
+    const int rc = libxl_domain_console_tty(ctx, domid, (uint32_t)devid, LIBXL_CONSOLE_TYPE_PV, path, NULL);
+    return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
 int libxl_device_channel_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_channel *channel,
                                  libxl_channelinfo *channelinfo)
 {
@@ -236,7 +243,9 @@ int libxl_device_channel_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_dev
         *channelinfo = (libxl_channelinfo){INFO_OF(&status, domid), .rref = status.ring_ref,
                                            .connection = found.connection};
     if (!rc && found.connection == LIBXL_CHANNEL_CONNECTION_PTY)
-        libxl_console_get_tty(ctx, domid, channel->devid, LIBXL_CONSOLE_TYPE_PV, &channelinfo->u.pty.path);
+        rc = take_terminal(ctx, domid, channel->devid, &channelinfo->u.pty.path);
     libxl_device_channel_dispose(&found);
+    if (rc)
+        libxl_channelinfo_dispose(channelinfo);
     return rc;
 }

@@ -107,6 +107,21 @@ static void keyboards_are_found_by_number(scene *s)
     destroy(s, domid);
 }
 
+/* Checks what getinfo says about a channel whose node `tty` has this value. `rc` is the expected result. */
+static void check_terminal(scene *s, libxl_domid domid, const libxl_device_channel *channel, const char *tty,
+                           int rc)
+{
+    char path[64];
+    libxl_channelinfo info;
+    snprintf(path, sizeof(path), "/local/domain/%u/device/console/%d/tty", domid, channel->devid);
+    fixture_write(path, tty);
+    assert_int_equal(libxl_device_channel_getinfo(s->ctx, domid, channel, &info), rc);
+    assert_null(info.u.pty.path);
+    if (rc)
+        assert_non_null(strstr(libxl_error_message(), "has no terminal below /dev/pts: '/etc/passwd'"));
+    libxl_channelinfo_dispose(&info);
+}
+
 static void the_terminal_of_a_channel_is_told(scene *s)
 {
     libxl_domain_config config = guest_config("b");
@@ -136,6 +151,10 @@ static void the_terminal_of_a_channel_is_told(scene *s)
         if (info.connection == LIBXL_CHANNEL_CONNECTION_PTY)
             assert_memory_equal(info.u.pty.path, "/dev/pts/", 9);
         libxl_channelinfo_dispose(&info);
+        if (all[i].connection == LIBXL_CHANNEL_CONNECTION_PTY) {
+            check_terminal(s, domid, &all[i], "", 0); /* QEMU has not made the terminal yet */
+            check_terminal(s, domid, &all[i], "/etc/passwd", ERROR_FAIL);
+        }
     }
     libxl_device_channel_list_free(all, count);
     libxl_device_channel_init(&wanted);
