@@ -25,6 +25,23 @@ async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid
     assert xen.counters().operations_started == before
 
 
+@pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ZeroDivisionError])
+@pytest.mark.parametrize("attribute", ["_uuid_bytes", "domid"])
+async def test_an_exception_while_the_domain_is_read_is_raised(
+    xen: aioxen.Context, name: str, error: type[BaseException], attribute: str
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    members = {"_uuid_bytes": bytes(16), "domid": 0, attribute: property(fail)}
+    before = xen.counters().operations_started
+    for keywords in {}, {"limit": 1}:
+        with pytest.raises(error):
+            getattr(xen, name)(type("Interrupted", (), members)(), **keywords)
+    assert xen.counters().operations_started == before
+
+
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone"])
 async def test_a_fast_method_behaves_like_a_method(xen: aioxen.Context, name: str) -> None:
     """The test covers binding, attributes, signature and argument errors."""

@@ -60,9 +60,14 @@ static PyObject *fast_method_vectorcall(PyObject *self, PyObject *const *args, s
 {
     const FastMethod *m = (FastMethod *)self;
     Target target;
+    int found = 0;
     number &= ~ARGUMENTS_OFFSET;
     if (number == 2 && are_defaults(names, args + 2, (OperationSpec *)m->spec) &&
-        PyObject_TypeCheck(args[0], context_core_type) && parse_target(args[1], &target))
+        PyObject_TypeCheck(args[0], context_core_type))
+        found = parse_target(args[1], &target);
+    if (found < 0)
+        return NULL;
+    if (found)
         return start_on_domain((ContextCore *)args[0], m->spec, &target);
     return call_method(m, args, (Py_ssize_t)number, names);
 }

@@ -135,9 +135,11 @@ typedef struct {
 
 /* Creates the names that parse_target uses. It is called once, while the module is imported. */
 bool start_prepare(void);
-/* Reads a Python int or a Domain, and returns true. For any other object, returns false and
- * sets no exception. */
-bool parse_target(PyObject *input, Target *target);
+/*
+ * Reads a Python int or a Domain, and returns 1. For any other object, returns 0 and sets no exception.
+ * Returns -1 if reading the attributes of the object raises an exception other than AttributeError.
+ */
+int parse_target(PyObject *input, Target *target);
 /* Starts an operation whose spec names the C function that starts it on a domid. Returns its future,
  * a new reference. */
 PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target);

@@ -31,24 +31,35 @@ static bool parse_domid(PyObject *input, libxl_domid *domid)
     return true;
 }
 
-bool parse_target(PyObject *input, Target *target)
+/* Reads an attribute. Returns 1; 0 if the object has no such attribute; -1 if an exception is set. */
+static int read_attribute(PyObject *object, PyObject *name, PyObject **value)
 {
+    *value = PyObject_GetAttr(object, name);
+    if (*value)
+        return 1;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+        return -1;
+    PyErr_Clear();
+    return 0;
+}
+
+int parse_target(PyObject *input, Target *target)
+{
+    PyObject *uuid = NULL, *domid = NULL;
     target->has_uuid = false;
     if (PyLong_Check(input))
         return parse_domid(input, &target->domid);
-    PyObject *uuid = PyObject_GetAttr(input, name_uuid),
-             *domid = uuid ? PyObject_GetAttr(input, name_domid) : NULL;
-    char *octets;
-    Py_ssize_t size;
-    if (domid && parse_domid(domid, &target->domid) && !PyBytes_AsStringAndSize(uuid, &octets, &size) &&
-        size == sizeof(target->uuid)) {
-        memcpy(&target->uuid, octets, sizeof(target->uuid));
+    int found = read_attribute(input, name_uuid, &uuid);
+    if (found == 1)
+        found = read_attribute(input, name_domid, &domid);
+    if (found == 1 && parse_domid(domid, &target->domid) && PyBytes_Check(uuid) &&
+        PyBytes_Size(uuid) == sizeof(target->uuid)) {
+        memcpy(&target->uuid, PyBytes_AsString(uuid), sizeof(target->uuid));
         target->has_uuid = true;
     }
-    PyErr_Clear();
     Py_XDECREF(uuid);
     Py_XDECREF(domid);
-    return target->has_uuid;
+    return found < 0 ? found : target->has_uuid;
 }
 
 static bool raise_not_seconds(PyObject *limit)
@@ -190,14 +201,18 @@ static void set_inputs(ContextCore *xen, PyObject *operation, PyObject *spec, Py
     p->inputs = Py_XNewRef(inputs);
 }
 
-/* Looks for the domain among the inputs. Returns whether the domain is the only input. */
-static bool find_target(PyObject *spec, PyObject *inputs, Target *target)
+/*
+ * Looks for the domain among the inputs. Returns 1 if the domain is the only input, 0 if it is not, and -1 if
+ * an exception is set.
+ */
+static int find_target(PyObject *spec, PyObject *inputs, Target *target)
 {
     const OperationSpec *f = (OperationSpec *)spec;
     *target = (Target){0};
     if (f->domid_index < 0 || f->domid_index >= PyTuple_Size(inputs))
-        return false;
-    return parse_target(PyTuple_GetItem(inputs, f->domid_index), target) && f->initiator;
+        return 0;
+    const int found = parse_target(PyTuple_GetItem(inputs, f->domid_index), target);
+    return found == 1 ? f->initiator != NULL : found;
 }
 
 /* Calls the Python method _bind(), which attaches the context to the running loop, or raises an exception
@@ -218,7 +233,9 @@ PyObject *context_core_launch(PyObject *self, PyObject *args)
     if (!((ContextCore *)self)->ctx && !bind_loop(self))
         return NULL;
     Target target;
-    const bool alone = find_target(spec, inputs, &target);
+    const int alone = find_target(spec, inputs, &target);
+    if (alone < 0)
+        return NULL;
     set_inputs((ContextCore *)self, operation, spec, alone ? NULL : inputs, &target);
     return launch((ContextCore *)self, operation, &target) ? Py_NewRef(Py_None) : NULL;
 }
@@ -272,8 +289,8 @@ static PyObject *start(ContextCore *xen, PyObject *spec, PyObject *const *items,
     PyObject *operation = NULL;
     PyObject *inputs = pack_inputs(spec, items, number);
     Target target;
-    const bool alone = inputs && find_target(spec, inputs, &target);
-    if (inputs && (operation = new_operation(xen, spec, alone ? NULL : inputs, &target)) &&
+    const int alone = inputs ? find_target(spec, inputs, &target) : -1;
+    if (alone >= 0 && (operation = new_operation(xen, spec, alone ? NULL : inputs, &target)) &&
         !launch(xen, operation, &target))
         Py_CLEAR(operation);
     Py_XDECREF(inputs);
