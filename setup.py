@@ -38,8 +38,8 @@ class BuildWithGenerated(build_py):  # type: ignore[misc]  # setuptools has no t
 
 folders, link = locate()
 setup(
-    packages=["aioxen"],
-    package_dir={"aioxen": "bindings/python/aioxen"},
+    packages=["aioxen", "aioxen.cli"],
+    package_dir={"": "bindings/python"},
     package_data={"aioxen": ["py.typed", "_live.pyi"]},
     ext_modules=[
         Extension(

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the command `aioxen`, which finds the other commands by name. A module is imported when one of its
+commands is used, which keeps the start short."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+import aioxen
+from aioxen.cli.core import COMMANDS
+
+MODULES = {
+    "listing": ("list", "domid", "domname", "vm-list", "show", "info"),
+    "create": ("create", "start"),
+    "lifecycle": ("pause", "unpause", "shutdown", "reboot", "destroy", "wait", "rename"),
+}
+"""The commands of each module, in the order of the manual."""
+
+_MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
+
+
+class App(click.Group):
+    """Lists the commands of all modules, and imports a command's module at its first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_MODULE_OF)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _MODULE_OF:
+            return None
+        importlib.import_module(f"aioxen.cli.{_MODULE_OF[name]}")
+        return COMMANDS[name]
+
+
+@click.command(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(getattr(aioxen, "__version__", None), package_name="aioxen", prog_name="aioxen")
+def app() -> None:
+    """Controls Xen domains. A command with a name of xl does what that command of xl does, with the same
+    arguments.
+
+    DOMAIN is a domid, a name or a UUID. `aioxen COMMAND --help` describes a command, aioxen(1) all of them.
+    """

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns Output: what a command prints. Results go to standard output, all else to standard error.
+
+With --json, each result is one JSON object on a line of its own. A value of an IDL type has the IDL's JSON
+form, docs/json.md.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+from uuid import UUID
+
+import click
+
+import aioxen
+from aioxen.cli import exits
+
+Record = dict[str, Any]
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def record_of(value: object) -> Record:
+    """Returns the JSON object of a value of an IDL type."""
+    found: Record = json.loads(aioxen.to_json(value))
+    return found
+
+
+def record_of_event(event: object) -> Record:
+    """Returns the JSON object of an event. `event` is the name of its class."""
+    fields = {name: _plain(getattr(event, name)) for name in type(event).__match_args__}  # type: ignore[attr-defined]
+    return {"event": type(event).__name__, **fields}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, enum.Enum | UUID):
+        return str(value)
+    return sorted(value) if isinstance(value, set | frozenset) else value
+
+
+def printable(text: str) -> str:
+    """Returns a text for a terminal. Text from a guest may contain control characters; they are escaped."""
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def colourful(file: IO[str]) -> bool:
+    """Returns whether a file is a terminal on which colours are wanted; see https://no-color.org."""
+    return file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "dumb")
+
+
+class Output:
+    """What a command prints, as text or as JSON."""
+
+    def __init__(self, json: bool = False, quiet: bool = False) -> None:
+        self.json = json
+        self.quiet = quiet
+
+    def result(self, text: str, record: Record) -> None:
+        """Prints one result. The text is not printed with --quiet."""
+        if self.json:
+            self.line(json.dumps(record))
+        elif not self.quiet:
+            self.line(printable(text))
+
+    def line(self, text: str) -> None:
+        """Prints a line to standard output. Later lines of other programs come after it."""
+        click.echo(text.encode("utf-8", "surrogateescape"), file=sys.stdout)
+
+    def table(self, form: str, head: Sequence[str], rows: Iterable[tuple[Sequence[object], Record]]) -> None:
+        """Prints a table, or one JSON object for each row. `form` is the %-form of a row; the widths of the
+        head's columns are those of the form."""
+        if not self.json:
+            text = re.sub(r"%(-?\d*)(?:\.\d+)?l?[a-z]", r"%\1s", form) % tuple(head)
+            self.line(click.style(text, bold=True) if colourful(sys.stdout) else text)
+        for row, record in rows:
+            self.line(json.dumps(record) if self.json else printable(form % tuple(row)))
+
+    def note(self, text: str) -> None:
+        """Prints a line to standard error, unless --quiet is given."""
+        if not self.quiet:
+            click.echo(printable(text), err=True)
+
+    def error(self, error: BaseException, subject: str | None = None, **record: object) -> None:
+        """Prints an error to standard error. With --json, it is also a result."""
+        about = "aioxen" if subject is None else subject
+        text = printable(f"{about}: {exits.text_of(error)}")
+        click.echo(click.style(text, fg="red") if colourful(sys.stderr) else text, err=True)
+        if self.json:
+            named = {} if subject is None else {"domain": subject}
+            self.line(json.dumps({**named, **record, **exits.describe(error)}))

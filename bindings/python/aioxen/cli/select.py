@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Finds domains by domid, UUID or name, as xl does, and offers names for the completion of the shell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+from click.shell_completion import CompletionItem
+
+import aioxen
+
+
+async def find(xen: aioxen.Context, text: str, limit: float | None = None) -> aioxen.Domain:
+    """Returns the domain with this domid, UUID or name. A text of digits is a domid, as for xl.
+
+    Raises: DomainNotFoundError; the errors of domain_find().
+    """
+    try:
+        if text.isascii() and text.isdecimal():
+            info = await xen.domain_get_info(int(text))
+            return aioxen.Domain(xen, info.domid, info.uuid)
+        try:
+            uuid = UUID(text)
+        except ValueError:
+            return await xen.domain_find(text, timeout=limit)
+        for info in await xen.domain_list():
+            if info.uuid == uuid:
+                return aioxen.Domain(xen, info.domid, info.uuid)
+    except (aioxen.NotFoundError, aioxen.DomainNotFoundError, OverflowError):
+        pass
+    raise aioxen.DomainNotFoundError(f"no domain has the domid, name or UUID {text!r}")
+
+
+async def name_of(dom: aioxen.Domain, limit: float | None = None) -> str:
+    """Returns the domain's name, or "" if it has none or if it is gone."""
+    try:
+        return await dom.name(timeout=limit)
+    except (aioxen.DomainNotFoundError, aioxen.NotFoundError):
+        return ""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class DomainType(click.ParamType):
+    """The type of an argument that names a domain."""
+
+    name = "domain"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        try:
+            names = asyncio.run(_all_names())
+        except Exception:  # The shell has no place for an error.
+            return []
+        return [
+            CompletionItem(name, help=f"domain {domid}")
+            for domid, name in names
+            if name.startswith(incomplete)
+        ]
+
+
+async def _all_names() -> list[tuple[int, str]]:
+    async with aioxen.Context() as xen:
+        infos = await xen.domain_list()
+        names = [await name_of(aioxen.Domain(xen, info.domid, info.uuid), 1) for info in infos]
+        return [(info.domid, name) for info, name in zip(infos, names, strict=True) if name]
+
+
+def domain_argument() -> Callable[[F], F]:
+    """Returns a decorator: the argument DOMAIN."""
+    return click.argument("domain", type=DomainType())
+
+
+def domains_argument(required: bool = True) -> Callable[[F], F]:
+    """Returns a decorator: the argument DOMAIN, any number of times."""
+    return click.argument("domains", metavar="DOMAIN...", type=DomainType(), nargs=-1, required=required)
