@@ -193,6 +193,7 @@ typedef struct libxl__aos {
     } records[LIBXL__AO_RECORD_SIZES]; /* the free records; one list for each size class */
     /* The time limit of synchronous calls, in ms; 0: the limit of the operation's class applies. */
     unsigned sync_limit_ms;
+    bool keep_phases;              /* libxl_ctx_keep_phases: operations keep the phases that they enter */
     libxl__phase_hook *phase_hook; /* a test's function; NULL if no test has set one */
     void *phase_hook_user;
     /*
@@ -399,6 +400,15 @@ struct libxl__ao_report {
     uint64_t done, total;
     /* The name of the counted things; a static string; NULL: the phase counts nothing. */
     const char *unit;
+    /*
+     * The phases that were entered before reports were requested, oldest first. The array has room for all
+     * phases of the operation. NULL: no phase is kept.
+     */
+    struct libxl__kept_phase {
+        const char *name; /* a static string */
+        uint64_t since;   /* when the phase was entered, in ns, monotonic */
+    } * kept;
+    uint16_t nr_kept;
 };
 
 /*
@@ -409,13 +419,18 @@ struct libxl__ao_report {
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
 /* For group.c: reports that member number `index` of a group of `count` members has ended. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
-/* For phase.c: reports that the next phase was entered. */
+/*
+ * For phase.c: reports that a phase was entered or is being undone. Keeps the phase for a later request of
+ * reports, if libxl_ctx_keep_phases has asked for that.
+ */
 void libxl__ao_report_phase(libxl__ao *ao);
 /*
  * Sends all later progress reports to `how`, which is copied. Reports the present phase at once. `how` NULL:
  * ends the reports. Returns 0 or NOMEM.
  */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
+/* Frees what the operation has to report. Call it when the record is destroyed. */
+void libxl__ao_report_free(libxl__ao *ao);
 
 /*
  * ---- src/core/ao_check.c: assertions of debug builds. A violation prints the operation and the phase, and
@@ -438,13 +453,16 @@ void libxl__ao_check_error(const libxl__ao *ao, int rc);
 void libxl__ao_check_wait(const libxl__ao *ao);
 #endif
 
-/* ---- src/core/ao_control.c: limits */
+/* ---- src/core/ao_control.c: limits and states */
 
 /*
  * Sets how long the operation may take from now on; 0: no limit. Returns 0 or NOMEM. If the operation has a
  * limit already, this function returns 0.
  */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
+
+/* Returns what an operation in progress is doing. */
+libxl_operation_state libxl__ao_doing(const libxl__ao *ao);
 
 /* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */
 

@@ -124,7 +124,7 @@ static bool is_listed(const libxl__ao *ao)
     }
 }
 
-static libxl_operation_state state_of(const libxl__ao *ao)
+libxl_operation_state libxl__ao_doing(const libxl__ao *ao)
 {
     if (ao->notify_target == LIBXL__AO_NOBODY)
         return LIBXL_OPERATION_STATE_BACKGROUND;
@@ -143,7 +143,7 @@ static bool describe(const libxl__ao *ao, uint64_t now, libxl_operation_info *in
         .domid = ao->subject.number,
         .domuuid = ao->subject.uuid,
         .phase = strdup(ao->cls->phases ? libxl__phase_of(ao)->name : ""),
-        .state = state_of(ao),
+        .state = libxl__ao_doing(ao),
         .for_event = by_event ? ao->how.u.for_event : 0,
         .age_ms = (now - ao->since) / LIBXL__MILLISECONDS(1),
         .phase_ms = ao->phase.since ? (now - ao->phase.since) / LIBXL__MILLISECONDS(1) : 0,

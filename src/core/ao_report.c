@@ -75,44 +75,80 @@ static struct libxl__ao_report *report_of(libxl__ao *ao)
     return ao->report;
 }
 
-static bool fill_in(const libxl__ao *ao, libxl_event *event)
+/* Sets the strings of a progress event. Returns false if there is no memory. */
+static bool set_strings(const libxl__ao *ao, libxl_event *event, const char *phase, const char *unit)
 {
-    const struct libxl__ao_report *report = ao->report;
     event->u.operation_progress.operation = strdup(ao->cls->name);
-    event->u.operation_progress.phase = strdup(ao->cls->phases ? libxl__phase_of(ao)->name : "");
-    event->u.operation_progress.unit = strdup(report->unit ? report->unit : "");
-    event->u.operation_progress.index = report->index;
-    event->u.operation_progress.count = report->count;
-    event->u.operation_progress.done = report->done;
-    event->u.operation_progress.total = report->total;
+    event->u.operation_progress.phase = strdup(phase);
+    event->u.operation_progress.unit = strdup(unit);
     return event->u.operation_progress.operation && event->u.operation_progress.phase &&
            event->u.operation_progress.unit;
 }
 
-static void send_report(libxl__ao *ao)
+/* Reports that the operation was in the phase `phase` at `time_ns`. `counts` has the progress in this phase. */
+static void send_phase(libxl__ao *ao, const char *phase, uint64_t time_ns,
+                       const struct libxl__ao_report *counts)
 {
-    const struct libxl__ao_report *report = ao->report;
-    if (!report || !report->wanted)
-        return;
-    libxl_event *event = libxl__event_new(ao->ctx, LIBXL_EVENT_TYPE_OPERATION_PROGRESS, ao->subject.number,
-                                          report->how.for_event);
+    const libxl_asyncprogress_how *how = &ao->report->how;
+    libxl_event *event =
+        libxl__event_new(ao->ctx, LIBXL_EVENT_TYPE_OPERATION_PROGRESS, ao->subject.number, how->for_event);
     if (!event)
         return;
-    if (fill_in(ao, event))
-        pass_on(ao, &report->how, event);
+    event->u.operation_progress.index = counts->index;
+    event->u.operation_progress.count = counts->count;
+    event->u.operation_progress.done = counts->done;
+    event->u.operation_progress.total = counts->total;
+    event->u.operation_progress.state = libxl__ao_doing(ao);
+    event->u.operation_progress.time_ns = time_ns;
+    if (set_strings(ao, event, phase, counts->unit ? counts->unit : ""))
+        pass_on(ao, how, event);
     else
         libxl__event_discard(ao->ctx, event);
 }
 
+static void send_report(libxl__ao *ao, uint64_t time_ns)
+{
+    if (ao->report && ao->report->wanted)
+        send_phase(ao, ao->cls->phases ? libxl__phase_of(ao)->name : "", time_ns, ao->report);
+}
+
+/* Keeps the phase that was entered, for a later request of reports. If there is no memory, the phase is left out. */
+static void keep_phase(libxl__ao *ao)
+{
+    struct libxl__ao_report *report = report_of(ao);
+    const uint16_t room = ao->cls->phases->count;
+    if (!report || report->wanted || ao->phase.undoing)
+        return;
+    if (!report->kept)
+        report->kept = malloc(room * sizeof(*report->kept));
+    if (report->kept && report->nr_kept < room)
+        report->kept[report->nr_kept++] =
+            (struct libxl__kept_phase){libxl__phase_of(ao)->name, ao->phase.since};
+}
+
+static void send_kept(libxl__ao *ao)
+{
+    static const struct libxl__ao_report nothing_counted;
+    struct libxl__ao_report *report = ao->report;
+    /* The last one is the present phase, which is reported with its counts. */
+    for (uint16_t i = 0; i + 1 < report->nr_kept; i++)
+        send_phase(ao, report->kept[i].name, report->kept[i].since, &nothing_counted);
+    free(report->kept);
+    report->kept = NULL;
+    report->nr_kept = 0;
+}
+
 void libxl__ao_report_phase(libxl__ao *ao)
 {
+    if (ao->ctx->aos.keep_phases)
+        keep_phase(ao);
     struct libxl__ao_report *report = ao->report;
     if (!report)
         return;
     report->index = report->count = 0;
     report->done = report->total = 0;
     report->unit = NULL;
-    send_report(ao);
+    send_report(ao, ao->phase.since);
 }
 
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit)
@@ -123,7 +159,7 @@ void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *u
     report->done = done;
     report->total = total;
     report->unit = unit;
-    send_report(ao);
+    send_report(ao, libxl__now());
 }
 
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count)
@@ -133,7 +169,7 @@ void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count)
         return;
     report->index = index;
     report->count = count;
-    send_report(ao);
+    send_report(ao, libxl__now());
 }
 
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how)
@@ -142,8 +178,25 @@ int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how)
     if (!report)
         return ERROR_NOMEM;
     report->wanted = how;
-    if (how)
-        report->how = *how;
-    send_report(ao);
+    if (!how)
+        return 0;
+    report->how = *how;
+    send_kept(ao);
+    send_report(ao, ao->phase.since ? ao->phase.since : ao->since);
     return 0;
+}
+
+void libxl__ao_report_free(libxl__ao *ao)
+{
+    if (!ao->report)
+        return;
+    free(ao->report->kept);
+    free(ao->report);
+}
+
+void libxl_ctx_keep_phases(libxl_ctx *ctx, bool keep)
+{
+    libxl__ctx_lock(ctx);
+    ctx->aos.keep_phases = keep;
+    libxl__ctx_unlock(ctx);
 }

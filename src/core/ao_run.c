@@ -44,8 +44,7 @@ void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao)
     ao->magic = LIBXL__AO_MAGIC_DESTROYED;
     if (ao->message)
         free(ao->message);
-    if (ao->report)
-        free(ao->report);
+    libxl__ao_report_free(ao);
     libxl__ao_record_put(ctx, ao);
 }
 

@@ -180,6 +180,8 @@ static void enter_undo(libxl__ao *ao)
 {
     ao->phase.since = libxl__now();
     set_limit(ao, undo_limit(ao));
+    if (libxl__phase_of(ao)->undo && ao->phase.started)
+        libxl__ao_report_phase(ao);
 }
 
 static int undo(libxl__ao *ao)

@@ -269,6 +269,14 @@ int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
                           const libxl_asyncprogress_how *progress);
 
 /*
+ * Makes the operations that are started from now on keep the phases that they enter. The first
+ * libxl_ao_set_progress of such an operation then also reports the phases before the present one, with the
+ * times when they were entered. So a program that requests reports when an initiator has returned gets every
+ * phase. `keep` false ends this. Any thread may call this function.
+ */
+void libxl_ctx_keep_phases(libxl_ctx *ctx, bool keep);
+
+/*
  * Lists the operations in progress: asynchronous operations, synchronous calls of other threads, and undos
  * that go on in the background after their operation has completed. Any thread may call this. Returns an
  * array of *nb_out elements, which the caller frees with libxl_operation_info_list_free. Returns NULL if

@@ -2,13 +2,25 @@
 # The types of the extension module in bindings/python/live. live.h describes the purpose of each class.
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar, final
+from typing import Any, Protocol, TypeVar, final
 
 from aioxen.operation import Operation, UndoableOperation
 
 _T = TypeVar("_T")
 
+class Observation(Protocol):
+    """What the observer returns for an operation that is observed."""
+
+    def in_progress(self, operation: Operation[Any], /) -> None: ...
+    def ended(self, operation: Operation[Any], /) -> None: ...
+
+def set_observer(
+    observer: Callable[[Operation[Any], bytes | None], Observation | None] | None, /
+) -> None: ...
+
 class OperationSpec:
+    @property
+    def instant(self) -> bool: ...
     def __init__(
         self,
         initiator: int,
@@ -40,6 +52,8 @@ class OperationFuture(asyncio.Future[_T]):
     def _inputs(self) -> Any: ...
     @property
     def _results(self) -> Any: ...
+    @property
+    def _observed(self) -> Any: ...
     _stop_reason: Any
     _stop_message: Any
     def _abort(self) -> None: ...

@@ -107,6 +107,10 @@ class Context(ContextCore, BaseContext):
         self._progress_callbacks[token] = callback
         try:
             operation = self._start(spec, limit, *inputs)
+            if operation._observed is not None:
+                from aioxen.hooks import Both
+
+                self._progress_callbacks[token] = Both(operation._observed, callback)
             operation._set_progress(token)
             operation.add_done_callback(lambda _: self._progress_callbacks.pop(token, None))
         except BaseException:  # This includes KeyboardInterrupt. The caller does not get the operation.

@@ -136,15 +136,22 @@ static PyType_Spec type_spec = {"aioxen._live.ContextCore", sizeof(ContextCore),
 
 PyTypeObject *make_context_core_type(PyObject *module)
 {
-    return context_core_type =
-               start_prepare() ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL) : NULL;
+    return context_core_type = start_prepare() && observe_prepare()
+                                   ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL)
+                                   : NULL;
 }
 
 /* ------------------------------------------------------------------ the module */
 
+static PyMethodDef functions[] = {
+    {"set_observer", live_set_observer, METH_O,
+     "Set the function that is called before each operation starts, or None."},
+    {NULL, NULL, 0, NULL},
+};
+
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "aioxen._live",
                                         .m_doc = "Starts operations and completes their futures.",
-                                        .m_size = -1};
+                                        .m_methods = functions, .m_size = -1};
 
 PyMODINIT_FUNC PyInit__live(void)
 {

@@ -37,8 +37,8 @@ static bool is_done(PyObject *operation)
 }
 
 /* Completes the future. Tries again after an interrupt such as Ctrl-C, because the library delivers each
- * record only once. */
-static bool complete_retrying(PyObject *operation, int rc, const char *message)
+ * record only once. After an interrupt, an exception is set. */
+static void complete_retrying(PyObject *operation, int rc, const char *message)
 {
     FirstError first = {NULL, NULL, NULL};
     bool interrupted = true;
@@ -47,10 +47,8 @@ static bool complete_retrying(PyObject *operation, int rc, const char *message)
         keep_first(&first);
         interrupted = interrupted && !is_done(operation);
     }
-    if (!first.type)
-        return true;
-    PyErr_Restore(first.type, first.value, first.trace);
-    return false;
+    if (first.type)
+        PyErr_Restore(first.type, first.value, first.trace);
 }
 
 static bool handle_completion(const libxl_event_record *record)
@@ -58,9 +56,10 @@ static bool handle_completion(const libxl_event_record *record)
     PyObject *operation = (PyObject *)(uintptr_t)record->for_user;
     const char *message = record->event ? record->event->u.operation_complete.message : NULL;
     live_remove(operation);
-    const bool ended = complete_retrying(operation, record->value, message ? message : "");
+    complete_retrying(operation, record->value, message ? message : "");
+    observe_end(operation);
     Py_DECREF(operation);
-    return ended;
+    return !PyErr_Occurred();
 }
 
 /* Returns whether the call that returned `answer` raised an exception and must be repeated. */

@@ -10,6 +10,7 @@
  *   ContextCore       holds the C context and the live operations                  context_core.c
  *                     starts operations                                            start.c
  *                     completes operations and delivers events                     deliver.c
+ *   set_observer()    sets the function that hooks.py calls for each operation      observe.c
  *
  * Threads: every function runs in the event loop's thread, with the interpreter's lock. The lock is
  * released only during libxl_event_take(). Every other library call in this module takes less time than
@@ -63,6 +64,7 @@ typedef struct OperationFuture {
     /* A Stop of operation.py if the operation was asked to stop, else NULL. */
     PyObject *stop_reason;
     PyObject *stop_message;           /* The argument of cancel(). */
+    PyObject *observed;               /* What the observer has returned for the operation. NULL: nothing. */
     LIST_ENTRY(OperationFuture) link; /* Valid while `live` is true. */
     bool live;                        /* true: the C operation has not completed. */
 } OperationFuture;
@@ -143,6 +145,22 @@ int parse_target(PyObject *input, Target *target);
 /* Starts an operation whose spec names the C function that starts it on a domid. Returns its future,
  * a new reference. */
 PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target);
+
+/* ---- observe.c */
+
+/* Creates the names of the methods. It is called once, while the module is imported. */
+bool observe_prepare(void);
+/* Returns whether an observer is set. */
+bool is_observed(void);
+/* Tells the observer, if one is set, that the operation is about to start. */
+bool observe_start(PyObject *operation, const Target *target);
+/* Tells the operation's observation that the operation has begun to wait. */
+bool observe_progress(PyObject *operation);
+/* Tells the operation's observation that the operation has ended. Must be called once for each operation,
+ * after its future was completed. Keeps the current exception. If there is none, an interrupt may set one. */
+void observe_end(PyObject *operation);
+/* The function set_observer() of the module. */
+PyObject *live_set_observer(PyObject *module, PyObject *given);
 
 /* ---- start.c, deliver.c: methods of ContextCore */
 PyObject *context_core_start(PyObject *self, PyObject *const *args, Py_ssize_t number);

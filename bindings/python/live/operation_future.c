@@ -143,6 +143,7 @@ static int operation_future_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(p->results);
     Py_VISIT(p->stop_reason);
     Py_VISIT(p->stop_message);
+    Py_VISIT(p->observed);
     if (!future_on_heap)
         Py_VISIT(Py_TYPE(self));
     return future_traverse(self, visit, arg);
@@ -156,6 +157,7 @@ static void clear_references(OperationFuture *p)
     Py_CLEAR(p->results);
     Py_CLEAR(p->stop_reason);
     Py_CLEAR(p->stop_message);
+    Py_CLEAR(p->observed);
 }
 
 static int operation_future_clear(PyObject *self)
@@ -195,6 +197,7 @@ static PyMemberDef members[] = {
     {"_xen", T_OBJECT, offsetof(OperationFuture, xen), READONLY, NULL},
     {"_spec", T_OBJECT, offsetof(OperationFuture, spec), READONLY, NULL},
     {"_results", T_OBJECT, offsetof(OperationFuture, results), READONLY, NULL},
+    {"_observed", T_OBJECT, offsetof(OperationFuture, observed), READONLY, NULL},
     {"_stop_reason", T_OBJECT, offsetof(OperationFuture, stop_reason), 0, NULL},
     {"_stop_message", T_OBJECT, offsetof(OperationFuture, stop_message), 0, NULL},
     {NULL, 0, 0, 0, NULL},

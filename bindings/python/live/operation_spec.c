@@ -3,6 +3,8 @@
  * for each operation. */
 #include "live.h"
 
+#include <stddef.h>
+
 PyTypeObject *operation_spec_type;
 static PyObject *name_new_results, *name_call, *name_read_results, *name_free_results;
 
@@ -81,10 +83,16 @@ static void operation_spec_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+static PyMemberDef members[] = {
+    {"instant", T_BOOL, offsetof(OperationSpec, instant), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyType_Slot slots[] = {
     {Py_tp_doc, "Describes an operation: its C function, its default limit, and what its results need."},
     {Py_tp_init, operation_spec_init},
     {Py_tp_dealloc, operation_spec_dealloc},
+    {Py_tp_members, members},
     {0, NULL},
 };
 

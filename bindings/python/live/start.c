@@ -157,11 +157,12 @@ static void abandon(ContextCore *xen, PyObject *operation, const libxl_asyncop_h
     if (!asked)
         PyErr_Clear();
     Py_XDECREF(asked);
+    PyErr_Restore(type, error, trace); /* observe_end() keeps the exception. */
     if (((OperationSpec *)future_of(operation)->spec)->instant || !c_owns(xen, how)) {
         live_remove(operation);
+        observe_end(operation);
         Py_DECREF(operation);
     }
-    PyErr_Restore(type, error, trace);
 }
 
 /* Starts the C operation. If it completes without waiting, its future is complete on return. */
@@ -169,6 +170,8 @@ static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
 {
     const OperationSpec *f = (OperationSpec *)future_of(operation)->spec;
     const libxl_asyncop_how how = future_how(operation);
+    if (!observe_start(operation, target))
+        return false;
     /* The live list keeps the memory to which the library writes. An interrupt after the call must not
      * free it. */
     live_insert(xen, operation);
@@ -177,16 +180,17 @@ static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
         rc = call_initiator(xen, operation, &how);
     else if (ends_because_gone(f, rc))
         rc = 0;
-    if (rc == ERROR_ASYNC_INPROGRESS)
+    if (rc == ERROR_ASYNC_INPROGRESS && observe_progress(operation))
         return true;
-    if (rc == 1) {
+    if (rc == 1 || rc == ERROR_ASYNC_INPROGRESS) {
         abandon(xen, operation, &how);
         return false;
     }
     live_remove(operation);
-    const bool ended = future_complete(operation, rc, rc ? libxl_error_message() : "");
+    future_complete(operation, rc, rc ? libxl_error_message() : "");
+    observe_end(operation);
     Py_DECREF(operation);
-    return ended;
+    return !PyErr_Occurred();
 }
 
 /* Stores the context, the spec and the inputs in a new operation. If `inputs` is NULL, `target` is the
@@ -256,7 +260,7 @@ PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target
     int rc = 0;
     if (!xen->future_kwargs && !bind_loop((PyObject *)xen))
         return NULL;
-    if (f->instant) {
+    if (f->instant && !is_observed()) {
         rc = check_target(xen, target);
         if (!rc)
             rc = f->initiator(xen->ctx, target->domid, NULL);
