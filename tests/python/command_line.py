@@ -29,15 +29,12 @@ class Ran(NamedTuple):
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def aioxen_(*arguments: object, code: int | None = 0, text: str | None = None) -> Ran:
-    """Runs the command line in this process, without a terminal. Asserts its exit status.
-
-    text: The standard input.
-    """
+def aioxen_(*arguments: object, code: int | None = 0, env: dict[str, str] | None = None) -> Ran:
+    """Runs the command line in this process, without a terminal. Asserts its exit status."""
     words = list(map(str, arguments))
     separate = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-    done = CliRunner(**separate).invoke(app, words, input=text, prog_name="aioxen")  # type: ignore[arg-type]
-    assert code in (None, done.exit_code), (words, done.exit_code, done.output, done.exc_info)
+    done = CliRunner(**separate).invoke(app, words, env=env, prog_name="aioxen")  # type: ignore[arg-type]
+    assert code in (None, done.exit_code), (words, done.exit_code, done.output, done.stderr)
     return Ran(done.exit_code, done.stdout, done.stderr)
 
 

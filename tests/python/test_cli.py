@@ -81,3 +81,107 @@ def test_exit_statuses(cfg: WriteFile, tmp_path: Path) -> None:
     aioxen_("create", cfg("same"))
     assert "same" in aioxen_("create", cfg("same"), code=5).err
     aioxen_("destroy", "same")
+
+
+def test_devices_as_with_xl(cfg: WriteFile, xl: Xl, tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    aioxen_("create", "-e", cfg("dev"))
+    aioxen_("block-attach", "dev", "format=raw", "vdev=xvda", "access=rw", f"target={image}", "--wait")
+    aioxen_("network-attach", "dev", "mac=00:16:3e:00:00:01", "--wait")
+    aioxen_("network-attach", "dev", "--wait")
+    assert cells(aioxen_("block-list", "dev").out) == cells(xl("block-list", "dev"))
+    assert cells(aioxen_("network-list", "dev").out) == cells(xl("network-list", "dev"))
+    assert "51712" in aioxen_("block-list", "dev").out
+    aioxen_("block-attach", "dev", f"{image},raw,xvda,rw", code=5)
+    aioxen_("network-detach", "dev", "00:16:3E:00:00:01")
+    aioxen_("network-detach", "dev", "0", code=4)
+    aioxen_("network-detach", "dev", "1", "--force")
+    aioxen_("block-detach", "dev", "xvda")
+    aioxen_("block-detach", "dev", "xvda", code=4)
+    assert len(xl("block-list", "dev").splitlines()) == len(xl("network-list", "dev").splitlines()) == 1
+    aioxen_("destroy", "dev")
+
+
+def test_memory_and_processors_as_with_xl(cfg: WriteFile, xl: Xl) -> None:
+    aioxen_("create", "-e", cfg("res", vcpus=2))
+    xl("create", "-q", str(cfg("theirs", vcpus=2)))
+    for words in (
+        ("mem-max", "40"),
+        ("mem-max", "40m"),
+        ("mem-set", "20"),
+        ("mem-set", "20480k"),
+        ("vcpu-set", "1"),
+        ("vcpu-pin", "all", "0-1,^1"),
+        ("vcpu-pin", "1", "-", "0"),
+    ):
+        command, *values = words
+        aioxen_(command, "res", *values)
+        xl(command, "theirs", *values)
+        ours, theirs = (aioxen_("mem", name).out.split()[-3:] for name in ("res", "theirs"))
+        assert ours == theirs, words
+        vcpus = [
+            [line.split()[2:] for line in xl("vcpu-list", name).splitlines()] for name in ("res", "theirs")
+        ]
+        assert [row[3:] for row in vcpus[0]] == [row[3:] for row in vcpus[1]], words
+    assert cells(aioxen_("vcpu-list").out) == cells(xl("vcpu-list"))
+    aioxen_("mem-set", "res", "900", code=3)
+    aioxen_("vcpu-set", "res", "4096", code=3)
+    aioxen_("vcpu-pin", "res", "0", "x", code=2)
+    aioxen_("mem-set", "res", "20x", code=2)
+    assert aioxen_("mem-set", "-w", "res", "16", "--json").records()[0]["target_memkb"] == 16 << 10
+    aioxen_("sysrq", "res", "h")
+    aioxen_("trigger", "res", "nmi")
+    aioxen_("rename", "res", "other")
+    assert " other " in xl("list").replace("\n", " ")
+    aioxen_("destroy", "other", "theirs")
+
+
+def test_statistics(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("busy", "s"))
+    first, second = aioxen_("stats", "busy", "--count", "2", "--interval", "0.2", "--json").records()
+    assert first["cpu_percent"] == 0
+    assert second["cpu_percent"] > 20
+    table = aioxen_("top", "--count", "1", "--interval", "0.1").out.splitlines()
+    assert sorted(line.split()[0] for line in table) == ["Domain-0", "Name", "busy"]
+    aioxen_("destroy", "busy")
+
+
+def test_events_of_a_domain(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("ev", "d5"), "-p")
+    aioxen_("unpause", "ev")
+    aioxen_("wait", "ev")
+    seen = aioxen_("events", "ev", "--count", "1", "--json").records()
+    assert [(r["event"], r["name"], r["shutdown_reason"]) for r in seen] == [
+        ("DomainShutdown", "ev", "poweroff")
+    ]
+    aioxen_("destroy", "ev")
+
+
+def test_a_crash_has_an_exit_status(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("crash", "c"))
+    assert "crash" in aioxen_("wait", "crash", code=14).out
+    aioxen_("destroy", "crash")
+    aioxen_("create", "-F", cfg("crash", "c", on_crash="destroy"), code=14)
+
+
+def test_limits_and_states(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("mute", "b"))
+    assert aioxen_("shutdown", "mute", "--timeout", "0.1", "--json", code=8).records()[0]["exit"] == 8
+    show = aioxen_("show", "mute", "--json").records()[0]
+    assert show["name"] == "mute"
+    assert show["vcpus"]
+    aioxen_("destroy", "mute")
+
+
+def test_completion_knows_commands_and_domains(cfg: WriteFile) -> None:
+    def complete(words: str, number: int) -> str:
+        environment = {"_AIOXEN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+        return aioxen_(env=environment).out
+
+    for shell in "bash", "zsh", "fish":
+        assert "_AIOXEN_COMPLETE" in aioxen_("completion", shell).out
+    aioxen_("create", "-e", cfg("finished"))
+    assert "plain,destroy" in complete("aioxen de", 1)
+    assert "plain,finished" in complete("aioxen destroy fin", 2)
+    aioxen_("destroy", "finished")

@@ -14,7 +14,23 @@ from aioxen.cli.core import COMMANDS
 MODULES = {
     "listing": ("list", "domid", "domname", "vm-list", "show", "info"),
     "create": ("create", "start"),
+    "run": ("run", "supervise"),
     "lifecycle": ("pause", "unpause", "shutdown", "reboot", "destroy", "wait", "rename"),
+    "console": ("console",),
+    "events": ("events",),
+    "devices": (
+        "block-attach",
+        "block-detach",
+        "block-list",
+        "network-attach",
+        "network-detach",
+        "network-list",
+    ),
+    "resources": ("mem", "mem-set", "mem-max", "vcpu-list", "vcpu-set", "vcpu-pin"),
+    "signals": ("sysrq", "trigger", "dump-core"),
+    "stats": ("stats", "top"),
+    "operations": ("operations", "unfinished"),
+    "completion": ("completion",),
 }
 """The commands of each module, in the order of the manual."""
 

@@ -21,6 +21,7 @@ import click
 import aioxen
 from aioxen.cli import exits, select
 from aioxen.cli.output import Output
+from aioxen.cli.peers import visible
 from aioxen.cli.progress import STYLES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,15 +54,12 @@ class Session:
         """The exit status, if no error is raised."""
         self.signal: signal.Signals | None = None
         """The signal that has ended the command."""
+        self.ready: Callable[[], None] = lambda: None
+        """Is called when a command that goes on in the background has begun its work."""
 
     async def find(self, text: str) -> aioxen.Domain:
         """Returns the domain with this domid, name or UUID."""
         return await select.find(self.xen, text, self.timeout)
-
-    def die(self, code: int, text: str) -> None:
-        """Prints a message and sets the exit status."""
-        self.out.note(text)
-        self.code = code
 
 
 Body = Callable[..., Coroutine[Any, Any, None]]
@@ -84,12 +82,22 @@ def common(function: F) -> F:
     return function
 
 
-def command(name: str, group: click.Group | None = None, **attrs: Any) -> Callable[[Body], click.Command]:
-    """Returns a decorator that makes a coroutine function a command."""
+def command(
+    name: str,
+    group: click.Group | None = None,
+    before: Callable[[Session, dict[str, Any]], None] | None = None,
+    **attrs: Any,
+) -> Callable[[Body], click.Command]:
+    """Returns a decorator that makes a coroutine function a command.
+
+    before: Is called before the event loop exists, with the arguments, which it may change.
+    """
 
     def decorate(body: Body) -> click.Command:
         def callback(json: bool, quiet: bool, timeout: float | None, progress: str, **arguments: Any) -> None:
             session = Session(Options(json, quiet, timeout, progress))
+            if before is not None:
+                before(session, arguments)
             sys.exit(run(session, lambda: body(session, **arguments)))
 
         callback.__doc__ = body.__doc__
@@ -122,7 +130,7 @@ def run(session: Session, body: Callable[[], Coroutine[Any, Any, None]]) -> int:
 async def _run(session: Session, body: Callable[[], Coroutine[Any, Any, None]]) -> int:
     try:
         with _cancelled_by_signals(session):
-            async with aioxen.Context() as session.xen:
+            async with aioxen.Context() as session.xen, visible(session.xen):
                 await body()
     except asyncio.CancelledError:
         if session.signal is None:

@@ -3,33 +3,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
 
 import aioxen
 from aioxen.cli import parallel
+from aioxen.cli.console import attach
 from aioxen.cli.core import Session, command
+from aioxen.cli.exits import Exit
 from aioxen.cli.files import read_config
+from aioxen.cli.guests import Guest
 from aioxen.cli.output import record_of
 from aioxen.cli.parallel import Done, Handled
 from aioxen.cli.progress import Report
+from aioxen.cli.run import DUMPS, LOGS
 
-FILE = click.Path(dir_okay=False)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def creation_options(function: F) -> F:
+    """Adds the options that create and start have in common."""
+    alone = "Leave no supervisor, which carries out on_poweroff, on_reboot and on_crash."
+    for option in (
+        click.option("--strict", is_flag=True, help="Refuse what xl ignores: unknown keys, wrong values."),
+        click.option("-e", "alone", is_flag=True, help=alone),
+        click.option("-p", "paused", is_flag=True, help="Leave the domains paused."),
+    ):
+        function = option(function)
+    return function
 
 
 @command("create")
 @click.argument("words", metavar="[FILE] [KEY=VALUE]...", nargs=-1)
-@click.option("-f", "--defconfig", metavar="FILE", type=FILE, help="The configuration file.")
-@click.option("-p", "paused", is_flag=True, help="Leave the domain paused.")
+@click.option("-f", "--defconfig", metavar="FILE", type=click.Path(), help="The configuration file.")
+@click.option("-F", "foreground", is_flag=True, help="Supervise the domain until it has ended.")
+@click.option("-c", "console", is_flag=True, help="Attach to the console.")
 @click.option("-n", "--dryrun", is_flag=True, help="Print the configuration, and create nothing.")
-@click.option("--strict", is_flag=True, help="Refuse what xl ignores: unknown keys, wrong values.")
+@creation_options
 async def create(
-    session: Session, words: tuple[str, ...], defconfig: str | None, paused: bool, dryrun: bool, strict: bool
+    session: Session,
+    words: tuple[str, ...],
+    defconfig: str | None,
+    foreground: bool,
+    console: bool,
+    dryrun: bool,
+    paused: bool,
+    alone: bool,
+    strict: bool,
 ) -> None:
     """Creates a domain from a file in the form of xl.cfg(5), and lets it run.
 
-    KEY=VALUE replaces a setting of the file.
+    KEY=VALUE replaces a setting of the file. A supervisor stays in the background: it carries out
+    on_poweroff, on_reboot and on_crash, and its log is /var/log/xen/aioxen-NAME.log.
     """
     if words and "=" not in words[0]:
         defconfig, words = words[0], words[1:]
@@ -38,31 +69,56 @@ async def create(
     config = read_config(session, defconfig, words, strict)
     if dryrun:
         return session.out.line(json.dumps(record_of(config), indent=None if session.out.json else 4))
-    await parallel.all_of(session, [created(session, config, paused)])
+    guest = Guest(session, config, DUMPS)
+    await _create(session, [guest], paused, alone or foreground)
+    if guest.dom is not None and console:
+        await attach(session, guest.dom)
+    if guest.dom is not None and foreground:
+        await guest.supervise()
 
 
 @command("start")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
-@click.option("-p", "paused", is_flag=True, help="Leave the domains paused.")
-@click.option("--strict", is_flag=True, help="Refuse what xl ignores: unknown keys, wrong values.")
-async def start(session: Session, files: tuple[str, ...], paused: bool, strict: bool) -> None:
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(dir_okay=False))
+@creation_options
+async def start(session: Session, files: tuple[str, ...], paused: bool, alone: bool, strict: bool) -> None:
     """Creates domains from several files at once, and lets them run.
 
-    No domain is created if a file cannot be read.
+    If a file cannot be read, no domain is created. One supervisor for all of them stays in the background,
+    as that of `aioxen create`.
     """
-    configs = [read_config(session, file, strict=strict) for file in files]
-    await parallel.all_of(session, [created(session, config, paused) for config in configs])
+    guests = [Guest(session, read_config(session, file, strict=strict), DUMPS) for file in files]
+    await _create(session, guests, paused, alone)
 
 
-def created(session: Session, config: aioxen.DomainConfig, paused: bool) -> Handled:
-    """Returns what creates a domain."""
-    name = config.c_info.name or "domain"
+async def _create(session: Session, guests: list[Guest], paused: bool, alone: bool) -> None:
+    """Creates guests at once, and starts their supervisor."""
+    await parallel.all_of(session, [_creation(guest, paused) for guest in guests])
+    made = [guest.dom for guest in guests if guest.dom is not None]
+    if made and not alone:
+        await _leave_supervisor(session, guests[0].name, made)
 
+
+def _creation(guest: Guest, paused: bool) -> Handled:
     async def act(report: Report) -> Done:
-        dom = await session.xen.domain_create(config, timeout=session.timeout, progress=report)
+        dom = await guest.create(report)
         if not paused:
             await dom.unpause()
         record = {"domid": dom.domid, "uuid": str(dom.uuid), "outcome": "created", "paused": paused}
         return Done(f"created as domain {dom.domid}" + (", paused" if paused else ""), record)
 
-    return Handled(name, act, lambda: parallel.state_of(session, name))
+    return Handled(guest.name, act, lambda: parallel.state_of(guest.session, guest.name))
+
+
+async def _leave_supervisor(session: Session, name: str, domains: Iterable[aioxen.Domain]) -> None:
+    """Starts `aioxen supervise` in the background, and waits until it supervises the domains."""
+    log = LOGS / f"aioxen-{name.replace('/', '_')}.log"
+    # -P: a module in the present directory does not take the package's place.
+    words = [sys.executable, "-P", "-m", "aioxen", "supervise", "--background", "--log", str(log)]
+    words += [str(dom.uuid) for dom in domains]
+    process = await asyncio.create_subprocess_exec(
+        *words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    if process.returncode:
+        session.out.note(f"the domains run without a supervisor: {errors.decode(errors='replace').strip()}")
+        session.code = Exit.FAILED

@@ -102,6 +102,9 @@ async def _request(
                 await ask(dom, timeout=session.timeout, progress=report)
                 return Done("has acknowledged the request", {"outcome": "acknowledged"})
             reason = await ask_and_wait(dom, timeout=session.timeout, progress=report)
+        except aioxen.DomainDestroyedError:
+            # The supervisor has seen the guest's stop before this command, and has destroyed the domain.
+            return Done("has stopped, and its domain is gone", {"outcome": "gone"})
         except (aioxen.NoParavirtError, aioxen.GuestTimedOutError):
             if trigger is None:
                 raise

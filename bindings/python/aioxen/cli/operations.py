@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The commands operations, which lists what the commands on this host are doing, and unfinished, for domains
+whose creators were killed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from aioxen.cli import parallel
+from aioxen.cli.core import Session, command, group
+from aioxen.cli.output import record_of
+from aioxen.cli.parallel import Done, Handled
+from aioxen.cli.peers import operations_of_all
+from aioxen.cli.progress import Report
+
+HEAD = ("PID", "Age(s)", "Domain", "Operation", "Phase", "Done", "Command")
+
+
+@command("operations")
+async def operations(session: Session) -> None:
+    """Lists the operations that all commands of aioxen on this host have in progress, with their phases.
+
+    A program of another kind lists its own operations with Context.operations().
+    """
+    rows = []
+    for r in await operations_of_all():
+        done = f"{r.get('done', 0)}/{r['total']} {r.get('unit', '')}" if r.get("total") else ""
+        row = (r["pid"], r.get("age_ms", 0) / 1000, r.get("domid", "-"), r["operation"], r.get("phase", ""))
+        rows.append(((*row, done, r["command"]), r))
+    session.out.table("%7d %8.1f %6s %-22s %-12s %-12s %s", HEAD, rows)
+
+
+unfinished = group("unfinished", "Lists and removes domains whose creations were not finished.")
+
+
+@command("list", unfinished)
+async def list_unfinished(session: Session) -> None:
+    """Lists the domains whose creations were not finished, because the processes were killed."""
+    found = await session.xen.unfinished(timeout=session.timeout)
+    rows = [((u.uuid, u.domid, u.age_ms / 1000), record_of(u)) for u in found]
+    session.out.table("%-36s %5d %8.1f", ("UUID", "ID", "Age(s)"), rows)
+
+
+@command("remove", unfinished)
+@click.argument("uuids", metavar="UUID...", nargs=-1, type=click.UUID)
+@click.option("-a", "--all", "everything", is_flag=True, help="All that `unfinished list` lists.")
+async def remove_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
+    """Destroys unfinished domains, and removes their nodes and marks."""
+    if everything == bool(uuids):
+        raise click.UsageError("name UUIDs, or use --all")
+    if everything:
+        uuids = tuple(u.uuid for u in await session.xen.unfinished(timeout=session.timeout))
+
+    def removal(uuid: UUID) -> Handled:
+        async def act(report: Report) -> Done:
+            await session.xen.remove_unfinished(uuid, timeout=session.timeout, progress=report)
+            return Done("removed", {"outcome": "removed"})
+
+        return Handled(str(uuid), act, lambda: parallel.state_of(session, str(uuid)))
+
+    await parallel.all_of(session, [removal(uuid) for uuid in uuids])
