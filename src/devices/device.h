@@ -277,7 +277,7 @@ void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *dev
                                 const libxl__device_removal *removal);
 /*
  * Adds the requests that remove all three trees, the error nodes, and the parents that are empty afterwards.
- * The batch must be run as a transaction.
+ * A batch that is not run as a transaction leaves the parents.
  */
 void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device,
                                 const libxl__device_removal *removal);

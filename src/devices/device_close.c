@@ -10,7 +10,7 @@
 
 #include <xen/io/xenbus.h>
 
-enum { MOST_TIMES_ASKED = 16, MOST_TIMES_CHANGED = 16 };
+enum { MOST_TIMES_LOOKED = 16, MOST_TIMES_CHANGED = 16 };
 
 void libxl__device_close_see(libxl__device_close *close, const char *value)
 {
@@ -49,8 +49,9 @@ int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
     libxl__xs_set_backend(close->batch, device->backend_domid);
     if (close->state) {
         const char *wanted = close->times_changed > MOST_TIMES_CHANGED ? NULL : close->state;
-        libxl__xs_require(close->batch, ERROR_NOT_READY, wanted, LIBXL__BACKEND "/state",
-                          LIBXL__BACKEND_OF(device));
+        if (!close->separately)
+            libxl__xs_require(close->batch, ERROR_NOT_READY, wanted, LIBXL__BACKEND "/state",
+                              LIBXL__BACKEND_OF(device));
         libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "0", LIBXL__BACKEND "/online",
                         LIBXL__BACKEND_OF(device));
         if (!libxl__device_close_is_done(close))
@@ -65,7 +66,7 @@ int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
         libxl__xs_remove(close->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
     if (close->force)
         libxl__xs_remove(close->batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
-    return run(close, LIBXL__XS_TRANSACTION);
+    return run(close, close->separately ? LIBXL__XS_ONE_BY_ONE : LIBXL__XS_TRANSACTION);
 }
 
 static int read_state(libxl__ao *ao, libxl__device_close *close)
@@ -91,6 +92,13 @@ int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
             return libxl__ao_fail(ao, ERROR_DEVICE, "the backend changes its state all the time");
         return read_state(ao, close);
     }
+    if (libxl__xs_is_contended(close->batch)) {
+        if (!close->force)
+            return libxl__ao_fail(ao, ERROR_DEVICE,
+                                  "the guest or the backend changes the device's nodes all the time");
+        close->separately = true;
+        return libxl__device_close_ask_start(ao, close);
+    }
     const int rc = libxl__xs_result(close->batch);
     if (rc || !close->state_node)
         return rc;
@@ -106,26 +114,37 @@ static bool has_left_closing(const libxl__await *await, const char *value)
     return libxl__device_state(value) != XenbusStateClosing;
 }
 
+static bool is_any(const libxl__await *await, const char *value)
+{
+    (void)await, (void)value;
+    return true;
+}
+
 int libxl__device_close_wait_start(libxl__ao *ao, libxl__device_close *close)
 {
     char path[LIBXL__DEVICE_PATH];
     snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(close->device));
-    const int rc = libxl__await_start(ao, &close->left, path,
-                                      close->force ? libxl__await_device_state : has_left_closing, "6");
+    const int rc = libxl__await_start(ao, &close->left, path, close->force ? is_any : has_left_closing, NULL);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 /*
- * Called when the backend's state is no longer Closing. Returns 0 if the backend has closed or is gone. A
- * backend that was connecting may have overwritten the request with its own state. In this case the request
- * is repeated, up to a few times.
+ * Called when the backend's state is no longer Closing; with `force` called for each state. Returns 0 if the
+ * backend has closed or is gone. A backend that was connecting may have overwritten the request with its own
+ * state. In this case the request is repeated, up to a few times. With `force` only the wait goes on, for a
+ * few changes of the state.
  */
 static int look_at_state(libxl__ao *ao, libxl__device_close *close)
 {
     const char *value = libxl__await_value(&close->left);
     if (!value || libxl__device_state(value) == XenbusStateClosed)
         return 0;
-    if (++close->times_asked > MOST_TIMES_ASKED)
+    const bool too_often = ++close->times_looked > MOST_TIMES_LOOKED;
+    if (close->force) {
+        libxl__await_again(&close->left);
+        return too_often ? 0 : libxl__await_step(ao, &close->left);
+    }
+    if (too_often)
         return libxl__ao_fail(ao, ERROR_DEVICE, "the backend does not close: its state is '%s'", value);
     libxl__device_close_see(close, value);
     close->asking = true;
@@ -140,5 +159,5 @@ int libxl__device_close_wait_poll(libxl__ao *ao, libxl__device_close *close)
     close->asking = rc == LIBXL__AO_WAIT;
     if (!rc)
         rc = libxl__await_step(ao, &close->left);
-    return rc || close->force ? rc : look_at_state(ao, close);
+    return rc ? rc : look_at_state(ao, close);
 }

@@ -24,11 +24,12 @@ typedef struct libxl__device_close {
     const libxl__xs_request *state_node;
     /* Waits until the backend has closed, or has left the state Closing. */
     libxl__await left;
-    char text[16];        /* the start of the state; a correct state has one digit */
-    unsigned times_asked; /* the number of times that the request to close was repeated */
+    char text[16];         /* the start of the state; a correct state has one digit */
+    unsigned times_looked; /* the number of states that the wait has seen and that did not end it */
     /* The number of requests to close that have failed because the backend had changed its state. */
     unsigned times_changed;
-    bool asking; /* a repeated request was sent and is not answered yet */
+    bool asking;     /* a repeated request was sent and is not answered yet */
+    bool separately; /* the nodes are changed one by one, because a transaction was given up */
 } libxl__device_close;
 
 /* Sets `state` to a copy of the value that was read. */
@@ -38,15 +39,17 @@ bool libxl__device_close_is_done(const libxl__device_close *close);
 
 /*
  * Ask the backend to close: set the backend's node `online` to 0 and its state to Closing. If `force` is set,
- * the same transaction removes the frontend. Errors, recorded in ao: DEVICE (`force` is not set, and the
- * backend changes its state all the time), those of libxl__xs_run and libxl__xs_result.
+ * the same transaction removes the frontend. If other clients change these nodes all the time, `force`
+ * changes them one by one. Errors, recorded in ao: DEVICE (`force` is not set, and other clients change the
+ * nodes all the time), those of libxl__xs_run and libxl__xs_result.
  */
 int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close);
 int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close);
 
 /*
  * Wait until the backend has closed or is gone. If `force` is not set and the backend has overwritten the
- * state Closing, the request is repeated. Errors, recorded in ao: DEVICE (the backend has left the state
+ * state Closing, the request is repeated. If `force` is set, the wait also ends after a few other changes of
+ * the state, because such a backend does not close. Errors, recorded in ao: DEVICE (the backend has left the state
  * Closing too often), those of libxl__await_step and those of the request.
  */
 int libxl__device_close_wait_start(libxl__ao *ao, libxl__device_close *close);

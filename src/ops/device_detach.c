@@ -47,7 +47,8 @@ typedef struct device_detach {
      * error node for the device.
      */
     bool looked_for_errors;
-    bool stays; /* the nodes were not removed, so the entry in the stored configuration is restored */
+    bool separately; /* the nodes were removed one by one, because the transaction was given up */
+    bool stays;      /* the nodes were not removed, so the entry in the stored configuration is restored */
 } device_detach_state;
 
 static const libxl__device_detach_args *args_of(libxl__ao *ao)
@@ -384,6 +385,32 @@ static int remove_nodes(libxl__ao *ao, struct device_detach *s)
     return run(s, LIBXL__XS_TRANSACTION);
 }
 
+/*
+ * Removes the nodes one by one. Called when other clients have changed them each time the transaction was
+ * repeated. Otherwise a hostile guest or backend could delay the removal for ever.
+ */
+static int remove_separately(libxl__ao *ao, struct device_detach *s)
+{
+    const int rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    s->separately = true;
+    libxl__device_remove_nodes(s->batch, &s->device, &s->removal);
+    return run(s, LIBXL__XS_ONE_BY_ONE);
+}
+
+/*
+ * Called when the nodes were removed one by one. Tries to remove the parents that are empty now. Whatever
+ * comes of it, the device is gone.
+ */
+static int parents_tried(libxl__ao *ao, struct device_detach *s)
+{
+    if (s->nodes_gone)
+        return 0;
+    s->nodes_gone = true;
+    return remove_nodes(ao, s);
+}
+
 static int clean_start(libxl__ao *ao, struct device_detach *s)
 {
     const int rc = new_batch(ao, s);
@@ -399,6 +426,10 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     if (!libxl__xs_done(s->batch) || (s->stays && libxl__userdata_change_back(ao, &s->stored)))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->batch);
+    if (libxl__xs_is_contended(s->batch) && !s->separately)
+        return remove_separately(ao, s);
+    if (s->separately && (!rc || s->nodes_gone))
+        return parents_tried(ao, s);
     if (!rc && !s->looked_for_errors) {
         s->looked_for_errors = true;
         libxl__device_errors_seen(&s->removal);

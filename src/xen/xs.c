@@ -91,8 +91,12 @@ void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, 
     batch->rc = libxl__errno_rc(LIBXL__CALL_ASK_STORE, errnoval);
     if (request && request->kind == LIBXL__XS_REQUIRE && errnoval == ENOENT)
         batch->rc = request->rc;
-    batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s: %s", request ? request->path : "transaction",
-                                      errnoval == ENOTCONN ? LIBXL__XS_LOST : strerror(errnoval));
+    batch->contended = !request && errnoval == EAGAIN;
+    const char *why = errnoval == ENOTCONN ? LIBXL__XS_LOST
+                      : batch->contended   ? "other clients change its nodes all the time"
+                                           : strerror(errnoval);
+    batch->message =
+        libxl__gc_printf(&batch->gc, "xenstore: %s: %s", request ? request->path : "transaction", why);
 }
 
 void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -115,6 +119,7 @@ static int start(libxl__xs_batch *batch, libxl__xs_mode mode)
     release_reserve(ctx, batch);
     batch->mode = mode;
     batch->state = LIBXL__XS_UNDER_WAY;
+    batch->repeats = 0;
     batch->ended_seen = ctx->xen->transactions.ended;
     int rc = ctx->xen->transport->run(ctx, batch);
     if (rc)
@@ -195,6 +200,12 @@ int libxl__xs_rc(const libxl__xs_batch *batch)
 {
     assert(libxl__xs_done(batch));
     return batch->rc;
+}
+
+bool libxl__xs_is_contended(const libxl__xs_batch *batch)
+{
+    assert(libxl__xs_done(batch));
+    return batch->contended;
 }
 
 int libxl__xs_result(libxl__xs_batch *batch)

@@ -80,7 +80,8 @@ void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char 
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /*
  * Removes this node if it is empty. If the parent is empty afterwards, removes the parent, and so on upwards.
- * Removes at most `levels` nodes. A missing node counts as removed. The batch must be run as a transaction.
+ * Removes at most `levels` nodes. A missing node counts as removed. A batch that is not run as a transaction
+ * skips this request, because another client could add a child to a node that was found empty.
  */
 void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
@@ -118,8 +119,10 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
 /*
  * How a batch is run. ONE_BY_ONE: each request is carried out separately. If a request fails, the requests
  * after it may or may not be carried out. TRANSACTION: either all requests are carried out, or no request is
- * carried out.
+ * carried out. If another client changes a node that the transaction uses, the transaction is repeated, up to
+ * LIBXL__XS_MOST_REPEATS times.
  */
+enum { LIBXL__XS_MOST_REPEATS = 64 };
 typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libxl__xs_mode;
 
 /*
@@ -151,6 +154,11 @@ bool libxl__xs_done(const libxl__xs_batch *batch);
 int libxl__xs_result(libxl__xs_batch *batch);
 /* Returns the same as libxl__xs_result, but records nothing in ao. */
 int libxl__xs_rc(const libxl__xs_batch *batch);
+/*
+ * Returns whether a transaction that is done was given up, with XENSTORE, because other clients have changed
+ * the nodes that it uses each time it was repeated. A guest can do this with the nodes that it may write.
+ */
+bool libxl__xs_is_contended(const libxl__xs_batch *batch);
 /*
  * Returns the value that a request has read, up to its first zero octet. NULL: the node is missing. The value
  * belongs to the batch.

@@ -96,6 +96,8 @@ struct libxl__xs_batch {
     size_t reserved_octets; /* the length of the reserved messages without their headers */
     uint32_t ended_seen;    /* the value of libxl__transactions.ended at the last libxl__xs_advances */
     int rc;                 /* the first error; 0: no request has failed */
+    uint32_t repeats;       /* the number of times that the transaction was repeated */
+    bool contended;         /* the transaction was given up after LIBXL__XS_MOST_REPEATS repetitions */
     const char *message;    /* the message of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
     libxl__xs_call call; /* the call that carries out the batch; used by xs_lib.c only */

@@ -94,7 +94,7 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
         return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
     case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
     case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
-    case LIBXL__XS_PRUNE: return prune(xs, transaction, request);
+    case LIBXL__XS_PRUNE: return transaction == XBT_NULL || prune(xs, transaction, request);
     case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
     }
     return false;
@@ -127,8 +127,8 @@ static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, lib
 }
 
 /*
- * Carries out the batch as a transaction. Repeats the transaction as long as other clients change the nodes
- * that the transaction uses. Returns 0 or an errno.
+ * Carries out the batch as a transaction. If another client changes a node that the transaction uses, repeats
+ * the transaction, up to LIBXL__XS_MOST_REPEATS times. Returns 0 or an errno.
  */
 static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
 {
@@ -138,8 +138,10 @@ static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
         if (transaction != XBT_NULL && !xs_transaction_end(xs, transaction, error != 0) && !error)
             error = errno_of_call();
         /* Another client has changed a node that the transaction has used. */
-        if (error == EAGAIN && !batch->rc)
+        if (error == EAGAIN && !batch->rc && batch->repeats < LIBXL__XS_MOST_REPEATS) {
+            batch->repeats++;
             continue;
+        }
         if (error)
             libxl__xs_failed(batch, NULL, error);
         return error;

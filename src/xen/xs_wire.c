@@ -96,6 +96,8 @@ static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
         return;
     begin_to_put(ctx, batch);
     STAILQ_FOREACH (request, &batch->requests, link) {
+        if (request->kind == LIBXL__XS_PRUNE && batch->mode == LIBXL__XS_ONE_BY_ONE)
+            continue;
         if (request->kind == LIBXL__XS_PRUNE)
             libxl__xs_prune_begin(request);
         if (!put_request(ctx, batch, request))
@@ -195,9 +197,13 @@ static void start_was_answered(libxl_ctx *ctx, libxl__xs_batch *batch, int errno
  */
 static bool end_was_answered(libxl__xs_batch *batch, int errnoval)
 {
-    if (errnoval && errnoval != EAGAIN)
+    if (errnoval == EAGAIN && !batch->rc && batch->source.ao && batch->repeats < LIBXL__XS_MOST_REPEATS) {
+        batch->repeats++;
+        return true;
+    }
+    if (errnoval)
         libxl__xs_failed(batch, NULL, errnoval);
-    return errnoval == EAGAIN && !batch->rc && batch->source.ao;
+    return false;
 }
 
 static void enqueue(libxl_ctx *ctx, libxl__xs_batch *batch)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import aioxen
 import pytest
 from aioxen import DeviceDisk, DeviceP9, DeviceVkb, DiskBackend
 from limits import scaled
-from worldly import Configure
+from worldly import Configure, remove_node
 
 VALUES = 500
 
@@ -140,4 +141,52 @@ async def test_states(xen: aioxen.Context, guest: Configure, sim: Callable[..., 
         await dom.disk_add(image)
         words = await outcome(dom.disk_remove(image))
         assert not words or not await outcome(dom.disk_destroy(image)), words
+    await dom.destroy()
+
+
+FLOOD = """
+import socket, struct, sys, threading
+def message(state):
+    body = sys.argv[1].encode() + b"\\0" + state
+    return struct.pack("<IIII", 11, 1, 0, len(body)) + body
+store = socket.socket(socket.AF_UNIX)
+store.connect("/run/xenstored/socket")
+messages = (message(b"4") + message(b"5")) * 50
+def drain():
+    while store.recv(65536):
+        pass
+threading.Thread(target=drain, daemon=True).start()
+store.sendall(messages)
+print("writing", flush=True)
+while True:
+    store.sendall(messages)
+"""
+
+
+async def test_a_backend_that_changes_its_state_all_the_time(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str], tmp_path: Path
+) -> None:
+    """The states arrive faster than a transaction ends. The removal by force does not need the backend."""
+    image = tmp_path / "image"
+    image.write_bytes(bytes(1 << 20))
+    disk = DeviceDisk(pdev_path=str(image), vdev="xvda")
+    dom = await xen.domain_create(guest("b", disks=[disk]))
+    await dom.unpause()
+    await dom.device_wait_connected("vbd", 51712)
+    state = f"/local/domain/0/backend/vbd/{dom.domid}/51712/state"
+    flood = await asyncio.create_subprocess_exec(sys.executable, "-c", FLOOD, state, stdout=subprocess.PIPE)
+    try:
+        assert flood.stdout and await flood.stdout.readline() == b"writing\n"
+        with pytest.raises(aioxen.DeviceError, match="all the time"):
+            await asyncio.wait_for(dom.disk_remove(disk), scaled(10))
+        await asyncio.wait_for(dom.disk_destroy(disk), scaled(10))
+    finally:
+        flood.kill()
+        await flood.wait()
+    assert await dom.devices() == []
+    remove_node(f"/local/domain/0/backend/vbd/{dom.domid}")  # The last write may have come after the removal.
+    while await asyncio.to_thread(
+        sim, "loops"
+    ):  # The backend closes its loop device when its nodes are gone.
+        await asyncio.sleep(0.01)
     await dom.destroy()

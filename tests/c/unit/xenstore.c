@@ -143,6 +143,22 @@ static void fill_with_contended(libxl__xs_batch *batch)
     libxl__xs_read(batch, "/contended/node");
 }
 
+/* A guest that writes to its nodes all the time must not delay an operation for ever. */
+static void a_transaction_with_endless_conflicts_is_given_up(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    char *message;
+    assert_int_equal(xenstored_run(ctx, fill_with_contended, LIBXL__XS_TRANSACTION, &message),
+                     ERROR_XENSTORE);
+    assert_non_null(strstr(message, "transaction: other clients change its nodes all the time"));
+    free(message);
+    assert_int_equal(x.begun, 1 + LIBXL__XS_MOST_REPEATS);
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
 /* Guests that write to their nodes all the time can cause endless conflicts. */
 static void endless_conflicts_do_not_delay_other_transactions(scene *s)
 {
@@ -354,6 +370,7 @@ static const body bodies[] = {
     BODY(the_error_for_a_long_request_names_its_path, NO_CONTEXT),
     BODY(a_conflicting_transaction_is_repeated, NO_CONTEXT),
     BODY(many_transactions_take_turns, NO_CONTEXT),
+    BODY(a_transaction_with_endless_conflicts_is_given_up, NO_CONTEXT),
     BODY(endless_conflicts_do_not_delay_other_transactions, NO_CONTEXT),
     BODY(transactions_end_when_the_connection_is_lost, NO_CONTEXT),
     BODY(an_early_watch_fires_at_the_head, NO_CONTEXT),
