@@ -1,33 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Builds the extension module aioxen._native: the C library through cffi, in API mode."""
+"""The extension module aioxen._native: the C library through cffi, in API mode."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cffi import FFI
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from headers import declarations
-from library import locate
 
 PUBLIC = ("libxl.h", "libxl_utils.h", "libxl_json.h")  # libxl.h includes the other public headers.
 
 
-def make() -> FFI:
-    folders, link = locate()
+def make(folders: Sequence[Path]) -> FFI:
+    """Returns the declarations of the headers in `folders`. The caller compiles and links the module."""
     ffi = FFI()
     ffi.cdef(declarations(PUBLIC, folders))
-    ffi.set_source(
-        "aioxen._native",
-        "#include <poll.h>\n" + "".join(f"#include <{header}>\n" for header in PUBLIC),
-        include_dirs=[str(f) for f in folders],
-        extra_link_args=link,
-        extra_compile_args=["-O2"],
-    )
+    includes = "".join(f"#include <{header}>\n" for header in PUBLIC)
+    ffi.set_source("aioxen._native", "#include <poll.h>\n" + includes)
     return ffi
-
-
-if __name__ != "__main__":
-    ffibuilder = make()

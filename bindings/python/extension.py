@@ -8,7 +8,6 @@ BUILD/libNAME.so and with the installed library.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -17,8 +16,6 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-os.environ.pop("AIOXEN_BUILD", None)  # Without this variable, library.py uses the installed library.
-
 from headers import declarations, expand, usable  # noqa: E402
 from library import locate, pkg_config  # noqa: E402
 
@@ -28,15 +25,16 @@ import build as base  # noqa: E402
 def make(name: str, build: Path) -> FFI:
     include = build / "gen" / "include"
     ffi = FFI()
-    ffi.include(base.ffibuilder)
-    library = declarations(base.PUBLIC, locate()[0])
+    folders = locate()[0]
+    ffi.include(base.make(folders))
+    library = declarations(base.PUBLIC, folders)
     # The types of libxl.h are included from the library's ffi, because both modules must share these types.
     ffi.cdef(usable("\n".join(expand(f"{name}.h", [include], set())), library))
-    folders = [str(include), *(f.removeprefix("-I") for f in pkg_config("--cflags-only-I"))]
+    includes = [str(include), *(f.removeprefix("-I") for f in pkg_config("--cflags-only-I"))]
     ffi.set_source(
         f"{name}._native",
         f"#include <poll.h>\n#include <{name}.h>\n",
-        include_dirs=folders,
+        include_dirs=includes,
         extra_link_args=[
             f"-L{build}",
             f"-l{name}",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aioxen_sim import namespaces
+from aioxen_sim.programs import Tools, WorldError
 
 STATE = Path("/run/aioxen-sim")
 # A link to the library. The library's own path may contain a space, which LD_PRELOAD does not allow.
 PRELOADED = STATE / "libaioxen-sim.so"
-_SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 START_LIMIT_S = 10.0
 GRACE_S = 5.0
 FAILED = 125  # the exit status if the world cannot be made
@@ -25,56 +25,6 @@ Mask = set[int]
 _FORWARDED: Mask = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP}
 _FATAL: Mask = {signal.SIGTERM, signal.SIGHUP}
 _SENT_BY_TERMINAL = 0x80  # si_code SI_KERNEL
-
-
-class WorldError(Exception):
-    """Raised if a world cannot be made. The user sees the message."""
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The directories of the programs."""
-
-    sim: Path
-    dom0: Path
-
-    @property
-    def library(self) -> Path:
-        return self.sim / "libaioxen-sim.so"
-
-    @property
-    def guests(self) -> Path:
-        return self.sim / "aioxen-sim-guests"
-
-    @property
-    def devices(self) -> Path:
-        return self.sim / "aioxen-sim-devices"
-
-    @property
-    def ctl(self) -> Path:
-        return self.sim / "aioxen-sim-ctl"
-
-    @property
-    def path(self) -> list[Path]:
-        """Returns the directories that the world puts at the beginning of PATH."""
-        xen = sorted((self.dom0 / "usr/lib").glob("xen-*/bin"))
-        return [self.sim, *xen, self.dom0 / "usr/sbin", self.dom0 / "usr/bin"]
-
-    def check(self) -> None:
-        """Raises WorldError if a program has not been built or unpacked."""
-        for file in self.library, self.guests, self.devices, self.ctl:
-            if not file.exists():
-                raise WorldError(f"{file} is missing: make sim")
-        if not any((folder / "xenstored").exists() for folder in self.path):
-            raise WorldError(f"the programs of a Xen dom0 are not in {self.dom0}: make sim")
-
-    def check_fault(self, source: str, spec: str) -> None:
-        """Raises WorldError if `spec` is not a valid fault. `source` names its origin in the message."""
-        result = subprocess.run(
-            [self.ctl, "fault", "check", spec], check=False, stderr=subprocess.PIPE, text=True
-        )
-        if result.returncode:
-            raise WorldError(f"{source}: {result.stderr.strip().partition(': ')[2]}")
 
 
 @dataclass(frozen=True)
@@ -143,8 +93,10 @@ class World:
             _free(Path(folder)).mkdir()
         (STATE / "bin").symlink_to(self.tools.dom0 / "usr/bin")
         (STATE / "ctl").symlink_to(self.tools.ctl)
-        _mix(_free(Path("/etc/xen")), self.tools.dom0 / "etc/xen", replace="scripts")
-        _mix(Path("/etc/xen/scripts"), self.tools.dom0 / "etc/xen/scripts", _SCRIPTS)
+        # If dom0's programs are installed, this directory is /etc/xen, which is replaced here.
+        settings = (self.tools.dom0 / "etc/xen").resolve()
+        _mix(_free(Path("/etc/xen")), settings, replace="scripts")
+        _mix(Path("/etc/xen/scripts"), settings / "scripts", self.tools.scripts)
         _free(Path("/usr/libexec/xen-qemu-system-i386")).symlink_to(self.tools.sim / "aioxen-sim-qemu")
         if self.hypervisor:
             self._start_dom0(mask)

@@ -94,6 +94,7 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     }
     build = ["setup.py", "-q", "build", "--build-base", f"{tmp_path}/b", "--build-lib", f"{prefix}/python"]
     environment = {name: value for name, value in os.environ.items() if name != "AIOXEN_BUILD"}
+    environment["AIOXEN_LIBRARY"] = "installed"
     for command in (
         ["make", "-s", "-j2", "CFLAGS=-O0", "install", f"PREFIX={prefix}"],
         ["/usr/bin/python3", *build],

@@ -105,14 +105,16 @@ def test_an_unknown_list_is_named(machine: FakeMachine) -> None:
 
 def test_nothing_of_xen_is_ever_installed() -> None:
     installed = names("build") + names("test")
-    assert not set(installed) & set(names("unpack"))
+    assert not set(installed) & {*names("unpack"), *names("unpack-simulator")}
     assert [name for name in installed if "xen" in name] == ["libxen-dev"]
     assert not [name for name in installed if name.startswith(("linux-image", "grub"))]
 
 
 def test_unpacked_packages_are_not_unpacked_again(tmp_path: Path) -> None:
     (tmp_path / "dom0").mkdir()
-    (tmp_path / "dom0/.unpacked").write_text((LISTS / "unpack.txt").read_text())
+    (tmp_path / "dom0/.unpacked").write_text(
+        "".join((LISTS / name).read_text() for name in ("unpack-simulator.txt", "unpack.txt"))
+    )
     done = subprocess.run([UNPACK, tmp_path / "dom0"], text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in (tmp_path / "dom0").iterdir()] == [".unpacked"]
@@ -121,5 +123,5 @@ def test_unpacked_packages_are_not_unpacked_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", [["--help"], ["one", "two"]])
 def test_unpacking_takes_a_folder_and_nothing_else(tmp_path: Path, given: list[str]) -> None:
     done = subprocess.run([UNPACK, *given], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "usage: unpack-packages [DIR]\n")
+    assert (done.returncode, done.stderr) == (2, "usage: unpack-packages [--simulator] [DIR]\n")
     assert list(tmp_path.iterdir()) == []

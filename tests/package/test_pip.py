@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The source archive is complete. The wheel that is built from it contains the C library and the simulator,
+and needs nothing else in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+from package_support import BUILD, ROOT, output, version
+
+PYTHON = "/usr/bin/python3"
+CLEAN = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "AIOXEN_BUILD")}
+
+
+def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**CLEAN, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    listed = output("git", "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Makes the source archive. Returns the folder that contains only what was unpacked from it."""
+    tree = copy_of_the_tree(tmp_path_factory.mktemp("tree"))
+    done = run(PYTHON, "setup.py", "-q", "sdist", folder=tree)
+    assert done.returncode == 0, done.stderr
+    (made,) = tree.glob("dist/*")
+    assert made.name == f"aioxen-{version()}.tar.gz"
+    folder = tmp_path_factory.mktemp("empty")
+    output("tar", "-xf", made, "-C", folder)
+    return folder / f"aioxen-{version()}"
+
+
+@pytest.fixture(scope="module")
+def wheel(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Builds the wheel from the source archive, without a download."""
+    folder = tmp_path_factory.mktemp("wheel")
+    environment = tmp_path_factory.mktemp("builder")
+    output(PYTHON, "-m", "venv", "--system-site-packages", environment)
+    flags = ["--no-build-isolation", "--no-deps", "--no-index", "-w", folder]
+    done = run(environment / "bin/pip", "-q", "wheel", *flags, archive, folder=folder, CFLAGS="-O0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = folder.glob("*.whl")
+    assert made.name.startswith(f"aioxen-{version()}-cp311-abi3-linux_")
+    return made
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Makes a virtual environment in which the wheel is installed. It sees Debian's Python packages,
+    because nothing is downloaded."""
+    folder = tmp_path_factory.mktemp("environment") / "a space"
+    output(PYTHON, "-m", "venv", "--system-site-packages", folder)
+    output(
+        folder / "bin/python", "-m", "pip", "-q", "install", "--no-deps", "--no-index", wheel, folder=folder
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Returns an environment in which the programs of a dom0 are already in the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "aioxen").mkdir()
+    (folder / "aioxen/dom0-4.17").symlink_to(BUILD / "dom0")
+    return {"XDG_CACHE_HOME": str(folder)}
+
+
+def test_the_archive_has_every_file_of_the_tree(archive: Path) -> None:
+    listed = output("git", "ls-files", "-co", "--exclude-standard").splitlines()
+    wanted = {name for name in listed if (ROOT / name).is_file() and not name.startswith((".ci/", ".git"))}
+    assert {name for name in wanted if not (archive / name).is_file()} == set()
+
+
+def test_the_description_has_no_link_into_the_tree(archive: Path) -> None:
+    metadata = message_from_string((archive / "PKG-INFO").read_text())
+    text = metadata.get_payload()
+    assert isinstance(text, str)
+    assert text.lstrip().startswith("# aioxen\n")
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", text) == []
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert {"cli", "metrics", "trace", "trio", "test"} == set(metadata.get_all("Provides-Extra", []))
+
+
+def test_every_module_and_program_is_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as made:
+        names = set(made.namelist())
+        executable = {i.filename for i in made.infolist() if i.external_attr >> 16 & 0o111}
+    own = {path.relative_to(ROOT / "bindings/python") for path in ROOT.glob("bindings/python/aioxen/**/*.py")}
+    own |= {path.relative_to(BUILD / "gen/python") for path in BUILD.glob("gen/python/aioxen/*")}
+    own |= {path.relative_to(ROOT / "sim") for path in ROOT.glob("sim/aioxen_sim/*.py")}
+    assert own
+    assert {str(path) for path in own} <= names
+    assert "aioxen/libaioxen-python.so" in names
+    programs = {f"aioxen_sim/programs/{name}" for name in ("aioxen-sim-ctl", "aioxen-sim-guests", "tiny")}
+    assert programs | {"aioxen_sim/scripts/block", "aioxen_sim/tools/unpack-packages"} <= executable
+
+
+ASK = """
+import asyncio, aioxen
+async def main():
+    async with aioxen.Context() as xen:
+        print(*(info.domid for info in await xen.domain_list()))
+asyncio.run(main())
+mapped = {line.split(None, 5)[5] for line in open("/proc/self/maps") if "libaioxen" in line}
+print(*sorted(mapped), sep="", end="")
+"""
+
+
+def test_the_package_finds_its_own_library(environment: Path, cache: dict[str, str], tmp_path: Path) -> None:
+    """It does so also where an installed library of another version would be found first."""
+    output(
+        "gcc", "-shared", "-o", tmp_path / "libaioxen.so.2", "-Wl,-soname,libaioxen.so.2", "-xc", "/dev/null"
+    )
+    inside = environment / "bin/aioxen-sim", "--", environment / "bin/python", "-c", ASK
+    done = run(*inside, folder=tmp_path, LD_LIBRARY_PATH=str(tmp_path), **cache)
+    assert done.returncode == 0, done.stderr
+    domains, *libraries = done.stdout.splitlines()
+    assert domains == "0"
+    own = str(environment / "lib")
+    assert [path for path in libraries if not path.startswith((own, "/run/aioxen-sim/"))] == []
+    assert [Path(path).name for path in libraries if path.startswith(own)] != []
+
+
+def test_a_missing_dom0_is_told(environment: Path, tmp_path: Path) -> None:
+    done = run(environment / "bin/aioxen-sim", "--", "true", folder=tmp_path, XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 125
+    assert done.stderr == (
+        f"aioxen-sim: the programs of a Xen dom0 are not in {tmp_path}/aioxen/dom0-4.17: "
+        "run `aioxen-sim --download` once\n"
+    )
+
+
+def test_a_missing_package_is_told_before_anything_is_built(archive: Path, tmp_path: Path) -> None:
+    shutil.copytree(archive, tmp_path / "tree", ignore=shutil.ignore_patterns("build"))
+    done = run(PYTHON, "setup.py", "-q", "build", folder=tmp_path / "tree", PKG_CONFIG_LIBDIR="/nowhere")
+    names = "libxen-dev libjson-c-dev libmnl-dev"
+    assert done.returncode == 1
+    assert done.stderr == f"aioxen cannot be built on this machine without {names}: apt install {names}\n"
+    assert not (tmp_path / "tree/build").exists()
+
+
+def test_an_editable_installation_says_how_to_work_in_the_tree(archive: Path) -> None:
+    done = run(PYTHON, "setup.py", "-q", "editable_wheel", folder=archive)
+    assert done.returncode == 1
+    assert "PYTHONPATH=build/python" in done.stderr.splitlines()[-1]
