@@ -189,7 +189,7 @@ static void enter_progress(libxl__ao *ao)
 {
     const unsigned limit_ms = limit_of(ao);
     ao->since = libxl__now();
-    libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: in progress", ao->cls->name);
+    libxl__ao_log(ao, XTL_DEBUG, -1, "%s: in progress", ao->cls->name);
     TAILQ_INSERT_TAIL(&ao->ctx->aos.live, ao, live_link);
     ao->live = true;
     if (ao->notify_target == LIBXL__AO_HOW)

@@ -35,6 +35,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <xentoollog.h>
+
 #include <libxl.h>
 
 #include "loop.h"
@@ -273,6 +275,10 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((f
  * no memory, the text is only logged.
  */
 void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Logs a message about the operation. `errnoval`: the errno to add to the message; < 0: none. Needs no lock if the
+ * record is on the stack. */
+void libxl__ao_log(const libxl__ao *ao, xentoollog_level level, int errnoval, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
 /*

@@ -50,6 +50,18 @@ static char *message_of(const libxl__ao *ao, char *cause)
     return libxl__printable(message);
 }
 
+void libxl__ao_log(const libxl__ao *ao, xentoollog_level level, int errnoval, const char *fmt, ...)
+{
+    va_list args;
+    if (!ao->ctx->logger)
+        return;
+    va_start(args, fmt);
+    libxl__log_set_about(ao->cls->name, ao->subject.number);
+    xtl_logv(ao->ctx->logger, level, errnoval, "libxl", fmt, args);
+    libxl__log_set_about(NULL, UINT32_MAX);
+    va_end(args);
+}
+
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
 {
     char *cause;
@@ -62,8 +74,7 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
     va_end(args);
     ao->message = message_of(ao, cause);
     /* An end that the application has requested is not an error. */
-    libxl__log(ao->ctx, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s",
-               libxl__ao_words(ao, rc));
+    libxl__ao_log(ao, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s", libxl__ao_words(ao, rc));
     return rc;
 }
 
@@ -77,7 +88,7 @@ void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...)
     if (length < 0)
         return;
     addition = libxl__printable(addition);
-    libxl__log(ao->ctx, XTL_ERROR, -1, "%s: %s", ao->cls->name, addition);
+    libxl__ao_log(ao, XTL_ERROR, -1, "%s: %s", ao->cls->name, addition);
     if (ao->message && asprintf(&longer, "%s; %s", ao->message, addition) >= 0) {
         free(ao->message);
         ao->message = longer;

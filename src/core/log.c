@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the last error message of each thread. The message is thread-local and needs no lock. It is valid as
- * long as the thread exists. The logger belongs to the application. Several threads may call the logger at
+ * Owns: the last error message of each thread, and what the messages that it logs are about. Both are
+ * thread-local and need no lock. They are valid as long as the thread exists. The logger belongs to the application. Several threads may call the logger at
  * the same time; xentoollog's loggers allow this.
  */
 #include "libxl_internal.h"
@@ -12,6 +12,17 @@
 #include <string.h>
 
 static _Thread_local char last_message[512];
+static _Thread_local libxl__log_subject about = {NULL, UINT32_MAX};
+
+const libxl__log_subject *libxl__log_about(void)
+{
+    return &about;
+}
+
+void libxl__log_set_about(const char *operation, uint32_t number)
+{
+    about = (libxl__log_subject){operation, number};
+}
 
 static bool is_inside_character(const char *p)
 {

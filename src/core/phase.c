@@ -171,8 +171,8 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
     if (!rc)
         rc = phase->undo(ao, libxl__ao_state(ao));
     if (rc < 0)
-        libxl__log(ao->ctx, XTL_ERROR, -1, "%s: undoing phase %s: %s", ao->cls->name, phase->name,
-                   libxl__error_words(rc));
+        libxl__ao_log(ao, XTL_ERROR, -1, "%s: undoing phase %s: %s", ao->cls->name, phase->name,
+                      libxl__error_words(rc));
     return rc;
 }
 
@@ -225,7 +225,7 @@ static void enter(libxl__ao *ao)
     ao->phase.started = ao->phase.stopping = false;
     ao->phase.committed |= phase->commits;
     set_limit(ao, phase->limit_ms);
-    libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: phase %s", ao->cls->name, phase->name);
+    libxl__ao_log(ao, XTL_DEBUG, -1, "%s: phase %s", ao->cls->name, phase->name);
     libxl__ao_report_phase(ao);
 }
 

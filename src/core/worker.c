@@ -52,8 +52,11 @@ static void do_jobs(libxl_ctx *ctx, libxl__lane *lane)
         lane->queued--;
         lane->running++;
         job->state = LIBXL__JOB_RUNNING;
+        if (job->ao)
+            libxl__log_set_about(job->ao->cls->name, job->ao->subject.number);
         libxl__ctx_unlock(ctx);
         job->work(ctx, job);
+        libxl__log_set_about(NULL, UINT32_MAX);
         libxl__ctx_lock(ctx);
         lane->running--;
         end_job(ctx, job);

@@ -324,8 +324,8 @@ static int unless_failed(libxl__ao *ao, const libxl__device *device, int rc)
     if (rc == LIBXL__AO_WAIT)
         return rc;
     if (rc)
-        libxl__log(ao->ctx, XTL_WARN, -1, "domain %u, nic %u: %s", device->domid, device->devid,
-                   ao->message ? ao->message : "the script of the removal failed");
+        libxl__ao_log(ao, XTL_WARN, -1, "domain %u, nic %u: %s", device->domid, device->devid,
+                      ao->message ? ao->message : "the script of the removal failed");
     libxl__ao_forget_failure(ao);
     return 0;
 }

@@ -51,6 +51,8 @@ extern "C" {
 #define LIBXL_HAVE_CTX_NO_WAIT      1 /* the flag LIBXL_CTX_NO_WAIT of libxl_ctx_alloc */
 #define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
 #define LIBXL_HAVE_XL_FILES         1 /* libxl_domain_config_from_xl */
+#define LIBXL_HAVE_LOG_QUEUE        1 /* libxl_log_queue_alloc */
+#define LIBXL_HAVE_KEEP_PHASES      1 /* libxl_ctx_keep_phases */
 
 /*
  * libxl's macros for conditional compilation. Defined are the macros for the features of libxl that this
@@ -324,6 +326,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 #include <libxl_devices.h>
 #include <libxl_xl.h>
 #include <libxl_userdata.h>
+#include <libxl_log.h>
 
 /* In libxl 4.12 and older these functions had no ao_how and were synchronous. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300

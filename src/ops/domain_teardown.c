@@ -353,8 +353,8 @@ static int rest_result(libxl__ao *ao, struct teardown *t)
     if (rc == LIBXL__AO_WAIT)
         return rc;
     if (!rc && t->nodes_stay)
-        libxl__log(ao->ctx, XTL_NOTICE, -1, "the nodes that stayed of " LIBXL_UUID_FMT " are removed",
-                   LIBXL_UUID_BYTES(ao->subject.uuid));
+        libxl__ao_log(ao, XTL_NOTICE, -1, "the nodes that stayed of " LIBXL_UUID_FMT " are removed",
+                      LIBXL_UUID_BYTES(ao->subject.uuid));
     t->nodes_stay = rc != 0;
     if (rc && !t->stopped)
         return plan_retry(ao, t, rc);

@@ -21,6 +21,7 @@ from aioxen._fields import Fields
 from aioxen._native import ffi, lib
 from aioxen._operations import ContextOperations
 from aioxen.domain import Domain
+from aioxen.log import LogQueue
 
 _counters = v.Flat("libxl_counters", "@QQQIIIIIIII")
 _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
@@ -131,9 +132,14 @@ class BaseContext(ContextOperations):
 
     def __init__(self) -> None:
         out = ffi.new("libxl_ctx **")
-        rc = lib.libxl_ctx_alloc(out, lib.LIBXL_VERSION, lib.LIBXL_CTX_NO_WAIT, ffi.NULL)
+        self._log = LogQueue()
+        rc = self._log.rc or lib.libxl_ctx_alloc(
+            out, lib.LIBXL_VERSION, lib.LIBXL_CTX_NO_WAIT, self._log.c_logger
+        )
         if rc:
-            raise error_of(rc, last_message())
+            message = last_message()
+            self._log.close()
+            raise error_of(rc, message)
         self._c = out[0]
         self._final_counters: Counters | None = None
         self._tokens = itertools.count(1)
@@ -210,13 +216,15 @@ class BaseContext(ContextOperations):
             disable(self._c, generator)
 
     def _free(self) -> Callable[[], None]:
-        """Gives up the C context. Returns the function that frees the C context. This function may be
-        called in any thread."""
+        """Gives up the C context. Returns the function that frees the C context, and delivers its last
+        log messages. This function may be called in any thread."""
         self._final_counters = self.counters()
         c, self._c = self._c, None
+        log = self._log
 
         def free() -> None:
             lib.libxl_ctx_free(c)
+            log.close()
 
         return free
 
@@ -227,6 +235,7 @@ class BaseContext(ContextOperations):
             self._final_counters = Counters(*[0] * len(Counters.__slots__))
             c, self._c = self._c, None
             lib.libxl_postfork_child_noexec(c)
+            os.close(self._log.abandon())
 
     def __del__(self) -> None:
         """Frees a context that was not closed, with a ResourceWarning.

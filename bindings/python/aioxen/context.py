@@ -84,6 +84,8 @@ class Context(ContextCore, BaseContext):
             if left := self._live_operations():
                 raise RuntimeError(f"the context's event loop was closed before {left[0]!r} was done")
         loop.add_reader(lib.libxl_ctx_fd(self._c), self._deliver_events)
+        loop.add_reader(self._log.fd, self._log.deliver)
+        self._log.update_level()
         self._loop = loop
         self._attach_loop(int(ffi.cast("uintptr_t", self._c)), loop, Operation, UndoableOperation)
 
@@ -243,6 +245,9 @@ class Context(ContextCore, BaseContext):
                 stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
+            self._loop.remove_reader(self._log.fd)
+            while self._log.deliver():
+                await asyncio.sleep(0)
         busy = self._is_busy()
         free = self._free()
         if busy:
