@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 import aioxen
 import aioxen.log
 import pytest
+from aioxen._native import lib
 from worldly import Configure
 
 
@@ -92,7 +93,7 @@ async def test_nothing_is_kept_without_a_handler(hypervisor: None) -> None:
             assert aioxen.log.lowest_level() == aioxen.log.NOTHING
         finally:
             logging.root.handlers = handlers
-        assert not aioxen.log.lib.libxl_log_queue_take(xen._log._c)
+        assert not lib.libxl_log_queue_take(xen._log._c)
 
 
 async def test_the_level_is_the_programs(hypervisor: None, keeping: Keeping) -> None:
