@@ -90,7 +90,7 @@ static void note(struct xentoollog_logger *logger, xentoollog_level level, int e
     errno = saved;
 }
 
-/* The reports of how far libxenguest has got are no messages. */
+/* Reports of how far a long call has got are no messages. */
 static void ignore_progress(struct xentoollog_logger *logger, const char *context, const char *doing_what,
                             int percent, unsigned long done, unsigned long total)
 {
