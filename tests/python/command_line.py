@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import select
+import struct
+import subprocess
 import sys
+import termios
+import time
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
@@ -13,6 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 from aioxen.cli.app import app
 from click.testing import CliRunner
+from limits import scaled
 
 COMMAND = (sys.executable, "-m", "aioxen")
 
@@ -59,3 +67,58 @@ def cfg(kernel: Path, tmp_path: Path) -> WriteFile:
         return path
 
     return write
+
+
+class OnTerminal:
+    """A command that runs on a terminal of its own."""
+
+    def __init__(self, *arguments: object, **environment: str) -> None:
+        self.seen = ""
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        self.process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TERM": "xterm-256color", **environment},
+            preexec_fn=_take_terminal,
+        )
+        os.close(slave)
+
+    def __enter__(self) -> OnTerminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def type(self, text: str) -> None:
+        """Types text. "\\x03" is Ctrl-C."""
+        os.write(self._master, text.encode())
+
+    def expect(self, text: str) -> None:
+        """Reads what the command prints until a text has come."""
+        deadline = time.monotonic() + scaled(30)
+        while text not in self.seen:
+            assert select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0], self.seen
+            self.seen += self._read()
+
+    def end(self) -> int:
+        """Reads until the command has ended. Returns its exit status."""
+        while text := self._read():
+            self.seen += text
+        assert "Traceback" not in self.seen
+        return self.process.wait(scaled(30))
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._master, 65536).decode(errors="replace")
+        except OSError:  # EIO: the terminal has no other user.
+            return ""
+
+
+def _take_terminal() -> None:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
+from aioxen import errors
+from aioxen.cli import exits, manual
+from aioxen.cli.app import app
 from command_line import WriteFile, aioxen_
 from command_line import cfg as cfg
+from worldly import ROOT
 
 Xl = Callable[..., str]
 
@@ -185,3 +192,39 @@ def test_completion_knows_commands_and_domains(cfg: WriteFile) -> None:
     assert "plain,destroy" in complete("aioxen de", 1)
     assert "plain,finished" in complete("aioxen destroy fin", 2)
     aioxen_("destroy", "finished")
+
+
+def test_the_manual_has_every_command_and_is_well_formed(tmp_path: Path) -> None:
+    page = tmp_path / "aioxen.1"
+    page.write_text(manual.page())
+    told = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page], capture_output=True, text=True).stdout
+    # The page has no date, because each build must make the same page.
+    assert [line for line in told.splitlines() if "missing date" not in line] == []
+    text = page.read_text().replace("\\-", "-")
+    for name in app.list_commands(click.Context(app)):
+        assert re.search(rf"^\.SS {name}\b", text, re.MULTILINE), name
+        assert aioxen_(name, "--help").out.startswith("Usage: aioxen")
+
+
+def test_the_unit_names_options_that_exist(tmp_path: Path) -> None:
+    unit = aioxen_("unit").out
+    words = re.search(r"^ExecStart=aioxen (.*)$", unit, re.MULTILINE)
+    assert words
+    assert "Type=notify" in unit
+    aioxen_(*words[1].replace("/etc/xen/%i.cfg", str(tmp_path / "nosuch.cfg")).split(), code=3)
+
+
+def test_each_error_has_one_exit_status() -> None:
+    kinds = [
+        value for value in vars(errors).values() if isinstance(value, type) and value is not errors.Error
+    ]
+    own = {kind.__name__: exits.code_of(kind()) for kind in kinds if issubclass(kind, errors.Error)}
+    assert own["DomainGoneError"] == own["DomainNotFoundError"] == 4
+    assert own["GuestTimedOutError"] == 9
+    assert own["TimedOutError"] == 8
+    assert own["NoHypervisorError"] == own["NoXenstoreError"] == 7
+    assert own["PermissionError"] == 6
+    assert {kind.code for kind in exits.KINDS} == set(exits.Exit)
+    document = (ROOT / "docs" / "command-line.md").read_text()
+    for kind in exits.KINDS:
+        assert f"| {int(kind.code)} | {kind.meaning} |" in document

@@ -30,7 +30,7 @@ MODULES = {
     "signals": ("sysrq", "trigger", "dump-core"),
     "stats": ("stats", "top"),
     "operations": ("operations", "unfinished"),
-    "completion": ("completion",),
+    "integration": ("completion", "unit"),
 }
 """The commands of each module, in the order of the manual."""
 
@@ -50,7 +50,7 @@ class App(click.Group):
         return COMMANDS[name]
 
 
-@click.command(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(getattr(aioxen, "__version__", None), package_name="aioxen", prog_name="aioxen")
 def app() -> None:
     """Controls Xen domains. A command with a name of xl does what that command of xl does, with the same

@@ -27,9 +27,7 @@ TYPES = {"pv": ConsoleType.PV, "serial": ConsoleType.SERIAL, "vuart": ConsoleTyp
 @command("console")
 @domain_argument()
 @click.option("-t", "kind", type=click.Choice(tuple(TYPES)), help="The kind of the console.")
-@click.option(
-    "-n", "number", type=click.IntRange(0), default=0, show_default=True, help="The console's number."
-)
+@click.option("-n", "number", type=click.IntRange(0), metavar="N", default=0, help="The console's number.")
 async def console(session: Session, domain: str, kind: str | None, number: int) -> None:
     """Attaches to a domain's console. Ctrl-] detaches.
 

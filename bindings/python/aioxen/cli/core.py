@@ -75,7 +75,7 @@ def common(function: F) -> F:
                          help="Stop each operation after this time."),
             click.option("--progress", type=click.Choice(STYLES), default="auto", show_default=True,
                          help="How to show phases on standard error."),
-            click.option("-q", "--quiet", is_flag=True, help="Print results and errors only."),
+            click.option("-q", "--quiet", is_flag=True, help="Print errors and what was asked for only."),
         )
     ):  # fmt: skip
         function = option(function)

@@ -18,11 +18,11 @@ from aioxen.cli.console import attach
 from aioxen.cli.core import Session, command
 from aioxen.cli.exits import Exit
 from aioxen.cli.files import read_config
-from aioxen.cli.guests import Guest
+from aioxen.cli.guests import DUMPS, Guest
 from aioxen.cli.output import record_of
 from aioxen.cli.parallel import Done, Handled
 from aioxen.cli.progress import Report
-from aioxen.cli.run import DUMPS, LOGS
+from aioxen.cli.run import LOGS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

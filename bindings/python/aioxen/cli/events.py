@@ -21,7 +21,7 @@ KINDS = ("DomainShutdown", "DomainDying", "DomainGone", "DeviceConnected", "Devi
 @command("events")
 @domains_argument(required=False)
 @click.option("--type", "kinds", type=click.Choice(KINDS), multiple=True, help="Only events of this type.")
-@click.option("--count", type=click.IntRange(1), help="End after so many events.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many events.")
 async def events(
     session: Session, domains: tuple[str, ...], kinds: tuple[str, ...], count: int | None
 ) -> None:
@@ -71,7 +71,7 @@ async def _print(session: Session, names: Names, event: object) -> None:
     name = await names.of(domid, str(record.get("uuid"))) if domid is not None else ""
     details = ", ".join(f"{key}={value}" for key, value in record.items() if key not in ("domid", "uuid"))
     about = f" {name or '?'} (domain {domid})" if domid is not None else ""
-    session.out.result(
+    session.out.answer(
         f"{now:%H:%M:%S}.{now.microsecond // 1000:03}{about}: {kind} {details}".rstrip(),
         {"time": now.isoformat(), "event": kind, "name": name, **record},
     )

@@ -22,6 +22,8 @@ from aioxen.cli.core import Session
 from aioxen.cli.exits import Exit
 from aioxen.cli.progress import Report
 
+DUMPS = Path("/var/lib/xen/dump")
+
 AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
 DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 ENDED = (Action.DESTROY, *AGAIN, *DUMPED)
@@ -42,6 +44,11 @@ def action_of(config: aioxen.DomainConfig, reason: Reason) -> Action:
         Reason.SOFT_RESET: config.on_soft_reset,
     }
     return actions.get(reason, Action.PRESERVE)
+
+
+def dump_file(folder: Path, name: str, dom: aioxen.Domain) -> Path:
+    """Returns where a domain's memory is written. The form of the name is that of xl."""
+    return folder / f"{datetime.now():%Y-%m%d-%H%M.%S}-{name.replace('/', '_')}.{dom.domid}.core"
 
 
 class Guest:
@@ -110,7 +117,7 @@ class Guest:
 
     async def _dump(self, dom: aioxen.Domain) -> None:
         """Writes the guest's memory to a file. If this fails, prints the error and goes on."""
-        file = self.dumps / f"{datetime.now():%Y-%m%d-%H%M.%S}-{self.name}.{dom.domid}.core"
+        file = dump_file(self.dumps, self.name, dom)
         try:
             await dom.core_dump(str(file))
             self.say(f"its memory is in {file}", "dumped", file=str(file))

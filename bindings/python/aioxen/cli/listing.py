@@ -84,7 +84,7 @@ async def _print_configurations(session: Session, infos: list[aioxen.DomInfo]) -
     records = await parallel.gather(_configuration(session, info) for info in infos)
     if session.out.json:
         for record in records:
-            session.out.result("", record)
+            session.out.answer("", record)
     else:
         session.out.line(json.dumps(records, indent=4))
 
@@ -115,7 +115,7 @@ async def vm_list(session: Session) -> None:
 async def domid(session: Session, domain: str) -> None:
     """Prints the domid of the domain with this name or UUID."""
     dom = await session.find(domain)
-    session.out.result(str(dom.domid), {"domain": domain, "domid": dom.domid})
+    session.out.answer(str(dom.domid), {"domain": domain, "domid": dom.domid})
 
 
 @command("domname")
@@ -124,7 +124,7 @@ async def domname(session: Session, domain: str) -> None:
     """Prints the name of a domain."""
     dom = await session.find(domain)
     name = await dom.name(timeout=session.timeout)
-    session.out.result(name, {"domid": dom.domid, "name": name})
+    session.out.answer(name, {"domid": dom.domid, "name": name})
 
 
 @command("show")
@@ -166,7 +166,7 @@ async def info(session: Session, numa: bool) -> None:
         if numa:
             record["nodes"] = [record_of(node) for node in await xen.host_numa()]
             record["cpus"] = [record_of(cpu) for cpu in await xen.host_cpu_topology()]
-        return session.out.result("", record)
+        return session.out.answer("", record)
     for name, value in _host_lines(host, version, str(scheduler)):
         session.out.line(f"{name:<22} : {value}")
     if numa:

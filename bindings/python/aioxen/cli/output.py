@@ -7,12 +7,13 @@ form, docs/json.md.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 from uuid import UUID
 
@@ -54,43 +55,75 @@ def colourful(file: IO[str]) -> bool:
     return file.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "dumb")
 
 
+def text_of_row(form: str, row: Sequence[object]) -> str:
+    """Returns a row of a table. Words, such as those of the head, may stand in the place of numbers."""
+    if all(isinstance(cell, str) for cell in row):
+        form = re.sub(r"%(-?\d*)(?:\.\d+)?[a-z]", r"%\1s", form)
+    return printable(form % tuple(row))
+
+
 class Output:
     """What a command prints, as text or as JSON."""
 
     def __init__(self, json: bool = False, quiet: bool = False) -> None:
         self.json = json
         self.quiet = quiet
+        self._held: list[tuple[str, bool]] | None = None
 
     def result(self, text: str, record: Record) -> None:
-        """Prints one result. The text is not printed with --quiet."""
+        """Prints what was done.
+
+        The text is not printed with --quiet, nor on a terminal that shows it in a live display.
+        """
         if self.json:
             self.line(json.dumps(record))
-        elif not self.quiet:
+        elif not self.quiet and not (self._held is not None and sys.stdout.isatty()):
             self.line(printable(text))
+
+    def answer(self, text: str, record: Record) -> None:
+        """Prints what was asked for, also with --quiet."""
+        self.line(json.dumps(record) if self.json else printable(text))
 
     def line(self, text: str) -> None:
         """Prints a line to standard output. Later lines of other programs come after it."""
-        click.echo(text.encode("utf-8", "surrogateescape"), file=sys.stdout)
+        self._echo(text, err=False)
+
+    def _echo(self, text: str, err: bool) -> None:
+        if self._held is not None:
+            self._held.append((text, err))
+        else:
+            click.echo(text.encode("utf-8", "surrogateescape"), err=err)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps lines until the end of the block. They would disturb a live display."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held or [], None
+            for text, err in held:
+                self._echo(text, err)
 
     def table(self, form: str, head: Sequence[str], rows: Iterable[tuple[Sequence[object], Record]]) -> None:
         """Prints a table, or one JSON object for each row. `form` is the %-form of a row; the widths of the
         head's columns are those of the form."""
         if not self.json:
-            text = re.sub(r"%(-?\d*)(?:\.\d+)?l?[a-z]", r"%\1s", form) % tuple(head)
+            text = text_of_row(form, head)
             self.line(click.style(text, bold=True) if colourful(sys.stdout) else text)
         for row, record in rows:
-            self.line(json.dumps(record) if self.json else printable(form % tuple(row)))
+            self.line(json.dumps(record) if self.json else text_of_row(form, row))
 
     def note(self, text: str) -> None:
         """Prints a line to standard error, unless --quiet is given."""
         if not self.quiet:
-            click.echo(printable(text), err=True)
+            self._echo(printable(text), err=True)
 
     def error(self, error: BaseException, subject: str | None = None, **record: object) -> None:
         """Prints an error to standard error. With --json, it is also a result."""
         about = "aioxen" if subject is None else subject
         text = printable(f"{about}: {exits.text_of(error)}")
-        click.echo(click.style(text, fg="red") if colourful(sys.stderr) else text, err=True)
+        self._echo(click.style(text, fg="red") if colourful(sys.stderr) else text, err=True)
         if self.json:
             named = {} if subject is None else {"domain": subject}
             self.line(json.dumps({**named, **record, **exits.describe(error)}))

@@ -71,7 +71,7 @@ async def each(
 
 async def all_of(session: Session, handled: Iterable[Handled]) -> None:
     """Acts on all subjects at once, prints the results, and sets the exit status."""
-    with meter(session.progress) as shown:
+    with meter(session.progress, session.out) as shown:
         tasks = {asyncio.create_task(_one(session, h, shown)): h for h in handled}
         try:
             await asyncio.gather(*tasks)
@@ -94,7 +94,7 @@ async def _one(session: Session, handled: Handled, shown: Meter) -> int:
     try:
         done = await handled.act(report)
     except (aioxen.Error, OSError, MemoryError, ValueError) as error:
-        shown.end(subject, f"failed: {exits.text_of(error)}")
+        shown.end(subject, "failed")
         session.out.error(error, subject)
         return exits.code_of(error)
     except asyncio.CancelledError:

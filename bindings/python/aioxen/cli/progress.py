@@ -15,17 +15,17 @@ from typing import Any, Protocol
 
 import click
 
-from aioxen.cli.output import colourful, printable
-from aioxen.types import OperationProgress
+from aioxen.cli.output import Output, colourful, printable
+from aioxen.types import OperationProgress, OperationState
 
 Report = Callable[[Any], None]
 """Receives the progress events of a domain's operations."""
 
 
 def phase_text(event: OperationProgress) -> str:
-    """Returns the text of a phase: its name and how much of it is done."""
-    done = f" {event.done}/{event.total} {event.unit}" if event.total else ""
-    return f"{event.operation}: {event.phase}{done}"
+    """Returns the text of a phase: its name, and whether it is being undone."""
+    undoing = "undoes " if event.state is OperationState.UNDOING else ""
+    return f"{event.operation}: {undoing}{event.phase}"
 
 
 class Meter(Protocol):
@@ -59,7 +59,7 @@ class PlainMeter:
 
         def report(event: object) -> None:
             nonlocal last
-            if isinstance(event, OperationProgress) and last != (now := f"{event.operation}: {event.phase}"):
+            if isinstance(event, OperationProgress) and last != (now := phase_text(event)):
                 last = now
                 elapsed = time.monotonic() - self._began
                 click.echo(printable(f"{elapsed:7.3f} {subject}: {now}"), err=True)
@@ -84,6 +84,8 @@ class LiveMeter:
             BarColumn(bar_width=12),
             TimeElapsedColumn(),
             TextColumn("{task.fields[phase]}", markup=False),
+            redirect_stdout=False,
+            redirect_stderr=False,
             console=Console(stderr=True, highlight=False, no_color=not colourful(sys.stderr)),
         )
 
@@ -93,7 +95,8 @@ class LiveMeter:
         def report(event: object) -> None:
             if isinstance(event, OperationProgress):
                 part = event.done / event.total if event.total else 0
-                phase = printable(phase_text(event))
+                done = f" {event.done}/{event.total} {event.unit}" if event.total else ""
+                phase = printable(phase_text(event) + done)
                 self.shown.update(row, completed=event.index + part, total=event.count, phase=phase)
 
         return report
@@ -103,14 +106,14 @@ class LiveMeter:
 
 
 @contextmanager
-def meter(style: str) -> Iterator[Meter]:
-    """Yields the display for an option --progress."""
+def meter(style: str, out: Output) -> Iterator[Meter]:
+    """Yields the display for an option --progress. What is printed during a live display comes after it."""
     if style == "auto":
         live = sys.stderr.isatty() and os.environ.get("TERM") not in (None, "dumb")
         style = "live" if live else "plain"
     if style == "live":
         live_meter = LiveMeter()
-        with live_meter.shown:
+        with out.held(), live_meter.shown:
             yield live_meter
     elif style == "plain":
         yield PlainMeter()

@@ -16,14 +16,13 @@ import aioxen
 from aioxen.cli import exits, parallel
 from aioxen.cli.core import Session, command
 from aioxen.cli.files import read_config
-from aioxen.cli.guests import Guest
+from aioxen.cli.guests import DUMPS, Guest
 from aioxen.cli.notify import Background, notify
 from aioxen.cli.parallel import Done, Handled
 from aioxen.cli.progress import Report
 from aioxen.cli.select import domains_argument
 
 LOGS = Path("/var/log/xen")
-DUMPS = Path("/var/lib/xen/dump")
 
 dumps_option = click.option(
     "--dumps",

@@ -79,4 +79,5 @@ def domain_argument() -> Callable[[F], F]:
 
 def domains_argument(required: bool = True) -> Callable[[F], F]:
     """Returns a decorator: the argument DOMAIN, any number of times."""
-    return click.argument("domains", metavar="DOMAIN...", type=DomainType(), nargs=-1, required=required)
+    metavar = "DOMAIN..." if required else "[DOMAIN]..."
+    return click.argument("domains", metavar=metavar, type=DomainType(), nargs=-1, required=required)

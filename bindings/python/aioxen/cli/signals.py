@@ -7,6 +7,7 @@ import click
 
 import aioxen
 from aioxen.cli.core import Session, command
+from aioxen.cli.guests import DUMPS, dump_file
 from aioxen.cli.parallel import Done, each
 from aioxen.cli.progress import Report
 from aioxen.cli.select import domain_argument
@@ -44,11 +45,16 @@ async def trigger(session: Session, domain: str, name: str, vcpu: int) -> None:
 
 @command("dump-core")
 @domain_argument()
-@click.argument("file", type=click.Path(dir_okay=False, resolve_path=True))
-async def dump_core(session: Session, domain: str, file: str) -> None:
-    """Writes a domain's memory to a file. Pause the domain first if the dump must be consistent."""
+@click.argument("file", required=False, type=click.Path(dir_okay=False, resolve_path=True))
+async def dump_core(session: Session, domain: str, file: str | None) -> None:
+    """Writes a domain's memory to a file. The default is a file in /var/lib/xen/dump.
+
+    Pause the domain first if the dump must be consistent.
+    """
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
+        nonlocal file
+        file = file or str(dump_file(DUMPS, domain, dom))
         await dom.core_dump(file, timeout=session.timeout, progress=report)
         return Done(f"its memory is in {file}", {"outcome": "dumped", "file": file})
 

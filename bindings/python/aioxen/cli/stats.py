@@ -7,6 +7,8 @@ import asyncio
 import itertools
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import click
@@ -14,10 +16,10 @@ import click
 import aioxen
 from aioxen.cli.core import Session, command
 from aioxen.cli.listing import domains_of, mebibytes, state_letters
-from aioxen.cli.output import Record, colourful, record_of
+from aioxen.cli.output import Record, colourful, record_of, text_of_row
 from aioxen.cli.select import domains_argument
 
-FORM = "%-24s %5d %s %9.1f %6.1f %7d %5d %9.1f %9.1f %9.1f %9.1f"
+FORM = "%-20s %5d %6s %8.1f %6.1f %6d %5d %8.1f %8.1f %8.1f %8.1f"
 HEAD = ("Name", "ID", "State", "CPU(s)", "CPU(%)", "Mem", "VCPUs", "Net-tx", "Net-rx", "Disk-rd", "Disk-wr")
 SECTOR = 512
 
@@ -75,10 +77,17 @@ def rows(now: Samples, before: Samples) -> list[tuple[tuple[object, ...], Record
 
 def sampling_options(function: click.decorators.FC) -> click.decorators.FC:
     """Adds the options that stats and top have in common."""
-    period = click.FloatRange(0, min_open=True)
+    period, text = click.FloatRange(0, min_open=True), "The time between two tables."
     for option in (
-        click.option("--count", type=click.IntRange(1), help="End after so many tables."),
-        click.option("--interval", type=period, default=3, show_default=True, metavar="SECONDS"),
+        click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many tables."),
+        click.option(
+            "--interval",
+            type=period,
+            default=3,
+            show_default=True,
+            metavar="SECONDS",
+            help=text,
+        ),
         domains_argument(required=False),
     ):
         function = option(function)
@@ -109,16 +118,38 @@ async def top(session: Session, domains: tuple[str, ...], interval: float, count
     Without a terminal, tables follow each other.
     """
     before = await sample(session, domains)
-    live = colourful(sys.stdout) and not session.out.json
-    for number in itertools.count(1):
-        await asyncio.sleep(interval)
-        now = await sample(session, domains)
-        busiest = sorted(rows(now, before), key=lambda row: -float(row[1]["cpu_percent"]))
-        if live:
-            click.clear()
-            host = await session.xen.host_info()
-            session.out.line(f"{len(now)} domains; {host.nr_cpus} CPUs; {time.strftime('%H:%M:%S')}")
-        session.out.table(FORM, HEAD, busiest)
-        before = now
-        if number == count:
-            return
+    with _screen(colourful(sys.stdout) and not session.out.json) as show:
+        for number in itertools.count(1):
+            await asyncio.sleep(interval)
+            now = await sample(session, domains)
+            busiest = sorted(rows(now, before), key=lambda row: -float(row[1]["cpu_percent"]))
+            if show is None:
+                session.out.table(FORM, HEAD, busiest)
+            else:
+                host = await session.xen.host_info()
+                clock = f"{time.strftime('%H:%M:%S')}  {len(now)} domains  {host.nr_cpus} CPUs"
+                show(clock, *(text_of_row(FORM, row) for row in (HEAD, *(row for row, _ in busiest))))
+            before = now
+            if number == count:
+                return
+
+
+@contextmanager
+def _screen(wanted: bool) -> Iterator[Callable[..., None] | None]:
+    """Yields a function that shows lines on a screen of their own, cut at its edges. At the end, the terminal
+    is as before. Yields None if no screen is wanted."""
+    if not wanted:
+        yield None
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(), screen=True, auto_refresh=False) as live:
+
+        def show(clock: str, head: str, *lines: str) -> None:
+            text = Text(f"{clock}\n", no_wrap=True, overflow="crop")
+            text.append(head, "bold").append("".join(f"\n{line}" for line in lines))
+            live.update(text, refresh=True)
+
+        yield show

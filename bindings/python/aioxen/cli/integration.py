@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The command completion: prints the script with which a shell completes commands, options and domains."""
+"""The commands that print files for other programs: completion for a shell, unit for systemd."""
 
 from __future__ import annotations
+
+from importlib.resources import files
 
 import click
 from click.shell_completion import get_completion_class
 
 from aioxen.cli.core import COMMANDS
 
+UNIT = "aioxen-guest@.service"
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
-    """Prints the completion for a shell.
+    """Prints the completion for a shell: of commands, options and names of domains.
 
     \b
     bash: aioxen completion bash >/usr/share/bash-completion/completions/aioxen
@@ -26,4 +30,16 @@ def completion(shell: str) -> None:
     click.echo(made(app, {}, "aioxen", "_AIOXEN_COMPLETE").source())
 
 
-COMMANDS["completion"] = completion
+@click.command("unit")
+def unit() -> None:
+    """Prints the template of a systemd unit, which runs the guest of /etc/xen/NAME.cfg.
+
+    \b
+    aioxen unit >/etc/systemd/system/aioxen-guest@.service
+    systemctl daemon-reload
+    systemctl enable --now aioxen-guest@NAME
+    """
+    click.echo(files("aioxen.cli").joinpath(UNIT).read_text(), nl=False)
+
+
+COMMANDS |= {"completion": completion, "unit": unit}

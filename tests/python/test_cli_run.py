@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`aioxen run` and the supervisor that `aioxen create` leaves carry out what the files say."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from command_line import COMMAND, WriteFile, aioxen_
+from command_line import cfg as cfg
+from limits import scaled
+
+pytestmark = pytest.mark.usefixtures("hypervisor", "kernel", "nothing_left")
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + scaled(30)
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def names() -> set[str]:
+    return {record["name"] for record in aioxen_("list", "--json").records()} - {"Domain-0"}
+
+
+def domid(name: str) -> int:
+    ran = aioxen_("domid", name, code=None)
+    return 0 if ran.code else int(ran.out)
+
+
+@contextmanager
+def running(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    words = [*COMMAND, *map(str, arguments)]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_sigterm_asks_waits_and_destroys(cfg: WriteFile, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(scaled(30))
+        options = ("--json", "--stop-timeout", "0.5")
+        files = (cfg("obeys", "l"), cfg("mute", "b"))
+        with running("run", *options, *files, NOTIFY_SOCKET=str(tmp_path / "notify")) as service:
+            assert manager.recv(4096).startswith(b"READY=1\n")
+            assert names() == {"obeys", "mute"}
+            seen = aioxen_("operations", "--json").records()
+            assert {r["operation"] for r in seen if r["pid"] == service.pid} >= {"domain_wait_shutdown"}
+            service.send_signal(signal.SIGTERM)
+            assert manager.recv(4096) == b"STOPPING=1"
+            output, _ = service.communicate(timeout=scaled(30))
+            assert service.returncode == 0
+    assert names() == set()
+    ended = {r["domain"]: r["how"] for r in map(json.loads, output.splitlines()) if r.get("event") == "ended"}
+    assert "has stopped: poweroff" in ended["obeys"]
+    assert "destroyed, because" in ended["mute"]
+
+
+def test_policies(cfg: WriteFile) -> None:
+    files = (
+        cfg("off", "p"),
+        cfg("kept", "p", on_poweroff="preserve"),
+        cfg("moved", "r", on_reboot="rename-restart"),
+        cfg("fell", "c", on_crash="destroy"),
+    )
+    with running("run", "--json", *files) as service:
+        until(lambda: domid("moved") and len(names()) >= 3)
+        assert "off" not in names()
+        service.send_signal(signal.SIGINT)
+        output, _ = service.communicate(timeout=scaled(30))
+    assert service.returncode == 130
+    stopped = {r["domain"]: r["action"] for r in map(json.loads, output.splitlines()) if "action" in r}
+    assert stopped == {"off": "destroy", "kept": "preserve", "moved": "restart-rename", "fell": "destroy"}
+    left = names()
+    assert "kept" in left
+    assert all(name == "kept" or name.startswith("moved-") for name in left)
+    aioxen_("destroy", *left)
+
+
+def test_a_failure_at_the_start_stops_the_others(cfg: WriteFile) -> None:
+    good, bad = cfg("good"), cfg("bad", kernel="/nosuch")
+    failed = aioxen_("run", "--stop-timeout", "5", good, bad, code=15)
+    assert "bad: " in failed.err
+    assert names() == set()
+    aioxen_("run", good, good, code=3)
+
+
+def test_create_leaves_a_supervisor(cfg: WriteFile) -> None:
+    aioxen_("create", cfg("served"))
+    first = domid("served")
+    aioxen_("reboot", "served")
+    until(lambda: domid("served") > first)
+    aioxen_("shutdown", "-ww", "served")
+    assert names() == set()
+    log = Path("/var/log/xen/aioxen-served.log")
+    until(lambda: "action: destroy" in log.read_text())
+    assert "action: restart" in log.read_text()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The commands of `aioxen` on a terminal: signals, progress, colours, the console."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from command_line import OnTerminal, WriteFile, aioxen_
+from command_line import cfg as cfg
+from worldly import read_node
+
+Sim = Callable[..., str]
+
+pytestmark = pytest.mark.usefixtures("hypervisor", "kernel", "nothing_left")
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+
+
+def test_ctrl_c_withdraws_a_request_and_tells_the_state(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("mute", "b"))
+    domid = aioxen_("domid", "mute").out.strip()
+    with OnTerminal("shutdown", "-w", "mute") as command:
+        command.expect("acknowledge")
+        command.type("\x03")
+        assert command.end() == 130
+    assert f"interrupted: mute: domain {domid} runs" in command.seen
+    assert read_node(f"/local/domain/{domid}/control/shutdown") in ("", None)
+    aioxen_("destroy", "mute")
+
+
+def test_ctrl_c_undoes_a_creation_and_says_so(cfg: WriteFile, sim: Sim) -> None:
+    files = [cfg("one"), cfg("two")]
+    sim("xenconsoled", "stop")
+    try:
+        with OnTerminal("start", "--progress", "plain", *files) as command:
+            command.expect("one: domain_create_new: console")
+            command.type("\x03")
+            assert command.end() == 130
+    finally:
+        sim("xenconsoled", "cont")
+    for name in "one", "two":
+        assert f"interrupted: {name}: there is no such domain" in command.seen
+    assert len(aioxen_("list").out.splitlines()) == 2
+
+
+def test_progress_is_live_on_a_terminal_only(cfg: WriteFile) -> None:
+    file = cfg("shown")
+    with OnTerminal("create", "-e", file) as command:
+        assert command.end() == 0
+    assert COLOUR.search(command.seen)
+    assert "created as domain" in command.seen
+    with OnTerminal("destroy", "shown", NO_COLOR="1") as command:
+        assert command.end() == 0
+    assert "destroyed" in command.seen
+    assert not COLOUR.search(command.seen)
+    plain = aioxen_("create", "-e", file)
+    assert "\x1b" not in plain.out + plain.err
+    assert "shown: domain_create_new: build" in plain.err
+    assert aioxen_("destroy", "shown", "-q") == (0, "", "")
+
+
+def test_the_console_is_joined_until_ctrl_bracket(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("talk", "b console=echo"))
+    with OnTerminal("console", "talk") as command:
+        command.expect("tiny: b console=echo")
+        command.type("hello\r")
+        command.expect("echo: hello")
+        command.type("\x03")  # Goes to the guest.
+        command.type("again\r")
+        command.expect("again")
+        command.type("\x1d")
+        assert command.end() == 0
+    aioxen_("destroy", "talk")
