@@ -40,6 +40,7 @@ def check(model: m.Model) -> list[Mistake]:
         *(mistake for o in model.operations for mistake in check_operation(o, model.common_errors)),
         *check_shared(model),
         *(mistake for f in model.functions for mistake in check_function(f)),
+        *(mistake for d in model.device_functions for mistake in check_device_functions(d)),
     ]
     once = {str(mistake): mistake for mistake in found}
     return sorted(once.values(), key=lambda mistake: mistake.place)
@@ -291,3 +292,11 @@ def check_function(f: m.Function) -> Iterator[Mistake]:
     what = f"Function {f.name}"
     yield from check_name(f.name, f.place, what)
     yield from check_since(what, f.since, f.at("since"))
+
+
+def check_device_functions(d: m.DeviceFunctions) -> Iterator[Mistake]:
+    what = f"DeviceFunctions {d.name}"
+    fields = [f.name for f in d.config.fields]
+    for attribute, name in (("by", d.by), ("by_devid", "devid")):
+        if name not in fields and (attribute == "by" or d.by_devid):
+            yield Mistake(d.at(attribute), f"{what}: {attribute}: {d.config.name} has no field {name}")

@@ -73,6 +73,8 @@ def check(model: m.Model, file: str) -> Iterator[Mistake]:
     for error in model.base.common_errors:
         if error in model.errors:
             yield Mistake(error.place, f"error {error.name}: the library's operations cannot give it")
+    for d in model.device_functions:
+        yield Mistake(d.place, f"DeviceFunctions {d.name}: only the library's classes have such functions")
     for o in model.operations:
         spaces.setdefault(o.namespace, o.place)
         if o.namespace in taken or not o.namespace:

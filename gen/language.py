@@ -44,6 +44,16 @@ PHASE: dict[str, tuple[type, ...]] = {
     "limit_error": (str, type(None)),
     "commits": (bool,),
 }
+DEVICE_FUNCTIONS: dict[str, tuple[type, ...]] = {
+    "listing": (str,),
+    "info": (m.Struct,),
+    "kind": (str,),
+    "one": (str,),
+    "many": (str,),
+    "by": (str,),
+    "by_devid": (bool,),
+    "since": (str,),
+}
 EVENT: dict[str, tuple[type, ...]] = {"doc": (str,), "since": (str,), "aliases": (list,)}
 
 
@@ -191,17 +201,63 @@ class Language(TypeLanguage):
         these functions."""
         lines = self.lines(_at)
         what = f"Functions {expect(page, (str,), lines.place(), 'Functions')}"
+        expect(since, (str,), lines.place("since"), f"{what}: since")
         for name in expect(names, (list,), lines.place(), what):
-            self.model.functions.append(
-                m.Function(
-                    name=expect(name, (str,), lines.place(), what),
-                    namespace=self.prefix,
-                    page=f"{self.prefix}{page}",
-                    since=expect(since, (str,), lines.place("since"), f"{what}: since"),
-                    place=lines.of(name),
+            self.function(expect(name, (str,), lines.place(), what), page, since, lines)
+
+    def function(self, name: str, page: str, since: str, lines: Lines) -> None:
+        self.model.functions.append(
+            m.Function(
+                name=name,
+                namespace=self.prefix,
+                page=f"{self.prefix}{page}",
+                since=since,
+                place=lines.of(name),
+                keywords=lines.keywords,
+            )
+        )
+
+    def idl_DeviceFunctions(self, name: str, _at: At, **given: Any) -> None:
+        """Declares libxl's synchronous functions for a class of devices. The manual page is written by
+        hand."""
+        lines = self.lines(_at)
+        what = f"DeviceFunctions {expect(name, (str,), lines.place(), 'DeviceFunctions')}"
+        about: dict[str, Any] = {"by": "devid", "by_devid": False}
+        about |= checked(given, DEVICE_FUNCTIONS, lines, what)
+        missing = [attribute for attribute in DEVICE_FUNCTIONS if attribute not in about]
+        if missing:
+            raise Mistake(lines.place(), f"{what}: {missing[0]} is missing")
+        since, listing = about.pop("since"), about.pop("listing")
+        made = [f"device_{name}_{function}" for function in ("list", "list_free", "getinfo")]
+        for function in made + [f"devid_to_device_{name}"] * about["by_devid"]:
+            self.function(function, f"device_{name}_list", since, lines)
+        prefix = self.prefix
+        self.to_find.append(
+            lambda: self.model.device_functions.append(
+                m.DeviceFunctions(
+                    name=name,
+                    namespace=prefix,
+                    listing=self.find_listing(listing, lines, what),
+                    place=lines.place(),
                     keywords=lines.keywords,
+                    **about,
                 )
             )
+        )
+
+    def find_listing(self, name: str, lines: Lines, what: str) -> m.Operation:
+        """Looks up an operation whose only result is a struct with an array of structs and nothing else."""
+        found = next((o for o in self.model.operations if o.name == name), None)
+        if found is None:
+            raise Mistake(lines.place("listing"), f"{what}: no such operation: {describe(name)}")
+        kind = found.results[0].type if len(found.results) == 1 else None
+        array = kind.fields[0].type if isinstance(kind, m.Struct) and len(kind.fields) == 1 else None
+        if not isinstance(array, m.Array) or not isinstance(array.element, m.Struct):
+            raise Mistake(
+                lines.place("listing"),
+                f"{what}: listing: the result of {name} is not a struct with one array of structs",
+            )
+        return found
 
     def idl_Types(self, names: object, _at: At) -> None:
         """Declares public types that hand-written headers define. Nothing else may have the name of

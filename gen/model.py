@@ -158,6 +158,57 @@ class Function(Declared):
 
 
 @dataclass(kw_only=True, eq=False)
+class DeviceFunctions(Declared):
+    """libxl's synchronous functions for a class of devices.
+
+    `listing` is the operation that lists the devices, `info` the struct that getinfo fills in. `kind` is the
+    kind in the frontend's path. `by` is the field of the configuration that identifies the device for
+    getinfo. `one` and `many` are the words for devices of the class. `by_devid` is set if a public function
+    finds a configuration by its field `devid`.
+    """
+
+    name: str
+    namespace: str
+    kind: str
+    one: str
+    many: str
+    by: str
+    by_devid: bool
+    listing: Operation
+    info: Struct
+
+    @property
+    def list_type(self) -> Struct:
+        """The result of the operation that lists the devices."""
+        (result,) = self.listing.results
+        assert isinstance(result.type, Struct)
+        return result.type
+
+    @property
+    def array_name(self) -> str:
+        """The field of the list that contains the configurations."""
+        (array,) = self.list_type.fields
+        return array.name
+
+    @property
+    def array(self) -> Array:
+        (array,) = self.list_type.fields
+        assert isinstance(array.type, Array)
+        return array.type
+
+    @property
+    def config(self) -> Struct:
+        """The configuration of a device."""
+        assert isinstance(self.array.element, Struct)
+        return self.array.element
+
+    @property
+    def by_text(self) -> bool:
+        """Whether a text identifies the device."""
+        return next(f.kind.c_name for f in self.config.fields if f.name == self.by) == "char *"
+
+
+@dataclass(kw_only=True, eq=False)
 class Model:
     """The whole IDL, in order of declaration.
 
@@ -175,6 +226,7 @@ class Model:
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
+    device_functions: list[DeviceFunctions] = field(default_factory=list)
     # The types that public headers declare, by C name.
     types_by_hand: dict[str, Place] = field(default_factory=dict)
     # Patterns for the names of internal functions, without libxl__. Language.idl_Internal
@@ -196,6 +248,7 @@ class Model:
             event=None,
             operations=[o for o in self.operations if o.place.file in files],
             functions=[f for f in self.functions if f.place.file in files],
+            device_functions=[d for d in self.device_functions if d.place.file in files],
             internal=[],
             name=name,
             base=self,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from gen import (
+    c_devices,
     c_initiators,
     c_json,
     c_operations,
@@ -33,6 +34,7 @@ OUTPUTS: dict[str, list[Output]] = {
         c_operations.outputs,
         c_initiators.outputs,
         c_phases.outputs,
+        c_devices.outputs,
         extension.outputs,
         linker_map.outputs,
     ],

@@ -323,7 +323,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
 #include <libxl_console.h>
 #include <libxl_running.h>
-#include <libxl_devices.h>
+#include <_libxl_devices.h>
 #include <libxl_xl.h>
 #include <libxl_userdata.h>
 #include <libxl_log.h>

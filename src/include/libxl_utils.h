@@ -32,23 +32,15 @@ char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
  */
 int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_device_disk *disk);
 /*
- * Store the configuration of a network interface. It is identified by its MAC address (for example
- * "00:16:3e:01:02:03") or by its devid. The caller disposes of *nic. Errors: NOTFOUND, INVAL, and those of
- * libxl_domain_list_nics.
+ * Stores the configuration of the network interface with this MAC address, for example "00:16:3e:01:02:03".
+ * The caller disposes of *nic. Errors: NOTFOUND, INVAL, and those of libxl_domain_list_nics.
  */
 int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_device_nic *nic);
-int libxl_devid_to_device_nic(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_nic *nic);
 /*
- * Store the configuration of a virtual TPM. It is identified by its UUID or by its devid. The caller disposes
- * of *vtpm. Errors: NOTFOUND, and those of libxl_domain_list_vtpms.
+ * Stores the configuration of the virtual TPM with this UUID. The caller disposes of *vtpm. Errors: NOTFOUND,
+ * and those of libxl_domain_list_vtpms.
  */
 int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, libxl_device_vtpm *vtpm);
-int libxl_devid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_vtpm *vtpm);
-/*
- * Stores the configuration of the keyboard and pointer with this devid. The caller disposes of *vkb. Errors:
- * NOTFOUND, and those of libxl_domain_list_vkbs.
- */
-int libxl_devid_to_device_vkb(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_vkb *vkb);
 
 /* ------------------------------------------------------------------ bitmaps */
 

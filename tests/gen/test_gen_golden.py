@@ -29,6 +29,9 @@ FILES = [
 # The Python output has an IDL of its own, because the fixture has types that only C supports.
 PYTHON = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
 MODULES = ["types.py", "errors.py", "_convert.py", "_json.py", "_operations.py", "_native.pyi"]
+# libxl's functions for devices have one, too, because they need operations.
+DEVICES = sorted((HERE / "fixture/devices").glob("*.idl"))
+FILES_OF_DEVICES = ["include/_libxl_devices.h", "src/_libxl_device_functions.h"]
 FILES_OF_PYTHON = [f"python/aioxen/{name}" for name in MODULES] + ["manual/python.rst"]
 
 
@@ -40,9 +43,20 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("name", [*FILES, *FILES_OF_PYTHON])
-def test_golden(name: str, generated: Path, python: Path, request: pytest.FixtureRequest) -> None:
-    text = ((python if name in FILES_OF_PYTHON else generated) / name).read_text()
+@pytest.fixture(scope="module")
+def devices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("devices")
+    done = generate(out, *DEVICES, options=("--only", "c"))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.mark.parametrize("name", [*FILES, *FILES_OF_PYTHON, *FILES_OF_DEVICES])
+def test_golden(
+    name: str, generated: Path, python: Path, devices: Path, request: pytest.FixtureRequest
+) -> None:
+    folders = dict.fromkeys(FILES_OF_PYTHON, python) | dict.fromkeys(FILES_OF_DEVICES, devices)
+    text = (folders.get(name, generated) / name).read_text()
     golden = GOLDEN / (name.replace("/", "__") + ".txt")
     if request.config.getoption("--update-golden", default=False):
         golden.write_text(text)
@@ -51,14 +65,15 @@ def test_golden(name: str, generated: Path, python: Path, request: pytest.Fixtur
 
 def test_every_golden_file_has_its_output() -> None:
     assert {p.name for p in GOLDEN.iterdir()} == {
-        name.replace("/", "__") + ".txt" for name in FILES + FILES_OF_PYTHON
+        name.replace("/", "__") + ".txt" for name in FILES + FILES_OF_PYTHON + FILES_OF_DEVICES
     }
 
 
-def test_lines_fit(generated: Path) -> None:
-    for name in (f for f in FILES if f.endswith((".h", ".c"))):
-        too_long = [line for line in (generated / name).read_text().splitlines() if len(line) > 110]
-        assert not too_long, name
+def test_lines_fit(generated: Path, devices: Path) -> None:
+    paths = [generated / name for name in FILES] + [devices / name for name in FILES_OF_DEVICES]
+    for path in (p for p in paths if p.suffix in (".h", ".c")):
+        too_long = [line for line in path.read_text().splitlines() if len(line) > 110]
+        assert not too_long, path.name
 
 
 def test_the_fixture_uses_every_kind() -> None:

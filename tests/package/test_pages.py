@@ -86,7 +86,8 @@ def test_a_page_says_everything(page: Path, tmp_path: Path) -> None:
     synopsis = tokens(plain(section(page, "SYNOPSIS")))
     if re.search(r"\b(?:int|\*) libxl_\w+ \(", synopsis) and " libxl_error_message (" not in synopsis:
         assert section(page, "RETURN VALUE"), "RETURN VALUE"
-    text = tokens("\n".join(header.read_text() for header in headers()))
+    devices = BUILD / "gen/include/_libxl_devices.h"
+    text = tokens("\n".join(header.read_text() for header in [*headers(), devices]))
     for declaration in re.findall(r"[^;]*\blibxl_\w+ \([^;]*\) ;", re.sub(r"\{.*?\}", "", synopsis)):
         assert declaration.split("> ")[-1].strip() in text, declaration
     functions = {name for name in declared(tmp_path) if (ROOT / f"docs/man/{name}.3") == page}
