@@ -58,7 +58,9 @@ typedef struct libxl__qemu_job {
  * the sockets of an earlier QEMU.
  */
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
-/* Opens a pidfd of the process `pid` if this process is the domain's QEMU. */
+/*
+ * Opens a pidfd of the process `pid` if this process is the domain's QEMU. ESRCH: it is not, or has ended.
+ */
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job);
 /* Reads the last lines of the log file into `words`, and escapes them. Stores "" if the log is empty. */
 void libxl__qemu_read_words(libxl_ctx *ctx, libxl__job *job);

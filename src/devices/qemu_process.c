@@ -105,8 +105,11 @@ void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job)
     q->errnoval = q->fd < 0 ? errno : 0;
 }
 
-/* Returns whether a process has "-xen-domid DOMID" in its command line. */
-static bool is_qemu_of(pid_t pid, uint32_t domid)
+/*
+ * Returns 0 if a process has "-xen-domid DOMID" in its command line, ESRCH if it has not or does not exist, or
+ * another errno.
+ */
+static int check_qemu_of(pid_t pid, uint32_t domid)
 {
     static const char option[] = "-xen-domid";
     char path[32], line[COMMAND_LINE + 1], wanted[16];
@@ -114,17 +117,18 @@ static bool is_qemu_of(pid_t pid, uint32_t domid)
     snprintf(wanted, sizeof(wanted), "%u", domid);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     const ssize_t got = fd < 0 ? -1 : read(fd, line, COMMAND_LINE);
+    const int error = errno == ENOENT ? ESRCH : errno;
     if (fd >= 0)
         close(fd);
     if (got <= 0)
-        return false;
+        return got ? error : ESRCH; /* a process that has ended has no command line */
     line[got] = 0;
     for (const char *at = line, *next; at < line + got; at = next) {
         next = at + strlen(at) + 1;
         if (strcmp(at, option) == 0 && next < line + got)
-            return strcmp(next, wanted) == 0;
+            return strcmp(next, wanted) == 0 ? 0 : ESRCH;
     }
-    return false;
+    return ESRCH;
 }
 
 /*
@@ -135,8 +139,10 @@ void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
     libxl__qemu_job *q = (libxl__qemu_job *)job;
+    errno = ESRCH;
     q->fd = q->pid > 1 ? pidfd_open(q->pid, 0) : -1;
-    if (q->fd < 0 || is_qemu_of(q->pid, q->domid))
+    q->errnoval = q->fd < 0 ? errno : check_qemu_of(q->pid, q->domid);
+    if (q->fd < 0 || !q->errnoval)
         return;
     close(q->fd);
     q->fd = -1;

@@ -28,8 +28,8 @@ typedef struct device_detach {
     const libxl__xs_request *backend_path, *backend_state, *frontend_state;
     /* Reads the process id of the QEMU that serves the device; NULL: no QEMU serves it. */
     const libxl__xs_request *model_node;
-    libxl__qemu_job model;        /* finds the process of this QEMU */
-    libxl__process model_process; /* follows the process of this QEMU, in the phase `released` */
+    pid_t model_pid;                    /* the value of this node; 0: no QEMU is known */
+    libxl__device_model_follower model; /* follows this QEMU in the phases `closed` and `released` */
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
     libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
@@ -111,7 +111,7 @@ static int keep_states(libxl__ao *ao, struct device_detach *s)
     const char *pid = s->model_node ? libxl__xs_value(s->model_node) : NULL;
     int rc = 0;
     libxl__device_close_see(&s->close, libxl__xs_value(s->backend_state));
-    s->model.pid = pid ? atoi(pid) : 0;
+    s->model_pid = pid ? atoi(pid) : 0;
     for (unsigned i = 0; !rc && i < LIBXL__DEVICE_VALUES && s->values[i]; i++) {
         const char *value = libxl__xs_value(s->values[i]);
         s->device.values[i] = value ? libxl__gc_printf(&ao->gc, "%s", value) : NULL;
@@ -203,6 +203,15 @@ static bool is_served(const struct device_detach *s)
            (s->server.source.ao && s->server.follower.phase == LIBXL__DOMAIN_RUNNING);
 }
 
+/* Starts to wait until the backend has closed, or the QEMU that serves the device has ended. */
+static int wait_for_close(libxl__ao *ao, struct device_detach *s)
+{
+    const int rc = libxl__device_close_wait_start(ao, &s->close);
+    if (rc == LIBXL__AO_WAIT && s->model_pid > 0)
+        libxl__device_model_follow(ao, &s->model, s->device.domid, s->model_pid);
+    return rc;
+}
+
 static int closed_start(libxl__ao *ao, struct device_detach *s)
 {
     char path[LIBXL__DEVICE_PATH];
@@ -212,12 +221,15 @@ static int closed_start(libxl__ao *ao, struct device_detach *s)
         return rc;
     snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
     rc = libxl__await_start(ao, &s->refusal, path, libxl__await_present, NULL);
-    return rc ? rc : libxl__device_close_wait_start(ao, &s->close);
+    return rc ? rc : wait_for_close(ao, s);
 }
 
 static int closed_poll(libxl__ao *ao, struct device_detach *s)
 {
-    int rc = is_served(s) ? libxl__device_close_wait_poll(ao, &s->close) : 0;
+    if (libxl__device_model_is_sought(&s->model))
+        return LIBXL__AO_WAIT;
+    const bool served = is_served(s) && !libxl__device_model_has_ended(ao, &s->model);
+    int rc = served ? libxl__device_close_wait_poll(ao, &s->close) : 0;
     if (rc == LIBXL__AO_WAIT && s->stopped)
         return ao->stop;
     if (rc != LIBXL__AO_WAIT || s->refused)
@@ -243,35 +255,16 @@ static int released_start(libxl__ao *ao, struct device_detach *s)
     if (!s->close.force || s->device.cls->stateless || libxl__device_close_is_done(&s->close) ||
         !s->device.cls->closes_without_frontend)
         return 0;
-    const bool model = libxl__device_model_serves(&s->device);
-    if (model && (args_of(ao)->in.abandoned || s->model.pid <= 0))
+    if (libxl__device_model_serves(&s->device) && s->model_pid <= 0)
         return 0;
-    const int rc = libxl__device_close_wait_start(ao, &s->close);
-    if (!model || rc != LIBXL__AO_WAIT)
-        return rc;
-    s->model.domid = s->device.domid;
-    s->model.job.work = libxl__qemu_find;
-    const int started = libxl__job_submit(&ao->ctx->host->lane, ao, &s->model.job);
-    return started ? started : LIBXL__AO_WAIT;
-}
-
-/* Follows the QEMU that serves the device, and returns whether it has ended. */
-static bool model_has_ended(libxl__ao *ao, struct device_detach *s)
-{
-    if (!s->model.job.work)
-        return false;
-    const int pidfd = s->model.fd;
-    s->model.fd = -1;
-    if (pidfd >= 0 && libxl__process_follow(ao, &s->model_process, pidfd))
-        libxl__ao_forget_failure(ao);
-    return !s->model_process.running;
+    return wait_for_close(ao, s);
 }
 
 static int released_poll(libxl__ao *ao, struct device_detach *s)
 {
-    if (s->model.job.work && s->model.job.state != LIBXL__JOB_DONE)
-        return LIBXL__AO_WAIT; /* the descriptor in the result of the job must be taken */
-    const bool ended = model_has_ended(ao, s);
+    if (libxl__device_model_is_sought(&s->model))
+        return LIBXL__AO_WAIT;
+    const bool ended = libxl__device_model_has_ended(ao, &s->model);
     return s->stopped || ended || !is_served(s) ? 0 : libxl__device_close_wait_poll(ao, &s->close);
 }
 

@@ -8,9 +8,10 @@
  */
 #include "device_model.h"
 
-#include "qemu.h"
+#include "host.h"
 #include "qmp.h"
 
+#include <errno.h>
 #include <string.h>
 
 typedef struct device_model {
@@ -30,6 +31,46 @@ bool libxl__device_model_serves(const libxl__device *device)
         if (strcmp(device->backend_kind, kinds[i]) == 0)
             return true;
     return false;
+}
+
+/* ---- following the QEMU that serves a device */
+
+void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
+                                pid_t pid)
+{
+    follower->job = (libxl__qemu_job){.job.work = libxl__qemu_find, .domid = domid, .pid = pid, .fd = -1};
+    if (libxl__job_submit(&ao->ctx->host->lane, ao, &follower->job.job))
+        libxl__ao_forget_failure(ao);
+    else
+        follower->state = LIBXL__MODEL_SOUGHT;
+}
+
+bool libxl__device_model_is_sought(const libxl__device_model_follower *follower)
+{
+    return follower->state == LIBXL__MODEL_SOUGHT && follower->job.job.state != LIBXL__JOB_DONE;
+}
+
+/* Takes the result of the job. */
+static void found(libxl__ao *ao, libxl__device_model_follower *follower)
+{
+    const int pidfd = follower->job.fd;
+    follower->state =
+        pidfd < 0 && follower->job.errnoval == ESRCH ? LIBXL__MODEL_ENDED : LIBXL__MODEL_UNKNOWN;
+    if (pidfd < 0)
+        return;
+    if (libxl__process_follow(ao, &follower->process, pidfd))
+        libxl__ao_forget_failure(ao);
+    else
+        follower->state = LIBXL__MODEL_RUNNING;
+}
+
+bool libxl__device_model_has_ended(libxl__ao *ao, libxl__device_model_follower *follower)
+{
+    if (follower->state == LIBXL__MODEL_SOUGHT && !libxl__device_model_is_sought(follower))
+        found(ao, follower);
+    if (follower->state == LIBXL__MODEL_RUNNING && !follower->process.running)
+        follower->state = LIBXL__MODEL_ENDED;
+    return follower->state == LIBXL__MODEL_ENDED;
 }
 
 /* ---- start: QEMU is started */

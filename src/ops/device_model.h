@@ -5,6 +5,7 @@
 
 #include "device.h"
 #include "ops.h"
+#include "qemu.h"
 
 /* A wait until the domain's QEMU runs. Embed it in the parent's state; zero-initialise it. */
 typedef struct libxl__device_model {
@@ -16,6 +17,25 @@ typedef struct libxl__device_model {
     libxl_uuid uuid;
     const libxl_domain_config *config;
 } libxl__device_model;
+
+/* The QEMU that serves a device. Embed it in the operation's state; zero-initialise it. */
+typedef struct libxl__device_model_follower {
+    libxl__qemu_job job;    /* finds the process */
+    libxl__process process; /* the process, once it was found */
+    enum { LIBXL__MODEL_UNKNOWN, LIBXL__MODEL_SOUGHT, LIBXL__MODEL_RUNNING, LIBXL__MODEL_ENDED } state;
+} libxl__device_model_follower;
+
+/*
+ * Starts to follow a QEMU. `pid` is the value of its domain's node device-model-pid. The operation is run
+ * again when it is known whether the process is this QEMU, and when it has ended. If there is no memory or no
+ * thread, the QEMU is not followed.
+ */
+void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
+                                pid_t pid);
+/* Returns whether the process is still looked for. The operation must not end before, because the result has a descriptor. */
+bool libxl__device_model_is_sought(const libxl__device_model_follower *follower);
+/* Returns whether QEMU has ended. Returns false if the QEMU is not followed, or if that is not known. */
+bool libxl__device_model_has_ended(libxl__ao *ao, libxl__device_model_follower *follower);
 
 /* Returns whether the guest's QEMU in domain 0 serves this device. */
 bool libxl__device_model_serves(const libxl__device *device);

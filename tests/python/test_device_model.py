@@ -278,6 +278,45 @@ async def test_a_qemu_that_dies_during_a_forced_removal(
     await dom.destroy()
 
 
+async def test_a_removal_does_not_wait_for_a_qemu_that_was_killed(
+    xen: aioxen.Context, guest: Configure, image: DeviceDisk, tmp_path: Path
+) -> None:
+    config = guest("b")
+    share = DeviceP9(tag="share", path=str(tmp_path), devid=0)
+    config.disks, config.p9s = [image], [share]
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    await dom.device_wait_connected("vbd", 51712)
+    await dom.device_wait_connected("9pfs", 0)
+    [pid] = qemus()
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not qemus(), "the process stays")
+    await dom.disk_remove(image)  # Otherwise GUEST_TIMEDOUT after 10 s.
+    await dom.p9_remove(share)
+    assert [device.kind for device in await dom.devices()] == []
+    await dom.destroy()
+
+
+async def test_a_qemu_that_dies_during_a_removal(
+    xen: aioxen.Context, guest: Configure, image: DeviceDisk, sim: Callable[..., str]
+) -> None:
+    config = guest("b")
+    config.disks = [image]
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    await dom.device_wait_connected("vbd", 51712)
+    sim("backend", f"{dom.domid}/qdisk", "mute")
+    [pid] = qemus()
+    removal = asyncio.ensure_future(dom.disk_remove(image))
+    state = f"/local/domain/0/backend/qdisk/{dom.domid}/51712/state"
+    await until(lambda: read_node(state) == "5", "the request to close")
+    assert not removal.done()
+    os.kill(pid, signal.SIGKILL)
+    await removal
+    assert read_node(state) is None
+    await dom.destroy()
+
+
 async def test_a_process_that_is_no_qemu_is_spared(xen: aioxen.Context, guest: Configure) -> None:
     dom = await xen.domain_create(guest("b"))
     with subprocess.Popen(["sleep", "60"]) as innocent:
