@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
-from aioxen._live import FastMethod, OperationSpec
+from aioxen._core import FastMethod, OperationSpec
 from aioxen._native import ffi
 from aioxen._values import CData, CType, ctype, fits
 

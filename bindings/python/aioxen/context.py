@@ -20,7 +20,7 @@ from aioxen import _values as v
 from aioxen import errors
 from aioxen._base import BaseContext
 from aioxen._coroutine import wait_uncancelled
-from aioxen._live import ContextCore
+from aioxen._core import ContextCore
 from aioxen._native import ffi, lib
 from aioxen._spec import CffiSpec, Progress
 from aioxen.domain import Domain

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aioxen import errors
 from aioxen._base import error_of
 from aioxen._coroutine import CoroutineMethods, until_done, wait_uncancelled
-from aioxen._live import OperationFuture
+from aioxen._core import OperationFuture
 from aioxen._spec import argument
 
 if TYPE_CHECKING:

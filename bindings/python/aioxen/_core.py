@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Chooses the classes that run for every operation: those of the extension module _live, or those of the
+Python module _pure.
+
+_pure is used if the environment variable AIOXEN_PURE is 1 when aioxen is imported, and if _live cannot be
+imported. Both modules behave alike. _live is faster.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if not TYPE_CHECKING and os.environ.get("AIOXEN_PURE") == "1":
+    import aioxen._pure as chosen
+else:
+    try:
+        import aioxen._live as chosen
+    except ImportError:
+        import aioxen._pure as chosen  # type: ignore[no-redef]
+
+ContextCore = chosen.ContextCore
+FastMethod = chosen.FastMethod
+OperationFuture = chosen.OperationFuture
+OperationSpec = chosen.OperationSpec
