@@ -7,6 +7,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aioxen.context import Context
 
 PENDING = 1 << 20
 """The greatest number of octets that wait to be written. Further output is dropped."""
@@ -16,9 +20,10 @@ class ConsoleLog:
     """Appends to a file. The methods below the comment "In a thread" run in a thread. All other methods
     run in the loop's thread."""
 
-    def __init__(self, path: str, max_bytes: int, keep: int) -> None:
+    def __init__(self, xen: Context, path: str, max_bytes: int, keep: int) -> None:
         if max_bytes < 1 or keep < 0:
             raise ValueError(f"max_bytes {max_bytes} and keep {keep} name no log")
+        self._xen, self._loop = xen, xen._running_loop()
         self._path, self._max, self._keep = path, max_bytes, keep
         self._pending = bytearray()
         self._lost = 0
@@ -29,7 +34,7 @@ class ConsoleLog:
 
     async def open(self) -> None:
         """Opens the file. Raises OSError."""
-        await asyncio.to_thread(self._open)
+        await self._loop.run_in_executor(None, self._open)
 
     def add(self, data: bytes) -> None:
         """Appends data. A thread writes the data later. The data is dropped after an error, or if PENDING
@@ -44,15 +49,15 @@ class ConsoleLog:
             self._lost = 0
         self._pending += data
         if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._write_pending())
+            self._running = self._loop.create_task(self._write_pending())
 
     async def aclose(self) -> None:
         """Writes the waiting data and closes the file. Raises OSError, the first error of writing."""
         if self._running is not None:
-            await asyncio.shield(self._running)
+            await self._xen._wait_uncancelled(self._running)
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            await asyncio.to_thread(os.close, fd)
+            await self._loop.run_in_executor(None, os.close, fd)
         if self._error is not None:
             raise self._error
 
@@ -61,7 +66,7 @@ class ConsoleLog:
             while self._pending and self._error is None:
                 data = bytes(self._pending)
                 self._pending.clear()
-                await asyncio.to_thread(self._write, data)
+                await self._loop.run_in_executor(None, self._write, data)
         except OSError as error:
             self._error = error
             self._pending.clear()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ def until_done(future: Any) -> Generator[Any, None, None]:
             yield future
 
 
-async def wait_uncancelled(future: asyncio.Future[Any]) -> None:
-    """Waits until the future is done. If the waiting task is cancelled, CancelledError is raised when the
-    future is done. Raises the future's exception, if the future has one."""
+async def wait_uncancelled(future: asyncio.Future[T]) -> T:
+    """Waits until the future is done, and returns its result. If the waiting task is cancelled,
+    CancelledError is raised when the future is done."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
@@ -88,4 +89,4 @@ async def wait_uncancelled(future: asyncio.Future[Any]) -> None:
             cancelled = error
     if cancelled is not None and not future.cancelled():
         raise cancelled
-    future.result()
+    return future.result()

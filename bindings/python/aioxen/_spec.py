@@ -14,8 +14,11 @@ from aioxen._native import ffi
 from aioxen._values import CData, CType, ctype, fits
 
 if TYPE_CHECKING:
+    from aioxen._shutdown import ShutdownFuture
+    from aioxen.console import Console
     from aioxen.domain import Domain
     from aioxen.operation import Operation, UndoableOperation
+    from aioxen.types import ConsoleType, ShutdownReason
 
 F = TypeVar("F", bound=Callable[..., Any])
 E = TypeVar("E")
@@ -97,7 +100,7 @@ def argument(c: CData) -> CData:
 class CffiSpec(OperationSpec):
     """An operation's C function, inputs, results and undo. The C function is called through cffi."""
 
-    __slots__ = ("name", "function", "input_names", "domid", "results", "reports", "undo")
+    __slots__ = ("name", "function", "input_names", "domid", "results", "reports", "undo", "instant")
 
     def __init__(
         self,
@@ -129,6 +132,8 @@ class CffiSpec(OperationSpec):
         self.domid = domid
         """The position of the operation's domain among the inputs."""
         self.results = results
+        self.instant = instant
+        """Whether the operation has completed when its C function returns."""
         self.reports = reports
         """Whether the C function takes a libxl_asyncprogress_how. If so, it is the last input."""
         self.undo = undo
@@ -207,6 +212,14 @@ class OperationsBase(ABC):
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
         """Returns the handle of a domain."""
+
+    @abstractmethod
+    def _console(self, domain: DomainLike, number: int, kind: ConsoleType, limit: int) -> Console:
+        """Returns a domain's console, which is not open."""
+
+    @abstractmethod
+    def _shutdown(self, request: Operation[None], stopped: Operation[ShutdownReason]) -> ShutdownFuture:
+        """Returns the future that is done when a request and the guest's stop are done."""
 
 
 def _by_name(method: FastMethod) -> tuple[Callable[[str], Any], tuple[str]]:

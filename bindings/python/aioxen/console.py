@@ -22,7 +22,7 @@ from aioxen.errors import FailedError
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
-    from aioxen._operations import ContextOperations
+    from aioxen.context import Context
     from aioxen.operation import Operation
 
 PSEUDO_TERMINALS = range(136, 144)
@@ -77,9 +77,7 @@ class Console:
     reader.
     """
 
-    def __init__(
-        self, xen: ContextOperations, domain: DomainLike, number: int, kind: ConsoleType, limit: int
-    ) -> None:
+    def __init__(self, xen: Context, domain: DomainLike, number: int, kind: ConsoleType, limit: int) -> None:
         if limit < 2:
             raise ValueError(f"limit: {limit} is less than 2")
         self._xen = xen
@@ -90,7 +88,7 @@ class Console:
         self._reading = False
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
-        self._writing = asyncio.Lock()
+        self._writing = xen._lock_type()
         self._gone: Operation[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._log: ConsoleLog | None = None
@@ -102,7 +100,7 @@ class Console:
             raise RuntimeError("the console is open already")
         domain = self._where[0]
         self._fd = await self._open()
-        self._loop = asyncio.get_running_loop()
+        self._loop = self._xen._running_loop()
         self._buffer.clear()
         self._ended = False
         try:
@@ -154,7 +152,7 @@ class Console:
         if gone is not None and not gone.done():
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
-                await gone
+                await self._xen._wait_uncancelled(gone)
         if log is not None:
             await log.aclose()
 
@@ -294,7 +292,7 @@ class Console:
         if not isinstance(pattern, re.Pattern):
             pattern = re.compile(pattern.encode() if isinstance(pattern, str) else pattern)
         try:
-            async with asyncio.timeout(timeout):
+            async with self._xen._timeout(timeout):
                 while (match := pattern.search(bytes(self._buffer))) is None:
                     if len(self._buffer) >= self._limit:
                         self._take(self._limit // 2)
@@ -331,6 +329,7 @@ class Console:
                     raise BrokenPipeError(errno.EPIPE, "the console has ended") from error
 
     async def _writable(self, fd: int) -> None:
+        """Waits until the terminal accepts input, at most GRACE_SECONDS."""
         ready: asyncio.Future[None] = self._loop.create_future()
 
         def on_writable() -> None:
@@ -338,10 +337,12 @@ class Console:
                 ready.set_result(None)
 
         self._loop.add_writer(fd, on_writable)
+        # The console may end meanwhile, so write() looks again from time to time.
+        timer = self._loop.call_later(GRACE_SECONDS, on_writable)
         try:
-            while not ready.done() and not self._ended:
-                await asyncio.wait([ready], timeout=GRACE_SECONDS)
+            await ready
         finally:
+            timer.cancel()
             if self._fd == fd:
                 self._loop.remove_writer(fd)
 
@@ -365,7 +366,7 @@ class Console:
             raise RuntimeError("the console is not open")
         if self._log is not None:
             raise RuntimeError("the console has a log already")
-        log = ConsoleLog(os.fspath(path), max_bytes, keep)
+        log = ConsoleLog(self._xen, os.fspath(path), max_bytes, keep)
         await log.open()
         if self._buffer:
             log.add(bytes(self._buffer))

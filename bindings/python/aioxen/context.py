@@ -5,6 +5,9 @@ and closes the context.
 All code of this module runs in the event loop's thread. The loop watches the C context's descriptor.
 When the descriptor is readable, a callback takes all queued records at once, completes the futures and
 delivers the events.
+
+A subclass for another asynchronous library overrides what follows the comment "The asynchronous library".
+Everything else in the package reaches the library through the context and its loop.
 """
 
 from __future__ import annotations
@@ -13,20 +16,27 @@ import asyncio
 import contextlib
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, TypeVar
 
 from aioxen import _values as v
 from aioxen import errors
 from aioxen._base import BaseContext
-from aioxen._coroutine import wait_uncancelled
 from aioxen._core import ContextCore
+from aioxen._coroutine import wait_uncancelled
 from aioxen._native import ffi, lib
-from aioxen._spec import CffiSpec, Progress
+from aioxen._shutdown import ShutdownFuture
+from aioxen._spec import CffiSpec, DomainLike, Progress
+from aioxen.console import Console
 from aioxen.domain import Domain
 from aioxen.events import Events
 from aioxen.operation import Operation, Stop, UndoableOperation
-from aioxen.types import Event
+from aioxen.types import ConsoleType, Event, ShutdownReason
+
+T = TypeVar("T")
+
+OperationTypes: TypeAlias = tuple[type[Operation[Any]], type[UndoableOperation[Any]]]
 
 
 class Context(ContextCore, BaseContext):
@@ -75,7 +85,7 @@ class Context(ContextCore, BaseContext):
         """
         if self._closing is not None or self._c is None:
             raise errors.ClosedError("the context is closed")
-        loop = asyncio.get_running_loop()
+        loop = self._running_loop()
         if loop is self._loop:
             return
         if self._loop is not None:
@@ -87,7 +97,32 @@ class Context(ContextCore, BaseContext):
         loop.add_reader(self._log.fd, self._log.deliver)
         self._log.update_level()
         self._loop = loop
-        self._attach_loop(int(ffi.cast("uintptr_t", self._c)), loop, Operation, UndoableOperation)
+        self._attach_loop(int(ffi.cast("uintptr_t", self._c)), loop, *self._operation_types)
+
+    # The asynchronous library
+
+    _operation_types: OperationTypes = Operation, UndoableOperation
+    _shutdown_type: type[ShutdownFuture] = ShutdownFuture
+    _events_type: type[Events] = Events
+    _console_type: type[Console] = Console
+    _lock_type: Callable[[], AbstractAsyncContextManager[object]] = asyncio.Lock
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """Returns the loop in which the caller runs. RuntimeError is raised if there is none.
+
+        Besides the methods of a future's loop, the package uses add_reader(), add_writer(), call_later(),
+        create_future(), create_task() and run_in_executor().
+        """
+        return asyncio.get_running_loop()
+
+    async def _wait_uncancelled(self, future: asyncio.Future[T]) -> T:
+        """Waits until the future is done, and returns its result. A cancellation of the waiting task is
+        raised when the future is done."""
+        return await wait_uncancelled(future)
+
+    def _timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+        """Returns a block that ends with TimeoutError after the given time."""
+        return asyncio.timeout(seconds)
 
     # Operations
 
@@ -128,6 +163,12 @@ class Context(ContextCore, BaseContext):
         operation = self._start_reporting(spec, limit, progress, *inputs)
         assert isinstance(operation, UndoableOperation)
         return operation
+
+    def _console(self, domain: DomainLike, number: int, kind: ConsoleType, limit: int) -> Console:
+        return self._console_type(self, domain, number, kind, limit)
+
+    def _shutdown(self, request: Operation[None], stopped: Operation[ShutdownReason]) -> ShutdownFuture:
+        return self._shutdown_type(request, stopped)
 
     # Events
 
@@ -190,7 +231,7 @@ class Context(ContextCore, BaseContext):
         if isinstance(domid, Domain):
             self.domain_check_uuid(domid.domid, domid.uuid).result()
         number = None if domid is None else v.domid(domid)
-        return Events(self, next(self._tokens), number, types, capacity, devices=devices)
+        return self._events_type(self, next(self._tokens), number, types, capacity, devices=devices)
 
     def _deliver(self, token: int, event: Event | None) -> None:
         """Passes an event to its receiver. After an interrupt, the call is repeated with the same event."""
@@ -222,7 +263,7 @@ class Context(ContextCore, BaseContext):
         Raises: RuntimeError, while the context belongs to another event loop.
         """
         if self._closing is None and self._c is not None:
-            loop = asyncio.get_running_loop()
+            loop = self._running_loop()
             if self._loop is not None and self._loop.is_closed():
                 self._loop = None  # No task awaits an operation, because the context's loop is closed.
             if self._loop not in (None, loop):
@@ -230,7 +271,7 @@ class Context(ContextCore, BaseContext):
             self._refuse_operations()
             self._closing = loop.create_task(self._close())
         if self._closing is not None:
-            await wait_uncancelled(self._closing)
+            await self._wait_uncancelled(self._closing)
 
     async def _close(self) -> None:
         if self._loop is not None:
@@ -238,7 +279,7 @@ class Context(ContextCore, BaseContext):
                 operation._request_stop(Stop.CLOSE)
             while live := self._live_operations():
                 with contextlib.suppress(asyncio.CancelledError, errors.Error):
-                    await asyncio.shield(live[0])
+                    await self._wait_uncancelled(live[0])
         for stream in list(self._streams.values()):
             # RuntimeError is raised if the loop is closed. In this case no reader waits.
             with contextlib.suppress(RuntimeError):
@@ -255,7 +296,7 @@ class Context(ContextCore, BaseContext):
             # in the background, and for calls on workers. These calls cannot be interrupted. The destruction
             # of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
-                await wait_uncancelled(asyncio.get_running_loop().run_in_executor(None, free))
+                await self._wait_uncancelled(self._running_loop().run_in_executor(None, free))
         else:
             free()
 

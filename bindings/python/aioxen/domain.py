@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from aioxen import _values as v
 from aioxen._operations import ContextOperations, DomainOperations
-from aioxen._shutdown import ShutdownFuture
-from aioxen.console import Console
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from aioxen._shutdown import ShutdownFuture
     from aioxen._spec import Progress
+    from aioxen.console import Console
     from aioxen.operation import Operation
     from aioxen.types import OperationProgress
 
@@ -70,7 +70,7 @@ class Domain(DomainOperations):
 
         Raises: ValueError. Opening the console raises the errors of console_tty(), and OSError.
         """
-        return Console(self._xen, self, number, type, limit)
+        return self._xen._console(self, number, type, limit)
 
     def shutdown(
         self,
@@ -126,7 +126,7 @@ class Domain(DomainOperations):
         request = ask(self, timeout=timeout, progress=progress)
         try:
             stopped = self._xen.domain_wait_shutdown(self, timeout=timeout, progress=progress)
-            return ShutdownFuture(request, stopped)
+            return self._xen._shutdown(request, stopped)
         except BaseException:  # This includes KeyboardInterrupt.
             request.cancel()
             raise

@@ -49,7 +49,7 @@ class Events:
             if self._waiter is not None:
                 raise RuntimeError("another task is reading these events")
             # The context's _loop is None if the loop was closed before the context.
-            loop = self._xen._loop or asyncio.get_running_loop()
+            loop = self._xen._loop or self._xen._running_loop()
             # asyncio raises RuntimeError if another loop awaits this future.
             self._waiter = loop.create_future()
             try:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen import errors
 from aioxen._base import error_of
-from aioxen._coroutine import CoroutineMethods, until_done, wait_uncancelled
 from aioxen._core import OperationFuture
+from aioxen._coroutine import CoroutineMethods, until_done
 from aioxen._spec import argument
 
 if TYPE_CHECKING:
@@ -131,6 +131,37 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
         return error_of(rc, message, self._spec.name, self._spec.domid_of(self._inputs))
 
 
+class Undo(Operation[None]):
+    """Undoes an operation whose result no caller sees. An undo cannot be stopped, and awaiting an undo
+    raises no error."""
+
+    __slots__ = ("failure",)
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.failure: errors.Error | None = None
+        """The error of the undo. None: the undo has succeeded, or it is not done."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        return not self.done()
+
+    def report(self) -> None:
+        """Reports a failure to the loop's exception handler."""
+        if self.failure is not None:
+            report = {"message": "a cancelled operation could not be undone", "exception": self.failure}
+            self.get_loop().call_exception_handler(report)
+
+    def _request_stop(self, reason: Stop) -> None:
+        """Does nothing, because an undo continues to its end."""
+
+    def _finish(self, rc: int, message: str) -> None:
+        error = self._error(rc, message)
+        # DomainNotFoundError means that the domain is gone.
+        if not isinstance(error, errors.DomainNotFoundError):
+            self.failure = error
+        _set_result(self, None)
+
+
 class UndoableOperation(Operation[T]):
     """An operation with an undo. If no caller takes the operation's result, the undo runs. The only such
     operation of aioxen is domain_create(), and its undo destroys the domain.
@@ -145,6 +176,7 @@ class UndoableOperation(Operation[T]):
     __slots__ = ("_awaiting_tasks", "_taken", "_undo")
 
     _undo: Undo | None
+    _undo_type: type[Undo] = Undo
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         """Raises RuntimeError if another loop is running, because asyncio would refuse to await the result in
@@ -206,7 +238,7 @@ class UndoableOperation(Operation[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         undo = self._start_undo(reported=False)
-        await wait_uncancelled(undo)
+        await self._xen._wait_uncancelled(undo)
         if undo.failure is not None:
             raise undo.failure
 
@@ -232,7 +264,7 @@ class UndoableOperation(Operation[T]):
             assert self._spec.undo and self._results
             spec, positions = self._spec.undo
             self._taken = True
-            self._undo = Undo(loop=self.get_loop())
+            self._undo = self._undo_type(loop=self.get_loop())
             self._xen._launch(self._undo, spec, tuple([argument(self._results[i]) for i in positions]))
             if reported:
                 self._undo.add_done_callback(Undo.report)
@@ -252,34 +284,3 @@ class UndoableOperation(Operation[T]):
         outcome = "it is undone" if possible else "it cannot be undone, because the context is closed"
         message = f"the result of {self._spec.name} was never taken: {self._result!r}; {outcome}"
         loop.call_exception_handler({"message": message})
-
-
-class Undo(Operation[None]):
-    """Undoes an operation whose result no caller sees. An undo cannot be stopped, and awaiting an undo
-    raises no error."""
-
-    __slots__ = ("failure",)
-
-    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self.failure: errors.Error | None = None
-        """The error of the undo. None: the undo has succeeded, or it is not done."""
-
-    def cancel(self, msg: Any = None) -> bool:
-        return not self.done()
-
-    def report(self) -> None:
-        """Reports a failure to the loop's exception handler."""
-        if self.failure is not None:
-            report = {"message": "a cancelled operation could not be undone", "exception": self.failure}
-            self.get_loop().call_exception_handler(report)
-
-    def _request_stop(self, reason: Stop) -> None:
-        """Does nothing, because an undo continues to its end."""
-
-    def _finish(self, rc: int, message: str) -> None:
-        error = self._error(rc, message)
-        # DomainNotFoundError means that the domain is gone.
-        if not isinstance(error, errors.DomainNotFoundError):
-            self.failure = error
-        _set_result(self, None)
