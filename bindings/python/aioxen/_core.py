@@ -23,3 +23,4 @@ ContextCore = chosen.ContextCore
 FastMethod = chosen.FastMethod
 OperationFuture = chosen.OperationFuture
 OperationSpec = chosen.OperationSpec
+set_observer = chosen.set_observer

@@ -78,6 +78,13 @@ def until_done(future: Any) -> Generator[Any, None, None]:
             yield future
 
 
+async def next_turn(loop: asyncio.AbstractEventLoop) -> None:
+    """Lets the loop run once."""
+    turn = loop.create_future()
+    loop.call_soon(turn.set_result, None)
+    await turn
+
+
 async def wait_uncancelled(future: asyncio.Future[T]) -> T:
     """Waits until the future is done, and returns its result. If the waiting task is cancelled,
     CancelledError is raised when the future is done."""

@@ -75,10 +75,19 @@ def milliseconds(limit: Any) -> int:
     return math.ceil(seconds * 1000) or 1
 
 
+_observer: Callable[[Any, bytes | None], Any] | None = None
+
+
+def set_observer(observer: Callable[[Any, bytes | None], Any] | None, /) -> None:
+    """Sets the function that is called before each operation starts, or None."""
+    global _observer
+    _observer = observer
+
+
 class OperationSpec:
     """The part of an operation's description that the start of an operation needs."""
 
-    __slots__ = ("_domid_index", "_limit", "_instant", "_has_results", "_undoable", "_ends_if_gone")
+    __slots__ = ("_domid_index", "_limit", "instant", "_has_results", "_undoable", "_ends_if_gone")
 
     def __init__(
         self,
@@ -93,7 +102,7 @@ class OperationSpec:
     ) -> None:
         self._domid_index = domid_index
         self._limit = limit
-        self._instant = instant
+        self.instant = instant
         self._has_results = has_results
         self._undoable = undoable
         self._ends_if_gone = ends_if_gone
@@ -113,6 +122,7 @@ class OperationFuture(asyncio.Future[T]):
     _spec: Any = None
     _inputs: Any = None
     _results: Any = None
+    _observed: Any = None
     _stop_reason: Any = None
     _stop_message: Any = None
 
@@ -233,7 +243,7 @@ class ContextCore:
     def _start(self, spec: Any, limit: float | None, /, *inputs: Any) -> OperationFuture[Any]:
         if self._loop_of_futures is None:
             self._bind()  # type: ignore[attr-defined]  # The method is in context.py.
-        ms = 0 if spec._instant else milliseconds(limit)
+        ms = 0 if spec.instant else milliseconds(limit)
         index = spec._domid_index
         if 0 <= index < len(inputs) and isinstance(inputs[index], bool):
             raise TypeError(f"{spec.input_names[index]}: a number is expected, not {inputs[index]!r}")
@@ -251,18 +261,25 @@ class ContextCore:
         index = spec._domid_index
         target = parse_target(inputs[index]) if 0 <= index < len(inputs) else None
         operation._xen, operation._spec, operation._inputs = self, spec, inputs
+        if _observer is not None:
+            operation._observed = _observer(operation, target and target.uuid)
         how = operation._how()
         # The dictionary of live operations keeps the memory to which the library writes. An interrupt after
         # the call must not free it.
         self._live[id(operation)] = operation
         try:
             rc = self._call(operation, target, how)
+            if rc == lib.ERROR_ASYNC_INPROGRESS:
+                if operation._observed is not None:
+                    operation._observed.in_progress(operation)
+                return
         except BaseException:
             self._abandon(operation, how)
             raise
-        if rc != lib.ERROR_ASYNC_INPROGRESS:
-            del self._live[id(operation)]
+        try:
             operation._complete(rc, get_string(lib.libxl_error_message()) if rc else "")
+        finally:
+            self._end(operation)
 
     def _call(self, operation: OperationFuture[Any], target: Target | None, how: CData) -> int:
         """Checks that a Domain still has its domid, and calls the C function. Returns the result."""
@@ -274,7 +291,7 @@ class ContextCore:
                 return 0 if rc == lib.ERROR_DOMAIN_GONE and spec._ends_if_gone else rc
         if spec._has_results:
             operation._results = spec.new_results()
-        address = 0 if spec._instant else int(ffi.cast("uintptr_t", how))
+        address = 0 if spec.instant else int(ffi.cast("uintptr_t", how))
         return int(spec.call(self, operation._inputs, operation._results or (), address))
 
     def _abandon(self, operation: OperationFuture[Any], how: CData) -> None:
@@ -282,8 +299,26 @@ class ContextCore:
         get the operation. If the C library has started the operation, the operation is cancelled and stays
         live until it completes."""
         operation.cancel()
-        if operation._spec._instant or not self._c_owns(how):
-            del self._live[id(operation)]
+        if operation._spec.instant or not self._c_owns(how):
+            self._end(operation)
+
+    def _end(self, operation: OperationFuture[Any]) -> None:
+        """Forgets an operation that has completed, and tells its observation."""
+        self._live.pop(id(operation), None)
+        first: BaseException | None = None
+        ended = operation._observed is None
+        attempts = 0
+        while not ended and attempts < MAX_ATTEMPTS:
+            attempts += 1
+            try:
+                operation._observed.ended(operation)
+                ended = True
+            except (
+                BaseException
+            ) as error:  # A repeated call continues with the hooks that were not called yet.
+                first = first or error
+        if first is not None:
+            raise first
 
     def _c_owns(self, how: CData) -> bool:
         """Asks the C library to abort the operation. Returns whether its completion is still to come."""
@@ -333,7 +368,7 @@ class ContextCore:
         if operation is not None:
             event = record.event
             operation._complete(record.value, get_string(event.u.operation_complete.message) if event else "")
-            del self._live[record.for_user]
+            self._end(operation)
 
     def _deliver_event(self, record: CData, records: _Records) -> None:
         """Passes an event to its receiver. _deliver() ignores an event that it has been given before."""

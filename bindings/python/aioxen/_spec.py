@@ -100,7 +100,7 @@ def argument(c: CData) -> CData:
 class CffiSpec(OperationSpec):
     """An operation's C function, inputs, results and undo. The C function is called through cffi."""
 
-    __slots__ = ("name", "function", "input_names", "domid", "results", "reports", "undo", "instant")
+    __slots__ = ("name", "function", "input_names", "domid", "results", "reports", "undo")
 
     def __init__(
         self,
@@ -132,8 +132,6 @@ class CffiSpec(OperationSpec):
         self.domid = domid
         """The position of the operation's domain among the inputs."""
         self.results = results
-        self.instant = instant
-        """Whether the operation has completed when its C function returns."""
         self.reports = reports
         """Whether the C function takes a libxl_asyncprogress_how. If so, it is the last input."""
         self.undo = undo

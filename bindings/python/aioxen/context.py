@@ -24,7 +24,7 @@ from aioxen import _values as v
 from aioxen import errors
 from aioxen._base import BaseContext
 from aioxen._core import ContextCore
-from aioxen._coroutine import wait_uncancelled
+from aioxen._coroutine import next_turn, wait_uncancelled
 from aioxen._native import ffi, lib
 from aioxen._shutdown import ShutdownFuture
 from aioxen._spec import CffiSpec, DomainLike, Progress
@@ -288,7 +288,7 @@ class Context(ContextCore, BaseContext):
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
             self._loop.remove_reader(self._log.fd)
             while self._log.deliver():
-                await asyncio.sleep(0)
+                await next_turn(self._loop)
         busy = self._is_busy()
         free = self._free()
         if busy:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
 
 from aioxen import _values as v
-from aioxen._live import set_observer
+from aioxen._core import set_observer
 from aioxen._native import ffi, lib
 from aioxen.types import OperationProgress, OperationState
 
