@@ -11,6 +11,8 @@
 
 #include <libxl.h>
 
+#include "ao.h"
+
 typedef struct libxl__generator libxl__generator;
 
 /* The common part of a generator. Embed this in the structure of each kind. */
@@ -44,5 +46,30 @@ void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
                           void (*close)(libxl_ctx *ctx, libxl__generator *generator));
 /* Call it with the context locked. Removes a generator from the list. The kind then frees the generator. */
 void libxl__generator_remove(libxl_ctx *ctx, libxl__generator *generator);
+
+/*
+ * A generator whose events come from a hidden operation. The operation runs in the background until the
+ * generator is disabled. Embed this as the first member of the structure of a kind; allocate that with calloc.
+ */
+typedef struct libxl__operation_generator {
+    libxl__generator generator;
+    libxl__ao *ao; /* NULL once the operation has ended */
+    libxl_ev_user user;
+} libxl__operation_generator;
+
+/*
+ * Call both functions with the context locked. The first makes the operation. The caller then sets the operation's args and
+ * calls the second, which starts the operation and adds the generator to the list. After an error of the second the operation is
+ * destroyed, with its args. The caller frees the generator after an error. `where` is for messages. Errors:
+ * CLOSED, NOMEM, those of libxl__hooks_need_loop and of the operation.
+ */
+int libxl__operation_generator_create(libxl_ctx *ctx, libxl__operation_generator *evgen,
+                                      const libxl__ao_class *cls, uint32_t domid, libxl_ev_user user,
+                                      const char *where);
+int libxl__operation_generator_start(libxl_ctx *ctx, libxl__operation_generator *evgen, const char *where);
+/* Call it without the lock. Stops the operation, and frees the generator. NULL is allowed. */
+void libxl__operation_generator_disable(libxl_ctx *ctx, libxl__operation_generator *evgen);
+/* Returns the generator whose operation this is. */
+const libxl__operation_generator *libxl__generator_of_operation(const libxl__ao *ao);
 
 #endif

@@ -26,6 +26,7 @@
 #include <xen/io/xenbus.h>
 
 enum { AT_ONCE = 32 /* the number of devices that are read in one batch */ };
+#define ENABLING       "enabling events of devices" /* for messages */
 #define RETRY_INTERVAL LIBXL__SECONDS(1)
 #define NEVER          (UINT64_MAX / 2)
 
@@ -338,38 +339,31 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
 
 /* ---- the public functions */
 
-static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
-{
-    (void)ctx;
-    free(LIBXL__CONTAINER(generator, libxl_evgen_devices, generator));
-}
-
-static int enable_locked(libxl_ctx *ctx, libxl_evgen_devices *evgen, uint32_t domid)
+static int check_domain(libxl_ctx *ctx, uint32_t domid)
 {
     xc_domaininfo_t info;
-    const int rc = libxl__hooks_need_loop(ctx);
-    if (rc || ctx->closing)
-        return libxl__refuse_in(rc ? rc : ERROR_CLOSED, "enabling events of devices");
-    if (domid != LIBXL_DOMID_ALL) {
-        const int count = xc_domain_getinfolist(libxl__xch(ctx), domid, 1, &info);
-        if (count < 0 && errno != ESRCH)
-            return libxl__refuse(libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "asking about domain %u: %m",
-                                 domid);
-        if (count != 1 || info.domain != domid)
-            return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
-    }
-    evgen->ao =
-        libxl__ao_create_background(ctx, &libxl__operations[LIBXL__OP_DEVICE_EVENTS], domid, &evgen->ao);
-    if (!evgen->ao)
-        return libxl__refuse_in(ERROR_NOMEM, "enabling events of devices");
+    if (domid == LIBXL_DOMID_ALL)
+        return 0;
+    const int count = xc_domain_getinfolist(libxl__xch(ctx), domid, 1, &info);
+    if (count < 0 && errno != ESRCH)
+        return libxl__refuse(libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "asking about domain %u: %m", domid);
+    if (count != 1 || info.domain != domid)
+        return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
+    return 0;
+}
+
+static int enable_locked(libxl_ctx *ctx, libxl__operation_generator *evgen, uint32_t domid,
+                         libxl_ev_user user)
+{
+    int rc = check_domain(ctx, domid);
+    if (!rc)
+        rc = libxl__operation_generator_create(ctx, evgen, &libxl__operations[LIBXL__OP_DEVICE_EVENTS], domid,
+                                               user, ENABLING);
+    if (rc)
+        return rc;
     libxl__device_events_args *args = libxl__ao_args(evgen->ao);
     args->in.domid = domid;
-    libxl__generator_add(ctx, &evgen->generator, free_evgen);
-    libxl__ao_start_internal(evgen->ao);
-    if (evgen->ao)
-        return 0;
-    libxl__generator_remove(ctx, &evgen->generator); /* the generator's operation has failed at once */
-    return libxl__refuse_in(ERROR_FAIL, "enabling events of devices");
+    return libxl__operation_generator_start(ctx, evgen, ENABLING);
 }
 
 int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
@@ -383,10 +377,9 @@ int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
         return rc;
     libxl_evgen_devices *evgen = calloc(1, sizeof(*evgen));
     if (!evgen)
-        return libxl__refuse_in(ERROR_NOMEM, "enabling events of devices");
-    evgen->user = user;
+        return libxl__refuse_in(ERROR_NOMEM, ENABLING);
     libxl__ctx_lock(ctx);
-    rc = enable_locked(ctx, evgen, domid);
+    rc = enable_locked(ctx, &evgen->common, domid, user);
     if (rc)
         free(evgen);
     else
@@ -397,14 +390,5 @@ int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
 
 void libxl_evdisable_devices(libxl_ctx *ctx, libxl_evgen_devices *evgen)
 {
-    if (!evgen)
-        return;
-    libxl__ctx_lock(ctx);
-    if (evgen->ao) {
-        libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
-        libxl__ao_run(evgen->ao); /* the operation ends in this call, because it has no jobs */
-    }
-    libxl__generator_remove(ctx, &evgen->generator);
-    free(evgen);
-    libxl__ctx_leave(ctx);
+    libxl__operation_generator_disable(ctx, evgen ? &evgen->common : NULL);
 }

@@ -24,14 +24,9 @@ const uint64_t *libxl__watched_domain_key(const libxl__index_link *link)
 
 /* ---- reporting events */
 
-static const libxl_evgen_devices *evgen_of(const libxl__ao *ao)
-{
-    return LIBXL__CONTAINER(ao->handle, libxl_evgen_devices, ao);
-}
-
 libxl_event *libxl__watched_event(struct device_events *s, uint32_t domid, libxl_event_type type)
 {
-    return libxl__event_new(s->ao->ctx, type, domid, evgen_of(s->ao)->user);
+    return libxl__event_new(s->ao->ctx, type, domid, libxl__generator_of_operation(s->ao)->user);
 }
 
 /*

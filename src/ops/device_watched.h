@@ -11,9 +11,7 @@
 #include "generators.h"
 
 struct libxl__evgen_devices {
-    libxl__generator generator;
-    libxl__ao *ao; /* the background operation of the generator; NULL once the operation has ended */
-    libxl_ev_user user;
+    libxl__operation_generator common;
 };
 
 struct watched_domain {

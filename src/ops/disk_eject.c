@@ -19,9 +19,7 @@
 #define ENABLING "enabling disk_eject events" /* for messages */
 
 struct libxl__evgen_disk_eject {
-    libxl__generator generator;
-    libxl__ao *ao; /* the generator's operation; NULL once the operation has ended */
-    libxl_ev_user user;
+    libxl__operation_generator common;
 };
 
 /* ---- the operation: watch */
@@ -39,17 +37,12 @@ typedef struct eject {
     char path[96];
 } disk_eject_state;
 
-static const libxl_evgen_disk_eject *evgen_of(const libxl__ao *ao)
-{
-    return LIBXL__CONTAINER(ao->handle, libxl_evgen_disk_eject, ao);
-}
-
 static void report_eject(libxl__ao *ao)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
     libxl_ctx *ctx = ao->ctx;
-    libxl_event *event =
-        libxl__event_new(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, ao->subject.number, evgen_of(ao)->user);
+    libxl_event *event = libxl__event_new(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, ao->subject.number,
+                                          libxl__generator_of_operation(ao)->user);
     char *vdev = strdup(args->in.vdev);
     if (!event || !vdev) {
         free(vdev);
@@ -173,30 +166,19 @@ static int watch_poll(libxl__ao *ao, struct eject *s)
 
 /* ---- the public functions */
 
-static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
-{
-    (void)ctx;
-    free(LIBXL__CONTAINER(generator, libxl_evgen_disk_eject, generator));
-}
-
 /* Enables the generator. Sets *vdev to NULL if the operation becomes the owner of *vdev. */
-static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t domid, char **vdev)
+static int enable_locked(libxl_ctx *ctx, libxl__operation_generator *evgen, uint32_t domid,
+                         libxl_ev_user user, char **vdev)
 {
-    int rc = libxl__hooks_need_loop(ctx);
-    if (rc || ctx->closing)
-        return libxl__refuse_in(rc ? rc : ERROR_CLOSED, ENABLING);
-    evgen->ao = libxl__ao_create_background(ctx, &libxl__operations[LIBXL__OP_DISK_EJECT], domid, &evgen->ao);
-    if (!evgen->ao)
-        return libxl__refuse_in(ERROR_NOMEM, ENABLING);
+    const int rc = libxl__operation_generator_create(ctx, evgen, &libxl__operations[LIBXL__OP_DISK_EJECT],
+                                                     domid, user, ENABLING);
+    if (rc)
+        return rc;
     libxl__disk_eject_args *args = libxl__ao_args(evgen->ao);
     args->in.domid = domid;
     args->in.vdev = *vdev;
     *vdev = NULL;
-    libxl__generator_add(ctx, &evgen->generator, free_evgen);
-    rc = libxl__ao_start_background(evgen->ao, ENABLING);
-    if (rc)
-        libxl__generator_remove(ctx, &evgen->generator);
-    return rc;
+    return libxl__operation_generator_start(ctx, evgen, ENABLING);
 }
 
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
@@ -216,9 +198,8 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
         free(evgen);
         return libxl__refuse_in(ERROR_NOMEM, ENABLING);
     }
-    evgen->user = user;
     libxl__ctx_lock(ctx);
-    rc = enable_locked(ctx, evgen, domid, &copy);
+    rc = enable_locked(ctx, &evgen->common, domid, user, &copy);
     if (rc) {
         free(copy);
         free(evgen);
@@ -231,14 +212,5 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
 
 void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
 {
-    if (!evgen)
-        return;
-    libxl__ctx_lock(ctx);
-    if (evgen->ao) {
-        libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
-        libxl__ao_run(evgen->ao); /* the operation ends in this call, because it has no jobs */
-    }
-    libxl__generator_remove(ctx, &evgen->generator);
-    free(evgen);
-    libxl__ctx_leave(ctx);
+    libxl__operation_generator_disable(ctx, evgen ? &evgen->common : NULL);
 }
