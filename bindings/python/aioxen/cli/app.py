@@ -5,11 +5,14 @@ commands is used, which keeps the start short."""
 from __future__ import annotations
 
 import importlib
+import logging
 
 import click
 
 import aioxen
 from aioxen.cli.core import COMMANDS
+
+LOG_FORM = "%(asctime)s %(levelname)s %(operation)s %(domid)s: %(message)s"
 
 MODULES = {
     "listing": ("list", "domid", "domname", "vm-list", "show", "info"),
@@ -52,9 +55,18 @@ class App(click.Group):
 
 @click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(getattr(aioxen, "__version__", None), package_name="aioxen", prog_name="aioxen")
-def app() -> None:
+@click.option(
+    "-v", "--verbose", count=True, help="Print the library's messages; twice: also those for debugging."
+)
+def app(verbose: int) -> None:
     """Controls Xen domains. A command with a name of xl does what that command of xl does, with the same
     arguments.
 
     DOMAIN is a domid, a name or a UUID. `aioxen COMMAND --help` describes a command, aioxen(1) all of them.
     """
+    if verbose:
+        logger = logging.getLogger("aioxen")
+        logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter(LOG_FORM, defaults={"operation": None, "domid": None}))
+        logger.addHandler(handler)

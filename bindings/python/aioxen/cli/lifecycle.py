@@ -11,6 +11,7 @@ import click
 import aioxen
 from aioxen.cli.core import Session, command
 from aioxen.cli.exits import Exit
+from aioxen.cli.listing import domains_of
 from aioxen.cli.parallel import Done, each
 from aioxen.cli.progress import Report
 from aioxen.cli.select import domain_argument, domains_argument
@@ -119,7 +120,7 @@ async def _request(
     if everything == bool(domains):
         raise click.UsageError("name domains, or use --all")
     if everything:
-        domains = tuple(str(info.domid) for info in await session.xen.domain_list() if info.domid)
+        domains = tuple(name or str(info.domid) for info, name in await domains_of(session, ()) if info.domid)
     await each(session, domains, act, after="; a request that it has not acknowledged was withdrawn")
 
 

@@ -136,8 +136,9 @@ def page() -> str:
     parts = [
         '.\\" SPDX-License-Identifier: LGPL-2.1-or-later\n.TH AIOXEN 1 "" aioxen "aioxen manual"\n',
         ".SH NAME\naioxen \\- control Xen domains\n",
-        ".SH SYNOPSIS\n.B aioxen\n.I COMMAND\n[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n",
+        ".SH SYNOPSIS\n.B aioxen\n[\\fB\\-v\\fR] \\fICOMMAND\\fR [\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n",
         f".SH DESCRIPTION\n{DESCRIPTION}",
+        ".SH OPTIONS BEFORE THE COMMAND\n" + "".join(options(app, {"help"})),
         ".SH OPTIONS OF EVERY COMMAND\n" + "".join(options(common_options(), {"help"})),
         ".TP\n.B \\-h, \\-\\-help\nShow the help of the command.\n",
     ]

@@ -69,6 +69,7 @@ class Output:
         self.json = json
         self.quiet = quiet
         self._held: list[tuple[str, bool]] | None = None
+        self._shown = False
 
     def result(self, text: str, record: Record) -> None:
         """Prints what was done.
@@ -77,7 +78,7 @@ class Output:
         """
         if self.json:
             self.line(json.dumps(record))
-        elif not self.quiet and not (self._held is not None and sys.stdout.isatty()):
+        elif not self.quiet and not (self._shown and sys.stdout.isatty()):
             self.line(printable(text))
 
     def answer(self, text: str, record: Record) -> None:
@@ -95,13 +96,16 @@ class Output:
             click.echo(text.encode("utf-8", "surrogateescape"), err=err)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Keeps lines until the end of the block. They would disturb a live display."""
-        self._held = []
+    def held(self, shown: bool) -> Iterator[None]:
+        """Keeps lines until the end of the block. They would disturb a live display.
+
+        shown: Whether the display shows the results.
+        """
+        self._held, self._shown = [], shown
         try:
             yield
         finally:
-            held, self._held = self._held or [], None
+            held, self._held, self._shown = self._held or [], None, False
             for text, err in held:
                 self._echo(text, err)
 

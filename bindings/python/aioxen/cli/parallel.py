@@ -71,7 +71,8 @@ async def each(
 
 async def all_of(session: Session, handled: Iterable[Handled]) -> None:
     """Acts on all subjects at once, prints the results, and sets the exit status."""
-    with meter(session.progress, session.out) as shown:
+    handled = list(handled)
+    with meter(session.progress, session.out, len(handled)) as shown:
         tasks = {asyncio.create_task(_one(session, h, shown)): h for h in handled}
         try:
             await asyncio.gather(*tasks)

@@ -6,6 +6,7 @@ Both write to standard error.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -71,26 +72,42 @@ class PlainMeter:
 
 
 class LiveMeter:
-    """Shows a row for each domain, which changes in place. The rows remain at the end."""
+    """Shows a row for each domain, which changes in place. The rows remain at the end.
 
-    def __init__(self) -> None:
+    If there are more domains than the terminal has lines, only domains whose operations run have rows, as
+    many as there is room for, and a first row counts. Then no row remains at the end.
+    """
+
+    def __init__(self, count: int) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+        console = Console(stderr=True, highlight=False, no_color=not colourful(sys.stderr))
+        self.complete = count < console.height
+        """Whether all domains have rows that remain."""
+        self._room = count if self.complete else console.height - 2
         self._rows: dict[str, Any] = {}
+        self._hidden: list[Any] = []
         self.shown = Progress(
             SpinnerColumn(finished_text="·"),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
             TimeElapsedColumn(),
             TextColumn("{task.fields[phase]}", markup=False),
+            console=console,
+            transient=not self.complete,
             redirect_stdout=False,
             redirect_stderr=False,
-            console=Console(stderr=True, highlight=False, no_color=not colourful(sys.stderr)),
         )
+        if not self.complete:
+            self._sum = self.shown.add_task(f"{count} domains", total=count, phase="")
 
     def begin(self, subject: str) -> Report:
-        row = self._rows[subject] = self.shown.add_task(printable(subject), total=None, phase="")
+        visible = len(self._rows) < self._room
+        row = self.shown.add_task(printable(subject), total=None, phase="", visible=visible)
+        self._rows[subject] = row
+        if not visible:
+            self._hidden.append(row)
 
         def report(event: object) -> None:
             if isinstance(event, OperationProgress):
@@ -102,18 +119,32 @@ class LiveMeter:
         return report
 
     def end(self, subject: str, outcome: str) -> None:
-        self.shown.update(self._rows[subject], completed=1, total=1, phase=printable(outcome))
+        row = self._rows[subject]
+        if self.complete:
+            self.shown.update(row, completed=1, total=1, phase=printable(outcome))
+            return
+        self.shown.advance(self._sum)
+        if row in self._hidden:
+            self._hidden.remove(row)
+        elif self._hidden:
+            self.shown.update(self._hidden.pop(0), visible=True)
+        self.shown.remove_task(row)
 
 
 @contextmanager
-def meter(style: str, out: Output) -> Iterator[Meter]:
-    """Yields the display for an option --progress. What is printed during a live display comes after it."""
+def meter(style: str, out: Output, count: int) -> Iterator[Meter]:
+    """Yields the display for an option --progress. What is printed during a live display comes after it.
+
+    count: The number of domains.
+    """
     if style == "auto":
-        live = sys.stderr.isatty() and os.environ.get("TERM") not in (None, "dumb")
+        # Messages of the library would disturb a live display.
+        quiet = logging.getLogger("aioxen").level == logging.NOTSET
+        live = quiet and sys.stderr.isatty() and os.environ.get("TERM") not in (None, "dumb")
         style = "live" if live else "plain"
     if style == "live":
-        live_meter = LiveMeter()
-        with out.held(), live_meter.shown:
+        live_meter = LiveMeter(count)
+        with out.held(shown=live_meter.complete), live_meter.shown:
             yield live_meter
     elif style == "plain":
         yield PlainMeter()
