@@ -72,10 +72,10 @@ def cfg(kernel: Path, tmp_path: Path) -> WriteFile:
 class OnTerminal:
     """A command that runs on a terminal of its own."""
 
-    def __init__(self, *arguments: object, **environment: str) -> None:
+    def __init__(self, *arguments: object, lines: int = 40, **environment: str) -> None:
         self.seen = ""
         self._master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 110, 0, 0))
         self.process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             stdin=slave,

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Callable
 
 import pytest
-from command_line import OnTerminal, WriteFile, aioxen_
+from command_line import COMMAND, OnTerminal, WriteFile, aioxen_
 from command_line import cfg as cfg
+from limits import scaled
 from worldly import read_node
 
 Sim = Callable[..., str]
@@ -73,3 +76,39 @@ def test_the_console_is_joined_until_ctrl_bracket(cfg: WriteFile) -> None:
         command.type("\x1d")
         assert command.end() == 0
     aioxen_("destroy", "talk")
+
+
+def test_top_leaves_the_screen_as_it_was(cfg: WriteFile) -> None:
+    aioxen_("create", "-e", cfg("spin", "s"))
+    with OnTerminal("top", "--interval", "0.1") as command:
+        command.expect("\x1b[?1049h")  # A screen of its own.
+        command.expect("spin")
+        command.type("\x03")
+        assert command.end() == 130
+    assert command.seen.rstrip().endswith(("\x1b[?1049l", "\x1b[?25h"))
+    aioxen_("destroy", "spin")
+
+
+def test_more_domains_than_lines_are_counted(cfg: WriteFile) -> None:
+    names = [f"n{number}" for number in range(12)]
+    files = [cfg(name) for name in names]
+    with OnTerminal("start", "-e", *files, lines=10) as command:
+        assert command.end() == 0
+    assert "12 domains" in command.seen
+    for name in names:
+        assert f"{name}: created as domain" in command.seen
+    aioxen_("destroy", *names)
+
+
+def test_the_library_s_messages_are_shown_on_request(cfg: WriteFile) -> None:
+    file = cfg("loud")
+    with OnTerminal("-v", "-v", "create", "-e", file) as command:
+        assert command.end() == 0
+    assert "DEBUG domain_create" in command.seen
+    aioxen_("destroy", "loud")
+
+
+def test_a_reader_that_ends_is_no_error() -> None:
+    program = f"{{ sleep 0.2; {shlex.join(COMMAND)} list; echo $? >&2; }} | true"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=scaled(60))
+    assert done.stderr == "141\n"

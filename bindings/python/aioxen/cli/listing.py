@@ -151,8 +151,7 @@ async def show(session: Session, domains: tuple[str, ...]) -> None:
         for device in devices:
             states = f"backend {device.backend_state}, frontend {device.frontend_state}"
             text.append(f"  {device.kind} {device.devid}: {states} (by domain {device.backend_domid})")
-        for line in [json.dumps(record)] if session.out.json else text:
-            session.out.line(line)
+        session.out.answer("\n".join(text), record)
 
 
 @command("info")
