@@ -5,8 +5,8 @@
  * The toolstack's tree says which devices exist. One watch on this tree reports new and removed devices; the
  * path of the watch's event names the device. Each device has two more watches: on the backend's state and on
  * the backend's error node. No node of a guest is watched. But a backend follows its frontend, so a guest that
- * changes its frontend's state can cause events. The guest's error node is read only after the backend has
- * changed.
+ * changes its frontend's state can cause events. device_rest.c bounds them. The guest's error node is read only
+ * after the backend has changed.
  *
  * A change marks the device. The nodes of all marked devices are read together, in one batch. So several
  * quick changes of a device are reported as one change. The cost of a change does not depend on the number of
@@ -28,7 +28,6 @@
 enum { AT_ONCE = 32 /* the number of devices that are read in one batch */ };
 #define ENABLING       "enabling events of devices" /* for messages */
 #define RETRY_INTERVAL LIBXL__SECONDS(1)
-#define NEVER          (UINT64_MAX / 2)
 
 typedef struct device_events device_events_state;
 
@@ -83,15 +82,21 @@ static int begin_listing(struct device_events *s)
     return 0;
 }
 
+static void end_listing(struct device_events *s)
+{
+    libxl__xs_batch_free(s->sweep.listing);
+    s->sweep.listing = NULL;
+    libxl__gc_end(&s->sweep_memory);
+    s->listing = false;
+}
+
 static int listed(struct device_events *s)
 {
-    s->listing = false;
     for (uint32_t i = 0; i < s->sweep.count; i++)
         if (libxl__watched_mark_number(s, s->sweep.domid, s->sweep.devices[i].kind,
                                        s->sweep.devices[i].devid))
             return ERROR_NOMEM;
-    libxl__xs_batch_free(s->sweep.listing);
-    s->sweep.listing = NULL;
+    end_listing(s);
     return 0;
 }
 
@@ -107,7 +112,7 @@ static int list_step(struct device_events *s)
         if (!s->domid_count)
             return 0;
         s->listing = true;
-        s->sweep = (libxl__device_sweep){0};
+        s->sweep = (libxl__device_sweep){.gc = &s->sweep_memory};
         rc = libxl__device_sweep_list(s->ao, &s->sweep, s->domids[--s->domid_count], &any);
     }
     return rc;
@@ -146,14 +151,8 @@ static int read_devices(libxl__ao *ao, struct device_events *s)
  */
 static int follow(struct device_events *s, struct watched_device *d)
 {
-    char path[LIBXL__DEVICE_PATH];
-    int rc = libxl__watched_join(s, d);
-    if (rc || !d->domain)
-        return rc;
-    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&d->device));
-    rc = libxl__watch_add(s->ao->ctx, path, libxl__watched_changed, d, true, &d->state_watch);
-    snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(&d->device));
-    return rc ? rc : libxl__watch_add(s->ao->ctx, path, libxl__watched_changed, d, true, &d->error_watch);
+    const int rc = libxl__watched_join(s, d);
+    return rc || !d->domain ? rc : libxl__watched_watch(d);
 }
 
 /*
@@ -183,7 +182,7 @@ static void compare(struct device_events *s, struct watched_device *d)
     /* The toolstack's node may have been removed with the backend, after it was read. It is read once more. */
     d->missing = !value && d->was_online;
     if (d->missing)
-        libxl__watched_changed(s->ao->ctx, d, false);
+        libxl__watched_mark(d);
     d->was_online = online && !goes;
 }
 
@@ -256,7 +255,7 @@ static int step(libxl__ao *ao, struct device_events *s)
 static void try_again(libxl_ctx *ctx, libxl__timer *timer)
 {
     struct device_events *s = LIBXL__CONTAINER(timer, struct device_events, retry);
-    libxl__timer_start(ctx, timer, NEVER,
+    libxl__timer_start(ctx, timer, LIBXL__NEVER,
                        try_again); /* cannot fail, because the timer has just left the heap */
     s->paused = false;
     libxl__source_fire(&s->source);
@@ -270,9 +269,7 @@ static void pause_after(libxl__ao *ao, struct device_events *s, int rc)
 {
     char text[128];
     libxl__ao_forget_failure(ao);
-    libxl__xs_batch_free(s->sweep.listing);
-    s->sweep.listing = NULL;
-    s->listing = false;
+    end_listing(s);
     s->list_again = true;
     s->paused = rc != ERROR_NO_XENSTORE || !libxl__xs_link_is_up(ao->ctx);
     if (rc == ERROR_NO_XENSTORE)
@@ -300,11 +297,13 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     struct watched_device *d;
     libxl__watch_remove(ctx, s->toolstack);
     libxl__timer_stop(ctx, &s->retry);
+    libxl__timer_stop(ctx, &s->rest);
     libxl__xs_unobserve(&s->observer);
     while ((d = LIST_FIRST(&s->all)))
         libxl__watched_forget(d);
     libxl__index_clear(&s->devices);
     libxl__index_clear(&s->domains);
+    libxl__gc_end(&s->sweep_memory);
     free(s->domids);
 }
 
@@ -317,12 +316,16 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     LIST_INIT(&s->all);
     TAILQ_INIT(&s->marked);
     TAILQ_INIT(&s->reading);
+    TAILQ_INIT(&s->resting);
     libxl__index_open(&s->devices, libxl__watched_key, 1, &s->index_steps);
     libxl__index_open(&s->domains, libxl__watched_domain_key, 1, &s->index_steps);
     s->observer = (libxl__xs_observer){.connected = connected};
     libxl__xs_observe(ao->ctx, &s->observer);
     libxl__source_attach(ao, &s->source, stop);
-    int rc = libxl__timer_start(ao->ctx, &s->retry, NEVER, try_again); /* so that a retry needs no memory */
+    int rc =
+        libxl__timer_start(ao->ctx, &s->retry, LIBXL__NEVER, try_again); /* so that a retry needs no memory */
+    if (!rc)
+        rc = libxl__watched_reserve_rests(s);
     if (!rc && only_domid(s) != LIBXL_DOMID_ALL) {
         snprintf(path, sizeof(path), "/libxl/%u/device", only_domid(s));
         rc = libxl__hv_info(ao, only_domid(s), &info);

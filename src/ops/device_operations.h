@@ -101,6 +101,7 @@ void libxl__device_groups_stop(libxl__device_groups *all);
 
 /* device_sweep.c: removes all devices of a domain by force. Embed this in the parent's state; zero-initialise it. */
 typedef struct libxl__device_sweep {
+    libxl__gc *gc; /* the memory of the lists; NULL: the operation's memory */
     libxl__xs_batch *listing;
     struct libxl__swept_kind {
         /* The version of the parts of the list that were read; NULL: no part was read. */

@@ -67,6 +67,11 @@ static const char *next_name(const char **at, const char *end)
     return name;
 }
 
+static libxl__gc *memory_of(libxl__ao *ao, const libxl__device_sweep *sweep)
+{
+    return sweep->gc ? sweep->gc : &ao->gc;
+}
+
 /* Starts to read the next part of each list that is not complete. */
 static int list_parts(libxl__ao *ao, libxl__device_sweep *sweep)
 {
@@ -93,12 +98,12 @@ static int list_numbers(libxl__ao *ao, libxl__device_sweep *sweep)
     sweep->listed = !sweep->kind_count;
     if (sweep->listed)
         return 0;
-    sweep->kinds = libxl__gc_alloc(&ao->gc, sweep->kind_count * sizeof(*sweep->kinds));
+    sweep->kinds = libxl__gc_alloc(memory_of(ao, sweep), sweep->kind_count * sizeof(*sweep->kinds));
     if (!sweep->kinds)
         return ERROR_NOMEM;
     at = names;
     for (uint32_t i = 0; (name = next_name(&at, names + size)); i++)
-        if (!(sweep->kinds[i].name = libxl__gc_printf(&ao->gc, "%s", name)))
+        if (!(sweep->kinds[i].name = libxl__gc_printf(memory_of(ao, sweep), "%s", name)))
             return ERROR_NOMEM;
     return list_parts(ao, sweep);
 }
@@ -107,7 +112,7 @@ static int add_device(libxl__ao *ao, libxl__device_sweep *sweep, const char *kin
 {
     if (sweep->count == sweep->room) {
         const uint32_t room = sweep->room ? 2 * sweep->room : FIRST_ROOM;
-        struct libxl__swept *larger = libxl__gc_alloc(&ao->gc, room * sizeof(*larger));
+        struct libxl__swept *larger = libxl__gc_alloc(memory_of(ao, sweep), room * sizeof(*larger));
         if (!larger)
             return ERROR_NOMEM;
         if (sweep->count)
@@ -136,7 +141,7 @@ static int add_part(libxl__ao *ao, libxl__device_sweep *sweep, struct libxl__swe
     }
     kind->complete = at < names + size || at == names;
     kind->offset += (uint32_t)(at - names);
-    kind->version = libxl__gc_printf(&ao->gc, "%s", version);
+    kind->version = libxl__gc_printf(memory_of(ao, sweep), "%s", version);
     return kind->version ? 0 : ERROR_NOMEM;
 }
 

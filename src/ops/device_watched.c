@@ -71,7 +71,7 @@ void libxl__watched_failed(struct device_events *s, struct watched_device *d, co
 
 /* ---- the structures for devices and domains */
 
-static void mark(struct watched_device *d)
+void libxl__watched_mark(struct watched_device *d)
 {
     struct device_events *s = d->events;
     if (d->marked)
@@ -80,13 +80,6 @@ static void mark(struct watched_device *d)
     if (!d->reading)
         TAILQ_INSERT_TAIL(&s->marked, d, queue_link);
     libxl__source_fire(&s->source);
-}
-
-void libxl__watched_changed(libxl_ctx *ctx, void *user, bool failed)
-{
-    (void)ctx;
-    if (!failed)
-        mark(user);
 }
 
 static void forget_domain(struct watched_domain *domain)
@@ -100,11 +93,9 @@ static void forget_domain(struct watched_domain *domain)
 /* Detaches the device from its backend and its domain. */
 void libxl__watched_disconnect(struct watched_device *d)
 {
-    libxl_ctx *ctx = d->events->ao->ctx;
     struct watched_domain *domain = d->domain;
-    libxl__watch_remove(ctx, d->state_watch);
-    libxl__watch_remove(ctx, d->error_watch);
-    d->state_watch = d->error_watch = NULL;
+    libxl__watched_unwatch(d);
+    d->paid_until = 0;
     d->missing = d->was_online = d->connected = d->failed = false;
     d->domain = NULL;
     if (!domain)
@@ -155,7 +146,7 @@ int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const ch
         libxl__index_add(&s->devices, &d->link);
         LIST_INSERT_HEAD(&s->all, d, all_link);
     }
-    mark(d);
+    libxl__watched_mark(d);
     return 0;
 }
 
@@ -170,14 +161,14 @@ static void mark_devices_of(struct watched_domain *domain)
 {
     struct watched_device *d;
     LIST_FOREACH (d, &domain->devices, domain_link)
-        mark(d);
+        libxl__watched_mark(d);
 }
 
 void libxl__watched_mark_all(struct device_events *s)
 {
     struct watched_device *d;
     LIST_FOREACH (d, &s->all, all_link)
-        mark(d);
+        libxl__watched_mark(d);
 }
 
 static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
@@ -213,7 +204,7 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
     }
     if (domain
             ->gone) { /* another domain has the domid, but devices of the gone domain are still to be reported */
-        mark(d);
+        libxl__watched_mark(d);
         return 0;
     }
     d->domain = domain;

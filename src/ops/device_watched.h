@@ -10,6 +10,9 @@
 #include "device_operations.h"
 #include "generators.h"
 
+/* A delay of a timer that is started only to keep its place in the heap. Starting it again then needs no memory. */
+#define LIBXL__NEVER (UINT64_MAX / 2)
+
 struct libxl__evgen_devices {
     libxl__operation_generator common;
 };
@@ -33,6 +36,11 @@ struct watched_device {
     libxl__watch *state_watch, *error_watch;
     const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
     bool marked, reading;
+    /* See device_rest.c. The times are those of libxl__now. */
+    uint64_t paid_until; /* the time until which the looks so far use up the device's allowance */
+    uint64_t rests_until;
+    bool resting;
+    TAILQ_ENTRY(watched_device) rest_link;
     bool missing; /* the backend's nodes were missing at the last look, and were there before */
     bool was_online, connected, failed; /* the device's state when its nodes were last read */
     /* The entry in `marked` or `reading` of the struct device_events. */
@@ -49,10 +57,12 @@ struct device_events {
     libxl__index devices, domains;
     uint64_t index_steps;
     LIST_HEAD(, watched_device) all;
-    struct watched_devices marked, reading;
+    struct watched_devices marked, reading, resting;
+    libxl__timer rest;         /* ends the rest of the first device in `resting` */
     libxl__domain_source only; /* follows the domain, if the generator is for one domain */
     libxl__xs_batch *batch;
     libxl__device_sweep sweep; /* lists the devices of one domain */
+    libxl__gc sweep_memory;    /* freed after each list, because the operation may last for years */
     uint32_t *domids;          /* the domids of the domains whose devices must still be listed; malloc'ed */
     uint32_t domid_count;
     libxl__timer retry; /* ends a pause after an error */
@@ -76,8 +86,17 @@ void libxl__watched_report(struct device_events *s, const struct watched_device 
 void libxl__watched_failed(struct device_events *s, struct watched_device *d, const char *who,
                            const char *words);
 
-/* The callback of the two watches of a device. Its argument `user` is the struct watched_device. */
-libxl__watch_callback libxl__watched_changed;
+/* Marks a device, so that its nodes are read. */
+void libxl__watched_mark(struct watched_device *d);
+/*
+ * device_rest.c: starts to watch the backend of a device. The watches fire at once, so the device is read
+ * again. A device that changes too often rests for a while. Errors: those of libxl__watch_add.
+ */
+int libxl__watched_watch(struct watched_device *d);
+/* Ends the watches of a device, and its rest. */
+void libxl__watched_unwatch(struct watched_device *d);
+/* Reserves the timer that ends rests. Call this once before a device is watched. Errors: NOMEM. */
+int libxl__watched_reserve_rests(struct device_events *s);
 /* The callback of the watch on the toolstack's tree. Its argument `user` is the struct device_events. */
 libxl__watch_callback libxl__watched_tree_changed;
 /*

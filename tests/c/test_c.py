@@ -30,7 +30,14 @@ PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES 
 # The programs that valgrind cannot run. It lacks pidfd_open in version 3.19. Programs that replace malloc do
 # not run under tools that also replace malloc.
 CHILDREN = ["unit/children", "unit/programs", "unit/faults_core"]
-ALLOCATORS = ["sim/memory", "unit/exhaustion", "unit/sweep", "unit/withdrawals", "unit/xenstore_memory"]
+ALLOCATORS = [
+    "sim/memory",
+    "unit/device_events",
+    "unit/exhaustion",
+    "unit/sweep",
+    "unit/withdrawals",
+    "unit/xenstore_memory",
+]
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))

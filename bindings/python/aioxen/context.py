@@ -209,8 +209,9 @@ class Context(ContextCore, BaseContext):
 
         Devices of every kind are followed, whichever toolstack has added them. Devices that are added later
         are followed, too. A device that is connected already is reported first. Changes that follow each
-        other quickly are reported as one. The other rules are those of events(), but the iteration does not
-        end when the domain is gone.
+        other quickly are reported as one: a device that its guest changes all the time is read 16 times in a
+        row at most, and after that once a second. The other rules are those of events(), but the iteration
+        does not end when the domain is gone.
 
         domid: The domain; None: all domains.
 

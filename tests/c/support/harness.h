@@ -219,6 +219,9 @@ void pump_for(scene *s, int milliseconds);
  * because the threads may store events out of order.
  */
 seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type);
+/* Waits at most `milliseconds` for the next event with this domid and this for_user. Returns whether it has
+ * arrived, and stores it in *out. */
+bool take_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds, seen *out);
 /* Waits `milliseconds`. Returns true if no event with this domid and this for_user has arrived. */
 bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds);
 /* Returns a for_user that no other operation has. */

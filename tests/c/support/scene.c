@@ -152,11 +152,16 @@ seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type)
     return event;
 }
 
+bool take_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds, seen *out)
+{
+    const struct identity id = {domid, for_user, ANY_TYPE};
+    return event_within(s, &id, milliseconds, out);
+}
+
 bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds)
 {
     seen event;
-    const struct identity id = {domid, for_user, ANY_TYPE};
-    return !event_within(s, &id, milliseconds, &event);
+    return !take_event(s, domid, for_user, milliseconds, &event);
 }
 
 uint64_t new_user(void)

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Bounds what a guest or a driver domain can cause by changing a device all the time: the reads of its nodes,
+ * and so its events.
+ *
+ * Each event of a device's watches is paid for from the device's allowance: LOOKS_AT_ONCE looks, and one more
+ * each LOOK_INTERVAL. A device whose allowance is used up rests for REST: its nodes are not watched, so further
+ * changes cost nothing. After that they are watched and read again. So the state in which a device stays is
+ * reported at most REST later, and the states before may be left out. What a toolstack does (devices that are
+ * added and removed) and the end of the domain are not counted and never wait. A device that is removed and
+ * added again has a new allowance.
+ *
+ * Owns: the watches of the devices. The caller holds the context's lock.
+ */
+#include "device_watched.h"
+
+#include <stdio.h>
+
+enum { LOOKS_AT_ONCE = 16, WAKES_AT_ONCE = 256 };
+#define LOOK_INTERVAL LIBXL__SECONDS(1)
+#define REST          LIBXL__SECONDS(2)
+
+/* Takes a look from the allowance. Returns false if the allowance is used up. */
+static bool pay(struct watched_device *d)
+{
+    const uint64_t now = libxl__now();
+    if (d->paid_until > now + LOOKS_AT_ONCE * LOOK_INTERVAL)
+        return false;
+    d->paid_until = (d->paid_until > now ? d->paid_until : now) + LOOK_INTERVAL;
+    return true;
+}
+
+static void remove_watches(struct watched_device *d)
+{
+    libxl_ctx *ctx = d->events->ao->ctx;
+    libxl__watch_remove(ctx, d->state_watch);
+    libxl__watch_remove(ctx, d->error_watch);
+    d->state_watch = d->error_watch = NULL;
+}
+
+static libxl__timer_callback wake;
+
+static void begin_rest(struct watched_device *d)
+{
+    struct device_events *s = d->events;
+    remove_watches(d);
+    if (TAILQ_EMPTY(&s->resting))
+        libxl__timer_start(s->ao->ctx, &s->rest, REST, wake); /* cannot fail, because the timer runs */
+    d->resting = true;
+    d->rests_until = libxl__now() + REST;
+    TAILQ_INSERT_TAIL(&s->resting, d, rest_link);
+}
+
+static void end_rest(struct watched_device *d)
+{
+    if (d->resting)
+        TAILQ_REMOVE(&d->events->resting, d, rest_link);
+    d->resting = false;
+}
+
+static void wake(libxl_ctx *ctx, libxl__timer *timer)
+{
+    struct device_events *s = LIBXL__CONTAINER(timer, struct device_events, rest);
+    struct watched_device *d;
+    const uint64_t now = libxl__now();
+    for (int i = 0; i < WAKES_AT_ONCE && (d = TAILQ_FIRST(&s->resting)) && d->rests_until <= now; i++) {
+        end_rest(d);
+        if (libxl__watched_watch(d))
+            begin_rest(d); /* there is no memory; the next attempt is made later */
+    }
+    d = TAILQ_FIRST(&s->resting);
+    const uint64_t delay = !d ? LIBXL__NEVER : d->rests_until > now ? d->rests_until - now : 0;
+    libxl__timer_start(ctx, timer, delay, wake); /* cannot fail, because the timer has just left the heap */
+}
+
+/* The callback of the two watches. */
+static void changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    struct watched_device *d = user;
+    (void)ctx;
+    if (failed)
+        return;
+    if (d->marked || pay(d))
+        libxl__watched_mark(d);
+    else
+        begin_rest(d);
+}
+
+int libxl__watched_watch(struct watched_device *d)
+{
+    libxl_ctx *ctx = d->events->ao->ctx;
+    char path[LIBXL__DEVICE_PATH];
+    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&d->device));
+    const int rc = libxl__watch_add(ctx, path, changed, d, true, &d->state_watch);
+    snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(&d->device));
+    return rc ? rc : libxl__watch_add(ctx, path, changed, d, true, &d->error_watch);
+}
+
+void libxl__watched_unwatch(struct watched_device *d)
+{
+    remove_watches(d);
+    end_rest(d);
+}
+
+int libxl__watched_reserve_rests(struct device_events *s)
+{
+    return libxl__timer_start(s->ao->ctx, &s->rest, LIBXL__NEVER, wake);
+}
