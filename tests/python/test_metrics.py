@@ -259,7 +259,7 @@ async def test_devices(xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_program(hypervisor: None, tmp_path: Path) -> None:
     path = tmp_path / "aioxen.prom"
-    program = [sys.executable, "-m", "aioxen.metrics"]
+    program = [sys.executable, "-m", "aioxen", "metrics"]
     done = subprocess.run(program, capture_output=True, check=True)
     assert get(parse(done.stdout), "aioxen_host_cpus") > 0
     subprocess.run([*program, "--textfile", str(path), "--once"], check=True)

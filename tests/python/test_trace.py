@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""python3 -m aioxen.trace records a program, and writes a trace and a page."""
+"""aioxen trace records a program, and writes a trace and a page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aioxen
-import pytest
 from aioxen import trace
 from worldly import Configure
 
@@ -41,7 +40,7 @@ def run(tmp_path: Path, program: str, *arguments: str) -> subprocess.CompletedPr
     folder.mkdir()
     (folder / "beside.py").write_text(f"NAME = {NAME!a}\n")
     (folder / "traced.py").write_text(program)
-    command = [sys.executable, "-m", "aioxen.trace", "-o", str(tmp_path / "out"), "--"]
+    command = [sys.executable, "-m", "aioxen", "trace", "-o", str(tmp_path / "out"), "--"]
     return subprocess.run([*command, str(folder / "traced.py"), *arguments], capture_output=True, text=True)
 
 
@@ -109,10 +108,3 @@ async def test_a_part_of_a_program(xen: aioxen.Context, guest: Configure) -> Non
     assert recorder.left_out == 1
     assert data_of(recorder.html("a & b"))["left_out"] == 1
     assert recorder.chrome()["otherData"] == {"left_out": 1}
-
-
-@pytest.mark.parametrize("arguments", [[], ["--unknown"], ["-o"]])
-def test_wrong_arguments(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        trace.main(arguments)
-    assert ended.value.code == 2

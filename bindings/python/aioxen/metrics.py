@@ -5,8 +5,8 @@ async with aioxen.Context() as xen, aioxen.metrics.Metrics(xen) as metrics:
     async with metrics.serve("/run/aioxen/metrics.sock"):  # curl --unix-socket ... http://localhost/metrics
         await metrics.write_every("/var/lib/prometheus/node-exporter/aioxen.prom", seconds=15)
 
-This module needs the package prometheus-client. `python3 -m aioxen.metrics --help` serves the metrics of the
-host without a program.
+This module needs the package prometheus-client. The command `aioxen metrics` prints, writes and serves the
+metrics of the host and its domains.
 
 Everything is read and rendered in slices of about a millisecond, so the loop runs on while the metrics of a
 thousand domains are made.
@@ -14,10 +14,8 @@ thousand domains are made.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import logging
 import os
 import socket
 import tempfile
@@ -476,38 +474,3 @@ def _listen(path: Path, mode: int) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-async def _main(arguments: argparse.Namespace) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        xen = await stack.enter_async_context(Context())
-        metrics = await stack.enter_async_context(Metrics(xen, devices=arguments.devices))
-        if arguments.socket:
-            await stack.enter_async_context(metrics.serve(arguments.socket))
-        if arguments.textfile and arguments.once:
-            await metrics.write(arguments.textfile)
-        elif arguments.textfile:
-            await metrics.write_every(arguments.textfile, arguments.interval)
-        elif arguments.socket:
-            await asyncio.Event().wait()
-        else:
-            print((await metrics.render()).decode(), end="")
-
-
-def main() -> None:
-    """Runs `python3 -m aioxen.metrics`."""
-    parser = argparse.ArgumentParser(
-        "python3 -m aioxen.metrics", description="Prints, writes or serves the metrics of this host."
-    )
-    parser.add_argument("--textfile", metavar="FILE", help="write this file, for node_exporter")
-    parser.add_argument("--socket", metavar="PATH", help="serve the metrics by HTTP on this unix socket")
-    parser.add_argument("--interval", metavar="SECONDS", type=float, default=15, help="default: 15")
-    parser.add_argument("--once", action="store_true", help="write the file once")
-    parser.add_argument("--devices", action="store_true", help="also read the state of each device")
-    logging.basicConfig()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()

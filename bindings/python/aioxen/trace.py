@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs a program and draws when its operations ran.
 
-python3 -m aioxen.trace -o guests -- ./guests.py 20
+aioxen trace -o guests ./guests.py 20
 
 runs guests.py with the argument 20. When it ends, guests.json has the trace in Chrome's format, for
 https://ui.perfetto.dev and chrome://tracing, and guests.html shows a timeline in any browser, without a
@@ -14,7 +14,6 @@ Path("creation.html").write_text(recorder.html())
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import runpy
@@ -28,7 +27,7 @@ from typing import Any
 
 from aioxen import hooks
 
-__all__ = ["Recorder", "main", "recorded", "run"]
+__all__ = ["Recorder", "recorded", "run"]
 
 MOST = 100_000
 """The number of operations that a Recorder keeps. Later ones are counted only."""
@@ -207,27 +206,3 @@ def _write(path: Path, text: str) -> None:
     # Texts from xenstore may contain octets that are not UTF-8.
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
     print(f"wrote {path}", file=sys.stderr)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `python3 -m aioxen.trace`. Returns the exit status."""
-    parser = argparse.ArgumentParser(
-        "python3 -m aioxen.trace", description="Runs SCRIPT and records the operations of all its contexts."
-    )
-    parser.add_argument(
-        *("-o", "--output"),
-        metavar="BASE",
-        default="trace",
-        help="write BASE.json (Chrome's trace format) and BASE.html (default: trace)",
-    )
-    parser.add_argument("script", metavar="SCRIPT", help="a Python program")
-    parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER)
-    given = parser.parse_args(arguments)
-    return run(given.script, given.arguments, given.output)
-
-
-if __name__ == "__main__":
-    # The module that the traced program imports must be this one.
-    from aioxen import trace
-
-    sys.exit(trace.main())

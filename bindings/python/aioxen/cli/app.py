@@ -33,6 +33,7 @@ MODULES = {
     "signals": ("sysrq", "trigger", "dump-core"),
     "stats": ("stats", "top"),
     "operations": ("operations", "unfinished"),
+    "observe": ("metrics", "trace"),
     "integration": ("completion", "unit"),
 }
 """The commands of each module, in the order of the manual."""
