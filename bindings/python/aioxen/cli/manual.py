@@ -25,6 +25,7 @@ HEADINGS = {
     "signals": "Other requests",
     "stats": "Statistics",
     "operations": "Operations",
+    "observe": "Observing",
     "integration": "Shells and systemd",
 }
 

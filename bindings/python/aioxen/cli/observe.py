@@ -40,7 +40,12 @@ COMMANDS["trace"] = trace
 @click.option("--textfile", metavar="FILE", help="Write this file again and again, for node_exporter.")
 @click.option("--socket", metavar="PATH", help="Serve the metrics by HTTP on this unix socket.")
 @click.option(
-    "--interval", metavar="SECONDS", type=click.FloatRange(0, min_open=True), default=15, show_default=True
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=15,
+    show_default=True,
+    help="The time between two files.",
 )
 @click.option("--once", is_flag=True, help="Write FILE once.")
 @click.option("--devices", is_flag=True, help="Also read the state of each device.")
