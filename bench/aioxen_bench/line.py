@@ -19,20 +19,23 @@ line has these programs."""
 @dataclass(frozen=True)
 class Goal:
     """A bound on the number of "ours". With `of`, the bound is a multiple of the number that the subject
-    `of` has in the same round."""
+    `of` has in the same round, or with `added` so much more than that number."""
 
     sense: Literal["≤", "≥"]
     bound: float
     of: Literal["peer", "floor"] | None = None
+    added: bool = False
 
     def __str__(self) -> str:
         if self.of is None:
             return f"{self.sense} {self.bound:,g}"
+        if self.added:
+            return f"{self.sense} {self.of} + {self.bound:,g}"
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
         """Returns whether the median of the rounds meets the bound. With `of`, the median is that of the
-        ratios. Returns None if nothing was measured."""
+        ratios, or with `added` that of the differences. Returns None if nothing was measured."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds
@@ -40,6 +43,8 @@ class Goal:
         ]
         if not pairs:
             return None
+        if self.added:
+            pairs = [(ours - unit, 1.0) for ours, unit in pairs]
         # If the floor or the peer is 0, only 0 meets an upper bound.
         ratios = [ours / unit if unit else (0.0 if not ours else float("inf")) for ours, unit in pairs]
         ratio = statistics.median(ratios)
@@ -48,6 +53,10 @@ class Goal:
 
 def at_most(bound: float, of: Literal["peer", "floor"] | None = None) -> Goal:
     return Goal("≤", bound, of)
+
+
+def at_most_beyond(bound: float, of: Literal["peer", "floor"]) -> Goal:
+    return Goal("≤", bound, of, added=True)
 
 
 def at_least(bound: float, of: Literal["peer", "floor"] | None = None) -> Goal:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from .line import Goal, Line, Tool, at_least, at_most
+from .line import Goal, Line, Tool, at_least, at_most, at_most_beyond
 
 LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
@@ -208,6 +208,15 @@ def held() -> Iterator[Line]:
         yield replace(line, n=16, quick=1)
 
 
+def lag() -> Iterator[Line]:
+    what = "50 guests with devices, one mute, xenstored frozen for 2 s, contexts closed: "
+    ours = "lag.py aioxen {n}"
+    late = Line(23, what + "the loop's largest delay", "ms", "late", ours, floor="lag.py idle {n}")
+    held = Line(23, what + "the longest callback, in processor time", "ms", "busy", ours)
+    yield replace(late, goal=at_most_beyond(5, of="floor"), n=50, quick=2)
+    yield replace(held, goal=at_most(5), n=50, quick=2)
+
+
 def busy() -> Iterator[Line]:
     held = "a C thread held by {} while Python is busy"
     for what, words, goal in (
@@ -331,4 +340,5 @@ LINES: list[Line] = [
     *start(),
     *day(),
     *statistics(),
+    *lag(),
 ]

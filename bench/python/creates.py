@@ -145,4 +145,5 @@ async def main(way: str, count: int, memory: int, devices: bool) -> None:
     print(json.dumps({name: value * 1000 for name, value in ms.items()}))
 
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["devices"]))
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["devices"]))

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 from aioxen_bench import report  # noqa: E402
 from aioxen_bench.curve import curves  # noqa: E402
-from aioxen_bench.line import Line, Round, at_least, at_most  # noqa: E402
+from aioxen_bench.line import Line, Round, at_least, at_most, at_most_beyond  # noqa: E402
 from aioxen_bench.rows import LINES  # noqa: E402
 
 LIMIT_S = scaled(75)
@@ -34,7 +34,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_all_rows_are_there() -> None:
-    assert {line.row for line in LINES} == {*range(1, 23)}
+    assert {line.row for line in LINES} == {*range(1, 24)}
 
 
 @pytest.mark.parametrize("row", IN_THE_SIMULATION)
@@ -70,6 +70,8 @@ def round_of(ours: float, peer: float = 0, floor: float = 0) -> Round:
         (at_most(1, of="peer"), [round_of(1, 2), round_of(12, 11), round_of(5, 1)], False),
         (at_most(2, of="floor"), [round_of(3, 0, 1.5)], True),
         (at_most(2, of="floor"), [round_of(3.1, 0, 1.5)], False),
+        (at_most_beyond(5, of="floor"), [round_of(9, 0, 4), round_of(2, 0, 1), round_of(90, 0, 1)], True),
+        (at_most_beyond(5, of="floor"), [round_of(9, 0, 3.9)], False),
         (at_most(1, of="floor"), [round_of(0, 0, 0)], True),
         (at_most(1, of="floor"), [round_of(1, 0, 0)], False),
         (at_most(5), [], None),

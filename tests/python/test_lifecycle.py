@@ -170,7 +170,9 @@ async def test_we_operate_on_a_domain_of_xl(
     xen: aioxen.Context, kernel: Path, xl: Xl, tmp_path: Path
 ) -> None:
     config = tmp_path / "guest.cfg"
-    config.write_text(f'name="theirs{os.getpid()}"\nkernel="{kernel}"\nmemory=24\nvcpus=1\nextra="l"\n')
+    config.write_text(
+        f'name="theirs{os.getpid()}"\nkernel="{kernel}"\nmemory=24\nvcpus=1\nextra="l"\non_poweroff="preserve"\n'
+    )
     xl("create", "-q", "-p", str(config))
     dom = await xen.domain_find(f"theirs{os.getpid()}")
     assert (await dom.info()).paused

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import threading
 import warnings
 import weakref
 from collections.abc import Callable
@@ -244,8 +245,29 @@ class BaseContext(ContextOperations):
         context after a finalizer has run.
         """
         if self._c is not None:
+            self._free_at_once()
+
+    def _free_at_once(self) -> None:
+        """Frees a context that was not closed. A busy context is freed in a thread, because a collection of
+        garbage must not wait. The thread keeps the context, and so the memory that operations write to."""
+        if self._is_busy():
+            free = self._free()
+            thread = threading.Thread(target=lambda _: free(), args=(self,))
+            try:
+                thread.start()
+            except RuntimeError:  # The interpreter is ending, or there are too many threads.
+                thread.run()
+        else:
             self._free()()
-            warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=2)
+        warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=3)
+
+    def _is_busy(self) -> bool:
+        """Returns whether freeing the C context has to wait for operations or for workers."""
+        try:
+            counters = self.counters()
+            return bool(counters.jobs or counters.threads or self.operations())
+        except MemoryError:
+            return True
 
 
 @atexit.register
@@ -253,7 +275,9 @@ def _at_exit() -> None:
     """Frees all contexts before the interpreter ends. This undoes unfinished creations. After this call,
     no operation writes to memory that Python has freed."""
     for context in list(_contexts):
-        context.__del__()
+        if context._c is not None:
+            context._free()()
+            warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=2)
 
 
 def _after_fork_in_child() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import time
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,8 +25,12 @@ T = TypeVar("T")
 AWAITS_PER_TURN = 256
 """The number of awaits between two runs of the loop."""
 
-BATCH = 256
+BATCH = 64
 """The number of records that one libxl_event_take() takes."""
+
+TURN_S = 0.001
+"""A delivery takes no more records after this time, in seconds. The descriptor stays readable while records
+are queued, so the next run of the loop delivers them."""
 
 MAX_ATTEMPTS = 16
 """The greatest number of deliveries of one record. Without this limit, a signal handler that always raises an
@@ -179,6 +184,7 @@ class _Records:
         self._at = 0
         self._attempts = 0
         self._more = True
+        self._end = time.monotonic() + TURN_S
         self.event: Any = None
         """The Python event of the current record, once it has been made."""
         self.error = 0
@@ -200,8 +206,8 @@ class _Records:
         event, at = self._array[self._at].event, self._at
         self._at, self._attempts, self.event = at + 1, 0, None
         if at == BATCH - 1:
-            self._array, self._more = ffi.new("libxl_event_record[]", BATCH + 1), True
-            self._at = 0
+            self._array, self._at = ffi.new("libxl_event_record[]", BATCH + 1), 0
+            self._more = time.monotonic() < self._end
         if event and ctx is not None:
             lib.libxl_event_free(ctx, event)
 

@@ -245,11 +245,14 @@ def bits_at(c: CData, value: Set[int], path: str, keep: Keep) -> None:
         expect(bit, int, path)
         if not 0 <= bit < MOST_BITS:
             raise ValueError(f"{path}: {bit} is not between 0 and {MOST_BITS - 1}")
-    octets = bytearray(max(value) // 8 + 1 if value else 0)
+    if not value:
+        c.size, c.map = 0, ffi.NULL
+        return
+    octets = bytearray(max(value) // 8 + 1)
     for bit in value:
         octets[bit // 8] |= 1 << bit % 8
     keep.append(ffi.new("unsigned char[]", bytes(octets)))
-    c.size, c.map = len(octets), ffi.cast(ffi.typeof(c.map), keep[-1] if octets else 0)
+    c.size, c.map = len(octets), ffi.cast(ffi.typeof(c.map), keep[-1])
 
 
 def strings_at(c: CData, value: list[str], path: str, keep: Keep) -> None:
@@ -279,9 +282,11 @@ def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
 
 
 def defbool_at(c: CData, value: bool | None, path: str, keep: Keep) -> None:
-    if value is not None:
+    if value is None:
+        c.val = 0
+    else:
         expect(value, bool, path)
-    c.val = {None: 0, True: 1, False: -1}[value]
+        c.val = 1 if value else -1
 
 
 def put_bool(c: CData, name: str, value: bool, path: str) -> None:
@@ -291,7 +296,8 @@ def put_bool(c: CData, name: str, value: bool, path: str) -> None:
 
 def put(c: CData, name: str, value: int, path: str) -> None:
     """Stores a number. cffi checks the range."""
-    refuse_bool(value, f"{path}.{name}")
+    if isinstance(value, bool):
+        refuse_bool(value, f"{path}.{name}")
     try:
         setattr(c, name, value)
     except (TypeError, OverflowError) as error:
@@ -349,13 +355,13 @@ def put_array(
     put_at: Callable[[CData, Any, str, Keep], None],
 ) -> None:
     """Stores a list as an array and its length. `put_at` stores one element."""
-    here = f"{path}.{name}"
-    expect(values, list, here)
-    array = ffi.new(ctype, len(values))
+    if not isinstance(values, list):
+        expect(values, list, f"{path}.{name}")
+    array = ffi.new(ctype, len(values)) if values else ffi.NULL
     keep.append(array)
     for i, value in enumerate(values):
-        put_at(array + i, value, f"{here}[{i}]", keep)
-    setattr(c, name, array if values else ffi.NULL)
+        put_at(array + i, value, f"{path}.{name}[{i}]", keep)
+    setattr(c, name, array)
     setattr(c, length, len(values))
 
 

@@ -137,6 +137,7 @@ class Context(ContextCore, BaseContext):
         callback = progress if callable(progress) else getattr(progress, "put_nowait", None)
         if not callable(callback):
             raise TypeError(f"progress: a callable or a queue is expected, not {progress!r}")
+        v.uuid_of(bytes(16))  # The module uuid is imported here, and not while events are delivered.
         token = next(self._tokens)
         if how:
             how.for_event = token
@@ -229,6 +230,7 @@ class Context(ContextCore, BaseContext):
         devices: bool = False,
     ) -> Events:
         self._bind()
+        v.uuid_of(bytes(16))  # The module uuid is imported here, and not while events are delivered.
         if isinstance(domid, Domain):
             self.domain_check_uuid(domid.domid, domid.uuid).result()
         number = None if domid is None else v.domid(domid)
@@ -294,19 +296,12 @@ class Context(ContextCore, BaseContext):
         free = self._free()
         if busy:
             # free() runs in a thread, because it waits for operations that a closed loop has left, for undos
-            # in the background, and for calls on workers. These calls cannot be interrupted. The destruction
+            # in the background, and for workers. Calls on workers cannot be interrupted. The destruction
             # of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await self._wait_uncancelled(self._running_loop().run_in_executor(None, free))
         else:
             free()
-
-    def _is_busy(self) -> bool:
-        """Returns whether freeing the C context has to wait for operations or for jobs on workers."""
-        try:
-            return bool(self.counters().jobs or self.operations())
-        except MemoryError:
-            return True
 
     def _free(self) -> Callable[[], None]:
         self._detach()

@@ -9,8 +9,13 @@
  */
 #include "live.h"
 
+#include <time.h>
+
 enum {
-    BATCH = 256, /* The number of records that one libxl_event_take() takes. */
+    BATCH = 64, /* The number of records that one libxl_event_take() takes. */
+    /* A delivery takes no more records after this time, in nanoseconds. The descriptor stays readable while
+     * records are queued, so the next run of the loop delivers them. */
+    TURN_NS = 1000000,
     /* The greatest number of calls for one event. Without this limit, a signal handler that always raises
      * an exception would cause an endless loop. */
     MAX_ATTEMPTS = 16,
@@ -93,6 +98,13 @@ static void deliver_event(ContextCore *xen, const libxl_event_record *record, Fi
     Py_XDECREF(delivered);
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
 {
     ContextCore *xen = (ContextCore *)self;
@@ -101,8 +113,9 @@ PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
     libxl_event_record records[BATCH];
     FirstError first = {NULL, NULL, NULL};
     int number = BATCH;
+    const int64_t end = now_ns() + TURN_NS;
     (void)unused;
-    while (number == BATCH && xen->ctx) {
+    while (number == BATCH && xen->ctx && now_ns() < end) {
         Py_BEGIN_ALLOW_THREADS;
         number = libxl_event_take(xen->ctx, records, BATCH);
         Py_END_ALLOW_THREADS;
