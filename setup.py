@@ -38,6 +38,9 @@ NEEDED = {"make": "make", "cc": "gcc", "pkg-config": "pkg-config"}
 NEEDED_LIBRARIES = {"xencontrol": "libxen-dev", "json-c": "libjson-c-dev", "libmnl": "libmnl-dev"}
 SIMULATOR = ["libaioxen-sim.so", *(f"aioxen-sim-{name}" for name in ("guests", "devices", "qemu", "ctl"))]
 
+LICENSE = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
+HEAD = f"{LICENSE}# Generated from pyproject.toml by setup.py. Do not edit.\n"
+
 
 def missing_packages() -> list[str]:
     """Returns the names of Debian's packages that the build needs and that are missing on this machine."""
@@ -85,6 +88,9 @@ class BuildPython(build_py):  # type: ignore[misc]
             make(folder, "gen/.generated")
         package = Path(self.build_lib, "aioxen")
         self.copy(sorted(Path(folder, "gen/python/aioxen").iterdir()), package)
+        version = self.distribution.get_version()
+        text = f'{HEAD}"""The version of the package."""\n\n__version__ = "{version}"\n'
+        Path(package, "_version.py").write_text(text)
         if not TREE:
             simulator = Path(self.build_lib, "aioxen_sim")
             self.copy(sorted(Path("sim/scripts").iterdir()), simulator / "scripts")

@@ -56,7 +56,7 @@ async def play(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note
     await following
 
 
-async def follow(events: aioxen.Events, note: Note) -> None:
+async def follow(events: aioxen.Events[aioxen.Event], note: Note) -> None:
     async for event in events:  # The iteration ends after DomainGone.
         note(f"[dim]{type(event).__name__}[/]")
 

@@ -130,6 +130,7 @@ class Tables:
             *self.tables,
             f"const libxl__json_type {table} = {{\n" + "".join(f"    {a},\n" for a in about) + "};\n",
             c.function(heads["to_json"], f"(void)ctx;\nreturn libxl__json_write(&{table}, p);\n"),
+            c.function(heads["to_json_all"], f"(void)ctx;\nreturn libxl__json_write_all(&{table}, p);\n"),
             c.function(heads["from_json"], f"return libxl__json_read(ctx, &{table}, p, json);\n"),
         ]
 

@@ -17,6 +17,7 @@ T_copy overwrites *dst, which is not disposed of first. If memory runs out, *dst
 errno is ENOMEM. Otherwise errno is unchanged.
 T_to_json returns the value as JSON, without members that are as T_init leaves them. The caller frees it \
 with free(). NULL: memory has run out, or the value is invalid.
+T_to_json_all does the same with all members.
 T_from_json overwrites *p, which is not disposed of first. It reads at most 16 MiB and 64 levels. It returns \
 0, or ERROR_INVAL or ERROR_NOMEM and *p is as T_init leaves it.
 After an error of these two, libxl_error_message names the path of the fault (disks[2].format).
@@ -139,7 +140,7 @@ def member(f: m.Field, indent: int) -> list[c.Line]:
 
 def struct_heads(kind: m.Struct) -> dict[str, str]:
     """Returns the heads of a struct's functions. The keys of the result are init, dispose, copy, to_json,
-    from_json, and init_<path> for each keyed union of the struct."""
+    to_json_all, from_json, and init_<path> for each keyed union of the struct."""
     name = kind.c_name
     heads: dict[str, str] = {}
     if kind.init_fn:
@@ -157,6 +158,9 @@ def struct_heads(kind: m.Struct) -> dict[str, str]:
         )
     if form(kind) is Form.STRUCT:
         heads["to_json"] = c.prototype("char *", f"{name}_to_json", ["libxl_ctx *ctx", f"const {name} *p"])
+        heads["to_json_all"] = c.prototype(
+            "char *", f"{name}_to_json_all", ["libxl_ctx *ctx", f"const {name} *p"]
+        )
         heads["from_json"] = c.prototype(
             "int", f"{name}_from_json", ["libxl_ctx *ctx", f"{name} *p", "const char *json"]
         )

@@ -107,7 +107,7 @@ def functions(kind: m.Type) -> Iterator[str]:
         yield from (f"{kind.c_name}_to_string", f"{kind.c_name}_from_string")
     if isinstance(kind, m.Struct):
         yield from filter(None, (kind.init_fn, kind.dispose_fn, kind.copy_fn))
-        yield from (f"{kind.c_name}_to_json", f"{kind.c_name}_from_json")
+        yield from (f"{kind.c_name}_{verb}" for verb in ("to_json", "to_json_all", "from_json"))
 
 
 # Types

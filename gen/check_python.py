@@ -7,6 +7,7 @@ of such an IDL.
 
 from __future__ import annotations
 
+import builtins
 import keyword
 from collections.abc import Iterator
 
@@ -74,6 +75,10 @@ def classes(model: m.Model) -> Iterator[Mistake]:
         if name in CLASSES or not name.isidentifier() or keyword.iskeyword(name):
             taken = "is another class of the package" if name in CLASSES else "is not a name"
             yield Mistake(place, f"{what}: its class in Python would be {name!r}, which {taken}")
+        elif hasattr(builtins, name):
+            yield Mistake(
+                place, f"{what}: its class in Python would be {name!r}, which is the name of a builtin"
+            )
         elif first.get(name, what) != what:  # check.py reports two declarations of the same thing.
             yield Mistake(place, f"{what}: its class in Python, {name}, is that of {first[name]}")
         first.setdefault(name, what)

@@ -23,6 +23,9 @@ BUILTIN_BASES = {
 # of the base.
 PARENTS = {"DOMAIN_GONE": "DomainNotFoundError"}
 
+# The older names of classes, by error. `from aioxen import *` excludes them.
+ALIASES = {"PERMISSION": "PermissionError"}
+
 IMPORTS = '''"""The errors of the library: one class for each."""
 
 from __future__ import annotations
@@ -58,6 +61,7 @@ def text(model: m.Model) -> str:
             EXTENDED.format(model.name) if model.base else IMPORTS,
             exported(classes if model.base else ["Error", *classes]),
             *("\n\n" + exception(e) for e in model.errors),
+            *(f"\n\n{ALIASES[e.name]} = {error_class(e)}\n" for e in model.errors if e.name in ALIASES),
             "\n\n" + table,
         ]
     )

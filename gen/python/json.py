@@ -43,6 +43,7 @@ def row(names: Names, kind: m.Struct, name: str) -> str:
         f"_convert.put_{name}",
         f"_convert.get_{name}",
         f"lib.{kind.c_name}_to_json",
+        f"lib.{kind.c_name}_to_json_all",
         f"lib.{kind.c_name}_from_json",
         dispose,
     ]

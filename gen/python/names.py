@@ -24,6 +24,7 @@ SPELLING = {
     "noparavirt": "NoParavirt",
     "notfound": "NotFound",
     "osevent": "OsEvent",
+    "permission": "NoPermission",
     "physinfo": "PhysInfo",
     "pv": "PV",
     "pvh": "PVH",

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import re
+from textwrap import fill
+
 from gen import model as m
+from gen import phase_text
 from gen.model import Speed
 from gen.python.classes import default
 from gen.python.names import (
     HEAD,
+    LINE,
     Names,
     camel,
     docstring,
@@ -271,7 +276,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)
     if has_initiator(o):
         signature = f"    @{row(o)}.method\n{signature}"
-    return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
+    return signature + docstring(document(names, o), 8) + "".join([*keep, *put, last])
 
 
 def allocated(names: Names, f: m.Field) -> list[str]:
@@ -321,7 +326,11 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     if names.model.base is not None:  # mypy reads only a comment on the statement's first line.
         first, newline, rest = call.partition("\n")
         call = f"{first}  # type: ignore[no-any-return]{newline}{rest}"
-    return function(domain_name(o), parameters, returned(names, o), 4) + docstring(o.summary, 8) + call
+    return (
+        function(domain_name(o), parameters, returned(names, o), 4)
+        + docstring(document(names, o, of_domain=True), 8)
+        + call
+    )
 
 
 def retyped(names: Names, operation: m.Operation) -> str:
@@ -334,16 +343,18 @@ def retyped(names: Names, operation: m.Operation) -> str:
     return first + ignored + newline + rest
 
 
-def document(operation: m.Operation) -> str:
+def document(
+    names: Names, operation: m.Operation, of_domain: bool = False, stopped: str = "Cancelled"
+) -> str:
+    """Returns the docstring of an operation's method. `stopped` is the word for a call that ends early."""
     o = operation
     parts = [o.doc]
-    parts += [f"{f.name}: {f.doc}" for f in inputs(o)]
+    parts += [f"{f.name}: {f.doc}" for f in inputs(o)[of_domain:]]
     if o.speed is Speed.INSTANT:
         parts.append("timeout: Has no effect, because the operation does not wait.")
     else:
-        parts.append(
-            "timeout: Seconds; the operation is stopped then and raises TimedOutError. None: no limit."
-        )
+        limit = "None: no limit." if o.limit is None else f"Initially {o.limit:g}. None: no limit."
+        parts.append(f"timeout: Seconds; the operation is stopped then and raises TimedOutError. {limit}")
     if reports(o):
         kinds = " and ".join(e.removeprefix("types.") for e in progress_events(o))
         own = "" if o.progress is None else f" {camel(o.progress.name)}: {o.progress.doc}"
@@ -351,6 +362,39 @@ def document(operation: m.Operation) -> str:
     parts.append("limit: The older name of `timeout`. If both are given, `limit` counts.")
     if o.results:
         parts.append("Returns: " + " ".join(f.doc for f in o.results))
-    parts.append("Raises: " + ", ".join(error_class(e) for e in o.errors) + ".")
-    parts.append("Cancelled: " + o.abort)
-    return "\n\n".join(parts)
+    errors = o.errors if of_domain is False or o.domid is None else [*o.errors, *gone(names, o)]
+    parts.append("Raises: " + ", ".join(error_class(e) for e in errors) + ".")
+    parts.append(f"{stopped}: {o.abort}")
+    if o.phases:
+        parts.append("Phases, in this order:")
+        parts += [
+            fill(f"{p.name}: {phase(p)}", LINE - 14, initial_indent="    ", subsequent_indent="        ")
+            for p in o.phases
+        ]
+    if o.undo:
+        parts.append(f"Undo: {o.undo.python_name}, if the result is not taken.")
+    return "\n\n".join(in_classes(names, part) for part in parts)
+
+
+def gone(names: Names, operation: m.Operation) -> list[m.Error]:
+    """Returns the error of a handle whose domain is gone, unless the operation then succeeds."""
+    if not GONE & {e.name for e in operation.errors}:
+        return []
+    return [e for e in names.model.whole.errors if e.name == "DOMAIN_GONE" and e not in operation.errors]
+
+
+def phase(p: m.Phase) -> str:
+    """Returns the description of a phase in a docstring."""
+    parts = [
+        p.doc,
+        f"Limit: {phase_text.limit(p)}." if p.limit is not None else "",
+        f"Undo: {phase_text.undone(p)}" if p.undo else "",
+        "From here on the operation goes on to its end, and nothing is undone." if p.commits else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def in_classes(names: Names, text: str) -> str:
+    """Replaces the IDL's names of errors by the names of their classes."""
+    classes = {e.name: error_class(e) for e in names.model.whole.errors}
+    return re.sub(r"\b[A-Z_]{2,}\b", lambda found: classes.get(found[0], found[0]), text)

@@ -21,7 +21,8 @@ struct libxl__evgen {
     uint32_t domid; /* the domain that the generator follows; LIBXL_DOMID_ALL: all domains */
     libxl_ev_user user;
     /*
-     * True: the generator generates DOMAIN_DYING and DOMAIN_GONE. False: it generates libxl's DOMAIN_DEATH.
+     * True: the generator generates DOMAIN_DYING and DOMAIN_GONE, and DOMAIN_APPEARED if it is for all
+     * domains. False: it generates libxl's DOMAIN_DEATH.
      */
     bool lifecycle;
     LIST_HEAD(, followed) followed;
@@ -106,8 +107,11 @@ static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininf
 
 static void domain_appeared(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info)
 {
-    if (follow(ctx, LIBXL__CONTAINER(observer, struct libxl__evgen, observer), info))
+    struct libxl__evgen *evgen = LIBXL__CONTAINER(observer, struct libxl__evgen, observer);
+    if (follow(ctx, evgen, info))
         libxl__event_missed(ctx, 0);
+    else
+        report(ctx, &LIST_FIRST(&evgen->followed)->follower, LIBXL_EVENT_TYPE_DOMAIN_APPEARED);
 }
 
 static void unfollow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)

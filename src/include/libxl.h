@@ -47,7 +47,7 @@ extern "C" {
 #define LIBXL_HAVE_EVENT_WAIT_LIMIT 1 /* libxl_event_wait_limit, libxl_ctx_wake */
 #define LIBXL_HAVE_AO_LIMIT         1 /* libxl_ao_set_limit */
 #define LIBXL_HAVE_AO_LIST          1 /* libxl_ao_list, libxl_ao_set_progress */
-#define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
+#define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: APPEARED, SHUTDOWN, DYING, GONE */
 #define LIBXL_HAVE_CTX_NO_WAIT      1 /* the flag LIBXL_CTX_NO_WAIT of libxl_ctx_alloc */
 #define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
 #define LIBXL_HAVE_XL_FILES         1 /* libxl_domain_config_from_xl */

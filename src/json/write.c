@@ -4,7 +4,8 @@
  *
  * The writer compares each value with an initial value of the same type, and leaves out equal fields. If the
  * key of a union differs from its initial value, the initial value gets the key of the written union before
- * the two unions are compared.
+ * the two unions are compared. If the caller wants all fields, there is no initial value: every function then
+ * gets NULL as `initial`, and leaves out nothing.
  */
 #include "json_common.h"
 
@@ -19,6 +20,12 @@ typedef libxl__json_spot spot;
 
 static int write_fields(const spot *up, const libxl__json_field *fields, const char *p, char *initial,
                         json_object *object);
+
+/* Returns the place of a field in the initial value, or NULL if there is no initial value. */
+static char *initial_at(char *initial, size_t offset)
+{
+    return initial ? initial + offset : NULL;
+}
 
 static int add(json_object *object, const char *name, json_object *value)
 {
@@ -36,9 +43,13 @@ static int is_text(const spot *at, const char *text)
     return good == length ? 0 : libxl__json_fail(at, ERROR_INVAL, "not UTF-8 at octet %zu", good);
 }
 
-static int write_string(const spot *at, const libxl__json_field *field, const char *text, json_object **out)
+/* A NULL string becomes null where nothing is left out, and no member otherwise. */
+static int write_string(const spot *at, const libxl__json_field *field, const char *text, bool all,
+                        json_object **out)
 {
-    if (!text || (field->empty_is_none && !*text))
+    if (all && !text && field->empty_is_none)
+        text = "";
+    if (!text || (!all && field->empty_is_none && !*text))
         return 0;
     int rc = is_text(at, text);
     if (rc)
@@ -136,7 +147,7 @@ static int write_object(const spot *at, const libxl__json_field *fields, const v
 {
     *out = json_object_new_object();
     int rc = *out ? write_fields(at, fields, p, initial, *out) : ERROR_NOMEM;
-    if (rc || (!always && !json_object_object_length(*out))) {
+    if (rc || (initial && !always && !json_object_object_length(*out))) {
         json_object_put(*out);
         *out = NULL;
     }
@@ -145,7 +156,7 @@ static int write_object(const spot *at, const libxl__json_field *fields, const v
 
 /*
  * Sets *out to the JSON form of the value at p, or to NULL if the value equals the initial value. `initial`
- * is NULL for elements of arrays, because elements are never left out.
+ * is NULL for elements of arrays, because elements are never left out. *out may also be NULL for a NULL string.
  */
 static int write_value(const spot *at, const libxl__json_field *field, const void *p, void *initial,
                        json_object **out)
@@ -171,7 +182,7 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     case LIBXL__JSON_DOUBLE: return same ? 0 : write_double(at, *(const double *)p, out);
     case LIBXL__JSON_OCTETS: return same ? 0 : write_octets(field, p, out);
     case LIBXL__JSON_FLAGS: return same ? 0 : write_flags(at, field, (unsigned)libxl__json_load_int(p), out);
-    case LIBXL__JSON_STRING: return write_string(at, field, *(char *const *)p, out);
+    case LIBXL__JSON_STRING: return write_string(at, field, *(char *const *)p, !initial, out);
     case LIBXL__JSON_WORD: return same ? 0 : write_word(at, field, libxl__json_load_int(p), out);
     case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);
     case LIBXL__JSON_BY_HAND: return write_by_hand(at, field, p, initial, out);
@@ -182,10 +193,11 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
-/* Writes an element of an array. A struct is compared with a new initial value. */
-static int write_element(const spot *at, const libxl__json_field *field, const void *p, json_object **out)
+/* Writes an element of an array. A struct is compared with a new initial value, unless all fields are wanted. */
+static int write_element(const spot *at, const libxl__json_field *field, const void *p, bool all,
+                         json_object **out)
 {
-    if (field->kind != LIBXL__JSON_STRUCT)
+    if (field->kind != LIBXL__JSON_STRUCT || all)
         return write_value(at, field, p, NULL, out);
     char *initial = calloc(1, field->size);
     if (!initial)
@@ -199,7 +211,8 @@ static int write_element(const spot *at, const libxl__json_field *field, const v
     return rc;
 }
 
-static int write_array(const spot *at, const libxl__json_field *field, const char *p, json_object **out)
+static int write_array(const spot *at, const libxl__json_field *field, const char *p, bool all,
+                       json_object **out)
 {
     int count = libxl__json_load_int(p + field->length);
     const char *elements = *(char *const *)(p + field->offset);
@@ -207,6 +220,8 @@ static int write_array(const spot *at, const libxl__json_field *field, const cha
 
     *out = NULL;
     if (count <= 0 || !elements) /* T_copy and T_dispose also treat such an array as empty */
+        count = 0;
+    if (!count && !all)
         return 0;
     *out = json_object_new_array();
     if (!*out)
@@ -214,7 +229,7 @@ static int write_array(const spot *at, const libxl__json_field *field, const cha
     for (size_t i = 0; !rc && i < (size_t)count; i++) {
         spot here = {.up = at, .index = i};
         json_object *element;
-        rc = write_element(&here, field, elements + i * field->size, &element);
+        rc = write_element(&here, field, elements + i * field->size, all, &element);
         if (!rc && json_object_array_add(*out, element)) {
             json_object_put(element);
             rc = ERROR_NOMEM;
@@ -231,7 +246,7 @@ static int write_union(const spot *up, const libxl__json_field *field, const cha
                        json_object *object)
 {
     int key = libxl__json_load_int(p + field->offset);
-    bool chosen = key != libxl__json_load_int(initial + field->offset);
+    bool chosen = !initial || key != libxl__json_load_int(initial + field->offset);
     const libxl__json_field *arm = libxl__json_arm(field, key);
     const char *word = field->words->word(key);
     spot key_at = {.up = up, .name = field->name};
@@ -241,14 +256,15 @@ static int write_union(const spot *up, const libxl__json_field *field, const cha
 
     if (!word)
         return chosen ? libxl__json_fail(&key_at, ERROR_INVAL, "%d is not a %s", key, field->words->name) : 0;
-    if (chosen)
+    if (chosen && initial)
         field->init_key(initial, key);
     if (arm && arm->kind == LIBXL__JSON_GROUP)
         rc = write_object(&at, arm->fields, p, initial, chosen, &value);
     else if (arm && arm->kind == LIBXL__JSON_STRUCT)
-        rc = write_object(&at, arm->type->fields, p + arm->offset, initial + arm->offset, chosen, &value);
+        rc = write_object(&at, arm->type->fields, p + arm->offset, initial_at(initial, arm->offset), chosen,
+                          &value);
     else if (arm)
-        rc = write_value(&at, arm, p + arm->offset, chosen ? NULL : initial + arm->offset, &value);
+        rc = write_value(&at, arm, p + arm->offset, chosen ? NULL : initial_at(initial, arm->offset), &value);
     else if (chosen && !(value = json_object_new_object()))
         rc = ERROR_NOMEM;
     if (rc || (!value && !chosen))
@@ -271,30 +287,35 @@ static int write_fields(const spot *up, const libxl__json_field *fields, const c
             continue;
         }
         if (field->array)
-            rc = write_array(&at, field, p, &value);
+            rc = write_array(&at, field, p, !initial, &value);
         else if (field->kind == LIBXL__JSON_GROUP)
             rc = write_object(&at, field->fields, p, initial, false, &value);
         else
-            rc = write_value(&at, field, p + field->offset, initial + field->offset, &value);
-        if (!rc && value)
+            rc = write_value(&at, field, p + field->offset, initial_at(initial, field->offset), &value);
+        if (!rc && (value || !initial))
             rc = add(object, field->name, value);
     }
     return rc;
 }
 
-int libxl__json_object(const libxl__json_type *type, const void *p, json_object **out)
+static int object_of(const libxl__json_type *type, const void *p, bool all, json_object **out)
 {
     const libxl__json_field top = {.kind = LIBXL__JSON_STRUCT, .size = type->size, .type = type};
 
     *out = NULL;
-    return write_element(NULL, &top, p, out);
+    return write_element(NULL, &top, p, all, out);
 }
 
-char *libxl__json_write(const libxl__json_type *type, const void *p)
+int libxl__json_object(const libxl__json_type *type, const void *p, json_object **out)
+{
+    return object_of(type, p, false, out);
+}
+
+static char *text_of(const libxl__json_type *type, const void *p, bool all)
 {
     json_object *object;
     char *text = NULL;
-    int rc = libxl__json_object(type, p, &object);
+    int rc = object_of(type, p, all, &object);
 
     if (!rc) {
         const char *printed =
@@ -305,4 +326,14 @@ char *libxl__json_write(const libxl__json_type *type, const void *p)
     if (!text && rc != ERROR_INVAL)
         libxl__refuse(ERROR_NOMEM, "out of memory (writing JSON)");
     return text;
+}
+
+char *libxl__json_write(const libxl__json_type *type, const void *p)
+{
+    return text_of(type, p, false);
+}
+
+char *libxl__json_write_all(const libxl__json_type *type, const void *p)
+{
+    return text_of(type, p, true);
 }

@@ -39,17 +39,24 @@ static int check_domid(libxl__ao *ao, uint32_t domid)
 int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
-    if (!rc && xc_domain_pause(libxl__xch(ao->ctx), domid))
-        rc = libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "pausing", domid);
-    return rc;
+    if (rc || !xc_domain_pause(libxl__xch(ao->ctx), domid))
+        return rc;
+    switch (errno) {
+    case EINVAL: return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u cannot pause itself", domid);
+    case EUSERS:
+        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u is paused 255 times already", domid);
+    default: return libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "pausing", domid);
+    }
 }
 
 int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
-    if (!rc && xc_domain_unpause(libxl__xch(ao->ctx), domid))
-        rc = libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "unpausing", domid);
-    return rc;
+    if (rc || !xc_domain_unpause(libxl__xch(ao->ctx), domid))
+        return rc;
+    if (errno == EINVAL)
+        return libxl__ao_fail(ao, ERROR_NOT_PAUSED, "domid: domain %u is not paused", domid);
+    return libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "unpausing", domid);
 }
 
 static libxl_uuid uuid_of(const xc_domaininfo_t *info)

@@ -66,11 +66,11 @@ async def answers(xen: aioxen.Context) -> bool:
     return True
 
 
-async def next_of(events: aioxen.Events) -> aioxen.Event | aioxen.EventsLost:
+async def next_of(events: aioxen.Events[aioxen.Event]) -> aioxen.Event | aioxen.EventsLost:
     return await asyncio.wait_for(anext(events), scaled(10))
 
 
-async def next_device(events: aioxen.Events) -> tuple[type, str, int]:
+async def next_device(events: aioxen.Events[aioxen.Event]) -> tuple[type, str, int]:
     event = await next_of(events)
     assert isinstance(event, DeviceConnected | DeviceFailed | DeviceGone)
     return type(event), event.kind, event.devid

@@ -34,6 +34,32 @@ def test_every_code_has_its_class(rc: int) -> None:
     assert str(type(error)()) == type(error).__doc__
 
 
+def test_repr_names_the_operation_and_the_domid() -> None:
+    assert (
+        repr(error_of(-3, "words", "domain_pause", 7))
+        == "FailedError('words', operation='domain_pause', domid=7)"
+    )
+    assert repr(error_of(-3, "words", "host_info")) == "FailedError('words', operation='host_info')"
+    assert repr(aioxen.FailedError("words")) == "FailedError('words')"
+
+
+def test_all_errors_have_one_base_and_can_be_pickled() -> None:
+    offered = [value for name, value in vars(aioxen).items() if name[0] != "_"]
+    kinds = [
+        k
+        for k in offered
+        if isinstance(k, type) and issubclass(k, Exception) and k.__base__ is not UserWarning
+    ]
+    assert len(kinds) > len(errors.BY_RC)
+    for kind in kinds:
+        assert issubclass(kind, aioxen.Error)
+        error = kind("words")
+        error.domid = 7
+        error.add_note("a note")
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.__dict__) == (kind, str(error), error.__dict__)
+
+
 def test_every_code_of_c_has_a_class() -> None:
     codes = {name: getattr(lib, name) for name in dir(lib) if re.fullmatch(r"ERROR_[A-Z_]+", name)}
     assert set(codes.values()) == set(errors.BY_RC)
@@ -49,7 +75,7 @@ def test_errors_derive_from_pythons_classes() -> None:
         (aioxen.TimedOutError, TimeoutError),
         (aioxen.GuestTimedOutError, TimeoutError),
         (aioxen.DomainNotFoundError, KeyError),
-        (aioxen.PermissionError, PermissionError),
+        (aioxen.NoPermissionError, PermissionError),
         (aioxen.InvalidError, ValueError),
         (aioxen.NoMemoryError, MemoryError),
     ]:
@@ -150,6 +176,26 @@ async def test_no_such_domain(xen: aioxen.Context) -> None:
         assert (raised.value.domid, raised.value.operation) == (31999, operation.__name__)
 
 
+async def test_a_domain_in_the_wrong_state(xen: aioxen.Context, guest: Configure) -> None:
+    """The message says what is wrong, in plain words. Pauses are counted."""
+    with pytest.raises(aioxen.InvalidError, match="domain 0 cannot pause itself"):
+        await xen.domain_pause(0)
+    async with xen.domain_create(guest()) as dom:
+        await dom.unpause()
+        with pytest.raises(aioxen.NotPausedError, match=rf"domid: domain {dom.domid} is not paused"):
+            await dom.unpause()
+        for _ in range(2):
+            await dom.pause()
+        for _ in range(2):
+            await dom.unpause()
+        with pytest.raises(aioxen.NotPausedError):
+            await dom.unpause()
+        for _ in range(255):
+            await dom.pause()
+        with pytest.raises(aioxen.InvalidError, match="is paused 255 times already"):
+            await dom.pause()
+
+
 async def test_domain_0_cannot_be_destroyed(xen: aioxen.Context) -> None:
     with pytest.raises(aioxen.InvalidError):
         await xen.domain_destroy(0)
@@ -170,7 +216,7 @@ async def test_an_invalid_domid_is_named(xen: aioxen.Context, domid: int) -> Non
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        ("domctl.createdomain:1:EPERM", aioxen.PermissionError),
+        ("domctl.createdomain:1:EPERM", aioxen.NoPermissionError),
         ("domctl.createdomain:1:ENOMEM", aioxen.Error),
         ("memory_op.populate_physmap:1:ENOMEM", aioxen.Error),
         ("domctl.max_vcpus:1:EINVAL", aioxen.Error),
@@ -186,7 +232,7 @@ async def test_a_creation_that_fails_in_the_middle(
 
 async def test_an_instant_operation_that_fails(xen: aioxen.Context, sim: Sim) -> None:
     sim("fault", "add", "--pid", str(os.getpid()), "domctl.pausedomain:1:EPERM")
-    with pytest.raises(aioxen.PermissionError) as raised:
+    with pytest.raises(aioxen.NoPermissionError) as raised:
         await xen.domain_pause(0)
     assert isinstance(raised.value, PermissionError)
     assert raised.value.domid == 0

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import aioxen
 import pytest
-from aioxen import DomainDying, DomainGone, DomainShutdown, ShutdownReason
+from aioxen import DomainAppeared, DomainDying, DomainGone, DomainShutdown, ShutdownReason
 from aioxen._native import lib
 from aioxen._queue import EventsLost, Queue
 from worldly import Configure
@@ -43,13 +43,14 @@ async def test_all_domains(xen: aioxen.Context, guest: Configure) -> None:
     await asyncio.gather(first.destroy(), second.destroy())
     seen: dict[UUID, list[object]] = {first.uuid: [], second.uuid: []}
     async with events:
-        while DomainGone(first.domid, first.uuid) not in seen[first.uuid] or len(seen[second.uuid]) < 3:
+        while DomainGone(first.domid, first.uuid) not in seen[first.uuid] or len(seen[second.uuid]) < 4:
             event = await asyncio.wait_for(anext(events), 30)
             assert not isinstance(event, EventsLost)
             if event.uuid in seen:
                 seen[event.uuid].append(event)
     for dom, reason in (first, ShutdownReason.POWEROFF), (second, ShutdownReason.CRASH):
         assert seen[dom.uuid] == [
+            DomainAppeared(dom.domid, dom.uuid),
             DomainShutdown(dom.domid, dom.uuid, reason),
             DomainDying(dom.domid, dom.uuid),
             DomainGone(dom.domid, dom.uuid),
@@ -206,4 +207,4 @@ async def test_overflow(xen: aioxen.Context, guest: Configure) -> None:
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.05)
     await events.aclose()
-    assert [type(each) async for each in events] == [DomainDying, EventsLost]
+    assert [type(each) async for each in events] == [DomainAppeared, EventsLost]

@@ -55,9 +55,10 @@ async def test_a_stale_handle_as_an_argument(xen: aioxen.Context, guest: Configu
     for call in calls:
         with pytest.raises(aioxen.DomainGoneError):
             await call()
-    for subscribe in xen.events, xen.device_events:
-        with pytest.raises(aioxen.DomainGoneError):
-            subscribe(stale)
+    with pytest.raises(aioxen.DomainGoneError):
+        xen.events(stale)
+    with pytest.raises(aioxen.DomainGoneError):
+        xen.device_events(stale)
     with pytest.raises(aioxen.DomainGoneError):
         async with stale.console():
             pass

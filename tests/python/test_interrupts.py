@@ -148,11 +148,11 @@ def test_no_event_is_lost_or_doubled(
     loop.set_exception_handler(lambda *_: None)  # The handler receives all exceptions except interrupts.
     xen = aioxen.Context()
 
-    async def subscribe() -> tuple[aioxen.Domain, Events, Events]:
+    async def subscribe() -> tuple[aioxen.Domain, Events[aioxen.Event], Events[aioxen.Event]]:
         dom = await xen.domain_create(guest("p"))
         return dom, xen.events(dom), xen.events(dom, capacity=1)
 
-    async def live(dom: aioxen.Domain, events: Events) -> list[type]:
+    async def live(dom: aioxen.Domain, events: Events[aioxen.Event]) -> list[type]:
         await dom.unpause()
         await dom.wait_shutdown()
         await dom.destroy()

@@ -180,7 +180,7 @@ async def test_an_instant_operation_is_called_once(
     either: list[aioxen.Domain | int] = [dom, dom.domid]
     for domid in either:
         sim("fault", "add", "domctl.pausedomain:1:EPERM")
-        with pytest.raises(aioxen.PermissionError):
+        with pytest.raises(aioxen.NoPermissionError):
             await xen.domain_pause(domid)
         sim("fault", "clear")
     await dom.unpause()

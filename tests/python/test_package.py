@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import importlib.util
 import inspect
 import re
@@ -46,12 +48,40 @@ def test_public_names_are_documented() -> None:
         assert value.__doc__, name
 
 
-def test_import_star_excludes_modules() -> None:
-    """The import does not replace the names `json` and `types` of the importing program."""
+def test_import_star_replaces_no_builtin_and_no_module() -> None:
+    """The import replaces no builtin, and no name `json` or `types` of the importing program."""
     offered = {name for name, value in vars(aioxen).items() if name[0] != "_" and not inspect.ismodule(value)}
     brought: dict[str, object] = {}
     exec("from aioxen import *", brought)
-    assert set(brought) - {"__builtins__"} == offered
+    assert set(brought) - {"__builtins__"} == offered - {"PermissionError"}
+    assert set(brought) & set(dir(builtins)) == set()
+    assert aioxen.PermissionError is aioxen.NoPermissionError
+
+
+def test_methods_of_a_domain_are_as_documented_as_those_of_a_context() -> None:
+    """The docstring of Domain's method has the same parts as that of Context's, without the domid."""
+    for name, method in vars(DomainOperations).items():
+        if name.startswith("_"):
+            continue
+        text = inspect.cleandoc(method.__doc__)
+        parameters = [p for p in inspect.signature(method).parameters if p != "self"]
+        paragraphs = [part.split(":")[0] for part in text.split("\n\n") if ":" in part]
+        assert {*parameters, "Raises", "Cancelled"} <= set(paragraphs), name
+        returned = method.__annotations__["return"]
+        assert ("Returns" in paragraphs) is not returned.endswith("Operation[None]"), name
+    assert "introduce: " in inspect.cleandoc(aioxen.Context.domain_create.__doc__ or "")
+
+
+def test_methods_that_refuse_have_docstrings_of_their_own() -> None:
+    from aioxen.operation import Operation, Undo, UndoableOperation
+
+    for owner in Operation, UndoableOperation, Undo:
+        for name, method in vars(owner).items():
+            if inspect.isfunction(method) and hasattr(asyncio.Future, name) and name != "__init__":
+                assert method.__doc__ or name in ("__del__",), (owner, name)
+                assert method.__doc__ != getattr(asyncio.Future, name).__doc__ or not method.__doc__
+    for name in "set_result", "set_exception":
+        assert "RuntimeError" in inspect.getdoc(getattr(Operation, name))  # type: ignore[operator]
 
 
 NEW_MODULES = """
@@ -117,5 +147,6 @@ def test_the_library_and_the_package_have_one_version() -> None:
         text=True,
         check=True,
     )
+    assert aioxen.__version__ == told.stdout.split()[-1]
     library = re.search(r"^Version: (\S+)$", (ROOT / "build" / "aioxen.pc").read_text(), re.MULTILINE)
     assert library and library[1] == told.stdout.split()[-1]

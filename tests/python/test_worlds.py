@@ -26,7 +26,7 @@ except aioxen.Error as error:
     [
         ("--no-hypervisor", "NoHypervisorError"),
         ("--no-xenstored", "NoXenstoreError"),
-        ("--no-permission", "PermissionError"),
+        ("--no-permission", "NoPermissionError"),
     ],
 )
 def test_the_error_of_a_machine_without(option: str, error: str) -> None:

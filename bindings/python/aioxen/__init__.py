@@ -10,6 +10,7 @@ async with aioxen.Context() as xen:
 
 from aioxen._base import Counters as Counters
 from aioxen._queue import EventsLost as EventsLost
+from aioxen._version import __version__ as __version__
 from aioxen.config import disk as disk
 from aioxen.config import nic as nic
 from aioxen.config import pv as pv
@@ -18,6 +19,7 @@ from aioxen.console import Console as Console
 from aioxen.context import Context as Context
 from aioxen.domain import Domain as Domain
 from aioxen.errors import *
+from aioxen.errors import PermissionError as PermissionError
 from aioxen.events import Events as Events
 from aioxen.json import from_json as from_json
 from aioxen.json import to_json as to_json
@@ -31,6 +33,11 @@ from aioxen.xl import load as load
 from aioxen.xl import load_conf as load_conf
 from aioxen.xl import loads as loads
 
-# __all__ excludes the modules, because `json` and `types` are also names of the standard library. mypy reads
-# only a literal __all__, so mypy uses the imports above.
-globals()["__all__"] = [n for n, value in vars().items() if n[0] != "_" and not hasattr(value, "__spec__")]
+# __all__ excludes the modules, because `json` and `types` are also names of the standard library. It excludes
+# PermissionError, the older name of NoPermissionError, because a builtin has this name. mypy reads only a
+# literal __all__, so mypy uses the imports above.
+globals()["__all__"] = [
+    n
+    for n, value in vars().items()
+    if n[0] != "_" and not hasattr(value, "__spec__") and n != "PermissionError"
+]

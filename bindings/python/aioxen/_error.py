@@ -25,6 +25,11 @@ class Error(Exception):
         self.domid = domid
         super().__init__(self.message)
 
+    def __repr__(self) -> str:
+        """Shows the message, and the operation and the domid if the error has them."""
+        given = [f"{n}={getattr(self, n)!r}" for n in ("operation", "domid") if getattr(self, n) is not None]
+        return f"{type(self).__name__}({', '.join([repr(self.message), *given])})"
+
     def __str__(self) -> str:
         if self.operation is None or self.operation in self.message:
             return self.message

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Form(Generic[T]):
     """The C type of a dataclass, and the functions that convert the dataclass to C, to JSON, and back."""
 
-    __slots__ = ("pointer", "put", "get", "to_json", "from_json", "dispose")
+    __slots__ = ("pointer", "put", "get", "to_json", "to_json_all", "from_json", "dispose")
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class Form(Generic[T]):
         put: Callable[[CData, T, str, Keep], None],
         get: Callable[[CData], T],
         to_json: Callable[[CData, CData], CData],
+        to_json_all: Callable[[CData, CData], CData],
         from_json: Callable[[CData, CData, bytes], int],
         dispose: Callable[[CData], None] | None,
     ) -> None:
@@ -30,5 +31,6 @@ class Form(Generic[T]):
         self.put = put
         self.get = get
         self.to_json = to_json
+        self.to_json_all = to_json_all
         self.from_json = from_json
         self.dispose = dispose

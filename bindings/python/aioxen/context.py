@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from aioxen import _values as v
 from aioxen import errors
@@ -27,16 +27,33 @@ from aioxen._core import ContextCore
 from aioxen._coroutine import next_turn, wait_uncancelled
 from aioxen._native import ffi, lib
 from aioxen._shutdown import ShutdownFuture
-from aioxen._spec import CffiSpec, DomainLike, Progress
+from aioxen._spec import CffiSpec, DomainBase, DomainLike, Progress
 from aioxen.console import Console
-from aioxen.domain import Domain
 from aioxen.events import Events
 from aioxen.operation import Operation, Stop, UndoableOperation
-from aioxen.types import ConsoleType, Event, ShutdownReason
+from aioxen.types import (
+    ConsoleType,
+    DeviceConnected,
+    DeviceFailed,
+    DeviceGone,
+    DomainAppeared,
+    DomainDying,
+    DomainGone,
+    DomainShutdown,
+    Event,
+    ShutdownReason,
+)
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 OperationTypes: TypeAlias = tuple[type[Operation[Any]], type[UndoableOperation[Any]]]
+
+DomainEvent: TypeAlias = DomainAppeared | DomainShutdown | DomainDying | DomainGone
+"""The events that events() yields."""
+
+DeviceEvent: TypeAlias = DeviceConnected | DeviceFailed | DeviceGone
+"""The events that device_events() yields."""
 
 
 class Context(ContextCore, BaseContext):
@@ -53,13 +70,13 @@ class Context(ContextCore, BaseContext):
     that need xenstored raise NoXenstoreError after at most a second. When xenstored has ended and runs again,
     the context connects again. Each Events then delivers EventsLost(0).
 
-    Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is created.
+    Raises: NoHypervisorError, NoXenstoreError, NoPermissionError, FailedError, when it is created.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
+        self._streams: weakref.WeakValueDictionary[int, Events[Event]] = weakref.WeakValueDictionary()
         # The callback of each operation, by the operation's token.
         self._progress_callbacks: dict[int, Callable[[Any], None]] = {}
         self._last_progress: Event | None = None
@@ -103,7 +120,7 @@ class Context(ContextCore, BaseContext):
 
     _operation_types: OperationTypes = Operation, UndoableOperation
     _shutdown_type: type[ShutdownFuture] = ShutdownFuture
-    _events_type: type[Events] = Events
+    _events_type: type[Events[Any]] = Events
     _console_type: type[Console] = Console
     _lock_type: Callable[[], AbstractAsyncContextManager[object]] = asyncio.Lock
 
@@ -173,14 +190,31 @@ class Context(ContextCore, BaseContext):
 
     # Events
 
+    @overload
+    def events(
+        self, domid: DomainLike | None = None, types: None = None, *, capacity: int = 1024
+    ) -> Events[DomainEvent]: ...
+
+    @overload
+    def events(
+        self, domid: DomainLike | None = None, *, types: Iterable[type[E]], capacity: int = 1024
+    ) -> Events[E]: ...
+
+    @overload
+    def events(
+        self, domid: DomainLike | None, types: Iterable[type[E]], *, capacity: int = 1024
+    ) -> Events[E]: ...
+
     def events(
         self,
-        domid: int | Domain | None = None,
+        domid: DomainLike | None = None,
         types: Iterable[type[Event]] | None = None,
         *,
         capacity: int = 1024,
-    ) -> Events:
+    ) -> Events[Event]:
         """Subscribes to the events of one domain, or of all domains: DomainShutdown, DomainDying, DomainGone.
+        A subscription to all domains also delivers DomainAppeared for each new domain. The domain may not be
+        complete yet.
 
         The subscription begins with this call, not with the first iteration. So call events() before the
         operation whose events you want. The domain's past events are delivered first. A subscription to all
@@ -198,13 +232,28 @@ class Context(ContextCore, BaseContext):
         """
         return self._subscribe(domid, types, capacity)
 
+    @overload
+    def device_events(
+        self, domid: DomainLike | None = None, types: None = None, *, capacity: int = 1024
+    ) -> Events[DeviceEvent]: ...
+
+    @overload
+    def device_events(
+        self, domid: DomainLike | None = None, *, types: Iterable[type[E]], capacity: int = 1024
+    ) -> Events[E]: ...
+
+    @overload
+    def device_events(
+        self, domid: DomainLike | None, types: Iterable[type[E]], *, capacity: int = 1024
+    ) -> Events[E]: ...
+
     def device_events(
         self,
-        domid: int | Domain | None = None,
+        domid: DomainLike | None = None,
         types: Iterable[type[Event]] | None = None,
         *,
         capacity: int = 1024,
-    ) -> Events:
+    ) -> Events[Event]:
         """Subscribes to the events of all devices of one domain, or of all domains: DeviceConnected,
         DeviceFailed, DeviceGone.
 
@@ -224,15 +273,15 @@ class Context(ContextCore, BaseContext):
 
     def _subscribe(
         self,
-        domid: int | Domain | None,
+        domid: DomainLike | None,
         types: Iterable[type[Event]] | None,
         capacity: int,
         devices: bool = False,
-    ) -> Events:
+    ) -> Events[Event]:
         self._bind()
         v.uuid_of(bytes(16))  # The module uuid is imported here, and not while events are delivered.
-        if isinstance(domid, Domain):
-            self.domain_check_uuid(domid.domid, domid.uuid).result()
+        if isinstance(domid, DomainBase) and domid._uuid_bytes:
+            self.domain_check_uuid(domid.domid, v.uuid_of(domid._uuid_bytes)).result()
         number = None if domid is None else v.domid(domid)
         return self._events_type(self, next(self._tokens), number, types, capacity, devices=devices)
 

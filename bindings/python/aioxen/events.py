@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Generic, NoReturn, Self, TypeVar, cast
 
 from aioxen._queue import EventsLost, Queue
 from aioxen.types import DomainGone, Event
@@ -14,9 +14,15 @@ from aioxen.types import DomainGone, Event
 if TYPE_CHECKING:
     from aioxen.context import Context
 
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
-class Events:
+
+class Events(Generic[E_co]):
     """A subscription, made by Context.events() or device_events(): `async for event in xen.events():`.
+
+    The iteration yields the events that were asked for, and an EventsLost where some were lost. For a type
+    checker, `xen.events(types=[DomainShutdown])` is an Events[DomainShutdown]. It yields DomainShutdown and
+    EventsLost.
 
     One task at a time may read the subscription. The subscription ends with aclose(), at the end of `async
     with`, and when the object is garbage-collected.
@@ -27,7 +33,7 @@ class Events:
         xen: Context,
         token: int,
         domid: int | None,
-        types: Iterable[type[Event]] | None,
+        types: Iterable[type[E_co]] | None,
         capacity: int,
         devices: bool = False,
     ) -> None:
@@ -39,10 +45,10 @@ class Events:
         self._generator = xen._evenable(domid, token, devices)
         xen._streams[token] = self
 
-    def __aiter__(self) -> Events:
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event | EventsLost:
+    async def __anext__(self) -> E_co | EventsLost:
         while (event := self._queue.get()) is None:
             if self._generator is None:
                 raise StopAsyncIteration
@@ -56,9 +62,9 @@ class Events:
                 await self._waiter
             finally:
                 self._waiter = None
-        return event
+        return cast("E_co | EventsLost", event)  # The queue holds only events of the wanted types.
 
-    async def __aenter__(self) -> Events:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

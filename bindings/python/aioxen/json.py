@@ -2,7 +2,7 @@
 """Owns to_json() and from_json().
 
 The C library reads and writes the text, so C and Python have the same JSON form: fields with their default
-values are omitted, 64-bit numbers are exact, and unknown fields are refused.
+values are omitted unless the caller wants them, 64-bit numbers are exact, and unknown fields are refused.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def to_json(value: object) -> str:
+def to_json(value: object, *, all: bool = False) -> str:
     """Converts a dataclass of `aioxen.types` to JSON.
+
+    all: False: fields with their initial values are omitted. True: every field is written, for readers that
+    do not know the initial values.
 
     Raises: TypeError or ValueError, with the path of the field, for a value that C cannot represent;
     InvalidError for text that is not UTF-8.
@@ -29,7 +32,7 @@ def to_json(value: object) -> str:
     keep: v.Keep = []
     c = ffi.new(form.pointer)
     form.put(c, value, type(value).__name__, keep)
-    text = form.to_json(ffi.NULL, c)
+    text = (form.to_json_all if all else form.to_json)(ffi.NULL, c)
     if not text:
         raise errors.InvalidError(v.get_string(lib.libxl_error_message()))
     try:

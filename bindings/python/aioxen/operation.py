@@ -97,9 +97,11 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
         return True
 
     def set_result(self, result: T, /) -> None:
+        """Raises RuntimeError, because only the library completes an operation."""
         raise RuntimeError("only the library completes an Operation")
 
     def set_exception(self, exception: type | BaseException, /) -> None:
+        """Raises RuntimeError, because only the library completes an operation. To stop it, call cancel()."""
         raise RuntimeError("only the library completes an Operation")
 
     def _request_stop(self, reason: Stop) -> None:
@@ -213,6 +215,8 @@ class UndoableOperation(Operation[T]):
     __iter__ = __await__
 
     def result(self) -> T:
+        """Returns the result, and takes it. Raises the operation's error, CancelledError if the operation was
+        cancelled, and asyncio.InvalidStateError if it is not done."""
         value = super().result()
         # A task calls result() before it continues the coroutine that awaits the operation. Between the two,
         # the task may be cancelled. In this case the coroutine gets the cancellation instead of the result.
@@ -232,11 +236,13 @@ class UndoableOperation(Operation[T]):
         return super().cancel(msg)
 
     async def __aenter__(self) -> T:
+        """Waits for the operation, and returns its result. The end of the block undoes the operation."""
         return await self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Undoes the operation, and waits until it is undone. Raises the error of the undo."""
         undo = self._start_undo(reported=False)
         await self._xen._wait_uncancelled(undo)
         if undo.failure is not None:
