@@ -58,6 +58,7 @@ static void a_reused_domid_is_reported_for_each_domain(scene *s)
     const libxl_uuid first = uuid_of(s, domid);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[0], &evgens[0]), 0);
     const libxl_uuid second = replace_domain(domid);
+    expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_APPEARED, &second);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
     /* xenstored does not report the new domain. Enabling a second generator makes the library list

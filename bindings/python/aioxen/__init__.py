@@ -18,6 +18,10 @@ from aioxen.config import pvh as pvh
 from aioxen.console import Console as Console
 from aioxen.context import Context as Context
 from aioxen.domain import Domain as Domain
+from aioxen.domains import Domains as Domains
+from aioxen.domains import DomainState as DomainState
+from aioxen.domains import DomainStatus as DomainStatus
+from aioxen.domains import DomainView as DomainView
 from aioxen.errors import *
 from aioxen.errors import PermissionError as PermissionError
 from aioxen.events import Events as Events

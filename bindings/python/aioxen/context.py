@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, overload
 
 from aioxen import _values as v
 from aioxen import errors
@@ -43,6 +43,12 @@ from aioxen.types import (
     Event,
     ShutdownReason,
 )
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from aioxen.domain import Domain
+    from aioxen.domains import Domains
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -188,6 +194,38 @@ class Context(ContextCore, BaseContext):
     def _shutdown(self, request: Operation[None], stopped: Operation[ShutdownReason]) -> ShutdownFuture:
         return self._shutdown_type(request, stopped)
 
+    # Domains
+
+    async def domain(
+        self,
+        which: DomainLike | str | UUID,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Domain:
+        """Returns the domain with a domid, a name or a UUID.
+
+        which: An int is a domid. A str of digits is a domid, too, as for xl, so a domain whose name is a
+        number can only be found by its domid or its UUID. Any other str is a name. If no domain has this name
+        and the str has the form of a UUID, it is one. A Domain is checked: its domid must still have its
+        UUID.
+
+        timeout: Seconds for the search of a name, which waits for xenstored. None: no limit.
+
+        Raises: DomainNotFoundError, which is a KeyError, with what was asked for; DomainGoneError for a
+        Domain; TypeError; the errors of domain_find() and domain_get_info().
+        """
+        from aioxen.domains import find  # The module is imported here because not all programs need it.
+
+        return await find(self, which, timeout)
+
+    @property
+    def domains(self) -> Domains:
+        """The domains of the host: `async for dom in xen.domains:` lists them once, and `async with
+        xen.domains.live() as view:` gives a view that events keep current."""
+        from aioxen.domains import Domains
+
+        return Domains(self)
+
     # Events
 
     @overload
@@ -214,7 +252,8 @@ class Context(ContextCore, BaseContext):
     ) -> Events[Event]:
         """Subscribes to the events of one domain, or of all domains: DomainShutdown, DomainDying, DomainGone.
         A subscription to all domains also delivers DomainAppeared for each new domain. The domain may not be
-        complete yet.
+        complete yet. If it has the domid of a domain that is gone, it may appear before that domain's last
+        events.
 
         The subscription begins with this call, not with the first iteration. So call events() before the
         operation whose events you want. The domain's past events are delivered first. A subscription to all

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
-from aioxen import _values as v
+from aioxen._handle import Handle
 from aioxen._operations import ContextOperations, DomainOperations
+from aioxen.errors import DomainNotFoundError
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from aioxen._shutdown import ShutdownFuture
     from aioxen._spec import Progress
     from aioxen.console import Console
+    from aioxen.domains import DomainState
     from aioxen.operation import Operation
     from aioxen.types import OperationProgress
 
 
-class Domain(DomainOperations):
+class Domain(Handle, DomainOperations):
     """One domain: its domid, its UUID, and the operations on it.
 
     Every method that takes a domid also takes a Domain: `xen.domain_pause(dom)` does the same as
@@ -29,35 +31,30 @@ class Domain(DomainOperations):
     the domain alive. Xen reuses domids, so each operation first checks that the domain with this domid still
     has this UUID. If the domain has another UUID, the operation raises DomainGoneError. In this case
     wait_gone() completes with success. A domid that is given as a number is not checked.
+
+    name() and state() are methods that are awaited, not attributes, because a domain changes at any time. The
+    name is in xenstore, and reading an attribute must not wait for xenstored. The state is one hypercall,
+    which can fail. domid and uuid never change.
     """
 
-    __slots__ = ("domid", "_uuid_bytes", "_xen")
+    __slots__ = ("_xen",)
 
     def __init__(self, xen: ContextOperations, domid: int, uuid: UUID | bytes) -> None:
+        super().__init__(domid, uuid)
         self._xen = xen
-        self.domid = domid
-        self._uuid_bytes = uuid if isinstance(uuid, bytes) else uuid.bytes
 
-    @property
-    def uuid(self) -> UUID:
-        """The domain's UUID. All octets are 0 if it is unknown."""
-        return v.uuid_of(self._uuid_bytes or bytes(16))
+    async def state(self) -> DomainState:
+        """Returns what the domain does now: RUNNING, PAUSED, SHUTDOWN, DYING, or GONE. One hypercall, so
+        awaiting this does not suspend the task.
 
-    def __int__(self) -> int:
-        return self.domid
+        Raises: NoPermissionError, FailedError.
+        """
+        from aioxen.domains import DomainState, state_of
 
-    __index__ = __int__
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Domain):
-            return NotImplemented
-        return (self.domid, self._uuid_bytes) == (other.domid, other._uuid_bytes)
-
-    def __hash__(self) -> int:
-        return hash((self.domid, self._uuid_bytes))
-
-    def __repr__(self) -> str:
-        return f"<Domain {self.domid} {self.uuid}>"
+        try:
+            return state_of(await self.info())
+        except DomainNotFoundError:
+            return DomainState.GONE
 
     def console(
         self, number: int = 0, type: ConsoleType = ConsoleType.UNKNOWN, *, limit: int = 1 << 16

@@ -41,6 +41,7 @@ __all__ = ["Console", "Context", "Events", "Operation", "UndoableOperation"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 # Waiting for a future
@@ -292,10 +293,10 @@ def _checkpoint(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coro
     return checked
 
 
-class Events(events.Events):
+class Events(events.Events[E_co]):
     """A subscription to events, made by Context.events() or device_events()."""
 
-    async def __anext__(self) -> Event | EventsLost:
+    async def __anext__(self) -> E_co | EventsLost:
         await trio.lowlevel.checkpoint()
         return await super().__anext__()
 
@@ -314,7 +315,7 @@ class Context(context.Context):
 
     _operation_types: context.OperationTypes = Operation, UndoableOperation
     _shutdown_type: type[ShutdownFuture] = _Shutdown
-    _events_type: type[events.Events] = Events
+    _events_type: type[events.Events[Any]] = Events
     _console_type: type[console.Console] = Console
     _lock_type = trio.Lock
 

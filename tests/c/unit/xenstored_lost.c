@@ -194,6 +194,7 @@ static void domains_are_followed_again_when_xenstored_is_back(scene *s)
     next_event(s, LIBXL_DOMID_ALL, user, LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
     libxl_domid domid = guest(s, "b", true);
     destroy(s, domid);
+    next_event(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_APPEARED);
     next_event(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_DYING);
     next_event(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_GONE);
     for (uint64_t end = now_ms() + scaled_ms(LIMIT_MS); watch_events(s) <= before + 2 * AT_REGISTRATION;)
