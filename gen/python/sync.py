@@ -28,7 +28,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, TypeVar
 
 from aioxen import types
-from aioxen._spec import DomainLike, Progress
+from aioxen._spec import DomainBase, DomainLike, Progress
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -62,7 +62,7 @@ class ContextOperations(OperationsBase):
 
 DOMAIN = '''
 
-class DomainOperations:
+class DomainOperations(DomainBase):
     """The operations of aioxen on a domain. Each method waits until its operation is done."""
 
     __slots__ = ()

@@ -25,7 +25,8 @@ async def until(view: DomainView, right: Callable[[], bool]) -> None:
 
 async def test_a_domain_is_found_by_domid_name_and_uuid(xen: aioxen.Context, guest: Configure) -> None:
     async with xen.domain_create(guest(name="web")) as dom:
-        for which in dom.domid, str(dom.domid), "web", dom.uuid, str(dom.uuid), dom:
+        ways: list[int | str | uuid.UUID | aioxen.Domain] = [dom.domid, dom.uuid, dom]
+        for which in [*ways, str(dom.domid), "web", str(dom.uuid)]:
             found = await xen.domain(which)
             assert found == dom
             assert type(found) is aioxen.Domain

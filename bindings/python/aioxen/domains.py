@@ -19,6 +19,7 @@ from aioxen._fields import Fields
 from aioxen._native import ffi, lib
 from aioxen._queue import EventsLost
 from aioxen._spec import DomainBase, DomainLike
+from aioxen.domain import Domain
 from aioxen.events import Events
 from aioxen.types import (
     DomainAppeared,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from aioxen.context import Context, DomainEvent
-    from aioxen.domain import Domain
 
 SLICE = 128
 """The number of domains that are converted to Python in one turn of the loop."""
@@ -141,13 +141,16 @@ async def _slices(xen: Context) -> AsyncIterator[list[DomInfo]]:
     Raises: NoPermissionError, FailedError, ClosedError.
     """
     xen._bind()
-    out = ffi.gc(ffi.new("libxl_dominfo_list *"), lib.libxl_dominfo_list_dispose)
+    out = ffi.new("libxl_dominfo_list *")
     if rc := lib.libxl_domain_list(xen._c, out, ffi.NULL):
         raise error_of(rc, last_message(), "domain_list")
-    for first in range(0, out.num_domains, SLICE):
-        if first:
-            await next_turn(xen._running_loop())
-        yield get_DomInfo_list(out.domains + first, min(SLICE, out.num_domains - first))
+    try:
+        for first in range(0, out.num_domains, SLICE):
+            if first:
+                await next_turn(xen._running_loop())
+            yield get_DomInfo_list(out.domains + first, min(SLICE, out.num_domains - first))
+    finally:
+        lib.libxl_dominfo_list_dispose(out)
 
 
 def _set(waiter: asyncio.Future[None]) -> None:

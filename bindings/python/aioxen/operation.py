@@ -145,6 +145,7 @@ class Undo(Operation[None]):
         """The error of the undo. None: the undo has succeeded, or it is not done."""
 
     def cancel(self, msg: Any = None) -> bool:
+        """Does nothing, because an undo continues to its end. Returns whether the undo is not done."""
         return not self.done()
 
     def report(self) -> None:

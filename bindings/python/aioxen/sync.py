@@ -136,7 +136,8 @@ class Context(ContextOperations):
         async def call() -> T:
             return await function(self._async)
 
-        return self._run(self._core and call())
+        _refuse_in_a_loop()
+        return self._run(call())
 
     # Domains
 
@@ -214,7 +215,8 @@ class Context(ContextOperations):
         async def subscribe() -> events.Events[Event]:
             return self._async._subscribe(domid, types, capacity, devices)
 
-        return Events(self, self._run(self._core and subscribe()))
+        _refuse_in_a_loop()
+        return Events(self, self._run(subscribe()))
 
     def operations(self) -> list[OperationInfo]:
         """Returns the operations in progress, for example undos in the background."""

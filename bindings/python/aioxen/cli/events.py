@@ -15,7 +15,15 @@ from aioxen.cli.core import Session, command
 from aioxen.cli.output import record_of_event
 from aioxen.cli.select import domains_argument, name_of
 
-KINDS = ("DomainShutdown", "DomainDying", "DomainGone", "DeviceConnected", "DeviceFailed", "DeviceGone")
+KINDS = (
+    "DomainAppeared",
+    "DomainShutdown",
+    "DomainDying",
+    "DomainGone",
+    "DeviceConnected",
+    "DeviceFailed",
+    "DeviceGone",
+)
 
 
 @command("events")
@@ -52,7 +60,7 @@ async def events(
             task.cancel()
 
 
-async def _pump(stream: aioxen.Events, queue: asyncio.Queue[object]) -> None:
+async def _pump(stream: aioxen.Events[aioxen.Event], queue: asyncio.Queue[object]) -> None:
     async for event in stream:
         queue.put_nowait(event)
 
