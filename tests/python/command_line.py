@@ -102,17 +102,20 @@ class OnTerminal:
         """Reads what the command prints until a text has come."""
         deadline = time.monotonic() + scaled(30)
         while text not in self.seen:
-            assert select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0], self.seen
-            self.seen += self._read()
+            assert (read := self._read(deadline)), self.seen
+            self.seen += read
 
     def end(self) -> int:
         """Reads until the command has ended. Returns its exit status."""
-        while text := self._read():
+        deadline = time.monotonic() + scaled(30)
+        while text := self._read(deadline):
             self.seen += text
         assert "Traceback" not in self.seen
         return self.process.wait(scaled(30))
 
-    def _read(self) -> str:
+    def _read(self, deadline: float) -> str:
+        """Returns what has come, or "" after the end."""
+        assert select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0], self.seen
         try:
             return os.read(self._master, 65536).decode(errors="replace")
         except OSError:  # EIO: the terminal has no other user.

@@ -88,12 +88,12 @@ class Guest:
                 self.say(f"runs as domain {dom.domid}", "running")
             try:
                 reason = await dom.wait_shutdown()
+                self.session.code = Exit.CRASHED if reason in CRASHES else self.session.code
+                again = await self._carry_out(dom, reason)
             except (aioxen.DomainDestroyedError, aioxen.DomainNotFoundError):
                 self.say("was destroyed by another program", "destroyed")
                 self.dom = None
                 return
-            self.session.code = Exit.CRASHED if reason in CRASHES else self.session.code
-            again = await self._carry_out(dom, reason)
             if again and time.monotonic() - began < SHORT_LIFE:
                 await asyncio.sleep(SHORT_LIFE)
 
