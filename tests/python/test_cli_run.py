@@ -84,7 +84,7 @@ def test_policies(cfg: WriteFile) -> None:
         output, _ = service.communicate(timeout=scaled(30))
     assert service.returncode == 130
     stopped = {r["domain"]: r["action"] for r in map(json.loads, output.splitlines()) if "action" in r}
-    assert stopped == {"off": "destroy", "kept": "preserve", "moved": "restart-rename", "fell": "destroy"}
+    assert stopped == {"off": "destroy", "kept": "preserve", "moved": "rename-restart", "fell": "destroy"}
     left = names()
     assert "kept" in left
     assert all(name == "kept" or name.startswith("moved-") for name in left)

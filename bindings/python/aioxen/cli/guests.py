@@ -103,7 +103,7 @@ class Guest:
         self.config = await dom.configuration()
         self.name = self.config.c_info.name or self.name
         what = action_of(self.config, reason)
-        words = str(what).replace("_", "-")
+        words = "rename-restart" if what is Action.RESTART_RENAME else str(what).replace("_", "-")
         self.say(f"has stopped: {reason}; action: {words}", "stopped", reason=str(reason), action=words)
         if what in DUMPED:
             await self._dump(dom)
