@@ -97,14 +97,14 @@ static void losses_of_the_connection_keep_no_memory(scene *s)
     assert_int_equal(libxl_evenable_devices(s->ctx, domid, user, &evgen), 0);
     for (int i = 0; i < DEVICES; i++)
         next_event(s, domid, user, CONNECTED);
-    const libxl__gc before = evgen->ao->gc;
+    const libxl__gc before = evgen->common.ao->gc;
     for (int i = 0; i < LOSSES; i++) {
         lose_connection(s);
         next_event(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
         add(domid, DEVICES + i); /* The device is reported after the listing. */
         next_event(s, domid, user, CONNECTED);
     }
-    assert_memory_equal(&evgen->ao->gc, &before, sizeof(before));
+    assert_memory_equal(&evgen->common.ao->gc, &before, sizeof(before));
     remove_all(domid);
     for (int i = 0; i < DEVICES + LOSSES; i++)
         next_event(s, domid, user, GONE);
