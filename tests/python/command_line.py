@@ -102,7 +102,8 @@ class OnTerminal:
         """Reads what the command prints until a text has come."""
         deadline = time.monotonic() + scaled(30)
         while text not in self.seen:
-            assert (read := self._read(deadline)), self.seen
+            read = self._read(deadline)
+            assert read, self.seen
             self.seen += read
 
     def end(self) -> int:

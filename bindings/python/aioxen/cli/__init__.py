@@ -2,7 +2,7 @@
 """The command line `aioxen`. It uses only the public interface of the package.
 
 core.py runs a command: it opens the context, handles signals, and returns the exit status. parallel.py acts
-on many domains at once, select.py finds domains, output.py and progress.py print, exits.py has the exit
+on many domains at once, select.py has their arguments, output.py and progress.py print, exits.py has the exit
 statuses. Each other module has the commands of one group. app.py lists all commands.
 """
 

@@ -55,7 +55,7 @@ class App(click.Group):
 
 
 @click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(getattr(aioxen, "__version__", None), package_name="aioxen", prog_name="aioxen")
+@click.version_option(aioxen.__version__, prog_name="aioxen")
 @click.option(
     "-v", "--verbose", count=True, help="Print the library's messages; twice: also those for debugging."
 )

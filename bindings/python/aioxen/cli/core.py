@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 import aioxen
-from aioxen.cli import exits, select
+from aioxen.cli import exits
 from aioxen.cli.output import Output
 from aioxen.cli.peers import visible
 from aioxen.cli.progress import STYLES
@@ -58,8 +58,8 @@ class Session:
         """Is called when a command that goes on in the background has begun its work."""
 
     async def find(self, text: str) -> aioxen.Domain:
-        """Returns the domain with this domid, name or UUID."""
-        return await select.find(self.xen, text, self.timeout)
+        """Returns the domain with this domid, name or UUID. Digits are a domid, as for xl."""
+        return await self.xen.domain(text, timeout=self.timeout)
 
 
 Body = Callable[..., Coroutine[Any, Any, None]]

@@ -68,7 +68,9 @@ async def create(
         raise click.UsageError(f"{wrong[0]!r} is not KEY=VALUE; `aioxen start` takes several files")
     config = read_config(session, defconfig, words, strict)
     if dryrun:
-        return session.out.line(json.dumps(record_of(config), indent=None if session.out.json else 4))
+        return session.out.line(
+            json.dumps(record_of(config, all=False), indent=None if session.out.json else 4)
+        )
     guest = Guest(session, config, DUMPS)
     await _create(session, [guest], paused, alone or foreground)
     if guest.dom is not None and console:

@@ -93,7 +93,7 @@ async def _configuration(session: Session, info: aioxen.DomInfo) -> Record:
     """Returns a domain's configuration. Domain 0 has none; xl prints its name and its memory instead."""
     dom = aioxen.Domain(session.xen, info.domid, info.uuid)
     try:
-        config = record_of(await dom.configuration(timeout=session.timeout))
+        config = record_of(await dom.configuration(timeout=session.timeout), all=False)
     except aioxen.NotFoundError:
         config = {
             "c_info": {"type": str(info.domain_type), "name": await name_of(dom, session.timeout)},

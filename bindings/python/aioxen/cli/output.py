@@ -27,9 +27,9 @@ Record = dict[str, Any]
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def record_of(value: object) -> Record:
-    """Returns the JSON object of a value of an IDL type."""
-    found: Record = json.loads(aioxen.to_json(value))
+def record_of(value: object, all: bool = True) -> Record:
+    """Returns the JSON object of a value of an IDL type. all: False: without fields with initial values."""
+    found: Record = json.loads(aioxen.to_json(value, all=all))
     return found
 
 

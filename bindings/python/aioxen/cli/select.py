@@ -1,38 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finds domains by domid, UUID or name, as xl does, and offers names for the completion of the shell."""
+"""The arguments that name domains, and the names that the completion of a shell offers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
-from uuid import UUID
 
 import click
 from click.shell_completion import CompletionItem
 
 import aioxen
-
-
-async def find(xen: aioxen.Context, text: str, limit: float | None = None) -> aioxen.Domain:
-    """Returns the domain with this domid, UUID or name. A text of digits is a domid, as for xl.
-
-    Raises: DomainNotFoundError; the errors of domain_find().
-    """
-    try:
-        if text.isascii() and text.isdecimal():
-            info = await xen.domain_get_info(int(text))
-            return aioxen.Domain(xen, info.domid, info.uuid)
-        try:
-            uuid = UUID(text)
-        except ValueError:
-            return await xen.domain_find(text, timeout=limit)
-        for info in await xen.domain_list():
-            if info.uuid == uuid:
-                return aioxen.Domain(xen, info.domid, info.uuid)
-    except (aioxen.NotFoundError, aioxen.DomainNotFoundError, OverflowError):
-        pass
-    raise aioxen.DomainNotFoundError(f"no domain has the domid, name or UUID {text!r}")
 
 
 async def name_of(dom: aioxen.Domain, limit: float | None = None) -> str:
