@@ -220,7 +220,7 @@ def test_each_error_has_one_exit_status() -> None:
     assert own[errors.GuestTimedOutError.rc] == 9
     assert own[errors.TimedOutError.rc] == 8
     assert own[errors.NoHypervisorError.rc] == own[errors.NoXenstoreError.rc] == 7
-    assert own[-102] == 6
+    assert own[errors.NoPermissionError.rc] == 6
     assert {kind.code for kind in exits.KINDS} == set(exits.Exit)
     document = (ROOT / "docs" / "command-line.md").read_text()
     for kind in exits.KINDS:

@@ -37,6 +37,26 @@ def domid(name: str) -> int:
     return 0 if ran.code else int(ran.out)
 
 
+class Manager:
+    """The service manager's end of the socket of sd_notify(3)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(scaled(30))
+
+    def receive(self) -> str:
+        return self.socket.recv(4096).decode()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(tmp_path / "notify")
+    with made.socket:
+        yield made
+
+
 @contextmanager
 def running(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
     words = [*COMMAND, *map(str, arguments)]
@@ -49,25 +69,32 @@ def running(*arguments: object, **environment: str) -> Iterator[subprocess.Popen
             process.kill()
 
 
-def test_sigterm_asks_waits_and_destroys(cfg: WriteFile, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(scaled(30))
-        options = ("--json", "--stop-timeout", "0.5")
-        files = (cfg("obeys", "l"), cfg("mute", "b"))
-        with running("run", *options, *files, NOTIFY_SOCKET=str(tmp_path / "notify")) as service:
-            assert manager.recv(4096).startswith(b"READY=1\n")
-            assert names() == {"obeys", "mute"}
-            seen = aioxen_("operations", "--json").records()
-            assert {r["operation"] for r in seen if r["pid"] == service.pid} >= {"domain_wait_shutdown"}
-            service.send_signal(signal.SIGTERM)
-            assert manager.recv(4096) == b"STOPPING=1"
-            output, _ = service.communicate(timeout=scaled(30))
-            assert service.returncode == 0
+def test_sigterm_asks_waits_and_destroys(cfg: WriteFile, manager: Manager) -> None:
+    words = ("run", "--json", "--stop-timeout", "0.5", cfg("obeys", "l"), cfg("mute", "b"))
+    with running(*words, NOTIFY_SOCKET=manager.path) as service:
+        assert manager.receive().startswith("READY=1\n")
+        assert names() == {"obeys", "mute"}
+        seen = aioxen_("operations", "--json").records()
+        assert {r["operation"] for r in seen if r["pid"] == service.pid} >= {"domain_wait_shutdown"}
+        service.send_signal(signal.SIGTERM)
+        assert manager.receive() == "STOPPING=1"
+        output, _ = service.communicate(timeout=scaled(30))
+        assert service.returncode == 0
     assert names() == set()
     ended = {r["domain"]: r["how"] for r in map(json.loads, output.splitlines()) if r.get("event") == "ended"}
     assert "has stopped: poweroff" in ended["obeys"]
     assert "destroyed, because" in ended["mute"]
+
+
+def test_a_second_signal_leaves_the_guests(cfg: WriteFile, manager: Manager) -> None:
+    with running("run", "--progress", "none", cfg("mute", "b"), NOTIFY_SOCKET=manager.path) as service:
+        assert manager.receive().startswith("READY=1\n")
+        service.send_signal(signal.SIGINT)
+        assert manager.receive() == "STOPPING=1"
+        service.send_signal(signal.SIGINT)
+        assert service.wait(scaled(30)) == -signal.SIGINT
+    assert names() == {"mute"}
+    aioxen_("destroy", "mute")
 
 
 def test_policies(cfg: WriteFile) -> None:
