@@ -79,9 +79,7 @@ async def _stopped_at_the_end(session: Session, guests: list[Guest], patience: f
         yield
     except asyncio.CancelledError:
         notify("STOPPING=1")
-        session.out.note(
-            f"the guests are asked to stop, and have {patience:g} s; a second signal leaves them"
-        )
+        session.out.note(f"the guests have {patience:g} s to stop; a second signal leaves them running")
         await asyncio.gather(*(guest.stop(patience) for guest in guests))
         if session.signal is not signal.SIGTERM:
             raise
