@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tasks that run operations are cancelled at every moment, in every way in which asyncio waits.
+
+Nothing is left: no operation, no domain, no node, no device, and no report to the loop's exception handler.
+
+AIOXEN_SEED=N chooses the random cancellations. The test prints its seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import inspect
+import itertools
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aioxen
+import pytest
+from aioxen import Operation
+from aioxen._operations import ContextOperations
+from aioxen.operation import UndoableOperation
+from leftovers import check_nothing_left, snapshot
+from limits import scaled
+from worldly import Configure, ended
+
+CANCELLATIONS = 3000
+WORKERS = 12
+LIMIT = scaled(30)
+
+NAMES = (f"c{os.getpid()}-{n}" for n in itertools.count())
+"""The names of domains. No two are equal."""
+
+Start = Callable[[], Operation[Any]]
+
+OPERATIONS = [
+    name
+    for name, method in vars(ContextOperations).items()
+    if not name.startswith("_") and "progress" in inspect.signature(method).parameters
+]
+"""All operations that wait. An instant operation has no await point."""
+
+WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected"}
+"""The operations that wait for something that does not happen here."""
+
+DEVICES: dict[str, Any] = {
+    "nic": aioxen.DeviceNic(devid=0),
+    "vfb": aioxen.DeviceVfb(devid=0),
+    "vkb": aioxen.DeviceVkb(devid=0),
+    "vtpm": aioxen.DeviceVtpm(devid=0),
+}
+
+
+# The ways in which asyncio waits. Each gets the function that starts the operation.
+
+
+async def awaited(start: Start) -> Any:
+    return await start()
+
+
+async def task(start: Start) -> Any:
+    return await asyncio.create_task(start())
+
+
+async def gather(start: Start) -> Any:
+    return (await asyncio.gather(asyncio.sleep(0), start()))[1]
+
+
+async def group(start: Start) -> Any:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(asyncio.sleep(0))
+        running = tasks.create_task(start())
+    return running.result()
+
+
+async def timeout(start: Start) -> Any:
+    async with asyncio.timeout(LIMIT):
+        return await start()
+
+
+async def wait_for(start: Start) -> Any:
+    return await asyncio.wait_for(start(), LIMIT)
+
+
+async def shield(start: Start) -> Any:
+    return await asyncio.shield(start())
+
+
+async def as_completed(start: Start) -> Any:
+    results = [await each for each in asyncio.as_completed([start()])]
+    return results[0]
+
+
+WAYS = [awaited, task, gather, group, timeout, wait_for, shield, as_completed]
+EARLY = {gather, shield, as_completed}
+"""The ways that may end before the operation: gather() cancels it and does not wait for it, the others do not
+cancel it."""
+
+LOSING = {task, gather, group, shield}
+"""The ways in which another task or future takes the result. If the waiting task is cancelled after that, the
+result is dropped, and the library cannot know it. The window is one turn of the loop."""
+
+# The moments of a cancellation
+
+
+Moment = tuple[str, int]
+"""("turn", n): n turns of the loop after the task was made. ("phase", n): when the operation enters its n-th
+phase. ("end", 0): when the operation has completed, and before the task runs. ("ms", n): after n
+milliseconds."""
+
+
+class Run:
+    """Runs an operation in a task, and cancels the task at a moment."""
+
+    def __init__(
+        self, start: Callable[..., Operation[Any]], way: Callable[[Start], Awaitable[Any]], moment: Moment
+    ):
+        self.start, self.way, self.moment = start, way, moment
+        self.reports = 0
+        self.operation: Operation[Any] | None = None
+        self.task: asyncio.Task[Any]
+
+    async def __call__(self) -> Any:
+        """Returns the result, or None if the operation was cancelled or has failed."""
+        self.task = asyncio.ensure_future(self._work())
+        kind, number = self.moment
+        for _ in range(number if kind == "turn" else 0):
+            await asyncio.sleep(0)
+        if kind == "ms":
+            await asyncio.wait([self.task], timeout=number / 1000)
+        if kind in ("turn", "ms"):
+            self.task.cancel()
+        await asyncio.wait([self.task], timeout=LIMIT)
+        assert self.task.done(), self.operation
+        if self.operation is not None:
+            assert self.operation.done() or self.way in EARLY, (self.way, self.moment, self.operation)
+            self.operation.cancel()
+            await ended(self.operation)
+        if self.task.cancelled():
+            return self._lost()
+        error = self.task.exception()
+        errors = error.exceptions if isinstance(error, ExceptionGroup) else [error] if error else []
+        assert all(isinstance(each, aioxen.Error) for each in errors), errors
+        return None if error else self.task.result()
+
+    def _lost(self) -> Any:
+        """Returns the result of the operation if it was dropped."""
+        operation = self.operation
+        if operation is None or operation.cancelled() or operation.exception() is not None:
+            return None
+        if not isinstance(operation, UndoableOperation) or operation._undo is not None:
+            return None
+        assert self.way in LOSING, (self.way, self.moment)
+        return operation.result()
+
+    async def _work(self) -> Any:
+        return await self.way(self._start)
+
+    def _start(self) -> Operation[Any]:
+        self.operation = self.start(progress=self._report)
+        if self.moment == ("end", 0):
+            self.operation.add_done_callback(lambda _: self.task.cancel())
+        return self.operation
+
+    def _report(self, event: object) -> None:
+        self.reports += isinstance(event, aioxen.OperationProgress)
+        if self.moment == ("phase", self.reports):
+            self.task.cancel()
+
+
+class Arguments:
+    """The arguments of all operations on a guest."""
+
+    def __init__(self, xen: aioxen.Context, guest: Configure, folder: Path) -> None:
+        self.xen, self.guest = xen, guest
+        self.disk = aioxen.DeviceDisk(vdev="xvda", pdev_path=str(folder / "image"), readwrite=1)
+        (folder / "image").write_bytes(bytes(1 << 16))
+        self.fixed: dict[str, Any] = {
+            **DEVICES,
+            "disk": self.disk,
+            "p9": aioxen.DeviceP9(tag="share", path=str(folder), devid=0),
+            "kind": "vif",
+            "devid": 3,
+            "uuid": aioxen.Domain(xen, 0, bytes(range(16))).uuid,
+            "target_memkb": 20 << 10,
+            "max_memkb": 24 << 10,
+            "cpumap": {0},
+            "sysrq": "h",
+            "filename": str(folder / "core"),
+        }
+
+    def of(self, name: str, dom: aioxen.Domain) -> Callable[..., Operation[Any]]:
+        """Returns a function that starts the operation."""
+        method = getattr(self.xen, name)
+        needed = [
+            p.name
+            for p in inspect.signature(method).parameters.values()
+            if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+        ]
+        changing: dict[str, Any] = {
+            "domid": dom,
+            "d_config": self.guest(name=next(NAMES)),
+            "name": "Domain-0" if name == "domain_find" else next(NAMES),
+        }
+        given = [changing[n] if n in changing else self.fixed[n] for n in needed]
+        limit = scaled(0.02) if name in WAITS else LIMIT
+        return lambda **keywords: method(*given, timeout=limit, **keywords)
+
+
+class Guests:
+    """A guest that is made again when an operation has ended it."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self.arguments = arguments
+        self.current: aioxen.Domain | None = None
+
+    async def alive(self) -> aioxen.Domain:
+        if self.current is not None and await self.current.state() is not aioxen.DomainState.RUNNING:
+            await self.end()
+        if self.current is None:
+            config = self.arguments.guest("l", name=next(NAMES))
+            self.current = await self.arguments.xen.domain_create(config)
+            await self.current.unpause()
+        return self.current
+
+    async def end(self) -> None:
+        if self.current is not None:
+            with contextlib.suppress(aioxen.DomainNotFoundError):  # An operation may have destroyed it.
+                await self.current.destroy()
+        self.current = None
+
+
+async def plugged(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
+    """Adds the device that an operation removes."""
+    device, _, verb = name.partition("_")
+    if device in arguments.fixed and verb in ("remove", "destroy", "safe_remove"):
+        try:
+            await getattr(dom, f"{device}_add")(arguments.fixed[device])
+        except (aioxen.DeviceExistsError, aioxen.DeviceError, aioxen.BusyError):
+            return  # The device was not removed, or an earlier removal goes on.
+
+
+async def destroy_result(result: object) -> None:
+    if isinstance(result, aioxen.Domain) and result.domid:
+        await result.destroy()
+
+
+async def quiet(xen: aioxen.Context) -> None:
+    """Waits until no operation is in progress, and all callbacks have run."""
+    gc.collect()
+    async with asyncio.timeout(LIMIT):
+        while xen.operations() or xen.counters().operations:
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def reports() -> Iterator[list[dict[str, Any]]]:
+    """What is reported to the loop's exception handler. Nothing must be."""
+    found: list[dict[str, Any]] = []
+    yield found
+    assert not found
+
+
+def moments() -> Iterator[Moment]:
+    yield from (("turn", n) for n in range(3))
+    yield "end", 0
+    yield from (("phase", n) for n in range(1, 12))
+
+
+async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start], Awaitable[Any]]) -> int:
+    """Returns the number of cancellations."""
+    guests, count = Guests(arguments), 0
+    for moment in moments():
+        dom = await guests.alive()
+        await plugged(name, dom, arguments)
+        run = Run(arguments.of(name, dom), way, moment)
+        await destroy_result(await run())
+        count += run.task.cancelled()
+        if moment[0] == "phase" and run.reports < moment[1]:
+            break  # The operation has no further phase.
+    await guests.end()
+    await quiet(arguments.xen)
+    return count
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_each_operation_at_each_moment(
+    xen: aioxen.Context,
+    guest: Configure,
+    tmp_path: Path,
+    name: str,
+    sim: object,
+    reports: list[dict[str, Any]],
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: reports.append(what))
+    before = snapshot()
+    assert await at_all_moments(Arguments(xen, guest, tmp_path), name, awaited) >= 3
+    check_nothing_left(before, name)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_way_to_wait_at_each_moment(
+    xen: aioxen.Context,
+    guest: Configure,
+    tmp_path: Path,
+    way: Callable[[Start], Awaitable[Any]],
+    sim: object,
+    reports: list[dict[str, Any]],
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: reports.append(what))
+    before = snapshot()
+    for name in (
+        "domain_create",
+        "domain_shutdown",
+        "domain_destroy",
+        "domain_wait_shutdown",
+        "domain_get_name",
+        "nic_add",
+    ):
+        assert await at_all_moments(Arguments(xen, guest, tmp_path), name, way) >= 2
+    check_nothing_left(before, way.__name__)
+
+
+LIGHT = [name for name in OPERATIONS if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm")]
+"""The operations of the random cancellations: those that start no QEMU."""
+
+
+async def test_random_cancellations(
+    xen: aioxen.Context,
+    guest: Configure,
+    tmp_path: Path,
+    sim: object,
+    reports: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: reports.append(what))
+    seed = int(os.environ.get("AIOXEN_SEED", random.randrange(1 << 32)))
+    with capsys.disabled():
+        print(f"\nAIOXEN_SEED={seed}")
+    before, began = snapshot(), time.process_time()
+    arguments = Arguments(xen, guest, tmp_path)
+    cancelled = 0
+
+    async def work(number: int) -> None:
+        nonlocal cancelled
+        rng, guests = random.Random(seed * WORKERS + number), Guests(arguments)
+        while cancelled < CANCELLATIONS:
+            dom = await guests.alive()
+            kind = rng.choice(["turn", "turn", "phase", "end", "ms"])
+            moment = kind, 0 if kind == "end" else rng.randint(kind == "phase", 5)
+            run = Run(arguments.of(rng.choice(LIGHT), dom), rng.choice(WAYS), moment)
+            await destroy_result(await run())
+            cancelled += run.task.cancelled()
+        await guests.end()
+
+    async with asyncio.TaskGroup() as workers:
+        for number in range(WORKERS):
+            workers.create_task(work(number))
+    await quiet(xen)
+    check_nothing_left(before, f"seed {seed}")
+    with capsys.disabled():
+        print(f"{cancelled} cancellations, {time.process_time() - began:.1f} s of this process")
