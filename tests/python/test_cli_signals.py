@@ -24,11 +24,12 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
 def test_ctrl_c_withdraws_a_request_and_tells_the_state(cfg: WriteFile) -> None:
     aioxen_("create", "-e", cfg("mute", "b"))
     domid = aioxen_("domid", "mute").out.strip()
-    with OnTerminal("shutdown", "-w", "mute") as command:
+    with OnTerminal("shutdown", "-w", "mute", "--json", "--progress", "plain") as command:
         command.expect("acknowledge")
         command.type("\x03")
         assert command.end() == 130
     assert f"interrupted: mute: domain {domid} runs" in command.seen
+    assert '"interrupted": true' in command.seen
     assert read_node(f"/local/domain/{domid}/control/shutdown") in ("", None)
     aioxen_("destroy", "mute")
 

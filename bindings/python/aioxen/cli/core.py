@@ -155,7 +155,7 @@ def _cancelled_by_signals(session: Session) -> Iterator[None]:
             session.signal = number
             task.cancel()
         else:
-            session.out.note("aioxen: left at once; `aioxen unfinished list` lists unfinished domains")
+            session.out.warn("aioxen: left at once; `aioxen unfinished list` lists unfinished domains")
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 

@@ -122,5 +122,5 @@ async def _leave_supervisor(session: Session, name: str, domains: Iterable[aioxe
     )
     _, errors = await process.communicate()
     if process.returncode:
-        session.out.note(f"the domains run without a supervisor: {errors.decode(errors='replace').strip()}")
+        session.out.warn(f"the domains run without a supervisor: {errors.decode(errors='replace').strip()}")
         session.code = Exit.FAILED

@@ -121,7 +121,11 @@ class Output:
     def note(self, text: str) -> None:
         """Prints a line to standard error, unless --quiet is given."""
         if not self.quiet:
-            self._echo(printable(text), err=True)
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Prints a line to standard error, also with --quiet."""
+        self._echo(printable(text), err=True)
 
     def error(self, error: BaseException, subject: str | None = None, **record: object) -> None:
         """Prints an error to standard error. With --json, it is also a result."""

@@ -113,7 +113,7 @@ async def _tell_states(session: Session, stopped: Iterable[Handled]) -> None:
             state = await handled.state()
         except (aioxen.Error, OSError, ValueError) as error:
             state = f"its state is unknown: {exits.text_of(error)}"
-        session.out.note(f"interrupted: {handled.subject}: {state}")
+        session.out.warn(f"interrupted: {handled.subject}: {state}")
         if session.out.json:
             session.out.result("", {"domain": handled.subject, "interrupted": True, "state": state})
 
