@@ -139,7 +139,8 @@ class Run:
         assert self.task.done(), self.operation
         if self.operation is not None:
             assert self.operation.done() or self.way in EARLY, (self.way, self.moment, self.operation)
-            self.operation.cancel()
+            if self.way in EARLY:
+                self.operation.cancel()
             await ended(self.operation)
         if self.task.cancelled():
             return self._lost()
