@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ async def test_many_domains_are_rendered_in_slices(
     assert rendering.result().count(b"aioxen_domain_vcpus{") == 200
     assert rendering.result().count(b"# TYPE aioxen_domain_vcpus gauge") == 1
     assert largest <= module.SAMPLES
-    assert turns > 2000  # Each domain of each metric may pause.
+    assert turns > 200 / module.DOMAINS * 10  # Each metric of a few domains may pause.
 
 
 async def test_calls_at_the_same_time_share_one_reading(
@@ -236,13 +237,15 @@ async def test_the_collector_of_a_registry(xen: aioxen.Context) -> None:
     registry = prometheus_client.CollectorRegistry()
     collector = Collector(Metrics(xen))
     registry.register(collector)
-    loop = asyncio.get_running_loop()
-    text = await loop.run_in_executor(None, prometheus_client.generate_latest, registry)
+    with ThreadPoolExecutor(1) as executor:
+        scrape = asyncio.get_running_loop().run_in_executor(
+            executor, prometheus_client.generate_latest, registry
+        )
+        text = await scrape
     cpus = get(parse(text), "aioxen_host_cpus")
     assert cpus > 0
     # In the loop's thread, the last values are returned.
     assert get(parse(prometheus_client.generate_latest(registry)), "aioxen_host_cpus") == cpus
-    await loop.shutdown_default_executor()
 
 
 async def test_devices(xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch) -> None:

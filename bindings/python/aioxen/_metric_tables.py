@@ -89,6 +89,13 @@ _NIC = ("device", "direction")
 _SEEN = "network interfaces, seen from the guest."
 
 DOMAIN = (
+    Row(
+        "aioxen_domain_info",
+        "gauge",
+        "A domain.",
+        ("uuid", "type"),
+        lambda domain: [((str(domain.info.uuid), domain.info.domain_type.name.lower()), 1)],
+    ),
     Row("aioxen_domain_state", "gauge", "1 if the domain is in the state.", ("state",), _state_of),
     counter("aioxen_domain_cpu_seconds", "Processor time of the domain.", lambda d: d.info.cpu_time / 1e9),
     gauge("aioxen_domain_vcpus", "Virtual processors that are online.", lambda d: d.info.vcpu_online),
@@ -146,6 +153,14 @@ DOMAIN = (
         _NIC,
         _nic("dropped"),
     ),
+)
+
+DEVICE = Row(
+    "aioxen_domain_device_state",
+    "gauge",
+    "The state of the device's backend, as in xen/io/xenbus.h: 4 is connected.",
+    ("kind", "device"),
+    lambda found: [((device.kind, str(device.devid)), device.backend_state) for device in found[1]],
 )
 
 COUNTERS = tuple(

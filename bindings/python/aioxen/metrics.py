@@ -20,12 +20,12 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, registry
 from prometheus_client.core import Metric
@@ -85,6 +85,27 @@ class _Slices:
             self._until = time.monotonic() + SLICE_SECONDS
 
 
+class _RawDomains(Sequence[DomainCounters]):
+    """The result of domain_statistics, which stays in C. Each access converts domains."""
+
+    def __init__(self, c: v.CData) -> None:
+        self._c = c
+
+    def __len__(self) -> int:
+        return v.count(self._c.domains, self._c.num_domains)
+
+    @overload
+    def __getitem__(self, i: int) -> DomainCounters: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[DomainCounters]: ...
+    def __getitem__(self, i: int | slice) -> DomainCounters | list[DomainCounters]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        if i >= len(self):
+            raise IndexError(i)
+        return _convert.get_DomainCounters(self._c.domains + i)
+
+
 class _Snapshot:
     """What one scrape has read."""
 
@@ -92,9 +113,10 @@ class _Snapshot:
         self.parts: dict[str, tuple[bool, float]] = {}  # For each part: whether it was read, and the seconds.
         self.host: list[Any] = []
         self.version: list[Any] = []
-        self.domains: list[DomainCounters] = []
+        self.domains: Sequence[DomainCounters] = []
+        self.domids: list[int] = []
         self.names: dict[int, str] = {}
-        self.devices: list[tuple[DomainCounters, list[DeviceStatus]]] = []
+        self.devices: list[tuple[int, list[DeviceStatus]]] = []
 
 
 class Metrics(hooks.Hook):
@@ -112,7 +134,8 @@ class Metrics(hooks.Hook):
         self._xen = xen
         self._vcpus = vcpus
         self._devices = devices
-        self._names: dict[tuple[int, bytes], tuple[str, float]] = {}
+        # For each domid: the name, the UUID of the domain, and until when the name is kept.
+        self._names: dict[int, tuple[str, bytes, float]] = {}
         self._rendering: asyncio.Task[bytes] | None = None
         self.registry = CollectorRegistry()
         """The registry of the metrics that this object counts itself. A program may add its own."""
@@ -183,60 +206,57 @@ class Metrics(hooks.Hook):
         snapshot.version = [await self._xen.host_version()]
 
     async def _read_domains(self, snapshot: _Snapshot) -> None:
-        slices = _Slices()
         found = await self._xen._start_reporting(_STATISTICS, None, None, self._vcpus, True)
-        for i in range(v.count(found.domains, found.num_domains)):
-            snapshot.domains.append(_convert.get_DomainCounters(found.domains + i))
-            await slices.pause()
+        snapshot.domains = _RawDomains(found)
 
     async def _read_names(self, snapshot: _Snapshot) -> None:
         now = time.monotonic()
         known, self._names = self._names, {}
-        unknown: list[DomainCounters] = []
+        unknown: dict[int, bytes] = {}  # The UUIDs of the domains whose names are to be read, by domid.
         slices = _Slices()
         for domain in snapshot.domains:
-            key = (domain.info.domid, domain.info.uuid.bytes)
-            name, until = known.get(key, ("", 0.0))
-            if now < until:
-                self._names[key] = name, until
+            domid, uuid = domain.info.domid, domain.info.uuid.bytes
+            snapshot.domids.append(domid)
+            name, kept_uuid, until = known.get(domid, ("", b"", 0.0))
+            if kept_uuid == uuid and now < until:
+                self._names[domid] = name, uuid, until
             else:
-                unknown.append(domain)
+                unknown[domid] = uuid
             await slices.pause()
-        for domain, found in await self._each(unknown, self._xen.domain_get_name):
+        for domid, found in await self._each(list(unknown), self._xen.domain_get_name):
             # The names are not all read again in the same scrape.
-            until = now + NAMES_SECONDS + domain.info.domid % NAMES_SECONDS
-            self._names[(domain.info.domid, domain.info.uuid.bytes)] = found, until
-        snapshot.names = {domid: name for (domid, _), (name, _) in self._names.items()}
+            until = now + NAMES_SECONDS + domid % NAMES_SECONDS
+            self._names[domid] = found, unknown[domid], until
+        snapshot.names = {domid: name for domid, (name, _, _) in self._names.items()}
 
     async def _read_devices(self, snapshot: _Snapshot) -> None:
         if self._devices:
-            snapshot.devices = await self._each(snapshot.domains, self._xen.devices)
+            snapshot.devices = await self._each(snapshot.domids, self._xen.devices)
 
-    async def _each(self, domains: list[DomainCounters], start: Any) -> list[tuple[DomainCounters, Any]]:
+    async def _each(self, domids: list[int], start: Any) -> list[tuple[int, Any]]:
         """Runs an operation on each domain, some at a time. Leaves out domains for which it fails."""
         found = []
-        for first in range(0, len(domains), TOGETHER):
-            some = domains[first : first + TOGETHER]
-            operations = [start(domain.info.domid) for domain in some]
-            results = await asyncio.gather(*operations, return_exceptions=True)
-            for domain, result in zip(some, results, strict=True):
+        for first in range(0, len(domids), TOGETHER):
+            some = domids[first : first + TOGETHER]
+            results = await asyncio.gather(*[start(domid) for domid in some], return_exceptions=True)
+            for domid, result in zip(some, results, strict=True):
                 if isinstance(result, (errors.ClosedError, asyncio.CancelledError)):
                     raise result
                 if not isinstance(result, BaseException):
-                    found.append((domain, result))
+                    found.append((domid, result))
         return found
 
     # Making metrics
 
-    def _make(self, snapshot: _Snapshot) -> Iterator[Metric | None]:
-        """Yields the metrics. Yields None where the caller may pause."""
+    def _of_host(self, snapshot: _Snapshot) -> Iterator[Metric]:
         for part, rows in ((snapshot.host, tables.HOST), (snapshot.version, tables.VERSION)):
             for row in rows if part else ():
-                yield from self._of_row(row, part, lambda _: ())
-        yield from self._of_domains(snapshot)
-        yield from self._of_operations()
+                yield _of_row(row, part)
+
+    def _of_context(self, snapshot: _Snapshot) -> Iterator[Metric]:
+        yield self._of_operations()
         for row in tables.COUNTERS:
-            yield from self._of_row(row, [self._xen.counters()], lambda _: ())
+            yield _of_row(row, [self._xen.counters()])
         metric = Metric("aioxen_scrape_success", "1 if the part of the metrics could be read.", "gauge")
         seconds = Metric("aioxen_scrape_seconds", "How long the reading of the part took.", "gauge")
         for name, (done, took) in snapshot.parts.items():
@@ -249,42 +269,26 @@ class Metrics(hooks.Hook):
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric
 
-    def _of_row(
-        self, row: tables.Row, objects: Iterable[Any], more: Any, labels: tuple[str, ...] = ()
-    ) -> Iterator[Metric | None]:
-        metric = Metric(row.name, row.text, row.kind)
-        sample_name = f"{row.name}_total" if row.kind == "counter" else row.name
-        names = (*labels, *row.labels)
-        for one in objects:
-            shared = more(one)
-            for values, value in row.values(one):
-                texts = map(printable, (*shared, *values))
-                metric.add_sample(sample_name, dict(zip(names, texts, strict=True)), float(value))
-            yield None
-        yield metric
-
-    def _of_domains(self, snapshot: _Snapshot) -> Iterator[Metric | None]:
-        domains, names = snapshot.domains, snapshot.names
+    def _of_domains(self, snapshot: _Snapshot, domains: Sequence[DomainCounters]) -> Iterator[Metric]:
+        names = snapshot.names
 
         def shared(domain: DomainCounters) -> tuple[str, ...]:
             return str(domain.info.domid), names.get(domain.info.domid, "")
 
-        def described(domain: DomainCounters) -> tables.Values:
-            return [((str(domain.info.uuid), domain.info.domain_type.name.lower()), 1)]
+        for row in tables.DOMAIN:
+            yield _of_row(row, domains, ("domid", "name"), shared)
 
-        def states(domain: tuple[DomainCounters, list[DeviceStatus]]) -> tables.Values:
-            return [((d.kind, str(d.devid)), d.backend_state) for d in domain[1]]
-
-        labels = ("domid", "name")
-        about = tables.Row("aioxen_domain_info", "gauge", "A domain.", ("uuid", "type"), described)
-        for row in (about, *tables.DOMAIN):
-            yield from self._of_row(row, domains, shared, labels)
+    def _of_devices(self, snapshot: _Snapshot) -> Iterator[Metric]:
         if self._devices:
-            text = "The state of the device's backend, as in xen/io/xenbus.h: 4 is connected."
-            row = tables.Row("aioxen_domain_device_state", "gauge", text, ("kind", "device"), states)
-            yield from self._of_row(row, snapshot.devices, lambda domain: shared(domain[0]), labels)
+            names = snapshot.names
+            yield _of_row(
+                tables.DEVICE,
+                snapshot.devices,
+                ("domid", "name"),
+                lambda found: (str(found[0]), names.get(found[0], "")),
+            )
 
-    def _of_operations(self) -> Iterator[Metric | None]:
+    def _of_operations(self) -> Metric:
         metric = Metric("aioxen_operations", "Operations in progress, by phase.", "gauge")
         found: dict[tuple[str, str, str], int] = {}
         for info in self._xen.operations():
@@ -293,7 +297,7 @@ class Metrics(hooks.Hook):
         for (operation, phase, state), count in found.items():
             labels = {"operation": operation, "phase": phase, "state": state}
             metric.add_sample(metric.name, labels, count)
-        yield metric
+        return metric
 
     async def render(self) -> bytes:
         """Returns all metrics in Prometheus's text format. Calls at the same time share one rendering.
@@ -306,13 +310,29 @@ class Metrics(hooks.Hook):
 
     async def _render(self) -> bytes:
         snapshot = await self._read()
-        slices, parts = _Slices(), []
-        for metric in self._make(snapshot):
-            for text in _texts(metric) if metric is not None else ():
-                parts.append(text)
-                await slices.pause()
+        slices, texts = _Slices(), list[bytes]()
+
+        async def add(metrics: Iterable[Metric]) -> None:
+            for metric in metrics:
+                for text in _texts(metric):
+                    texts.append(text)
+                    await slices.pause()
+
+        await add(self._of_host(snapshot))
+        # A few domains at a time are converted and rendered. So there are never so many objects that the
+        # garbage collector looks at all objects of the program.
+        rows: list[list[bytes]] = [[] for _ in tables.DOMAIN]
+        for first in range(0, len(snapshot.domains), DOMAINS):
+            some = list(snapshot.domains[first : first + DOMAINS])
             await slices.pause()
-        return b"".join(parts)
+            for row, metric in zip(rows, self._of_domains(snapshot, some), strict=True):
+                row += _texts(metric, described=not first)
+                await slices.pause()
+        for row in rows:
+            texts += row
+        await add(self._of_devices(snapshot))
+        await add(self._of_context(snapshot))
+        return b"".join(texts)
 
     # Giving them away
 
@@ -408,7 +428,11 @@ class Collector(registry.Collector):
                 self._last = reading.result(self._seconds)
             finally:
                 reading.cancel()
-        return (metric for metric in self._metrics._make(self._last) if metric is not None)
+        metrics, last = self._metrics, self._last
+        yield from metrics._of_host(last)
+        yield from metrics._of_domains(last, list(last.domains))
+        yield from metrics._of_devices(last)
+        yield from metrics._of_context(last)
 
 
 class _One:
@@ -423,16 +447,36 @@ class _One:
 
 SAMPLES = 100
 """The number of samples that are rendered without a pause."""
+DOMAINS = 16
+"""The number of domains that are converted and rendered at a time."""
 
 
-def _texts(metric: Metric) -> Iterator[bytes]:
-    """Renders a metric in parts. Only the first part begins with the two lines that describe the metric."""
+def _texts(metric: Metric, described: bool = True) -> Iterator[bytes]:
+    """Renders a metric in parts. If `described` is true, the first part begins with the two lines that
+    describe the metric."""
     samples = metric.samples
-    for first in range(0, max(len(samples), 1), SAMPLES):
+    for first in range(0, max(len(samples), described), SAMPLES):
         part = Metric(metric.name, metric.documentation, metric.type)
         part.samples = samples[first : first + SAMPLES]
         text = generate_latest(_One(part))  # type: ignore[arg-type]
-        yield text if first == 0 else text.split(b"\n", 2)[2]
+        yield text if described and first == 0 else text.split(b"\n", 2)[2]
+
+
+def _of_row(
+    row: tables.Row,
+    objects: Iterable[Any],
+    labels: tuple[str, ...] = (),
+    shared: Callable[[Any], tuple[str, ...]] = lambda _: (),
+) -> Metric:
+    """Returns the metric of a row. `shared` returns the values of `labels` for one object."""
+    metric = Metric(row.name, row.text, row.kind)
+    name = f"{row.name}_total" if row.kind == "counter" else row.name
+    for one in objects:
+        first = shared(one)
+        for values, value in row.values(one):
+            texts = map(printable, (*first, *values))
+            metric.add_sample(name, dict(zip((*labels, *row.labels), texts, strict=True)), float(value))
+    return metric
 
 
 def printable(text: str) -> str:
