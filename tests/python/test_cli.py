@@ -79,6 +79,12 @@ def test_one_failure_does_not_stop_the_others(cfg: WriteFile) -> None:
     assert outcomes == {"a": "destroyed", "b": "destroyed", "nosuch": 4}
 
 
+def test_the_beginning_of_a_command_is_enough(xl: Xl) -> None:
+    assert cells(aioxen_("lis").out) == cells(xl("lis"))
+    assert "shutdown" in aioxen_("sh", "nosuch", code=2).err
+    assert aioxen_("unf", "list", "--json").records() == []
+
+
 def test_exit_statuses(cfg: WriteFile, tmp_path: Path) -> None:
     assert "nosuch" in aioxen_("list", "nosuch", code=4).err
     aioxen_("create", tmp_path / "nosuch", code=3)
@@ -201,8 +207,10 @@ def test_the_manual_has_every_command_and_is_well_formed(tmp_path: Path) -> None
     # The page has no date, because each build must make the same page.
     assert [line for line in told.splitlines() if "missing date" not in line] == []
     text = page.read_text().replace("\\-", "-")
+    document = (ROOT / "docs" / "command-line.md").read_text()
     for name in app.list_commands(click.Context(app)):
         assert re.search(rf"^\.SS {name}\b", text, re.MULTILINE), name
+        assert f"`{name}" in document
         assert aioxen_(name, "--help").out.startswith("Usage: aioxen")
 
 

@@ -42,14 +42,26 @@ _MODULE_OF = {name: module for module, names in MODULES.items() for name in name
 
 
 class App(click.Group):
-    """Lists the commands of all modules, and imports a command's module at its first use."""
+    """Lists the commands of all modules, and imports a command's module at its first use.
+
+    As with xl, the beginning of a name is enough, if no other command begins with it.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_MODULE_OF)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        _, found, rest = super().resolve_command(ctx, args)
+        return found.name if found else None, found, rest
+
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _MODULE_OF:
-            return None
+            fitting = [known for known in _MODULE_OF if known.startswith(name)]
+            if len(fitting) != 1:
+                return ctx.fail(f"{name!r} may be {', '.join(fitting)}") if fitting else None
+            name = fitting[0]
         importlib.import_module(f"aioxen.cli.{_MODULE_OF[name]}")
         return COMMANDS[name]
 

@@ -40,7 +40,7 @@ def creation_options(function: F) -> F:
 
 
 @command("create")
-@click.argument("words", metavar="[FILE] [KEY=VALUE]...", nargs=-1)
+@click.argument("words", metavar="[FILE] [KEY=VALUE]...", nargs=-1, type=click.Path())
 @click.option("-f", "--defconfig", metavar="FILE", type=click.Path(), help="The configuration file.")
 @click.option("-F", "foreground", is_flag=True, help="Supervise the domain until it has ended.")
 @click.option("-c", "console", is_flag=True, help="Attach to the console.")
