@@ -6,8 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -258,12 +256,3 @@ async def test_devices(xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch) -> 
     samples = parse(await Metrics(xen, devices=True).render())
     labels = {"domid": "0", "name": "Domain-0", "kind": "vbd", "device": "51712"}
     assert get(samples, "aioxen_domain_device_state", **labels) == 4
-
-
-def test_the_program(hypervisor: None, tmp_path: Path) -> None:
-    path = tmp_path / "aioxen.prom"
-    program = [sys.executable, "-m", "aioxen", "metrics"]
-    done = subprocess.run(program, capture_output=True, check=True)
-    assert get(parse(done.stdout), "aioxen_host_cpus") > 0
-    subprocess.run([*program, "--textfile", str(path), "--once"], check=True)
-    assert get(parse(path.read_bytes()), "aioxen_host_cpus") > 0
