@@ -8,6 +8,11 @@ async with aioxen.Context() as xen:
     await dom.destroy()
 """
 
+try:
+    import aioxen._native as _native  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(f"aioxen was not built for this Python: {error}") from error
+
 from aioxen._base import Counters as Counters
 from aioxen._queue import EventsLost as EventsLost
 from aioxen._version import __version__ as __version__

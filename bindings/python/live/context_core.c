@@ -149,20 +149,32 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "aioxen._live",
-                                        .m_doc = "Starts operations and completes their futures.",
-                                        .m_methods = functions, .m_size = -1};
-
-PyMODINIT_FUNC PyInit__live(void)
+/* The types are static variables, so they belong to one interpreter. In a sub-interpreter the import fails, and
+ * _core.py uses the Python module _pure. */
+static int fill_module(PyObject *module)
 {
     PyTypeObject *(*const new_operation[])(PyObject *) = {make_operation_spec_type, make_fast_method_type,
                                                           make_operation_future_type, make_context_core_type};
-    PyObject *module = PyModule_Create(&definition);
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0 || context_core_type) {
+        PyErr_SetString(PyExc_ImportError, "aioxen._live can be imported once, by the main interpreter");
+        return -1;
+    }
     empty_tuple = PyTuple_New(0);
-    for (size_t i = 0; module && i < sizeof(new_operation) / sizeof(*new_operation); i++) {
+    for (size_t i = 0; i < sizeof(new_operation) / sizeof(*new_operation); i++) {
         PyTypeObject *type = new_operation[i](module);
         if (!type || PyModule_AddType(module, type))
-            Py_CLEAR(module);
+            return -1;
     }
-    return module;
+    return 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill_module}, {0, NULL}};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "aioxen._live",
+                                        .m_doc = "Starts operations and completes their futures.",
+                                        .m_methods = functions, .m_slots = module_slots};
+
+PyMODINIT_FUNC PyInit__live(void)
+{
+    return PyModuleDef_Init(&definition);
 }
