@@ -91,7 +91,7 @@ SHAPES = {
 }
 
 # The forms that a type written by hand can have in Python. gen/README.md describes the C type for each form.
-FORMS = ("bits", "strings", "pairs", "octets", "defbool")
+FORMS = ("bits", "strings", "pairs", "octets", "blob", "defbool")
 
 # The form of each type of libxl that has one of the FORMS but lacks the attribute `python`.
 FORMS_OF_LIBXL = {

@@ -20,7 +20,9 @@ from gen.python.operations import BY_HAND, domain_name
 
 # The names of the hand-written classes in bindings/python/aioxen, and of their attributes.
 # tests/python/test_package.py compares these lists with the classes.
-CONTEXT = words("aclose close closed counters device_events domain domain_class domains events operations")
+CONTEXT = words(
+    "aclose close closed counters device_events domain domain_class domains events operations store"
+)
 DOMAIN = words("console domid reboot shutdown state uuid")
 CLASSES = words(
     "Console Context Counters Domain DomainState DomainStatus DomainView Domains Error Event Events"

@@ -23,6 +23,7 @@ KNOWN: dict[str, Size] = {
     "libxl_mac": (6, 1),
     "libxl_defbool": INT,
     "libxl_bitmap": (16, 8),
+    "libxl_blob": (16, 8),
     "libxl_ev_link": (16, 8),
     **{f"uint{bits}_t": (bits // 8, bits // 8) for bits in (8, 16, 32, 64)},
 }

@@ -24,7 +24,6 @@ SPELLING = {
     "noparavirt": "NoParavirt",
     "notfound": "NotFound",
     "osevent": "OsEvent",
-    "permission": "NoPermission",
     "physinfo": "PhysInfo",
     "pv": "PV",
     "pvh": "PVH",
@@ -48,6 +47,7 @@ FORMS = {
     "strings": ("list[str]", "[]"),
     "pairs": ("dict[str, str | None]", "{}"),
     "octets": ("bytes", 'b""'),
+    "blob": ("bytes", 'b""'),
     "defbool": ("bool | None", "None"),
 }
 
@@ -67,7 +67,9 @@ def member(value: m.EnumValue) -> str:
 
 
 def error_class(error: m.Error) -> str:
-    return camel(error.name) + "Error"
+    # PermissionError is a builtin.
+    name = "NoPermission" if error.name == "PERMISSION" else camel(error.name)
+    return f"{name}Error"
 
 
 def is_bool(kind: m.Type) -> bool:

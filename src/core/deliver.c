@@ -100,6 +100,7 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     } else {
         void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
         void *user = ctx->hooks.receiver_user;
+        libxl__event_taken(ctx, event);
         ctx->deliveries.receiving++;
         innermost->receives = true;
         libxl__ctx_unlock(ctx);

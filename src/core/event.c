@@ -28,6 +28,7 @@ enum {
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
+    libxl__event_hold *hold; /* the producer's hold; NULL: none */
     bool fits_record; /* a libxl_event_record holds all data of the event; set by libxl__event_fits_record */
     int32_t value;
 };
@@ -77,6 +78,7 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t nu
     struct event_box *box = malloc(sizeof(*box));
     if (!box)
         return NULL;
+    box->hold = NULL;
     box->fits_record = false;
     box->value = 0;
     libxl_event_init(&box->event);
@@ -92,8 +94,30 @@ void libxl__event_fits_record(libxl_event *event, int32_t value)
     box_of(event)->value = value;
 }
 
+void libxl__event_attach(libxl_event *event, libxl__event_hold *hold)
+{
+    box_of(event)->hold = hold;
+    hold->event = event;
+}
+
+void libxl__event_release(libxl__event_hold *hold)
+{
+    box_of(hold->event)->hold = NULL;
+    hold->event = NULL;
+}
+
+void libxl__event_taken(libxl_ctx *ctx, libxl_event *event)
+{
+    libxl__event_hold *hold = is_completion(event) ? NULL : box_of(event)->hold;
+    if (!hold)
+        return;
+    libxl__event_release(hold);
+    hold->taken(ctx, hold);
+}
+
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 {
+    libxl__event_taken(ctx, event);
     if (is_completion(event)) {
         char *message = event->u.operation_complete.message;
         if (message && message != libxl__error_words(event->u.operation_complete.rc))
@@ -155,6 +179,7 @@ void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
 
 static void take_out(libxl_ctx *ctx, libxl_event *event)
 {
+    libxl__event_taken(ctx, event);
     TAILQ_REMOVE(&ctx->events.queue, event, link);
     if (ctx->events.indexed)
         libxl__index_remove(&ctx->events.index, &libxl__delivery_of_event(event)->index_link);

@@ -45,6 +45,23 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t nu
  * from libxl__event_new. Needs no lock.
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
+/*
+ * A hold belongs to the producer of an event, and tells it when the event is no longer pending: the
+ * application has taken it or is about to get it, or the library frees it. A producer that holds its pending
+ * events can bound their number, and can add to the newest one. Embed this in the producer's structure.
+ */
+typedef struct libxl__event_hold libxl__event_hold;
+struct libxl__event_hold {
+    /* Called once, with the context locked, unless libxl__event_release was called before. Must not use the event. */
+    void (*taken)(libxl_ctx *ctx, libxl__event_hold *hold);
+    libxl_event *event; /* the pending event */
+};
+/* Attaches a hold, of which `taken` is set, to an event from libxl__event_new that was not reported yet. */
+void libxl__event_attach(libxl_event *event, libxl__event_hold *hold);
+/* Detaches a hold from its event, which stays pending. */
+void libxl__event_release(libxl__event_hold *hold);
+/* Called when the event stops being pending. Calls `taken` of the event's hold, if it has one. */
+void libxl__event_taken(libxl_ctx *ctx, libxl_event *event);
 /* Frees an event that was taken, or that will not be reported. The event must not be queued. */
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
 /*

@@ -159,6 +159,7 @@ typedef struct libxl__evgen libxl_evgen_domain_death;
 typedef struct libxl__evgen libxl_evgen_domain_lifecycle;
 typedef struct libxl__evgen_disk_eject libxl_evgen_disk_eject;
 typedef struct libxl__evgen_devices libxl_evgen_devices;
+typedef struct libxl__evgen_store_watch libxl_evgen_store_watch;
 
 /*
  * Generates two events for one domain: DOMAIN_SHUTDOWN, and later DOMAIN_DEATH. If the domain is destroyed
@@ -199,6 +200,23 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
 int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                            libxl_evgen_devices **evgen_out);
 void libxl_evdisable_devices(libxl_ctx *ctx, libxl_evgen_devices *evgen);
+
+/* The greatest number of STORE_CHANGED events of one generator that wait to be taken. */
+#define LIBXL_STORE_CHANGES_MAX 1024
+
+/*
+ * Generates STORE_CHANGED each time the node `path` of xenstore, or a node below it, has changed. The first
+ * event comes when xenstored has the watch; its path is `path`. The application reads a node after it has taken
+ * an event, so it needs no event for each change: while an event with a path waits to be taken, no further
+ * event with this path is generated. If more than LIBXL_STORE_CHANGES_MAX events wait, further changes are
+ * dropped, and one STORE_CHANGES_LOST says so. STORE_CHANGES_LOST is also generated after the connection to
+ * xenstored was lost. `path` is copied. It may be @introduceDomain or @releaseDomain. The node need not exist.
+ * If xenstored refuses the watch, the last event is a STORE_CHANGES_LOST with the error in rc. Errors besides
+ * the common ones: INVAL (`path` is no path of xenstore).
+ */
+int libxl_evenable_store_watch(libxl_ctx *ctx, const char *path, libxl_ev_user user,
+                               libxl_evgen_store_watch **evgen_out);
+void libxl_evdisable_store_watch(libxl_ctx *ctx, libxl_evgen_store_watch *evgen);
 
 /* ------------------------------------------------------------------ libxl's interface to main loops */
 

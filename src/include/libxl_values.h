@@ -107,6 +107,23 @@ typedef struct {
 bool libxl_ms_vm_genid_is_zero(const libxl_ms_vm_genid *id);
 void libxl_ms_vm_genid_copy(libxl_ctx *ctx, libxl_ms_vm_genid *dst, const libxl_ms_vm_genid *src);
 
+/*
+ * Octets of any number and with any values. A zero octet, which is not
+ * counted, follows the octets of a blob that this library has made, so `data` is also a string in C.
+ */
+typedef struct {
+    uint32_t size; /* the number of octets */
+    uint8_t *data; /* the octets, malloc'ed; may be NULL if size is 0 */
+} libxl_blob;
+void libxl_blob_init(libxl_blob *blob);
+void libxl_blob_dispose(libxl_blob *blob);
+void libxl_blob_copy(libxl_ctx *ctx, libxl_blob *dst, const libxl_blob *src);
+/*
+ * Makes *blob a copy of `size` octets at `data`. The blob must be initialised; its former octets are freed.
+ * Errors: NOMEM, and then *blob does not change.
+ */
+int libxl_blob_set(libxl_blob *blob, const void *data, uint32_t size);
+
 /* ------------------------------------------------------------------ CPUID policies */
 
 /* A CPUID policy: a list of changes to CPUID leaves and to model-specific registers. NULL: an empty list. */

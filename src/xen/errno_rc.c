@@ -11,6 +11,8 @@ enum column {
     OTHER,
     NONE,
     NO_SUCH,
+    NO_NODE,
+    CONFLICT,
     REFUSED,
     NO_MEMORY,
     EXISTS,
@@ -27,6 +29,7 @@ static enum column column_of(int errnoval)
     switch (errnoval) {
     case 0: return NONE;
     case ESRCH: return NO_SUCH;
+    case ENOENT: return NO_NODE;
     case EPERM:
     case EACCES: return REFUSED;
     case ENOMEM: return NO_MEMORY;
@@ -37,6 +40,7 @@ static enum column column_of(int errnoval)
     case EMFILE:
     case ENFILE: return NO_DESCRIPTOR;
     case ENOTCONN: return NOT_CONNECTED;
+    case EAGAIN: return CONFLICT;
     case EINVAL:
     case ERANGE: return WRONG;
     default: return OTHER;
@@ -109,6 +113,14 @@ static const int table[LIBXL__CALLS][COLUMNS] = {
          [NO_MEMORY] = ERROR_NOMEM,
          [NOT_CONNECTED] = ERROR_NO_XENSTORE,
          [TOO_LONG] = ERROR_INVAL /* the request is longer than a message to xenstored may be */},
+    [LIBXL__CALL_ASK_NODE] = {[OTHER] = ERROR_XENSTORE,
+                              [NO_NODE] = ERROR_NOTFOUND,
+                              [CONFLICT] = ERROR_CONFLICT, /* the transaction has conflicted too often */
+                              [REFUSED] = ERROR_PERMISSION,
+                              [NO_MEMORY] = ERROR_NOMEM,
+                              [NOT_CONNECTED] = ERROR_NO_XENSTORE,
+                              [TOO_LONG] = ERROR_INVAL,
+                              [WRONG] = ERROR_INVAL},
 };
 
 int libxl__errno_rc(libxl__call call, int errnoval)

@@ -33,6 +33,7 @@ typedef enum libxl__call {
     LIBXL__CALL_REACH_HOST,  /* opening the first handle to the hypervisor */
     LIBXL__CALL_REACH_STORE, /* the calls that connect to xenstored */
     LIBXL__CALL_ASK_STORE,   /* a request to xenstored, after the connection was made */
+    LIBXL__CALL_ASK_NODE,    /* a request to xenstored about a node that the application has named */
     LIBXL__CALLS
 } libxl__call;
 

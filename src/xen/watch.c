@@ -139,12 +139,13 @@ void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
     ctx->xen->transport->remove_watch(ctx, watch);
 }
 
-void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted)
+void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, int errnoval)
 {
     if (!watch->callback) {
         ctx->xen->transport->remove_watch(ctx, watch);
-    } else if (!accepted) {
-        libxl__log(ctx, XTL_ERROR, -1, "xenstore: %s: cannot be watched", watch->path);
+    } else if (errnoval) {
+        watch->errnoval = errnoval;
+        libxl__log(ctx, XTL_ERROR, errnoval, "xenstore: %s: cannot be watched", watch->path);
         watch->callback(ctx, watch->user, true);
     }
 }
@@ -178,6 +179,11 @@ void libxl__watches_restore(libxl_ctx *ctx)
 bool libxl__watch_is_lost(const libxl__watch *watch)
 {
     return !watch->sent;
+}
+
+int libxl__watch_refusal(const libxl__watch *watch)
+{
+    return watch->errnoval ? libxl__errno_rc(LIBXL__CALL_ASK_NODE, watch->errnoval) : 0;
 }
 
 void libxl__watch_event(libxl_ctx *ctx, const char *path, const char *token)

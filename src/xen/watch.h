@@ -83,6 +83,8 @@ void libxl__watches_restore(libxl_ctx *ctx);
  * the watch.
  */
 bool libxl__watch_is_lost(const libxl__watch *watch);
+/* Returns the error with which xenstored has refused the watch, or 0. Errors: those of libxl__xs_for_application. */
+int libxl__watch_refusal(const libxl__watch *watch);
 /*
  * Makes a watch fire early: when the header of an event arrives, before the body arrives. xenstored writes
  * the header and the body separately. On a busy machine, milliseconds pass between the two writes. The header

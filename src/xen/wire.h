@@ -36,8 +36,6 @@ typedef struct libxl__wire_part {
 
 #define LIBXL__WIRE_TEXT(string)                                                                             \
     ((libxl__wire_part){string, strlen(string) + 1}) /* a string together with its terminating zero */
-#define LIBXL__WIRE_VALUE(string)                                                                            \
-    ((libxl__wire_part){string, strlen(string)}) /* a string without its terminating zero */
 #define LIBXL__WIRE_NOTHING ((libxl__wire_part){NULL, 0})
 
 /* Allocates the buffers. Errors, with a message: NOMEM. */

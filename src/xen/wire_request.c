@@ -40,10 +40,16 @@ int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const
         request->found = NULL;
         return libxl__wire_put(ctx, expected, XS_READ, tx, LIBXL__WIRE_TEXT(request->path),
                                LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
+    case LIBXL__XS_READ_PERMISSIONS:
+        free(request->found);
+        request->found = NULL;
+        return libxl__wire_put(ctx, expected, XS_GET_PERMS, tx, LIBXL__WIRE_TEXT(request->path),
+                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_PRUNE:
         return libxl__wire_put(ctx, expected, request->removing ? XS_RM : XS_DIRECTORY, tx,
                                LIBXL__WIRE_TEXT(request->current), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_LIST:
+    case LIBXL__XS_REQUIRE_NAMES:
         free(request->found);
         request->found = NULL;
         snprintf(port, sizeof(port), "%u", request->offset);
@@ -54,7 +60,10 @@ int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const
                                LIBXL__WIRE_NOTHING);
     case LIBXL__XS_WRITE:
         return libxl__wire_put(ctx, expected, XS_WRITE, tx, LIBXL__WIRE_TEXT(request->path),
-                               LIBXL__WIRE_VALUE(request->value), LIBXL__WIRE_NOTHING);
+                               (libxl__wire_part){request->value, request->size}, LIBXL__WIRE_NOTHING);
+    case LIBXL__XS_WRITE_PERMISSIONS:
+        return libxl__wire_put(ctx, expected, XS_SET_PERMS, tx, LIBXL__WIRE_TEXT(request->path),
+                               (libxl__wire_part){request->value, request->size}, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_PERMIT: return put_perms(ctx, expected, batch, request);
     case LIBXL__XS_INTRODUCE:
         snprintf(domid, sizeof(domid), "%u", batch->domid);
@@ -66,8 +75,8 @@ int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const
     return ERROR_INVAL;
 }
 
-/* Stores the version of a list and its names in the request. Returns 0 or ENOMEM. */
-static int keep_names(libxl__xs_request *request, const char *body, size_t length)
+/* Stores the body of an answer in the request. Returns 0 or ENOMEM. */
+static int keep(libxl__xs_request *request, const char *body, size_t length)
 {
     request->found = calloc(1, length + 1);
     if (!request->found)
@@ -77,19 +86,35 @@ static int keep_names(libxl__xs_request *request, const char *body, size_t lengt
     return 0;
 }
 
+/*
+ * Compares a part of a list of names with the names that the node must have. The part is a version, names,
+ * and at the end of the list an empty name.
+ */
+static bool has_names(const libxl__xs_request *request, const char *body, size_t length)
+{
+    const size_t version = strnlen(body, length);
+    const char *names = version < length ? body + version + 1 : "";
+    size_t size = version < length ? length - version - 1 : 0;
+    const bool last = !size || (size == 1 ? !names[0] : !names[size - 2] && !names[size - 1]);
+    if (size && last)
+        size--;
+    return libxl__xs_has_names(request, names, size, last);
+}
+
 void libxl__wire_request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length)
 {
-    if (request->kind == LIBXL__XS_READ && !errnoval && !(request->found = strndup(body, length)))
-        errnoval = ENOMEM;
-    if (request->kind == LIBXL__XS_LIST && !errnoval)
-        errnoval = keep_names(request, body, length);
+    const bool reads = request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_READ_PERMISSIONS ||
+                       request->kind == LIBXL__XS_LIST;
+    if (reads && !errnoval)
+        errnoval = keep(request, body, length);
     if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
         errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
+    if (request->kind == LIBXL__XS_REQUIRE_NAMES && !errnoval && !has_names(request, body, length))
+        errnoval = ENOENT;
     if (request->kind == LIBXL__XS_PRUNE && (errnoval == ENOENT || errnoval == E2BIG))
         errnoval = 0; /* E2BIG: the node has more children than fit into one message, so it is not empty */
-    if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_LIST ||
-                               request->kind == LIBXL__XS_REMOVE))
+    if (errnoval == ENOENT && (reads || request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;
     if (errnoval)
         libxl__xs_failed(batch, request, errnoval);

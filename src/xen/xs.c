@@ -7,6 +7,7 @@
  * Afterwards it belongs to the operation again. If the operation frees a running batch, the batch is detached
  * from the operation. libxl__xs_batch_ended then frees the batch.
  */
+#include "store_path.h"
 #include "xen.h"
 
 #include <assert.h>
@@ -82,21 +83,30 @@ void libxl__xs_batch_free(libxl__xs_batch *batch)
         libxl__source_stop(batch->ao->ctx, &batch->source);
 }
 
+void libxl__xs_for_application(libxl__xs_batch *batch)
+{
+    batch->for_application = true;
+}
+
 /* ---- functions for the transports */
 
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval)
 {
     if (batch->rc)
         return;
-    batch->rc = libxl__errno_rc(LIBXL__CALL_ASK_STORE, errnoval);
-    if (request && request->kind == LIBXL__XS_REQUIRE && errnoval == ENOENT)
-        batch->rc = request->rc;
+    const libxl__call call = batch->for_application ? LIBXL__CALL_ASK_NODE : LIBXL__CALL_ASK_STORE;
+    /* A check that fails has a missing node, or a node with another value. */
+    const bool unmet = request && request->rc && errnoval == ENOENT;
+    batch->rc = unmet ? request->rc : libxl__errno_rc(call, errnoval);
     batch->contended = !request && errnoval == EAGAIN;
-    const char *why = errnoval == ENOTCONN ? LIBXL__XS_LOST
-                      : batch->contended   ? "other clients change its nodes all the time"
-                                           : strerror(errnoval);
-    batch->message =
-        libxl__gc_printf(&batch->gc, "xenstore: %s: %s", request ? request->path : "transaction", why);
+    const char *why = unmet                  ? "the node is not as it must be"
+                      : errnoval == ENOTCONN ? LIBXL__XS_LOST
+                      : batch->contended     ? "other clients change its nodes all the time"
+                      : errnoval == ENOENT && batch->for_application ? "there is no such node"
+                                                                     : strerror(errnoval);
+    const char *path = request ? request->path : "transaction";
+    batch->message = libxl__gc_printf(&batch->gc, "xenstore: %.*s%s: %s", LIBXL__STORE_PATH_SHOWN, path,
+                                      strlen(path) > LIBXL__STORE_PATH_SHOWN ? "..." : "", why);
 }
 
 void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch)

@@ -55,6 +55,12 @@ void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid);
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     __attribute__((format(printf, 2, 3)));
 /*
+ * Reads the permissions of a node. libxl__xs_octets returns them once the batch is done, as xenstored writes
+ * them: for each domain a letter (n, r, w, b), the domid, and a zero octet. The first domain is the owner. A
+ * missing node is not an error.
+ */
+libxl__xs_request *libxl__xs_read_permissions(libxl__xs_batch *batch, const char *path);
+/*
  * Lists the names of a node's children. The result is a part of the list: it begins at octet `offset` of the
  * list and has as many names as fit into one message of xenstored. libxl__xs_names returns the names once the
  * batch is done. A missing node is not an error.
@@ -67,6 +73,8 @@ libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const
  */
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/* Like libxl__xs_write, with LIBXL__XS_INHERITS and a value of `size` octets. */
+void libxl__xs_write_octets(libxl__xs_batch *batch, const void *value, size_t size, const char *path);
 /*
  * Formats a value in the batch's memory, and returns the value. Never returns NULL. If there is no memory,
  * the value is "", and libxl__xs_run fails with NOMEM.
@@ -76,6 +84,12 @@ const char *libxl__xs_text(libxl__xs_batch *batch, const char *format, va_list a
 /* Sets the permissions of a node, which must exist. */
 void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * Sets the permissions of a node, which must exist. `permissions` has the form that
+ * libxl__xs_read_permissions describes, in `size` octets.
+ */
+void libxl__xs_write_permissions(libxl__xs_batch *batch, const char *permissions, size_t size,
+                                 const char *path);
 /* Removes a node and all nodes below it. A missing node is not an error. */
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /*
@@ -98,6 +112,15 @@ libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char 
  */
 libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
+/* Requires that a node exists and has exactly this value of `size` octets. Otherwise as libxl__xs_require. */
+void libxl__xs_require_octets(libxl__xs_batch *batch, int rc, const void *value, size_t size,
+                              const char *path);
+/*
+ * Requires that a node exists and has exactly the children `names`, in this order. Each name has a
+ * terminating zero; `size` is their total size in octets. Otherwise as libxl__xs_require.
+ */
+void libxl__xs_require_names(libxl__xs_batch *batch, int rc, const char *names, size_t size,
+                             const char *path);
 /*
  * Returns whether the node that a libxl__xs_require has checked was missing or empty. Call this once the
  * batch is done.
@@ -144,12 +167,19 @@ int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
  */
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 
+/*
+ * Declares that the application has named the nodes of the batch. Then a missing node gives NOTFOUND, a
+ * path that xenstored refuses gives INVAL, and a transaction that was given up gives CONFLICT. Without this
+ * call all three give XENSTORE.
+ */
+void libxl__xs_for_application(libxl__xs_batch *batch);
+
 /* Returns whether the batch was run and has ended. */
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
  * Returns the result of a batch that is done: 0, or the first error. Records the error in ao. Errors:
  * XENSTORE, PERMISSION, INVAL (a request is too long for xenstored), NOMEM, NO_XENSTORE (the connection was
- * lost before the answer), or the `rc` of a libxl__xs_require.
+ * lost before the answer), the `rc` of a libxl__xs_require, or the errors of libxl__xs_for_application.
  */
 int libxl__xs_result(libxl__xs_batch *batch);
 /* Returns the same as libxl__xs_result, but records nothing in ao. */
@@ -164,6 +194,11 @@ bool libxl__xs_is_contended(const libxl__xs_batch *batch);
  * belongs to the batch.
  */
 const char *libxl__xs_value(const libxl__xs_request *request);
+/*
+ * Returns the octets that a request has read. *size_out is their number. A zero octet, which is not counted,
+ * follows them. NULL: the node is missing. The octets belong to the batch.
+ */
+const char *libxl__xs_octets(const libxl__xs_request *request, size_t *size_out);
 /*
  * Returns the names that libxl__xs_list has found. Each name has a terminating zero. *size_out is the total
  * size of the names in octets. An empty name marks the end of the list. *version_out is the version of the

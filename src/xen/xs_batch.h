@@ -15,12 +15,15 @@
 
 typedef enum libxl__xs_kind {
     LIBXL__XS_READ,
+    LIBXL__XS_READ_PERMISSIONS,
     LIBXL__XS_LIST,
     LIBXL__XS_WRITE,
     LIBXL__XS_PERMIT,
+    LIBXL__XS_WRITE_PERMISSIONS,
     LIBXL__XS_REMOVE,
     LIBXL__XS_PRUNE,
     LIBXL__XS_REQUIRE,
+    LIBXL__XS_REQUIRE_NAMES,
     LIBXL__XS_INTRODUCE
 } libxl__xs_kind;
 
@@ -34,20 +37,30 @@ struct libxl__xs_request {
     bool optional;         /* REQUIRE: a missing node passes the check */
     bool absent;           /* REQUIRE: the node must not exist */
     bool vacant;           /* REQUIRE: the node was found missing or empty */
-    int rc;                /* REQUIRE: the error if the check fails */
+    bool exact;            /* REQUIRE: the value may contain zero octets, and all octets are compared */
+    int rc;                /* REQUIRE, REQUIRE_NAMES: the error if the check fails */
     const char *path;
-    /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any value. */
+    /*
+     * WRITE: the new value. WRITE_PERMISSIONS: the permissions. REQUIRE: the value that the node must hold;
+     * NULL: any value. REQUIRE_NAMES: the names that the node must have.
+     */
     const char *value;
+    size_t size;       /* the size of `value`, without the terminating zero, in octets */
     unsigned long gfn; /* INTRODUCE: the frame of the xenstore ring */
     uint32_t port;     /* INTRODUCE: the event channel of the ring */
-    uint32_t offset;   /* LIST: the position in the list of names from which to read, in octets */
-    uint32_t levels;   /* PRUNE: the greatest number of nodes to remove */
-    uint32_t climbed;  /* PRUNE: the number of nodes that were removed */
-    char *current;     /* PRUNE: the path of the node that is examined */
-    bool removing;     /* PRUNE: `current` was found empty, and the request to remove it was sent */
-    /* READ: the value, malloc'ed, with a terminating zero; NULL: the node is missing. LIST: the names. */
+    /* LIST, REQUIRE_NAMES: the position in the list of names from which to read, in octets. */
+    uint32_t offset;
+    uint32_t part;   /* REQUIRE_NAMES: the number of octets from `offset` on that this request must compare */
+    uint32_t levels; /* PRUNE: the greatest number of nodes to remove */
+    uint32_t climbed; /* PRUNE: the number of nodes that were removed */
+    char *current;    /* PRUNE: the path of the node that is examined */
+    bool removing;    /* PRUNE: `current` was found empty, and the request to remove it was sent */
+    /*
+     * READ, READ_PERMISSIONS: the octets that were read, malloc'ed, with a terminating zero; NULL: the node is
+     * missing. LIST: the names.
+     */
     char *found;
-    size_t found_size; /* LIST: the size of `found`, without the terminating zero, in octets */
+    size_t found_size; /* the size of `found`, without the terminating zero, in octets */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
@@ -88,7 +101,8 @@ struct libxl__xs_batch {
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
     /* The batch is in libxl__xs_link.deferred and waits for the connection; `state` is UNDER_WAY. */
     bool deferred;
-    bool out_of_memory; /* there was no memory to add a request */
+    bool out_of_memory;   /* there was no memory to add a request */
+    bool for_application; /* the application has named the nodes */
     /* The batch is the context's spare batch, so its memory and its reservation are kept. */
     bool spare;
     bool has_reserve;       /* the transport keeps `reserved` messages for this batch */

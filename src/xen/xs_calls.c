@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,71 @@ static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_r
     return request->found;
 }
 
+/* Keeps the permissions of a node as xenstored writes them. Returns true, or false with errno. */
+static bool read_permissions(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
+{
+    enum { LONGEST = 16 }; /* enough for a letter, a domid and a zero octet */
+    unsigned count = 0;
+    free(request->found);
+    request->found = NULL;
+    struct xs_permissions *perms = xs_get_permissions(xs, transaction, request->path, &count);
+    if (!perms)
+        return errno == ENOENT;
+    char *at = request->found = calloc(count + 1, LONGEST);
+    for (unsigned i = 0; at && i < count; i++)
+        at += snprintf(at, LONGEST, "%c%u", "nrwb"[perms[i].perms & (XS_PERM_READ | XS_PERM_WRITE)],
+                       perms[i].id) +
+              1;
+    request->found_size = at ? (size_t)(at - request->found) : 0;
+    free(perms);
+    errno = ENOMEM;
+    return at;
+}
+
+static bool write_permissions(struct xs_handle *xs, xs_transaction_t transaction,
+                              const libxl__xs_request *request)
+{
+    unsigned count = 0;
+    for (size_t at = 0; at < request->size; at += strlen(request->value + at) + 1)
+        count++;
+    struct xs_permissions *perms = calloc(count + 1, sizeof(*perms));
+    if (!perms)
+        return false;
+    const char *text = request->value;
+    for (unsigned i = 0; i < count; i++, text += strlen(text) + 1)
+        perms[i] = (struct xs_permissions){.id = (unsigned)strtoul(text + 1, NULL, 10),
+                                           .perms = *text == 'n'   ? XS_PERM_NONE
+                                                    : *text == 'r' ? XS_PERM_READ
+                                                    : *text == 'w' ? XS_PERM_WRITE
+                                                                   : XS_PERM_READ | XS_PERM_WRITE};
+    const bool ok = xs_set_permissions(xs, transaction, request->path, perms, count);
+    const int error = errno;
+    free(perms);
+    errno = error;
+    return ok;
+}
+
+/*
+ * Compares the names of a node's children with those that the node must have. The request for the first part
+ * compares the whole list. Returns true, or false with errno.
+ */
+static bool require_names(struct xs_handle *xs, xs_transaction_t transaction,
+                          const libxl__xs_request *request)
+{
+    unsigned count = 0, i = 0;
+    size_t at = 0;
+    if (request->offset)
+        return true;
+    char **names = xs_directory(xs, transaction, request->path, &count);
+    if (!names)
+        return false;
+    for (; i < count && at < request->size && strcmp(names[i], request->value + at) == 0; i++)
+        at += strlen(names[i]) + 1;
+    free(names);
+    errno = ENOENT;
+    return i == count && at == request->size;
+}
+
 static bool prune(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
 {
     libxl__xs_prune_begin(request);
@@ -80,6 +146,7 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
     case LIBXL__XS_READ:
         free(request->found);
         request->found = xs_read(xs, transaction, request->path, &length);
+        request->found_size = length;
         return request->found || errno == ENOENT;
     case LIBXL__XS_REQUIRE:
         value = xs_read(xs, transaction, request->path, &length);
@@ -89,9 +156,12 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
         free(value);
         errno = ENOENT;
         return met;
+    case LIBXL__XS_READ_PERMISSIONS: return read_permissions(xs, transaction, request);
+    case LIBXL__XS_WRITE_PERMISSIONS: return write_permissions(xs, transaction, request);
+    case LIBXL__XS_REQUIRE_NAMES: return require_names(xs, transaction, request);
     case LIBXL__XS_LIST: return list(xs, transaction, request);
     case LIBXL__XS_WRITE:
-        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
+        return xs_write(xs, transaction, request->path, request->value, (unsigned)request->size);
     case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
     case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
     case LIBXL__XS_PRUNE: return transaction == XBT_NULL || prune(xs, transaction, request);

@@ -13,6 +13,8 @@ static int read_part(libxl__ao *ao, libxl__xs_directory *directory)
     directory->batch = libxl__xs_batch_new(ao, 0);
     if (!directory->batch)
         return ERROR_NOMEM;
+    if (directory->for_application)
+        libxl__xs_for_application(directory->batch);
     directory->request = libxl__xs_list(directory->batch, directory->offset, "%s", directory->path);
     const int rc = libxl__xs_run(directory->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -58,7 +60,8 @@ static int add_names(libxl__ao *ao, libxl__xs_directory *directory, const char *
 
 int libxl__xs_directory_start(libxl__ao *ao, libxl__xs_directory *directory, const char *path)
 {
-    *directory = (libxl__xs_directory){.path = path, .room = FIRST_ROOM};
+    *directory = (libxl__xs_directory){
+        .path = path, .for_application = directory->for_application, .room = FIRST_ROOM};
     directory->names = libxl__gc_alloc(&ao->gc, FIRST_ROOM * sizeof(*directory->names));
     return directory->names ? read_part(ao, directory) : ERROR_NOMEM;
 }
@@ -75,6 +78,7 @@ int libxl__xs_directory_step(libxl__ao *ao, libxl__xs_directory *directory)
         return LIBXL__AO_WAIT;
     int rc = libxl__xs_result(directory->batch);
     const char *names = rc ? NULL : libxl__xs_names(directory->request, &size, &version);
+    directory->missing = !names;
     if (!names)
         return rc;
     if (directory->version && strcmp(version, directory->version) != 0 &&

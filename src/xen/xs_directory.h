@@ -14,6 +14,7 @@
 /* A list that is being read. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__xs_directory {
     const char *path;
+    bool for_application; /* the application has named the node (libxl__xs_for_application) */
     libxl__xs_batch *batch;
     libxl__xs_request *request;
     const char *version; /* the version of the parts that were read; NULL: no part was read yet */
@@ -25,11 +26,12 @@ typedef struct libxl__xs_directory {
      */
     const char **names;
     uint32_t count, room;
+    bool missing; /* the node does not exist */
 } libxl__xs_directory;
 
 /*
- * Starts to read the names. `path` is not copied. Returns LIBXL__AO_WAIT or an error. Errors: NOMEM, FAIL,
- * NO_XENSTORE, recorded in ao.
+ * Starts to read the names. `path` is not copied. Only `for_application` is read from the former contents of
+ * *directory. Returns LIBXL__AO_WAIT or an error. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
  */
 int libxl__xs_directory_start(libxl__ao *ao, libxl__xs_directory *directory, const char *path);
 /*

@@ -104,7 +104,7 @@ static void batch_done(libxl_ctx *ctx, libxl__xs_batch *batch)
 static void watch_done(libxl_ctx *ctx, libxl__watch *watch, int error)
 {
     if (!watch->callback || error != ENOTCONN)
-        libxl__watch_added(ctx, watch, !error);
+        libxl__watch_added(ctx, watch, error);
 }
 
 static void call_done(libxl_ctx *ctx, libxl__xs_call *call)

@@ -7,8 +7,11 @@
  */
 #include "xen.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <xen/io/xs_wire.h>
 
 /* ---- adding requests to a batch */
 
@@ -53,17 +56,36 @@ add(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, va_list args)
         va_end(args);                                                                                        \
     } while (0)
 
-static const char *copy(libxl__xs_batch *batch, const char *value)
+/* Copies the value of a request. `size` is the value's size in octets. */
+static void copy(libxl__xs_batch *batch, libxl__xs_request *request, const void *value, size_t size)
 {
-    const char *copied = libxl__gc_printf(&batch->gc, "%s", value);
+    char *copied = libxl__gc_alloc(&batch->gc, size + 1);
     batch->out_of_memory |= !copied;
-    return copied;
+    if (copied && size)
+        memcpy(copied, value, size);
+    request->value = copied;
+    request->size = size;
+}
+
+/* Adds a request with a value of `size` octets. The path is no format. */
+static libxl__xs_request *add_octets(libxl__xs_batch *batch, libxl__xs_kind kind, const void *value,
+                                     size_t size, const char *path)
+{
+    libxl__xs_request *request = add_for(batch, kind, libxl__gc_printf(&batch->gc, "%s", path));
+    if (request)
+        copy(batch, request, value, size);
+    return request;
 }
 
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
 {
     ADD(request, batch, LIBXL__XS_READ, path);
     return request;
+}
+
+libxl__xs_request *libxl__xs_read_permissions(libxl__xs_batch *batch, const char *path)
+{
+    return add_for(batch, LIBXL__XS_READ_PERMISSIONS, libxl__gc_printf(&batch->gc, "%s", path));
 }
 
 libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const char *path, ...)
@@ -79,9 +101,20 @@ void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *
     ADD(request, batch, LIBXL__XS_WRITE, path);
     if (!request)
         return;
-    request->value = copy(batch, value);
+    copy(batch, request, value, strlen(value));
     if (perms != LIBXL__XS_INHERITS && (request = add_for(batch, LIBXL__XS_PERMIT, request->path)))
         request->perms = perms;
+}
+
+void libxl__xs_write_octets(libxl__xs_batch *batch, const void *value, size_t size, const char *path)
+{
+    add_octets(batch, LIBXL__XS_WRITE, value, size, path);
+}
+
+void libxl__xs_write_permissions(libxl__xs_batch *batch, const char *permissions, size_t size,
+                                 const char *path)
+{
+    add_octets(batch, LIBXL__XS_WRITE_PERMISSIONS, permissions, size, path);
 }
 
 void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char *path, ...)
@@ -137,7 +170,8 @@ libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char 
     if (!request)
         return NULL;
     request->rc = rc;
-    request->value = value ? copy(batch, value) : NULL;
+    if (value)
+        copy(batch, request, value, strlen(value));
     return request;
 }
 
@@ -151,6 +185,49 @@ libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, cons
     return request;
 }
 
+void libxl__xs_require_octets(libxl__xs_batch *batch, int rc, const void *value, size_t size,
+                              const char *path)
+{
+    libxl__xs_request *request = add_octets(batch, LIBXL__XS_REQUIRE, value, size, path);
+    if (!request)
+        return;
+    request->rc = rc;
+    request->exact = true;
+}
+
+/* Returns the size of the names that are compared with one message of xenstored, in octets. */
+static size_t part_of(const char *names, size_t size)
+{
+    enum { MOST = XENSTORE_PAYLOAD_MAX - 64 }; /* a message has a version, too */
+    size_t part = 0, name;
+    while (part < size && part + (name = strlen(names + part) + 1) <= MOST)
+        part += name;
+    return part;
+}
+
+/*
+ * Adds a request for each message that xenstored needs for the list. All of them are sent before the first
+ * answer. A request that is sent after an answer would come after the changes of the batch.
+ */
+void libxl__xs_require_names(libxl__xs_batch *batch, int rc, const char *names, size_t size, const char *path)
+{
+    libxl__xs_request *request = add_octets(batch, LIBXL__XS_REQUIRE_NAMES, names, size, path);
+    while (request && !batch->out_of_memory) {
+        const char *value = request->value;
+        const size_t offset = request->offset, part = part_of(value + offset, size - offset);
+        request->rc = rc;
+        request->part = (uint32_t)part;
+        if (!part || offset + part == size)
+            return;
+        request = add_for(batch, LIBXL__XS_REQUIRE_NAMES, request->path);
+        if (!request)
+            return;
+        request->value = value;
+        request->size = size;
+        request->offset = (uint32_t)(offset + part);
+    }
+}
+
 /* Adds a request that requires that the `vm` node of the batch's domain is missing or names this UUID. */
 static void require_vm(libxl__xs_batch *batch, const libxl_uuid *uuid)
 {
@@ -160,8 +237,9 @@ static void require_vm(libxl__xs_batch *batch, const libxl_uuid *uuid)
         return;
     request->rc = ERROR_DOMAIN_DESTROYED;
     request->optional = true;
-    request->value = libxl__gc_printf(&batch->gc, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
-    batch->out_of_memory |= !request->value;
+    char vm[LIBXL_UUID_FMTLEN + 5];
+    snprintf(vm, sizeof(vm), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    copy(batch, request, vm, strlen(vm));
 }
 
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid)
@@ -199,14 +277,22 @@ unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, u
 
 bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length)
 {
-    length = value ? strnlen(value, length) : 0;
+    if (!request->exact)
+        length = value ? strnlen(value, length) : 0;
     request->vacant = !length;
     if (request->absent)
         return !value;
     if (!value)
         return request->optional;
-    return !request->value ||
-           (strlen(request->value) == length && memcmp(request->value, value, length) == 0);
+    return !request->value || (request->size == length && memcmp(request->value, value, length) == 0);
+}
+
+bool libxl__xs_has_names(const libxl__xs_request *request, const char *names, size_t size, bool last)
+{
+    const size_t rest = request->size - request->offset;
+    if (size > rest || memcmp(request->value + request->offset, names, size) != 0)
+        return false;
+    return last ? size == rest : size >= request->part && request->part < rest;
 }
 
 /* ---- the results of requests */
@@ -218,6 +304,12 @@ bool libxl__xs_vacant(const libxl__xs_request *request)
 
 const char *libxl__xs_value(const libxl__xs_request *request)
 {
+    return request->found;
+}
+
+const char *libxl__xs_octets(const libxl__xs_request *request, size_t *size_out)
+{
+    *size_out = request->found ? request->found_size : 0;
     return request->found;
 }
 

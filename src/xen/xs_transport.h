@@ -30,7 +30,7 @@ struct libxl__watch {
     bool own;
     /* The watch was passed to the transport since the last loss of the connection. */
     bool sent;
-    bool failed; /* xenstored has refused the watch; used by xs_lib.c only */
+    int errnoval; /* the errno with which xenstored has refused the watch; 0: it has not */
     char path[];
 };
 
@@ -128,12 +128,18 @@ void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, 
  */
 bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length);
 /*
+ * Returns whether a part of a list of names meets a REQUIRE_NAMES request. The part is the `size` octets at
+ * `names`, and begins at the request's offset. `last`: it reaches the end of the list. The thread of
+ * xs_caller.c calls this without the lock.
+ */
+bool libxl__xs_has_names(const libxl__xs_request *request, const char *names, size_t size, bool last);
+/*
  * Ends a batch. Fires the batch's source, or frees the batch if its operation has freed it. `ctx` NULL: the
  * context was freed.
  */
 void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch);
-/* Reports that xenstored has accepted the watch, or has refused it. */
-void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted);
+/* Reports that xenstored has accepted the watch (0), or has refused it with an errno. */
+void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, int errnoval);
 /* Reports an event of the watch that has this token. An event with an unknown token is ignored. */
 void libxl__watch_event(libxl_ctx *ctx, const char *path, const char *token);
 /*

@@ -369,7 +369,7 @@ static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request,
     (void)request, (void)body, (void)length;
     libxl__watch *watch = owner;
     if (watch->callback && errnoval != ENOTCONN) /* watch.c handles a watch whose connection was lost */
-        libxl__watch_added(ctx, watch, !errnoval);
+        libxl__watch_added(ctx, watch, errnoval);
 }
 
 static void watch_removed(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,

@@ -51,6 +51,7 @@ if SIMULATED:
         "disk_eject",
         "domains",
         "sim/faults",
+        "store",
         "unit/unreachable",
         "unit/xenstored_lost",
         "unit/xenstored_silent",

@@ -178,6 +178,10 @@ def get_octets(c: CData) -> bytes:
     return bytes(ffi.buffer(c))
 
 
+def get_blob(c: CData) -> bytes:
+    return bytes(ffi.buffer(c.data, c.size)) if c.size else b""
+
+
 def get_defbool(c: CData) -> bool | None:
     return None if c.val == 0 else c.val > 0
 
@@ -279,6 +283,12 @@ def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
     if len(value) > len(room):
         raise ValueError(f"{path}: {len(value)} octets are more than {len(room)}")
     room[:] = value.ljust(len(room), b"\0")
+
+
+def blob_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
+    expect(value, bytes, path)
+    keep.append(ffi.new("unsigned char[]", value or 1))
+    c.size, c.data = len(value), ffi.cast(ffi.typeof(c.data), keep[-1])
 
 
 def defbool_at(c: CData, value: bool | None, path: str, keep: Keep) -> None:

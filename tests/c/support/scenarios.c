@@ -292,6 +292,38 @@ static void fill_nic_destroy(struct subject *s, void *p)
     args->in.nic = sweep_nic();
 }
 
+/* The node that the scenarios of the store operations use. It is in the guest's tree, so it goes with it. */
+static char *store_node(const struct subject *s)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u/control", s->guest);
+    return strdup(path);
+}
+
+static void fill_store_read(struct subject *s, void *p)
+{
+    libxl__store_read_args *args = p;
+    args->in.path = store_node(s);
+    args->out.value = &s->results.value;
+}
+
+static void fill_store_list(struct subject *s, void *p)
+{
+    libxl__store_list_args *args = p;
+    args->in.path = store_node(s);
+    args->out.names = &s->results.names;
+}
+
+/* Stands for the four operations with these phases. A transaction has more than one round trip. */
+static void fill_store_write(struct subject *s, void *p)
+{
+    libxl__store_write_args *args = p;
+    args->in.path = store_node(s);
+    libxl_blob_set(&args->in.value, "x", 1);
+    args->in.has_permissions = true;
+    args->in.permissions.owner = s->guest;
+}
+
 /* ---- the table */
 
 static const struct scenario scenarios[] = {
@@ -334,6 +366,9 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_CORE_DUMP, LIBXL__OP_DOMAIN_CORE_DUMP, fill_core_dump, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_STORE_READ, LIBXL__OP_STORE_READ, fill_store_read, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_STORE_LIST, LIBXL__OP_STORE_LIST, fill_store_list, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_STORE_WRITE, LIBXL__OP_STORE_WRITE, fill_store_write, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics, SCENARIO_ANY_GUEST},
 };
 
@@ -447,6 +482,8 @@ void scenario_fill(const struct scenario *scenario, struct subject *s, void *arg
 void scenario_dispose(struct subject *s)
 {
     free(s->results.name);
+    libxl_blob_dispose(&s->results.value);
+    libxl_string_list_dispose(&s->results.names);
     libxl_unfinished_list_dispose(&s->results.unfinished);
 #define DISPOSE(NAME, name) libxl_##name##_list_dispose(&s->results.name##s);
     LISTED(DISPOSE)

@@ -25,6 +25,8 @@ struct subject {
         libxl_domid domid;
         libxl_shutdown_reason reason;
         char *name;
+        libxl_blob value;
+        libxl_string_list names;
         libxl_unfinished_list unfinished;
         libxl_disk_list disks;
         libxl_nic_list nics;

@@ -302,6 +302,26 @@ static int start_nic_destroy(struct starter *s)
     return libxl_device_nic_destroy(s->ctx, s->guest, &nic, NULL);
 }
 
+#define STORE_NODE "/tool/starter"
+
+static libxl_blob starter_value = {.size = 1, .data = (uint8_t *)"x"};
+static libxl_store_permissions starter_permissions;
+
+STARTS_PLAIN(store_write, (void)0, libxl_store_write(s->ctx, STORE_NODE, &starter_value, NULL, NULL))
+STARTS_PLAIN(store_remove, (void)0, libxl_store_remove(s->ctx, STORE_NODE, NULL))
+STARTS_PLAIN(store_set_permissions, (void)0,
+             libxl_store_set_permissions(s->ctx, "/tool", &starter_permissions, NULL))
+STARTS(store_read, blob, libxl_store_read(s->ctx, "/tool", &out, NULL))
+STARTS(store_list, string_list, libxl_store_list(s->ctx, "/tool", &out, NULL))
+STARTS(store_get_permissions, store_permissions, libxl_store_get_permissions(s->ctx, "/tool", &out, NULL))
+
+static int start_store_commit(struct starter *s)
+{
+    libxl_store_step step = {.action = LIBXL_STORE_ACTION_REMOVE, .path = (char *)STORE_NODE};
+    const libxl_store_steps steps = {.num_steps = 1, .steps = &step};
+    return libxl_store_commit(s->ctx, &steps, NULL);
+}
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
@@ -350,6 +370,13 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
         [LIBXL__OP_DOMAIN_LIST_DEVICES] = start_list_devices,
     [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
     [LIBXL__OP_DOMAIN_CONSOLE_TTY] = start_console,
+    [LIBXL__OP_STORE_READ] = start_store_read,
+    [LIBXL__OP_STORE_LIST] = start_store_list,
+    [LIBXL__OP_STORE_GET_PERMISSIONS] = start_store_get_permissions,
+    [LIBXL__OP_STORE_WRITE] = start_store_write,
+    [LIBXL__OP_STORE_REMOVE] = start_store_remove,
+    [LIBXL__OP_STORE_SET_PERMISSIONS] = start_store_set_permissions,
+    [LIBXL__OP_STORE_COMMIT] = start_store_commit,
 #define ROWS(NAME, name)                                                                                     \
     [LIBXL__OP_DEVICE_##NAME##_ADD] = start_##name##_add,                                                    \
     [LIBXL__OP_DEVICE_##NAME##_REMOVE] = start_##name##_remove,                                              \

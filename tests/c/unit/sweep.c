@@ -223,8 +223,9 @@ static void check_result(const struct run *r)
                  r->rc, r->message, wanted);
     if (r->rc && !*r->message)
         fail_msg("%s, phase %s, %s: there is no message", r->cls->name, phase->name, fault_names[r->fault]);
-    if (r->rc && (r->subject.results.name || r->subject.results.unfinished.domains ||
-                  r->subject.results.config.c_info.name || r->subject.results.domid != LIBXL_DOMID_INVALID))
+    if (r->rc && (r->subject.results.name || r->subject.results.value.data || r->subject.results.names ||
+                  r->subject.results.unfinished.domains || r->subject.results.config.c_info.name ||
+                  r->subject.results.domid != LIBXL_DOMID_INVALID))
         fail_msg("%s, phase %s, %s: a result was stored", r->cls->name, phase->name, fault_names[r->fault]);
 }
 
