@@ -14,6 +14,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from aioxen import _values as v
 from aioxen import errors, types
@@ -124,6 +125,23 @@ def last_message() -> str:
     return v.get_string(lib.libxl_error_message())
 
 
+class Generator:
+    """An enabled event generator of the C library."""
+
+    __slots__ = ("_xen", "_out", "_disable")
+
+    def __init__(self, xen: BaseContext, out: v.CData, disable: Callable[[v.CData, v.CData], None]) -> None:
+        self._xen = xen
+        self._out = out
+        self._disable = disable
+
+    def disable(self) -> None:
+        """Disables the generator. A second call does nothing."""
+        if self._xen._c is not None and self._out[0]:
+            generator, self._out[0] = self._out[0], ffi.NULL
+            self._disable(self._xen._c, generator)
+
+
 class BaseContext(ContextOperations):
     """Owns the C context. A subclass for an event loop makes operations and events awaitable."""
 
@@ -199,22 +217,14 @@ class BaseContext(ContextOperations):
         make = EVENTS.get(kind)
         return make(domid, v.uuid_of(uuid), value, ffi.cast("libxl_event *", address)) if make else None
 
-    def _evenable(self, domid: int | None, token: int, devices: bool) -> v.CData:
-        """Enables the events of devices if `devices` is true, else the lifecycle events. `domid` is the
-        domain, or None for all domains. Returns the argument for _evdisable()."""
-        out = ffi.new("libxl_evgen_devices **" if devices else "libxl_evgen_domain_lifecycle **")
-        enable = lib.libxl_evenable_devices if devices else lib.libxl_evenable_domain_lifecycle
-        rc = enable(self._c, lib.LIBXL_DOMID_ALL if domid is None else domid, token, out)
+    def _evenable(self, kind: str, *inputs: Any, domid: int | None = None) -> Generator:
+        """Enables an event generator. `inputs` are the inputs of its C function, and `domid` is the domain
+        that an error names."""
+        out = ffi.new(f"libxl_evgen_{kind} **")
+        rc = getattr(lib, f"libxl_evenable_{kind}")(self._c, *inputs, out)
         if rc:
             raise error_of(rc, last_message(), "events", domid)
-        return out
-
-    def _evdisable(self, out: v.CData, devices: bool) -> None:
-        """Disables the events that _evenable() has enabled. A second call does nothing."""
-        if self._c is not None and out[0]:
-            generator, out[0] = out[0], ffi.NULL
-            disable = lib.libxl_evdisable_devices if devices else lib.libxl_evdisable_domain_lifecycle
-            disable(self._c, generator)
+        return Generator(self, out, getattr(lib, f"libxl_evdisable_{kind}"))
 
     def _free(self) -> Callable[[], None]:
         """Gives up the C context. Returns the function that frees the C context, and delivers its last

@@ -28,6 +28,7 @@ from aioxen._coroutine import next_turn, wait_uncancelled
 from aioxen._native import ffi, lib
 from aioxen._shutdown import ShutdownFuture
 from aioxen._spec import CffiSpec, DomainBase, DomainLike, Progress
+from aioxen._subscription import Subscription
 from aioxen.console import Console
 from aioxen.events import Events
 from aioxen.operation import Operation, Stop, UndoableOperation
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from aioxen.domain import Domain
     from aioxen.domains import Domains
+    from aioxen.store import Store
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -82,7 +84,7 @@ class Context(ContextCore, BaseContext):
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._streams: weakref.WeakValueDictionary[int, Events[Event]] = weakref.WeakValueDictionary()
+        self._streams: weakref.WeakValueDictionary[int, Subscription[Event]] = weakref.WeakValueDictionary()
         # The callback of each operation, by the operation's token.
         self._progress_callbacks: dict[int, Callable[[Any], None]] = {}
         self._last_progress: Event | None = None
@@ -322,7 +324,7 @@ class Context(ContextCore, BaseContext):
         if isinstance(domid, DomainBase) and domid._uuid_bytes:
             self.domain_check_uuid(domid.domid, v.uuid_of(domid._uuid_bytes)).result()
         number = None if domid is None else v.domid(domid)
-        return self._events_type(self, next(self._tokens), number, types, capacity, devices=devices)
+        return self._events_type(self, number, types, capacity, devices=devices)
 
     def _deliver(self, token: int, event: Event | None) -> None:
         """Passes an event to its receiver. After an interrupt, the call is repeated with the same event."""
@@ -341,6 +343,13 @@ class Context(ContextCore, BaseContext):
         except Exception as error:
             assert self._loop is not None
             self._loop.call_exception_handler({"message": f"{callback!r} failed", "exception": error})
+
+    @property
+    def store(self) -> Store:
+        """xenstore: its nodes, their values, and their changes."""
+        from aioxen.store import Store  # The module is imported here because few programs need it.
+
+        return Store(self)
 
     # Closing
 

@@ -209,7 +209,7 @@ class _Followed(Events["DomainEvent"]):
 
     def __init__(self, view: DomainView, capacity: int) -> None:
         self._view = view
-        super().__init__(view._xen, next(view._xen._tokens), None, None, capacity)
+        super().__init__(view._xen, None, None, capacity)
 
     def _put(self, event: Event) -> None:
         self._view._apply(event)
