@@ -278,7 +278,72 @@ static void what_a_phase_counts_is_reported_and_listed(scene *s)
     (void)s;
 }
 
+/* ---- phases that were entered before reports were requested, and phases that are undone */
+
+static int end_at_once(libxl__ao *ao, void *state)
+{
+    (void)ao, (void)state;
+    return 0;
+}
+
+static int undo_at_once(libxl__ao *ao, void *state)
+{
+    (void)ao, (void)state;
+    return 0;
+}
+
+static const libxl__phase undone_list[] = {
+    {.name = "first", .start = end_at_once, .undo = undo_at_once},
+    {.name = "second", .start = end_at_once},
+    {.name = "third", .start = wait_start, .poll = wait_poll, .undo = undo_at_once}};
+static const libxl__phases undone_phases = {undone_list, 3, 1};
+static const libxl__ao_class undone_class = {
+    .name = "undone", .phases = &undone_phases, .args_size = sizeof(void *), .slow = true};
+
+/* Checks the next report, and returns its time. */
+static uint64_t expect_phase(libxl_ctx *ctx, const char *phase, libxl_operation_state state)
+{
+    libxl_event *event;
+    assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_PROGRESS);
+    assert_string_equal(event->u.operation_progress.phase, phase);
+    assert_int_equal(event->u.operation_progress.state, state);
+    const uint64_t time_ns = event->u.operation_progress.time_ns;
+    libxl_event_free(ctx, event);
+    return time_ns;
+}
+
+static void earlier_phases_are_reported_if_they_were_kept(scene *s)
+{
+    static const char *const names[] = {"first", "second", "third"};
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    const libxl_asyncprogress_how progress = {.for_event = 2};
+    for (int keep = 0; keep <= 1; keep++) {
+        libxl_ctx *ctx = core_open();
+        libxl_ctx_keep_phases(ctx, keep);
+        uint64_t last = libxl__now();
+        assert_int_equal(core_start(ctx, &undone_class, 1, NULL), ERROR_ASYNC_INPROGRESS);
+        const uint64_t started = libxl__now();
+        assert_int_equal(libxl_ao_set_progress(ctx, &how, &progress), 0);
+        for (int i = keep ? 0 : 2; i < 3; i++) {
+            const uint64_t at = expect_phase(ctx, names[i], LIBXL_OPERATION_STATE_RUNNING);
+            assert_true(at >= last && at <= started);
+            last = at;
+        }
+        /* A second request reports only the present phase. */
+        assert_int_equal(libxl_ao_set_progress(ctx, &how, &progress), 0);
+        expect_phase(ctx, "third", LIBXL_OPERATION_STATE_RUNNING);
+        assert_int_equal(libxl_ao_abort(ctx, &how), 0);
+        expect_phase(ctx, "third", LIBXL_OPERATION_STATE_UNDOING);
+        expect_phase(ctx, "first", LIBXL_OPERATION_STATE_UNDOING); /* The second phase has no undo. */
+        assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
+        core_close(ctx);
+    }
+    (void)s;
+}
+
 static const body bodies[] = {
+    BODY(earlier_phases_are_reported_if_they_were_kept, RUNS_ONCE),
     BODY(reports_reach_the_callback_before_the_completion),
     BODY(report_events_precede_the_completion),
     BODY(unrequested_reports_are_dropped),
