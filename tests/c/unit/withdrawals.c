@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { REQUESTS = 600, PROMPT_MS = 20 };
+enum { REQUESTS = 40, PROMPT_MS = 20, SLOW_MS = 40 };
 
 /* Returns whether the guest's node holds a request. */
 static bool is_asked(libxl_domid domid)
@@ -28,7 +28,10 @@ static op *ask(scene *s, libxl_domid domid)
     return o;
 }
 
-/* There is one reserved batch. The withdrawals use it one after the other. */
+/*
+ * There is one reserved batch. The withdrawals use it one after the other. They take longer together than the
+ * second that each may take, because the program is slow between them.
+ */
 static void requests_are_withdrawn_without_memory(scene *s)
 {
     libxl_domid domid[REQUESTS];
@@ -41,7 +44,7 @@ static void requests_are_withdrawn_without_memory(scene *s)
     for (int i = 0; i < REQUESTS; i++)
         libxl_ao_abort(s->ctx, &o[i]->how);
     for (int i = 0; i < REQUESTS; i++)
-        while (!op_done(o[i]))
+        for (sleep_ms(SLOW_MS); !op_done(o[i]);)
             pump(s, 1);
     allocation_fail(0);
     for (int i = 0; i < REQUESTS; i++) {
