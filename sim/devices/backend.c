@@ -173,10 +173,8 @@ bool backend_step(struct device *d)
     if (!(wanted || script || removal || looks) || !device_may_step(d, BACKEND, &b))
         return false;
     const char *words = trouble(d, &b);
-    if (words) {
-        store_error(d->backend_domid, d->backend, words);
-        return device_switch(d, BACKEND, XenbusStateClosing, NULL);
-    }
+    if (words)
+        return device_fail(d, BACKEND, words);
     if (looks)
         open_disk(d);
     if (removal)

@@ -93,14 +93,15 @@ bool store_exists(const char *path);
 bool store_write(const char *anchor, const char *path, const char *value, size_t size);
 /*
  * Like store_write, for several nodes in the directory `dir`: the nodes in `offers`, which may be NULL, and
- * the state.
+ * the state. `before` is the state that the driver knows. If the directory has the state Initialising again,
+ * it was removed and made again for another device, and nothing is written.
  */
-bool store_write_all(const char *dir, const struct offer *offers, const char *state);
+bool store_write_all(const char *dir, int before, const struct offer *offers, const char *state);
 void store_remove(const char *path);
 /*
- * Writes the error node of a driver, as Linux does. `dir` is the driver's directory, and `domid` its domain.
+ * Like store_write_all, for the error node of a driver and the state Closing. `domid` is the driver's domain.
  */
-void store_error(uint32_t domid, const char *dir, const char *text);
+bool store_fail(uint32_t domid, const char *dir, int before, const char *text);
 
 /* table.c: the known devices. */
 typedef bool device_visitor(struct device *d); /* returns whether it has changed the device's nodes */
@@ -135,6 +136,8 @@ bool device_may_step(struct device *d, enum side side, struct behaviour *b);
  */
 bool device_delay(struct device *d, enum side side, uint32_t ms);
 bool device_switch(struct device *d, enum side side, int state, const struct offer *offers);
+/* Writes an error and the state Closing. Returns whether they were written. */
+bool device_fail(struct device *d, enum side side, const char *words);
 extern bool waiting;
 
 /* counters.c: makes and removes files with the counters of disks and network interfaces. */

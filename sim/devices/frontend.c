@@ -48,8 +48,7 @@ static bool refuse(struct device *d, uint32_t ms)
 {
     if (d->reported[FRONTEND] != XenbusStateClosing) {
         d->reported[FRONTEND] = XenbusStateClosing;
-        store_error(d->guest, d->frontend, "16 Device in use; refusing to close");
-        device_switch(d, FRONTEND, XenbusStateClosing, NULL);
+        device_fail(d, FRONTEND, "16 Device in use; refusing to close");
         d->due_ns[FRONTEND] = ms ? now_ns() + ms * MS_NS : UINT64_MAX;
     }
     return now_ns() < d->due_ns[FRONTEND];
@@ -73,10 +72,8 @@ bool frontend_step(struct device *d)
         return write_nonsense(d, b.amount ? b.amount : NR_HOSTILE);
     if ((b.conduct == DELETES && ends) || (b.conduct == DELETES_EARLY && starts))
         return remove_directory(d);
-    if (b.conduct == FAILS && starts) {
-        store_error(d->guest, d->frontend, b.text[0] ? b.text : "12 allocating the rings");
-        return device_switch(d, FRONTEND, XenbusStateClosing, NULL);
-    }
+    if (b.conduct == FAILS && starts)
+        return device_fail(d, FRONTEND, b.text[0] ? b.text : "12 allocating the rings");
     if (b.conduct == REFUSES && ends && refuse(d, b.amount)) {
         waiting = true;
         return false;

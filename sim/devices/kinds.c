@@ -109,17 +109,28 @@ bool device_may_step(struct device *d, enum side side, struct behaviour *b)
     return false;
 }
 
+bool device_fail(struct device *d, enum side side, const char *words)
+{
+    const bool backend = side == BACKEND;
+    d->due_ns[side] = 0;
+    const bool written = store_fail(backend ? d->backend_domid : d->guest, backend ? d->backend : d->frontend,
+                                    d->states[side], words);
+    d->states[side] = written ? XenbusStateClosing : 0;
+    return written;
+}
+
 bool device_switch(struct device *d, enum side side, int state, const struct offer *offers)
 {
     char value[2] = {(char)('0' + state), 0};
-    d->states[side] = state;
     d->due_ns[side] = 0;
-    const bool written = store_write_all(side == BACKEND ? d->backend : d->frontend, offers, value);
+    const bool written =
+        store_write_all(side == BACKEND ? d->backend : d->frontend, d->states[side], offers, value);
+    d->states[side] = written ? state : 0;
     if (!written)
-        d->states[side] = 0;
-    else if (side == BACKEND && state == XenbusStateConnected)
+        return false;
+    if (side == BACKEND && state == XenbusStateConnected)
         counters_make(d);
     else if (side == BACKEND && state == XenbusStateClosed)
         counters_remove(d);
-    return written;
+    return true;
 }

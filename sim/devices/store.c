@@ -37,11 +37,12 @@ bool store_exists(const char *path)
 
 /*
  * Writes nodes in one transaction, if the node `anchor` exists. So a driver never creates a removed directory
- * again. Returns whether the nodes were written.
+ * again. `unwanted` NULL: the anchor may have any value; otherwise it must have another value. Returns whether
+ * the nodes were written.
  */
 typedef bool writer(xs_transaction_t t, const void *context);
 
-static bool write_if(const char *anchor, writer *write, const void *context)
+static bool write_if(const char *anchor, const char *unwanted, writer *write, const void *context)
 {
     for (;;) {
         unsigned int length;
@@ -49,7 +50,7 @@ static bool write_if(const char *anchor, writer *write, const void *context)
         if (t == XBT_NULL)
             return false;
         char *found = xs_read(store, t, anchor, &length);
-        const bool done = found && write(t, context);
+        const bool done = found && !(unwanted && !strcmp(found, unwanted)) && write(t, context);
         free(found);
         if (xs_transaction_end(store, t, !done))
             return done;
@@ -71,7 +72,7 @@ static bool write_one(xs_transaction_t t, const void *context)
 
 bool store_write(const char *anchor, const char *path, const char *value, size_t size)
 {
-    return write_if(anchor, write_one, &(struct one){path, value, size});
+    return write_if(anchor, NULL, write_one, &(struct one){path, value, size});
 }
 
 struct all {
@@ -95,11 +96,17 @@ static bool write_all(xs_transaction_t t, const void *context)
     return write_in(t, all->dir, "state", all->state);
 }
 
-bool store_write_all(const char *dir, const struct offer *offers, const char *state)
+static const char *new_state(int before)
+{
+    static const char initialising[] = {'0' + XenbusStateInitialising, 0};
+    return before > XenbusStateInitialising ? initialising : NULL;
+}
+
+bool store_write_all(const char *dir, int before, const struct offer *offers, const char *state)
 {
     char anchor[PATH_SIZE + 32];
     snprintf(anchor, sizeof anchor, "%s/state", dir);
-    return write_if(anchor, write_all, &(struct all){dir, state, offers});
+    return write_if(anchor, new_state(before), write_all, &(struct all){dir, state, offers});
 }
 
 void store_remove(const char *path)
@@ -107,12 +114,24 @@ void store_remove(const char *path)
     xs_rm(store, XBT_NULL, path);
 }
 
-void store_error(uint32_t domid, const char *dir, const char *text)
+struct failure {
+    const char *dir, *path, *text;
+};
+
+static bool write_failure(xs_transaction_t t, const void *context)
 {
-    char home[32], path[PATH_SIZE + 32];
+    static const char closing[] = {'0' + XenbusStateClosing, 0};
+    const struct failure *f = context;
+    return (!f->path[0] || xs_write(store, t, f->path, f->text, strlen(f->text))) &&
+           write_in(t, f->dir, "state", closing);
+}
+
+bool store_fail(uint32_t domid, const char *dir, int before, const char *text)
+{
+    char home[32], anchor[PATH_SIZE + 32], path[PATH_SIZE + 32] = "";
     snprintf(home, sizeof home, "/local/domain/%u", domid);
-    if (strncmp(dir, home, strlen(home)))
-        return;
-    snprintf(path, sizeof path, "%s/error%s/error", home, dir + strlen(home));
-    store_write(dir, path, text, strlen(text));
+    if (!strncmp(dir, home, strlen(home)))
+        snprintf(path, sizeof path, "%s/error%s/error", home, dir + strlen(home));
+    snprintf(anchor, sizeof anchor, "%s/state", dir);
+    return write_if(anchor, new_state(before), write_failure, &(struct failure){dir, path, text});
 }

@@ -51,12 +51,26 @@ static void watch_frontend(struct device *d)
         xs_watch(store, path, d->backend);
 }
 
+/* Called when the directory of a backend is new: it may have been removed and made again since the last look. */
+static void begin_again(struct device *d)
+{
+    backend_release(d);
+    d->plugged = d->scripted = d->served = false;
+    memset(d->due_ns, 0, sizeof d->due_ns);
+    memset(d->reported, 0, sizeof d->reported);
+}
+
 void device_refresh(struct device *d, const char *node)
 {
     char value[32];
 #define CHANGED(name) (!node || !strcmp(node, name))
     if (CHANGED("state")) {
+        const int before = d->states[BACKEND];
         d->states[BACKEND] = state_in(read_in(d->backend, "state", value, sizeof value));
+        if (d->states[BACKEND] == XenbusStateInitialising && before != XenbusStateInitialising) {
+            begin_again(d);
+            node = NULL;
+        }
         d->gone = !d->states[BACKEND] && !store_exists(d->backend);
     }
     if (!d->gone && CHANGED("frontend"))
