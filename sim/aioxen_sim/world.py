@@ -126,6 +126,7 @@ class World:
                 env["LIBXL_SAVE_HELPER"] = str(helper)
         if self.hypervisor:
             env["AIOXEN_SIM_DIR"] = str(STATE)
+            env["AIOXEN_SIM_KERNEL"] = str(self.tools.kernel)
         if self.trace:
             env["AIOXEN_SIM_TRACE"] = str(self.trace)
         return env

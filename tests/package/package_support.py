@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
 LIBRARY = BUILD / "libaioxen.so"
+PYTHON = "/usr/bin/python3"
+CLEAN = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "AIOXEN_BUILD")}
 INCLUDES = [f"-I{ROOT / 'src/include'}", f"-I{BUILD / 'gen/include'}"]
 
 
@@ -56,3 +59,25 @@ def version() -> str:
     found = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M)
     assert found
     return found[1]
+
+
+def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command that must not use this tree's build."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**CLEAN, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """Copies the files that git knows or would add. Returns the folder."""
+    listed = output("git", "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder

@@ -4,87 +4,13 @@ and needs nothing else in an environment of its own."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import zipfile
 from email import message_from_string
 from pathlib import Path
 
-import pytest
-from package_support import BUILD, ROOT, output, version
-
-PYTHON = "/usr/bin/python3"
-CLEAN = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "AIOXEN_BUILD")}
-
-
-def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env={**CLEAN, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def copy_of_the_tree(folder: Path) -> Path:
-    listed = output("git", "ls-files", "-co", "--exclude-standard").splitlines()
-    for name in listed:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Makes the source archive. Returns the folder that contains only what was unpacked from it."""
-    tree = copy_of_the_tree(tmp_path_factory.mktemp("tree"))
-    done = run(PYTHON, "setup.py", "-q", "sdist", folder=tree)
-    assert done.returncode == 0, done.stderr
-    (made,) = tree.glob("dist/*")
-    assert made.name == f"aioxen-{version()}.tar.gz"
-    folder = tmp_path_factory.mktemp("empty")
-    output("tar", "-xf", made, "-C", folder)
-    return folder / f"aioxen-{version()}"
-
-
-@pytest.fixture(scope="module")
-def wheel(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds the wheel from the source archive, without a download."""
-    folder = tmp_path_factory.mktemp("wheel")
-    environment = tmp_path_factory.mktemp("builder")
-    output(PYTHON, "-m", "venv", "--system-site-packages", environment)
-    flags = ["--no-build-isolation", "--no-deps", "--no-index", "-w", folder]
-    done = run(environment / "bin/pip", "-q", "wheel", *flags, archive, folder=folder, CFLAGS="-O0")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = folder.glob("*.whl")
-    assert made.name.startswith(f"aioxen-{version()}-cp311-abi3-linux_")
-    return made
-
-
-@pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Makes a virtual environment in which the wheel is installed. It sees Debian's Python packages,
-    because nothing is downloaded."""
-    folder = tmp_path_factory.mktemp("environment") / "a space"
-    output(PYTHON, "-m", "venv", "--system-site-packages", folder)
-    output(
-        folder / "bin/python", "-m", "pip", "-q", "install", "--no-deps", "--no-index", wheel, folder=folder
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Returns an environment in which the programs of a dom0 are already in the user's cache."""
-    folder = tmp_path_factory.mktemp("cache")
-    (folder / "aioxen").mkdir()
-    (folder / "aioxen/dom0-4.17").symlink_to(BUILD / "dom0")
-    return {"XDG_CACHE_HOME": str(folder)}
+from package_support import BUILD, PYTHON, ROOT, output, run
 
 
 def test_the_archive_has_every_file_of_the_tree(archive: Path) -> None:
