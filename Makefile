@@ -13,7 +13,7 @@ include gen/Makefile.inc
 -include tests/Makefile.inc
 -include bench/Makefile.inc
 
-.PHONY: all help demo test test-fast lint analyze clean
+.PHONY: all help demo test test-fast test-packages deb lint analyze clean
 all: lib python examples ## the C library, the Python package, the examples
 
 help: ## this list
@@ -31,6 +31,14 @@ test: ## the same set-up, then all tests: on the machine, in the simulated world
 
 test-fast: ## without the virtual machine
 	$(call INSTALLED,build test bench) -s all guest sim tests bench-programs && tests/run --fast
+
+test-packages: ## Debian's packages, built, installed in a fresh Debian, and tested there
+	@tools/install-packages build test deb
+	PYTHONPATH=$(B)/python $(PYTHON) -m pytest -q -p no:cacheprovider tests/package/long
+
+deb: ## Debian's packages, in build/deb
+	@tools/install-packages build deb
+	tools/build-deb $(B)/deb
 
 lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, what a changed IDL breaks
 	tools/lint
