@@ -38,6 +38,8 @@ def test_lists_as_xl_does(cfg: WriteFile, xl: Xl) -> None:
         assert cells(aioxen_("list").out) == cells(xl("list"))
         assert cells(aioxen_("list", "one").out) == cells(xl("list", "one"))
         assert cells(aioxen_("vm-list").out) == cells(xl("vm-list"))
+        uptimes = [re.sub(r"[0-9]+\n", "", text) for text in (aioxen_("uptime").out, xl("uptime"))]
+        assert cells(uptimes[0]) == cells(uptimes[1])
         ours, theirs = (json.loads(text) for text in (aioxen_("list", "-l").out, xl("list", "-l")))
         named = [[(d["domid"], d["config"]["c_info"]["name"]) for d in listed] for listed in (ours, theirs)]
         assert named[0] == named[1]

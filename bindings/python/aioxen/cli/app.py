@@ -15,7 +15,7 @@ from aioxen.cli.core import COMMANDS
 LOG_FORM = "%(asctime)s %(levelname)s %(operation)s %(domid)s: %(message)s"
 
 MODULES = {
-    "listing": ("list", "domid", "domname", "vm-list", "show", "info"),
+    "listing": ("list", "domid", "domname", "vm-list", "uptime", "show", "info"),
     "create": ("create", "start"),
     "run": ("run", "supervise"),
     "lifecycle": ("pause", "unpause", "shutdown", "reboot", "destroy", "wait", "rename"),
@@ -33,6 +33,7 @@ MODULES = {
     "signals": ("sysrq", "trigger", "dump-core"),
     "stats": ("stats", "top"),
     "operations": ("operations", "unfinished"),
+    "store": ("store",),
     "observe": ("metrics", "trace"),
     "integration": ("completion", "unit"),
 }

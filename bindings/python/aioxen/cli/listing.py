@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands that list domains and tell about the host: list, vm-list, domid, domname, show, info."""
+"""The commands that list domains and tell about the host: list, vm-list, uptime, domid, domname, show and
+info."""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -125,6 +128,27 @@ async def domname(session: Session, domain: str) -> None:
     dom = await session.find(domain)
     name = await dom.name(timeout=session.timeout)
     session.out.answer(name, {"domid": dom.domid, "name": name})
+
+
+@command("uptime")
+@domains_argument(required=False)
+async def uptime(session: Session, domains: tuple[str, ...]) -> None:
+    """Prints how long domains have existed."""
+    rows = []
+    for info, name in await domains_of(session, domains):
+        began = await _start_time(session, info)
+        if began is not None:
+            row = (name, info.domid, timedelta(seconds=int(time.time() - began)))
+            rows.append((row, {"name": name, "domid": info.domid, "start_time": began}))
+    session.out.table("%-33s %4d %s", ("Name", "ID", "Uptime"), rows)
+
+
+async def _start_time(session: Session, info: aioxen.DomInfo) -> float | None:
+    """Returns when a domain was created, in seconds since 1970, or None if the toolstack has not noted it."""
+    if info.domid == 0:
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    text = await session.xen.store.get(f"/vm/{info.uuid}/start_time", timeout=session.timeout)
+    return float(text) if text else None
 
 
 @command("show")

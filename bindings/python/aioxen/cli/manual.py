@@ -25,6 +25,7 @@ HEADINGS = {
     "signals": "Other requests",
     "stats": "Statistics",
     "operations": "Operations",
+    "store": "xenstore",
     "observe": "Observing",
     "integration": "Shells and systemd",
 }
