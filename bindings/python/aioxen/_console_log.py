@@ -68,6 +68,7 @@ class ConsoleLog:
                 self._pending.clear()
                 await self._loop.run_in_executor(None, self._write, data)
         except OSError as error:
+            error.filename = error.filename or self._path
             self._error = error
             self._pending.clear()
         finally:
