@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -16,7 +17,7 @@ from aioxen.store import ChangeQueue, Store, StoreWatch
 from aioxen.transaction import Transaction
 from aioxen.types import StoreChangesLost
 from limits import scaled
-from worldly import remove_node, write_node
+from worldly import ROOT, Configure, remove_node, write_node
 
 NUMBERS = count()
 
@@ -336,6 +337,28 @@ async def test_a_wait_for_a_guest_that_writes_all_the_time(xen: aioxen.Context, 
     assert await asyncio.wait_for(waiting, scaled(10)) == "end"
     stop = True
     await writer
+
+
+# The example
+
+
+async def test_the_example_waits_for_agents(xen: aioxen.Context, guest: Configure) -> None:
+    doms = await asyncio.gather(*(xen.domain_create(guest("b", name=f"agent{i}")) for i in range(2)))
+    for dom in doms:
+        await dom.unpause()
+    example = await asyncio.create_subprocess_exec(
+        sys.executable, ROOT / "examples/agent.py", "--timeout", str(scaled(20)),
+        "data/ready", "agent0", "agent1",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert example.stdout is not None
+    await xen.store.write(f"/local/domain/{doms[0].domid}/data/ready", "yes\x1b")
+    assert await asyncio.wait_for(example.stdout.readline(), scaled(20)) == b"agent0 yes\\x1b\n"
+    await doms[1].destroy()
+    _, said = await example.communicate()
+    assert example.returncode == 1
+    assert said == b"agent1: the domain is gone\n"
+    await doms[0].destroy()
 
 
 # xenstored ends
