@@ -60,6 +60,27 @@ async def existing(xen: aioxen.Context) -> list[int]:
     return [info.domid for info in await xen.domain_list()]
 
 
+def test_a_view_of_the_domains(guest: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view is listed again after a loss, in slices."""
+    monkeypatch.setattr("aioxen.domains.SLICE", 1)
+
+    async def main(xen: aioxen.Context) -> None:
+        async with xen.domains.live() as view:
+            async with xen.domain_create(guest()) as dom:
+                assert await xen.domain(dom.domid) in [each async for each in xen.domains]
+                while dom.domid not in view:
+                    await view.changed()
+                assert view._events is not None
+                del view._statuses[dom.domid]
+                view._events._put(aioxen.DomainEventsLost(0, dom.uuid))
+                while dom.domid not in view:
+                    await view.changed()
+            while dom.domid in view:
+                await view.changed()
+
+    run(main)
+
+
 def test_a_guest_from_creation_until_it_is_gone(guest: Configure) -> None:
     async def main(xen: aioxen.Context) -> None:
         told: list[str] = []
