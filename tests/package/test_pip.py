@@ -91,3 +91,10 @@ def test_an_editable_installation_says_how_to_work_in_the_tree(archive: Path) ->
     done = run(PYTHON, "setup.py", "-q", "editable_wheel", folder=archive)
     assert done.returncode == 1
     assert "PYTHONPATH=build/python" in done.stderr.splitlines()[-1]
+
+
+def test_an_extension_cannot_use_the_private_library(environment: Path) -> None:
+    script = "import aioxen._extend as e; e.register({}, {}, 'error')"
+    done = run(environment / "bin/python", "-c", script, folder=environment)
+    assert done.returncode == 1
+    assert "AIOXEN_LIBRARY=installed pip install" in done.stderr.splitlines()[-1]

@@ -46,3 +46,17 @@ def test_a_machine_without_the_programs_of_a_dom0_is_told(environment: Path, pro
     done = run(environment / "bin/python", "-m", "pytest", folder=project, XDG_CACHE_HOME=str(project))
     assert done.returncode == 125
     assert done.stderr.endswith("run `aioxen-sim --download` once\n")
+
+
+def test_the_virtual_machine_gets_the_same_command(environment: Path, project: Path, tmp_path: Path) -> None:
+    """The launcher is a script that prints its arguments."""
+    launcher = tmp_path / "aioxen-vm"
+    launcher.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    launcher.chmod(0o755)
+    python = environment / "bin/python"
+    command = ["-m", "pytest", "-o", "addopts=", "--xen-vm", "-k", "only on"]
+    done = run(python, *command, folder=project, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert done.stdout.splitlines() == ["--", str(python), *command]
+    done = run(python, *command, folder=project, PATH="/usr/bin:/bin")
+    assert done.returncode == 4
+    assert "--xen-vm needs aioxen-vm in PATH" in done.stderr

@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+_PRIVATE = os.path.join(os.path.dirname(__file__), "libaioxen-python.so")
 
 
 def register(table: dict[int, Any], rows: dict[int, Any], what: str) -> None:
     """Adds rows to a table by their numbers.
 
-    Raises ImportError if another module has registered one of the numbers.
+    Raises ImportError if another module has registered one of the numbers, or if this package has a private
+    copy of the C library. The extension's operations would be linked with another copy.
     """
+    if os.path.exists(_PRIVATE):
+        raise ImportError(
+            "this aioxen has a private copy of the C library, which extensions cannot use: "
+            "install it with AIOXEN_LIBRARY=installed pip install"
+        )
     for number, row in rows.items():
         other = table.get(number, row).__module__
         if other != row.__module__:
