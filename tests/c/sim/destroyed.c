@@ -9,17 +9,9 @@
 #include <unistd.h>
 #include <xenctrl.h>
 
-enum { MOST_CALLS = 64, MOST_TIMES = 6 };
+enum { MOST_TIMES = 6 };
 
-static char names[MOST_CALLS][64];
-static int count;
-
-static void note_name(const char *call, void *user)
-{
-    (void)user;
-    if (count < MOST_CALLS)
-        snprintf(names[count++], sizeof(names[0]), "%s", call);
-}
+static struct calls calls;
 
 /* Destroys all domains that `before` does not list. Uses only a hypercall, as another process might do. */
 static void destroy_new_domains(xc_interface *xch, const struct fixture *before)
@@ -79,14 +71,13 @@ static void a_creation_whose_domain_is_destroyed_says_so(scene *s)
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
-    count = 0;
     calls_begin();
     assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), 0);
-    calls_end(note_name, NULL);
+    calls_end(&calls);
     libxl_domain_config_dispose(&config);
     destroy(s, domid);
-    for (int i = 0; i < count; i++)
-        for (int n = 1; n < MOST_TIMES && destroy_during(s, xch, names[i], n, &destroyed); n++)
+    for (int i = 0; i < calls.count; i++)
+        for (int n = 1; n < MOST_TIMES && destroy_during(s, xch, calls.names[i], n, &destroyed); n++)
             ;
     xc_interface_close(xch);
     assert_in_range(destroyed, 10, 1000);

@@ -8,17 +8,7 @@
 #include <stdlib.h>
 #include <xenctrl.h>
 
-enum { MOST_CALLS = 64 };
-
-static char names[MOST_CALLS][64];
-static int count;
-
-static void note_name(const char *call, void *user)
-{
-    (void)user;
-    if (count < MOST_CALLS)
-        snprintf(names[count++], sizeof(names[0]), "%s", call);
-}
+static struct calls calls;
 
 static int create(scene *s, libxl_domid *domid)
 {
@@ -31,12 +21,11 @@ static int create(scene *s, libxl_domid *domid)
 static void learn_calls_of_a_creation(scene *s)
 {
     libxl_domid domid;
-    count = 0;
     calls_begin();
     assert_int_equal(create(s, &domid), 0);
-    calls_end(note_name, NULL);
+    calls_end(&calls);
     destroy(s, domid);
-    assert_in_range(count, 15, MOST_CALLS);
+    assert_in_range(calls.count, 15, CALLS_MOST);
 }
 
 /* Makes the n-th call of this name fail. Returns whether the operation has made n calls. */
@@ -66,8 +55,8 @@ static void each_call_of_a_creation_can_fail(scene *s)
     libxl_domid domid;
     int failures = 0;
     learn_calls_of_a_creation(s);
-    for (int i = 0; i < count; i++)
-        for (int n = 1; n < MOST_TIMES && fail_one(s, names[i], n, &failures); n++)
+    for (int i = 0; i < calls.count; i++)
+        for (int n = 1; n < MOST_TIMES && fail_one(s, calls.names[i], n, &failures); n++)
             ;
     assert_in_range(failures, 15, 1000);
     assert_int_equal(create(s, &domid), 0);
@@ -79,12 +68,12 @@ static void a_creation_can_be_aborted_at_each_call(scene *s)
 {
     int aborted = 0;
     learn_calls_of_a_creation(s);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < calls.count; i++) {
         struct fixture before;
         libxl_domid domid;
         libxl_domain_config config = guest_config("b");
         fixture_begin(&before);
-        int rule = fault_add("%s:1:30ms", names[i]);
+        int rule = fault_add("%s:1:30ms", calls.names[i]);
         op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
         for (uint64_t end = now_ms() + 200; !op_done(o) && !fault_hits(rule) && now_ms() < end;)
             pump(s, 1);
@@ -98,7 +87,7 @@ static void a_creation_can_be_aborted_at_each_call(scene *s)
         libxl_domain_config_dispose(&config);
         fixture_check_world(&before);
     }
-    assert_in_range(aborted, 5, MOST_CALLS);
+    assert_in_range(aborted, 5, CALLS_MOST);
 }
 
 /* ---- error codes */
@@ -200,17 +189,16 @@ static void an_incomplete_list_reports_no_events(scene *s)
 static void each_call_of_opening_can_fail(scene *s)
 {
     (void)s;
-    count = 0;
     calls_begin();
     libxl_ctx *ctx = open_context();
-    calls_end(note_name, NULL);
+    calls_end(&calls);
     libxl_ctx_free(ctx);
     int failures = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < calls.count; i++)
         for (int n = 1, hit = 1; hit; n++) {
             struct fixture before;
             fixture_begin(&before);
-            int rule = fault_add("%s:%d:EIO", names[i], n);
+            int rule = fault_add("%s:%d:EIO", calls.names[i], n);
             int rc = libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
             hit = fault_hits(rule);
             faults_clear();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Disks of the tests; disk.h describes the functions. Owns: nothing. */
 #include "disk.h"
+#include "any_device.h"
 #include "simulation.h"
 
 #include <fcntl.h>
@@ -25,33 +26,13 @@ libxl_device_disk disk_of(const char *vdev, const char *path)
     return disk;
 }
 
-int disk_add(scene *s, libxl_domid domid, libxl_device_disk disk)
-{
-    const int rc = RUN(s, libxl_device_disk_add(s->ctx, domid, &disk, how));
-    libxl_device_disk_dispose(&disk);
-    return rc;
-}
-
-int disk_remove(scene *s, libxl_domid domid, libxl_device_disk disk)
-{
-    const int rc = RUN(s, libxl_device_disk_remove(s->ctx, domid, &disk, how));
-    libxl_device_disk_dispose(&disk);
-    return rc;
-}
-
-int disk_destroy(scene *s, libxl_domid domid, libxl_device_disk disk)
-{
-    const int rc = RUN(s, libxl_device_disk_destroy(s->ctx, domid, &disk, how));
-    libxl_device_disk_dispose(&disk);
-    return rc;
-}
+DEVICE_FUNCTION(disk, add)
+DEVICE_FUNCTION(disk, remove)
+DEVICE_FUNCTION(disk, destroy)
 
 void disk_check_gone(libxl_domid domid)
 {
-    assert_false(fixture_has("/local/domain/%u/device/vbd", domid));
-    assert_false(fixture_has("/local/domain/0/backend/vbd/%u", domid));
-    assert_false(fixture_has("/libxl/%u/device", domid));
-    assert_false(fixture_has("/local/domain/0/error/backend/vbd/%u", domid));
+    device_check_gone(domid, "vbd");
     assert_false(fixture_has("/local/domain/%u/error/device", domid));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Network interfaces of the tests; nic.h describes the functions. Owns: nothing. */
 #include "nic.h"
+#include "any_device.h"
 #include "simulation.h"
 
 #include <stdio.h>
@@ -15,12 +16,7 @@ libxl_device_nic nic_of(const char *bridge)
     return nic;
 }
 
-int nic_add(scene *s, libxl_domid domid, libxl_device_nic nic)
-{
-    const int rc = RUN(s, libxl_device_nic_add(s->ctx, domid, &nic, how));
-    libxl_device_nic_dispose(&nic);
-    return rc;
-}
+DEVICE_FUNCTION(nic, add)
 
 int nic_remove(scene *s, libxl_domid domid)
 {
@@ -46,9 +42,6 @@ bool nic_has_link(const char *format, libxl_domid domid)
 
 void nic_check_gone(libxl_domid domid)
 {
-    assert_false(fixture_has("/local/domain/%u/device/vif", domid));
-    assert_false(fixture_has("/local/domain/0/backend/vif/%u", domid));
-    assert_false(fixture_has("/libxl/%u/device", domid));
-    assert_false(fixture_has("/local/domain/0/error/backend/vif/%u", domid));
+    device_check_gone(domid, "vif");
     assert_false(nic_has_link("vif%u.", domid));
 }

@@ -23,8 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONNECT_LIMIT_MS = 20000 };
-
 /* The path of a boot loader that chooses the tiny guest's kernel. With a boot loader, all phases of a
  * creation wait. */
 static char loader_path[32];
@@ -51,32 +49,12 @@ void scenarios_end(void)
 
 /* ---- inputs and results */
 
-static libxl_device_disk sweep_disk(void)
-{
-    libxl_device_disk disk;
-    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
-    close(fd);
-    libxl_device_disk_init(&disk);
-    disk.vdev = strdup("xvda");
-    disk.pdev_path = strdup("/run/disk.img");
-    return disk;
-}
-
-static libxl_device_nic sweep_nic(void)
-{
-    libxl_device_nic nic;
-    libxl_device_nic_init(&nic);
-    nic.devid = 0;
-    return nic;
-}
-
 static void fill_create(struct subject *s, void *p)
 {
     libxl__domain_create_new_args *args = p;
     libxl_domain_config config = guest_config("b");
     config.disks = malloc(sizeof(*config.disks));
-    config.disks[0] = sweep_disk();
+    config.disks[0] = scenario_disk();
     config.num_disks = 1;
     config.b_info.bootloader = strdup(loader_path);
     libxl_domain_config_copy(NULL, &args->in.d_config, &config);
@@ -178,7 +156,7 @@ static void fill_disk_add(struct subject *s, void *p)
 {
     libxl__device_disk_add_args *args = p;
     args->in.domid = s->guest;
-    args->in.disk = sweep_disk();
+    args->in.disk = scenario_disk();
 }
 
 /* Fills in a disk that a QEMU serves. */
@@ -204,7 +182,7 @@ static void fill_disk_remove(struct subject *s, void *p)
 {
     libxl__device_disk_remove_args *args = p;
     args->in.domid = s->guest;
-    args->in.disk = sweep_disk();
+    args->in.disk = scenario_disk();
 }
 
 /* The classes of devices that are listed. */
@@ -240,7 +218,7 @@ static void fill_disk_destroy(struct subject *s, void *p)
 {
     libxl__device_disk_destroy_args *args = p;
     args->in.domid = s->guest;
-    args->in.disk = sweep_disk();
+    args->in.disk = scenario_disk();
 }
 
 static void fill_console(struct subject *s, void *p)
@@ -275,21 +253,21 @@ static void fill_nic_add(struct subject *s, void *p)
 {
     libxl__device_nic_add_args *args = p;
     args->in.domid = s->guest;
-    args->in.nic = sweep_nic();
+    args->in.nic = scenario_nic();
 }
 
 static void fill_nic_remove(struct subject *s, void *p)
 {
     libxl__device_nic_remove_args *args = p;
     args->in.domid = s->guest;
-    args->in.nic = sweep_nic();
+    args->in.nic = scenario_nic();
 }
 
 static void fill_nic_destroy(struct subject *s, void *p)
 {
     libxl__device_nic_destroy_args *args = p;
     args->in.domid = s->guest;
-    args->in.nic = sweep_nic();
+    args->in.nic = scenario_nic();
 }
 
 /* The node that the scenarios of the store operations use. It is in the guest's tree, so it goes with it. */
@@ -399,76 +377,6 @@ struct scenario scenario_of(unsigned operation, unsigned phase)
     if (libxl__operations[operation].args_size != sizeof(libxl_domid))
         fail_msg("%s: the sweep needs a scenario for it", libxl__operations[operation].name);
     return (struct scenario){.operation = operation, .started_by = operation, .guest = SCENARIO_ANY_GUEST};
-}
-
-/* ---- guests */
-
-/* Gives the guest the mark of a domain whose creation was given up. */
-static void mark_guest(libxl_ctx *ctx, struct subject *s)
-{
-    char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
-    libxl__ctx_lock(ctx);
-    libxl__mark_text(ctx, true, s->guest, text);
-    libxl__ctx_unlock(ctx);
-    snprintf(path, sizeof(path), LIBXL__MARK_FMT, LIBXL__MARK_OF(s->uuid));
-    fixture_write(path, text);
-}
-
-static libxl_domid new_pvh_guest(libxl_ctx *ctx)
-{
-    libxl_domain_config config = guest_config_pvh("b");
-    libxl_domid domid;
-    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
-    libxl_domain_config_dispose(&config);
-    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
-    return domid;
-}
-
-/* Waits until the guest has connected to its device. */
-static void wait_connected(libxl_domid guest, const char *node)
-{
-    char *state = NULL;
-    for (const uint64_t end = now_ms() + CONNECT_LIMIT_MS; now_ms() < end; usleep(1000)) {
-        free(state);
-        state = guest_node(guest, node);
-        if (state && strcmp(state, "4") == 0)
-            break;
-    }
-    assert_string_equal(state, "4");
-    free(state);
-}
-
-/* Adds the disk that the scenario removes. */
-static void add_disk(libxl_ctx *ctx, libxl_domid guest)
-{
-    libxl_device_disk disk = sweep_disk();
-    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
-    libxl_device_disk_dispose(&disk);
-    wait_connected(guest, "device/vbd/51712/state");
-}
-
-static void add_nic(libxl_ctx *ctx, libxl_domid guest)
-{
-    libxl_device_nic nic = sweep_nic();
-    assert_int_equal(libxl_device_nic_add(ctx, guest, &nic, NULL), 0);
-    libxl_device_nic_dispose(&nic);
-    wait_connected(guest, "device/vif/0/state");
-}
-
-void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s)
-{
-    libxl_dominfo info;
-    if (scenario->guest == SCENARIO_NO_GUEST)
-        return;
-    s->guest = scenario->guest == SCENARIO_PVH ? new_pvh_guest(ctx) : guest_new(ctx, "b", true);
-    assert_int_equal(libxl_domain_info(ctx, &info, s->guest), 0);
-    s->uuid = info.uuid;
-    if (scenario->guest == SCENARIO_WITH_DISK)
-        add_disk(ctx, s->guest);
-    if (scenario->guest == SCENARIO_WITH_NIC)
-        add_nic(ctx, s->guest);
-    if (scenario->guest == SCENARIO_MARKED)
-        mark_guest(ctx, s);
 }
 
 void scenario_fill(const struct scenario *scenario, struct subject *s, void *args)

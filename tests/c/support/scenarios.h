@@ -59,6 +59,9 @@ void scenarios_end(void);
  * for the operation. */
 struct scenario scenario_of(unsigned operation, unsigned phase);
 bool scenario_is_phase(unsigned operation, unsigned phase, const char *name);
+/* Return the device that a scenario adds or removes. The caller disposes of it. */
+libxl_device_disk scenario_disk(void);
+libxl_device_nic scenario_nic(void);
 /* Makes the guest of the scenario. */
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s);
 /* Fills in the args of the operation that is started. */

@@ -113,14 +113,16 @@ void calls_begin(void)
     calls_before = simulation("calls");
 }
 
-void calls_end(void (*each)(const char *call, void *user), void *user)
+void calls_end(struct calls *calls)
 {
-    char *calls = simulation("calls");
-    for (char *rest = calls, *line; (line = strsep(&rest, "\n"));) {
+    char *list = simulation("calls");
+    calls->count = 0;
+    for (char *rest = list, *line; (line = strsep(&rest, "\n"));) {
         const char *name = strchr(line, ' ');
-        if (name && !strstr(calls_before, line)) /* The count of this call has changed. */
-            each(name + 1, user);
+        /* If the line is new, the count of this call has changed. */
+        if (name && !strstr(calls_before, line) && calls->count < CALLS_MOST)
+            snprintf(calls->names[calls->count++], sizeof(calls->names[0]), "%s", name + 1);
     }
-    free(calls);
+    free(list);
     free(calls_before);
 }

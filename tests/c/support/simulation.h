@@ -27,9 +27,14 @@ int fault_hits(int rule);
 void fault_wait(libxl_ctx *ctx, int rule);
 void faults_clear(void);
 
-/* calls_end() calls `each` for every call that any process has made since calls_begin(). The argument is
- * the name of the call. */
+/* The names of calls to Xen, each once. */
+enum { CALLS_MOST = 64 };
+struct calls {
+    char names[CALLS_MOST][64];
+    int count;
+};
+/* calls_end() stores the names of the calls that any process has made since calls_begin(). */
 void calls_begin(void);
-void calls_end(void (*each)(const char *call, void *user), void *user);
+void calls_end(struct calls *calls);
 
 #endif

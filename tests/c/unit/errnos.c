@@ -13,27 +13,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_CALLS = 64, MOST_TIMES = 4 };
+enum { MOST_TIMES = 4 };
 
 static const char *const errnos[] = {"EPERM",  "EACCES", "ENOMEM",     "ESRCH",  "EINVAL", "EBUSY",
                                      "EEXIST", "ENOSYS", "EOPNOTSUPP", "EMFILE", "EIO",    "ENOSPC"};
 
 struct sweep {
     struct starter starter;
-    char calls[MOST_CALLS][64];
-    int count;
+    struct calls calls;
     bool all;
     unsigned points;
 };
 
 /* ---- the points */
-
-static void note_call(const char *call, void *user)
-{
-    struct sweep *w = user;
-    if (w->count < MOST_CALLS)
-        snprintf(w->calls[w->count++], sizeof(w->calls[0]), "%s", call);
-}
 
 static bool is_declared(const libxl__ao_class *cls, int rc)
 {
@@ -79,24 +71,24 @@ static void run_call(struct sweep *w, unsigned operation, int call)
     for (int e = 0; e < COUNT; e++)
         for (int n = 1; n <= MOST_TIMES; n++)
             if ((n == 1 || w->all || (call + n) % COUNT == e) &&
-                !run_point(w, operation, w->calls[call], errnos[e], n))
+                !run_point(w, operation, w->calls.names[call], errnos[e], n))
                 break;
 }
 
 static void run_operation(struct sweep *w, unsigned operation)
 {
-    w->count = 0;
     if (w->starter.guest)
         libxl_domain_destroy(w->starter.ctx, w->starter.guest, NULL);
     w->starter.guest = 0;
     starter_prepare(&w->starter, w->starter.ctx, operation);
     calls_begin();
     starter_run(&w->starter, operation);
-    calls_end(note_call, w);
+    calls_end(&w->calls);
     if (operation == LIBXL__OP_DOMAIN_CREATE_NEW)
         assert_int_equal(libxl_domain_destroy(w->starter.ctx, w->starter.made, NULL), 0);
-    assert_in_range(w->count, 0, MOST_CALLS - 1); /* The count is 0 if the operation uses only xenstored. */
-    for (int call = 0; call < w->count; call++)
+    assert_in_range(w->calls.count, 0,
+                    CALLS_MOST - 1); /* The count is 0 if the operation uses only xenstored. */
+    for (int call = 0; call < w->calls.count; call++)
         run_call(w, operation, call);
 }
 

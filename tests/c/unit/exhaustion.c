@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { MOST_CALLS = 64, MOST = 1000, STRIDE = 5, OPEN = LIBXL__OP_COUNT, EJECT, RUNS };
+enum { MOST = 1000, STRIDE = 5, OPEN = LIBXL__OP_COUNT, EJECT, RUNS };
 enum kind { HYPERCALL, ALLOCATION, ALLOCATIONS, FEW_DESCRIPTORS, NO_THREAD, KINDS };
 
 static const char *const kinds[KINDS] = {"hypercalls", "allocations", "series of allocations", "descriptors",
@@ -32,8 +32,7 @@ struct sweep {
     struct starter starter;
     unsigned flags; /* The flags of libxl_ctx_alloc() for the contexts under test. */
     struct fixture before;
-    char calls[MOST_CALLS][64];
-    int count;
+    struct calls calls;
     int usual; /* The result of the operation without a fault. */
     int rule;
     unsigned step, points[KINDS];
@@ -209,22 +208,14 @@ static void run_kind(struct sweep *w, unsigned operation, enum kind kind, const 
     fixture_check(&w->before);
 }
 
-static void note_call(const char *call, void *user)
-{
-    struct sweep *w = user;
-    if (w->count < MOST_CALLS)
-        snprintf(w->calls[w->count++], sizeof(w->calls[0]), "%s", call);
-}
-
 /* Runs the operation without a fault. Stores the operation's result and the names of its hypercalls
  * in `w`. */
 static void learn(struct sweep *w, unsigned operation)
 {
-    w->count = 0;
     prepare(w, operation);
     calls_begin();
     w->usual = run(w, operation);
-    calls_end(note_call, w);
+    calls_end(&w->calls);
     clean(w, w->usual);
     close_tested(w);
 }
@@ -232,8 +223,8 @@ static void learn(struct sweep *w, unsigned operation)
 static void run_operation(struct sweep *w, unsigned operation)
 {
     learn(w, operation);
-    for (int i = 0; i < w->count; i++)
-        run_kind(w, operation, HYPERCALL, w->calls[i]);
+    for (int i = 0; i < w->calls.count; i++)
+        run_kind(w, operation, HYPERCALL, w->calls.names[i]);
     for (enum kind kind = ALLOCATION; kind < KINDS; kind++)
         run_kind(w, operation, kind, NULL);
 }

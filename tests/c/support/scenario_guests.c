@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guests of the scenarios (scenarios.h), with their devices. Owns: nothing. */
+#include "scenarios.h"
+
+#include "core.h"
+#include "fixture.h"
+#include "guest.h"
+
+#include "xen.h"
+
+#include <libxl_utils.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONNECT_LIMIT_MS = 20000 };
+
+libxl_device_disk scenario_disk(void)
+{
+    libxl_device_disk disk;
+    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
+    libxl_device_disk_init(&disk);
+    disk.vdev = strdup("xvda");
+    disk.pdev_path = strdup("/run/disk.img");
+    return disk;
+}
+
+libxl_device_nic scenario_nic(void)
+{
+    libxl_device_nic nic;
+    libxl_device_nic_init(&nic);
+    nic.devid = 0;
+    return nic;
+}
+
+/* Gives the guest the mark of a domain whose creation was given up. */
+static void mark_guest(libxl_ctx *ctx, struct subject *s)
+{
+    char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
+    libxl__ctx_lock(ctx);
+    libxl__mark_text(ctx, true, s->guest, text);
+    libxl__ctx_unlock(ctx);
+    snprintf(path, sizeof(path), LIBXL__MARK_FMT, LIBXL__MARK_OF(s->uuid));
+    fixture_write(path, text);
+}
+
+static libxl_domid new_pvh_guest(libxl_ctx *ctx)
+{
+    libxl_domain_config config = guest_config_pvh("b");
+    libxl_domid domid;
+    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    return domid;
+}
+
+/* Waits until the guest has connected to its device. */
+static void wait_connected(libxl_domid guest, const char *node)
+{
+    char *state = NULL;
+    for (const uint64_t end = now_ms() + CONNECT_LIMIT_MS; now_ms() < end; usleep(1000)) {
+        free(state);
+        state = guest_node(guest, node);
+        if (state && strcmp(state, "4") == 0)
+            break;
+    }
+    assert_string_equal(state, "4");
+    free(state);
+}
+
+/* Adds the disk that the scenario removes. */
+static void add_disk(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_device_disk disk = scenario_disk();
+    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
+    libxl_device_disk_dispose(&disk);
+    wait_connected(guest, "device/vbd/51712/state");
+}
+
+static void add_nic(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_device_nic nic = scenario_nic();
+    assert_int_equal(libxl_device_nic_add(ctx, guest, &nic, NULL), 0);
+    libxl_device_nic_dispose(&nic);
+    wait_connected(guest, "device/vif/0/state");
+}
+
+void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s)
+{
+    libxl_dominfo info;
+    if (scenario->guest == SCENARIO_NO_GUEST)
+        return;
+    s->guest = scenario->guest == SCENARIO_PVH ? new_pvh_guest(ctx) : guest_new(ctx, "b", true);
+    assert_int_equal(libxl_domain_info(ctx, &info, s->guest), 0);
+    s->uuid = info.uuid;
+    if (scenario->guest == SCENARIO_WITH_DISK)
+        add_disk(ctx, s->guest);
+    if (scenario->guest == SCENARIO_WITH_NIC)
+        add_nic(ctx, s->guest);
+    if (scenario->guest == SCENARIO_MARKED)
+        mark_guest(ctx, s);
+}
