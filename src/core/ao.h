@@ -246,11 +246,6 @@ static inline void *libxl__ao_args(libxl__ao *ao)
  * have `reports` set.
  */
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/*
- * Returns the copy of `how` that libxl__ao_progress_how has made. The copy is valid as long as the record.
- * The operation's class must have `reports` set.
- */
-libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);
 /* Destroys a record whose operation cannot start, and returns rc. Unlocks the context if the create function has
  * locked it. */
 int libxl__ao_abort_start(libxl__ao *ao, int rc);
@@ -281,21 +276,6 @@ void libxl__ao_log(const libxl__ao *ao, xentoollog_level level, int errnoval, co
     __attribute__((format(printf, 4, 5)));
 /* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
-/*
- * Reports progress by an event of the type `type`. The event is delivered before the completion. Does nothing
- * if the application did not ask for reports, or if there is no memory.
- */
-void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
-/*
- * Creates a progress event that carries data. Returns an initialised event of the type `type`. Returns NULL
- * if the application did not ask for reports, or if there is no memory. The caller sets the fields of
- * event->u.TYPE and passes the event to libxl__ao_progress_report, or to libxl__event_discard if a field
- * cannot be set. Strings and arrays must be malloc'ed; the event owns them.
- */
-libxl_event *libxl__ao_progress_new(libxl__ao *ao, libxl_event_type type);
-/* Reports an event from libxl__ao_progress_new, and takes ownership of it. Does nothing for NULL. */
-void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
-
 /* ---- functions for the core */
 
 /* For nested.c: creates a nested operation. The parent owns it until it is started. Returns NULL if there is no
@@ -388,76 +368,6 @@ void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 bool libxl__aos_live(libxl_ctx *ctx);
 /* Asks all operations in progress to stop, with the reason ERROR_ABORTED. */
 void libxl__aos_abort_all(libxl_ctx *ctx);
-
-/* ---- src/core/ao_report.c: progress */
-
-/* The progress of an operation, for libxl_ao_list and for the reports that libxl_ao_set_progress asks for. */
-struct libxl__ao_report {
-    libxl_asyncprogress_how how;
-    bool wanted; /* libxl_ao_set_progress has set `how` */
-    /*
-     * `index`: the index of the member of a group that ended last. `count`: the number of members of the
-     * group.
-     */
-    uint32_t index, count;
-    /*
-     * The amount that is done, and the whole amount, both in `unit`s; total 0: the whole amount is not known.
-     */
-    uint64_t done, total;
-    /* The name of the counted things; a static string; NULL: the phase counts nothing. */
-    const char *unit;
-    /*
-     * The phases that were entered before reports were requested, oldest first. The array has room for all
-     * phases of the operation. NULL: no phase is kept.
-     */
-    struct libxl__kept_phase {
-        const char *name; /* a static string */
-        uint64_t since;   /* when the phase was entered, in ns, monotonic */
-    } * kept;
-    uint16_t nr_kept;
-};
-
-/*
- * For phases: sets how much of the phase is done, and reports the progress. `unit` names the counted things;
- * the string is not copied. `total` 0: the total is not known. Each call makes one report. So a phase must
- * not call this function more often than an application can display reports.
- */
-void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
-/* For group.c: reports that member number `index` of a group of `count` members has ended. */
-void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
-/*
- * For phase.c: reports that a phase was entered or is being undone. Keeps the phase for a later request of
- * reports, if libxl_ctx_keep_phases has asked for that.
- */
-void libxl__ao_report_phase(libxl__ao *ao);
-/*
- * Sends all later progress reports to `how`, which is copied. Reports the present phase at once. `how` NULL:
- * ends the reports. Returns 0 or NOMEM.
- */
-int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* Frees what the operation has to report. Call it when the record is destroyed. */
-void libxl__ao_report_free(libxl__ao *ao);
-
-/*
- * ---- src/core/ao_check.c: assertions of debug builds. A violation prints the operation and the phase, and
- * ends the process.
- */
-
-#ifdef NDEBUG
-static inline void libxl__ao_check_error(const libxl__ao *ao, int rc)
-{
-    (void)ao, (void)rc;
-}
-static inline void libxl__ao_check_wait(const libxl__ao *ao)
-{
-    (void)ao;
-}
-#else
-/* Asserts that the operation's IDL entry declares the error; rc 0 is always declared. */
-void libxl__ao_check_error(const libxl__ao *ao, int rc);
-/* Asserts that a waiting operation is slow, and that it has something to wait for. */
-void libxl__ao_check_wait(const libxl__ao *ao);
-#endif
 
 /* ---- src/core/ao_control.c: limits and states */
 

@@ -6,6 +6,8 @@
 #include <libxl.h>
 
 #include "ao.h"
+#include "ao_check.h"
+#include "ao_report.h"
 #include "child.h"
 #include "context.h"
 #include "copy.h"
