@@ -43,8 +43,9 @@ static const libxl__xl_style plain = {.skipped = " "};
 
 void libxl__xl_read_p9(libxl__xl *x, libxl_device_p9 *p9, const libxl__xl_text *spec)
 {
+    const unsigned before = x->errors;
     libxl__xl_params(x, p9, "p9", spec, &plain, p9_parameters, LIBXL__XL_ERROR);
-    if (!p9->tag || !p9->security_model || !p9->path)
+    if ((!p9->tag || !p9->security_model || !p9->path) && x->errors == before)
         libxl__xl_error(x, libxl__xl_place_in(spec, 0), "p9: %s is missing",
                         !p9->tag    ? "tag"
                         : !p9->path ? "path"
@@ -122,11 +123,11 @@ void libxl__xl_read_channel(libxl__xl *x, libxl_device_channel *device, const li
 {
     static const libxl__xl_style style = {.skipped = " ", .trims = true};
     channel c = {.device = *device, .kind = LIBXL_CHANNEL_CONNECTION_UNKNOWN};
-    const int before = x->count;
+    const unsigned before = x->errors;
     libxl__xl_params(x, &c, "channel", spec, &style, channel_parameters, LIBXL__XL_DOUBT);
     *device = c.device;
     libxl_device_channel_init_connection(device, c.kind);
-    if (c.kind == LIBXL_CHANNEL_CONNECTION_UNKNOWN && x->count == before)
+    if (c.kind == LIBXL_CHANNEL_CONNECTION_UNKNOWN && x->errors == before)
         libxl__xl_error(x, libxl__xl_place_in(spec, 0), "channel: connection is missing");
     else if (!device->name || !device->name[0])
         libxl__xl_doubt(x, libxl__xl_place_in(spec, 0), "channel: name is missing");
@@ -175,8 +176,9 @@ static const libxl__xl_field vkb_parameters[] = {
 
 void libxl__xl_read_vkb(libxl__xl *x, libxl_device_vkb *vkb, const libxl__xl_text *spec)
 {
+    const unsigned before = x->errors;
     libxl__xl_params(x, vkb, "vkb", spec, &plain, vkb_parameters, LIBXL__XL_ERROR);
-    if (vkb->backend_type == LIBXL_VKB_BACKEND_UNKNOWN)
+    if (vkb->backend_type == LIBXL_VKB_BACKEND_UNKNOWN && x->errors == before)
         libxl__xl_error(x, libxl__xl_place_in(spec, 0), "vkb: backend-type is missing");
 }
 

@@ -43,7 +43,7 @@ static const libxl__xl_field parameters[] = {
     {DISK("script", TEXT, script)},
     {DISK("specification", ENUM, specification), .words = specifications},
     {DISK("colo-host", TEXT, colo_host)},
-    {DISK("colo-port", INTEGER, colo_port)},
+    {DISK("colo-port", INTEGER, colo_port), .strict = true},
     {DISK("colo-export", TEXT, colo_export)},
     {DISK("active-disk", TEXT, active_disk)},
     {DISK("hidden-disk", TEXT, hidden_disk)},
@@ -65,9 +65,10 @@ typedef struct reader {
     libxl__xl *x;
     libxl_device_disk *disk;
     const libxl__xl_text *spec;
-    unsigned given;    /* the parameters that have a value: one bit for each parameter */
-    unsigned position; /* the parameter that the next word without a name sets */
-    bool old;          /* the specification has the old form, which has no format */
+    unsigned given;       /* the parameters that have a value: one bit for each parameter */
+    unsigned position;    /* the parameter that the next word without a name sets */
+    bool old;             /* the specification has the old form, which has no format */
+    libxl__xl_place vdev; /* the place of an empty vdev */
 } reader;
 
 static libxl__xl_place start(const reader *r)
@@ -86,6 +87,8 @@ static void put(reader *r, unsigned index, const libxl__xl_text *text)
         libxl__xl_error(r->x, libxl__xl_place_in(text, 0), "disk: %s is given twice", field->name);
     if (!empty || index == FORMAT)
         r->given |= 1u << index;
+    if (empty && index == VDEV)
+        r->vdev = libxl__xl_place_in(text, 0);
     libxl__xl_put(r->x, r->disk, field, text);
 }
 
@@ -213,7 +216,7 @@ void libxl__xl_read_disk(libxl__xl *x, libxl_device_disk *disk, const libxl__xl_
     if (!disk->vdev)
         libxl__xl_error(x, start(&r), "disk: vdev is missing");
     else if (!disk->vdev[0])
-        libxl__xl_doubt(x, start(&r), "disk: vdev is empty");
+        libxl__xl_doubt(x, r.vdev, "disk: vdev is empty");
     if (disk->is_cdrom) {
         disk->removable = 1;
         disk->readwrite = 0;

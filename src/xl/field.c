@@ -89,8 +89,8 @@ static void put_integer(void *where, size_t size, int64_t value)
 static bool number(libxl__xl *x, const libxl__xl_field *field, const libxl__xl_text *text, int64_t *out)
 {
     if (!libxl__xl_number(text->text, out)) {
-        libxl__xl_doubt(x, libxl__xl_place_in(text, 0), "%s: a number is expected, not '%.40s'", field->name,
-                        text->text);
+        libxl__xl_say(x, field->strict ? LIBXL__XL_ERROR : LIBXL__XL_DOUBT, libxl__xl_place_in(text, 0),
+                      "%s: a number is expected, not '%.40s'", field->name, text->text);
         return false;
     }
     const int64_t most = field->max ? field->max : INT32_MAX;
@@ -108,6 +108,8 @@ static const char *list_words(const libxl__xl_word *words, char *text, size_t ro
     size_t length = 0;
     text[0] = 0;
     for (; words->word; words++) {
+        if (!words->word[0])
+            continue; /* an empty value is allowed, but it is no word to suggest */
         const size_t more = strlen(words->word) + 2;
         if (length + more + 6 > room) {
             memcpy(text + length, ", ...", 6);

@@ -117,20 +117,6 @@ static void read_rate(libxl__xl *x, void *object, const libxl__xl_field *field, 
     }
 }
 
-/*
- * Reads a number. A text that is not a number is an error, as in xl. Readers of other numbers accept it with
- * a warning.
- */
-static void read_number(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
-{
-    int64_t n;
-    if (!libxl__xl_number(text->text, &n) || n < 0 || n > INT32_MAX)
-        libxl__xl_error(x, libxl__xl_place_in(text, 0), "vif: %s: a number is expected, not '%.40s'",
-                        field->name, text->text);
-    else
-        *(int *)((char *)object + field->offset) = (int)n;
-}
-
 static void read_type(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
 {
     const libxl__xl_word *word = libxl__xl_word_named(types, text->text, false);
@@ -168,12 +154,6 @@ static void write_rate(FILE *out, const void *object, const void *base, const li
     fprintf(out, "%llu%sB/s@%uus", n, prefix, nic->rate_interval_usecs);
 }
 
-static void write_number(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
-{
-    (void)base;
-    fprintf(out, "%d", *(const int *)((const char *)object + field->offset));
-}
-
 static void write_type(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     (void)base;
@@ -193,8 +173,8 @@ static const libxl__xl_field parameters[] = {
     {NIC("ip", TEXT, ip)},
     {NIC("backend", TEXT, backend_domname)},
     {NIC("rate", SPECIAL, rate_interval_usecs), .read = read_rate, .write = write_rate},
-    {NIC("devid", SPECIAL, devid), .read = read_number, .write = write_number},
-    {NIC("mtu", SPECIAL, mtu), .read = read_number, .write = write_number},
+    {NIC("devid", INTEGER, devid), .strict = true},
+    {NIC("mtu", INTEGER, mtu), .strict = true},
     {NIC("trusted", SWITCH, trusted), .max = true},
     {NIC("untrusted", SWITCH, trusted), .max = false},
     {NIC("accel", NOTHING, mtu), .note = "has no effect"},

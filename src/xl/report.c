@@ -55,6 +55,7 @@ void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place pl
     const bool error = is_error(x, severity);
     if (error && !x->rc)
         x->rc = ERROR_INVAL;
+    x->errors += error;
     /* The first error is always kept, even if many warnings were recorded before it. */
     if (libxl__xl_is_full(x, severity))
         return;

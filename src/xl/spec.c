@@ -51,7 +51,10 @@ void libxl__xl_unknown(libxl__xl *x, libxl__xl_severity severity, const char *wh
     names[n] = NULL;
     const char *nearest = libxl__xl_nearest(param->key, names);
     const libxl__xl_place place = libxl__xl_place_in(&param->place, 0);
-    if (nearest)
+    if (nearest && strcmp(nearest, param->key) == 0)
+        libxl__xl_say(x, severity, place, param->text.text ? "%s: %s has no value" : "%s: %s needs a value",
+                      what, nearest);
+    else if (nearest)
         libxl__xl_say(x, severity, place, "%s: unknown parameter '%.40s'; is '%s' meant?", what, param->key,
                       nearest);
     else

@@ -38,7 +38,10 @@ bool libxl__xl_param_next(libxl__xl *x, const libxl__xl_text *spec, const libxl_
 void libxl__xl_params(libxl__xl *x, void *object, const char *what, const libxl__xl_text *spec,
                       const libxl__xl_style *style, const libxl__xl_field *table, libxl__xl_severity unknown);
 
-/* Records a message about an unknown parameter. */
+/*
+ * Records a message about a parameter that is not in the table, or that has no value or has a value although
+ * it needs one or must have none.
+ */
 void libxl__xl_unknown(libxl__xl *x, libxl__xl_severity severity, const char *what,
                        const libxl__xl_param *param, const libxl__xl_field *table);
 

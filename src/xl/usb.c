@@ -40,8 +40,9 @@ static const libxl__xl_field dev_parameters[] = {
 void libxl__xl_read_usbdev(libxl__xl *x, libxl_device_usbdev *dev, const libxl__xl_text *spec)
 {
     libxl_device_usbdev_init_type(dev, LIBXL_USBDEV_TYPE_HOSTDEV);
+    const unsigned before = x->errors;
     libxl__xl_params(x, dev, "usbdev", spec, &style, dev_parameters, LIBXL__XL_ERROR);
-    if (!dev->u.hostdev.hostbus || !dev->u.hostdev.hostaddr)
+    if ((!dev->u.hostdev.hostbus || !dev->u.hostdev.hostaddr) && x->errors == before)
         libxl__xl_doubt(x, libxl__xl_place_in(spec, 0), "usbdev: hostbus and hostaddr are expected");
 }
 

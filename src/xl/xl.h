@@ -60,8 +60,9 @@ typedef struct libxl__xl {
     const libxl_xl_host *host;
     /* All settings of the text. Used for keys that depend on other keys. */
     const struct libxl__xl_settings *settings;
-    int count;      /* the number of messages, including those that are not kept */
-    bool has_error; /* one of the kept messages is an error */
+    int count;       /* the number of messages, including those that are not kept */
+    bool has_error;  /* one of the kept messages is an error */
+    unsigned errors; /* the number of errors so far, kept or not */
     libxl__xl_note *notes;
 } libxl__xl;
 

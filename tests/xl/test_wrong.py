@@ -59,6 +59,19 @@ ERRORS = [
     ("usbctrl = [ 'type=|fast' ]", "'fast' is not one of auto, pv"),
     ("vdispl = [ 'connectors=a:1x2;|b:1x' ]", "ID:WIDTHxHEIGHT"),
     ("vsnd = [ ['CARD, sample-formats=s8;|s99'] ]", "unknown sample format"),
+    ("disk = [ '/a,|ray,xvda' ]", "format: 'ray' is not one of raw, qcow, qcow2, vhd, qed, empty"),
+    ("disk = [ '/a,raw,xvda,w,colo-port=|x' ]", "colo-port: a number is expected"),
+    ("disk = [ '/a,raw,xvda,w,|discard=1' ]", "disk: discard has no value"),
+    ("disk = [ '|vdev=xvda' ]", "target is missing"),
+    ("pci = [ '1:0.0,rdm_policy=|x' ]", "'x' is not one of strict, relaxed"),
+    ("pci = [ '1:0.0,vslot=|x' ]", "a hexadecimal number from 0 to 1f"),
+    ("pci = [ '|permissive=1' ]", "either bdf or name is expected"),
+    ("p9 = [ 'tag=a,path=/b,|security_model' ]", "p9: security_model needs a value"),
+    ("channel = [ '|connection=socket,name=a' ]", "path is missing"),
+    ("vkb = [ 'backend-type=|x' ]", "'x' is not one of"),
+    ("usbctrl = [ '|prots=1' ]", "unknown parameter 'prots'; is 'ports' meant?"),
+    ("usbdev = [ 'type=|x' ]", "'x' is not one of hostdev"),
+    ("vtpm = [ 'backend=a,uuid=|x' ]", "a UUID is expected"),
     ("ioports = [ '|x' ]", "a hexadecimal port"),
     ("irqs = [ '|0x5' ]", "a decimal number"),
     ("iomem = [ '|fd000' ]", "START,COUNT"),
@@ -79,6 +92,14 @@ DOUBTS = [
     ("vif = [ 'type=|fast' ]", "'fast' is not one of vif, ioemu"),
     ("hap = '|yes'", "a number is expected"),
     ("vfb = [ 'vnc=1,|port=1' ]", "unknown parameter 'port'"),
+    ("pci = [ '1:0.0,permissive=|x' ]", "permissive: a number is expected"),
+    ("channel = [ '|connection=pty' ]", "name is missing"),
+    ("disk = [ '/a,raw,|,w' ]", "vdev is empty"),
+    ("vif = [ 'bridge=a,|bridge' ]", "vif: bridge needs a value"),
+    ("vif = [ 'bridge=a,|bridge=b' ]", "bridge is given twice"),
+    ("vfb = [ 'vncdisplay=|x' ]", "vncdisplay: a number is expected"),
+    ("vfb = [ '|vnc' ]", "vfb: vnc needs a value"),
+    ("usbdev = [ 'hostbus=|x,hostaddr=1' ]", "hostbus: a number is expected"),
     ("cpuid = 'host,|speed=1'", "unknown feature 'speed'"),
     ("cpuid = '|tm=1'", "the first word must be host"),
     ("memory = 64\nmaxmem = |32", "less than memory"),
@@ -125,6 +146,15 @@ def test_what_xl_ignores_is_an_error_if_strict(xl: Xl, marked: str, words: str) 
     with pytest.warns(aioxen.XlFileWarning, match=f"<text>:{line}:{column}: "):
         aioxen.loads(text, strict=False, host=HOST)
     assert xl.ask(text).status == 0
+
+
+def test_a_warning_hides_no_error(xl: Xl) -> None:
+    """Reading that is not strict only warns of the unknown parameter. The connection is still missing."""
+    text, line, column = place("channel = [ '|name=x,colour=red' ]")
+    with pytest.raises(aioxen.XlFileError, match="channel: connection is missing") as told:
+        aioxen.loads(text, strict=False, host=HOST)
+    assert (told.value.line, told.value.column) == (line, column)
+    assert xl.ask(text).status != 0
 
 
 @pytest.mark.parametrize(("marked", "words"), WARNINGS)
