@@ -10,8 +10,8 @@ async with aioxen.Context() as xen:
 
 try:
     import aioxen._native as _native  # noqa: F401
-except ModuleNotFoundError as error:
-    raise ImportError(f"aioxen was not built for this Python: {error}") from error
+except ModuleNotFoundError as _missing:
+    raise ImportError(f"aioxen was not built for this Python: {_missing}") from _missing
 
 from aioxen._base import Counters as Counters
 from aioxen._queue import EventsLost as EventsLost

@@ -11,16 +11,22 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-if not TYPE_CHECKING and os.environ.get("AIOXEN_PURE") == "1":
-    import aioxen._pure as chosen
+if TYPE_CHECKING:
+    from aioxen._live import ContextCore as ContextCore
+    from aioxen._live import FastMethod as FastMethod
+    from aioxen._live import OperationFuture as OperationFuture
+    from aioxen._live import OperationSpec as OperationSpec
+    from aioxen._live import set_observer as set_observer
 else:
-    try:
-        import aioxen._live as chosen
-    except ImportError:
-        import aioxen._pure as chosen  # type: ignore[no-redef]
-
-ContextCore = chosen.ContextCore
-FastMethod = chosen.FastMethod
-OperationFuture = chosen.OperationFuture
-OperationSpec = chosen.OperationSpec
-set_observer = chosen.set_observer
+    if os.environ.get("AIOXEN_PURE") == "1":
+        import aioxen._pure as chosen
+    else:
+        try:
+            import aioxen._live as chosen
+        except ImportError:
+            import aioxen._pure as chosen
+    ContextCore = chosen.ContextCore
+    FastMethod = chosen.FastMethod
+    OperationFuture = chosen.OperationFuture
+    OperationSpec = chosen.OperationSpec
+    set_observer = chosen.set_observer

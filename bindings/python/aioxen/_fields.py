@@ -27,6 +27,12 @@ def flag_words(flags: enum.IntFlag) -> str:
     return "|".join(words(flag) for flag in type(flags) if flag in flags)  # type: ignore[arg-type]
 
 
+def _names(fields: Any) -> tuple[str, ...]:
+    """Returns the names of the fields of a dataclass, or of its object."""
+    names: tuple[str, ...] = fields.__match_args__
+    return names
+
+
 @functools.cache
 def _as_dataclass(kind: type[Fields]) -> Any:
     """Returns a dataclass with the same fields, made by the module dataclasses. The annotations of the
@@ -47,7 +53,7 @@ def _as_dataclass(kind: type[Fields]) -> Any:
             return field(default=default)
         return field(default_factory=new)
 
-    return make_dataclass(kind.__name__, [(n, hints[n], as_field(n)) for n in kind.__match_args__])
+    return make_dataclass(kind.__name__, [(n, hints[n], as_field(n)) for n in _names(kind)])
 
 
 class _DataclassAttribute:
@@ -83,21 +89,20 @@ class Fields:
 
     __slots__ = ()
 
-    __match_args__: ClassVar[tuple[str, ...]] = ()
-
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
+        __match_args__ = ()
         __dataclass_fields__ = _DataclassAttribute()
         __dataclass_params__ = _DataclassAttribute()
-    __no_type_check__ = _TypeHints()
+        __no_type_check__ = _TypeHints()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__match_args__)
+        return all(getattr(self, name) == getattr(other, name) for name in _names(self))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         """Shows the fields that differ from their defaults. If the fields have no defaults, shows
@@ -107,6 +112,6 @@ class Fields:
             initial = written()
         except TypeError:  # TypeError means that the fields have no defaults.
             initial = None
-        given = [n for n in self.__match_args__ if not initial or getattr(self, n) != getattr(initial, n)]
+        given = [n for n in _names(self) if not initial or getattr(self, n) != getattr(initial, n)]
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in given)
         return f"{type(self).__qualname__}({fields})"

@@ -19,7 +19,7 @@ class Handle(DomainBase):
     __slots__ = ("domid", "_uuid_bytes")
 
     def __init__(self, domid: int, uuid: UUID | bytes) -> None:
-        self.domid = domid
+        self.domid: int = domid
         self._uuid_bytes = uuid if isinstance(uuid, bytes) else uuid.bytes
 
     @property

@@ -49,8 +49,8 @@ class Queue:
         v.expect(capacity, int, "capacity")
         if capacity < 1:
             raise ValueError(f"capacity: {capacity!r} is less than 1")
-        self.capacity = capacity
-        self.types = None if types is None else event_classes(types)
+        self.capacity: int = capacity
+        self.types: tuple[type[Event], ...] | None = None if types is None else event_classes(types)
         self.waiting: deque[Event | EventsLost] = deque()
         self.dropped: Event | None = None  # The last event that was dropped.
 

@@ -178,8 +178,8 @@ class _Observation:
     __slots__ = ("op", "hooks", "token", "steps")
 
     def __init__(self, op: ObservedOperation, hooks: list[Hook]) -> None:
-        self.op = op
-        self.hooks = hooks
+        self.op: ObservedOperation = op
+        self.hooks: list[Hook] = hooks
         self.token: int | None = None
         self.steps: list[Callable[[], None]] | None = None  # The calls at the end that are still to be made.
 
@@ -267,8 +267,8 @@ class Both:
     __slots__ = ("observation", "receiver")
 
     def __init__(self, observation: _Observation, receiver: Callable[[Any], None]) -> None:
-        self.observation = observation
-        self.receiver = receiver
+        self.observation: _Observation = observation
+        self.receiver: Callable[[Any], None] = receiver
 
     def __call__(self, event: Any) -> None:
         self.observation.progress(event)

@@ -20,7 +20,7 @@ import traceback
 from aioxen import _values as v
 from aioxen._native import ffi, lib
 
-logger = logging.getLogger("aioxen")
+logger: logging.Logger = logging.getLogger("aioxen")
 logger.addHandler(logging.NullHandler())
 
 # The levels of Xen's libraries, by their numbers in xentoollog.h: debug, verbose, detail, progress, info,
@@ -61,7 +61,7 @@ class LogQueue:
         self.rc: int = lib.libxl_log_queue_alloc(out, self._level, CAPACITY)
         """An error code if there is no queue, else 0."""
         self._c = out[0]
-        self.c_logger = ffi.NULL if self.rc else lib.libxl_log_queue_logger(self._c)
+        self.c_logger: v.CData = ffi.NULL if self.rc else lib.libxl_log_queue_logger(self._c)
 
     @property
     def fd(self) -> int:

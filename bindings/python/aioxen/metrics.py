@@ -27,8 +27,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, registry
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import Metric
+from prometheus_client.registry import Collector as BaseCollector
 
 from aioxen import _convert, errors, hooks
 from aioxen import _metric_tables as tables
@@ -137,7 +138,7 @@ class Metrics(hooks.Hook):
         # For each domid: the name, the UUID of the domain, and until when the name is kept.
         self._names: dict[int, tuple[str, bytes, float]] = {}
         self._rendering: asyncio.Task[bytes] | None = None
-        self.registry = CollectorRegistry()
+        self.registry: CollectorRegistry = CollectorRegistry()
         """The registry of the metrics that this object counts itself. A program may add its own."""
         self._seconds = Histogram(
             "aioxen_operation_seconds",
@@ -401,7 +402,7 @@ class Metrics(hooks.Hook):
             return "503 Service Unavailable", f"{error}\n".encode("utf-8", "replace")
 
 
-class Collector(registry.Collector):
+class Collector(BaseCollector):
     """A collector for a registry of prometheus_client, for a program that serves other metrics already:
 
     prometheus_client.REGISTRY.register(aioxen.metrics.Collector(metrics))

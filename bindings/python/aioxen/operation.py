@@ -213,7 +213,8 @@ class UndoableOperation(Operation[T]):
             self._awaiting_tasks -= 1
         return self.result()
 
-    __iter__ = __await__
+    if not TYPE_CHECKING:
+        __iter__ = __await__
 
     def result(self) -> T:
         """Returns the result, and takes it. Raises the operation's error, CancelledError if the operation was

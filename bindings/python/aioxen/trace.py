@@ -39,11 +39,11 @@ class Recorder(hooks.Hook):
     """Keeps all operations of all contexts."""
 
     def __init__(self, most: int = MOST) -> None:
-        self.started_ns = time.monotonic_ns()
+        self.started_ns: int = time.monotonic_ns()
         self.ended_ns: int | None = None
         """When the recording ended, or None."""
         self.operations: list[hooks.ObservedOperation] = []
-        self.left_out = 0
+        self.left_out: int = 0
         """The number of operations that were not kept."""
         self._most = most
 

@@ -25,10 +25,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import trio
 
@@ -39,7 +40,6 @@ from aioxen.types import Event
 
 __all__ = ["Console", "Context", "Events", "Operation", "UndoableOperation"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -283,16 +283,6 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 # The public classes
 
 
-def _checkpoint(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Makes a method a checkpoint even if it need not wait."""
-
-    async def checked(*args: P.args, **keywords: P.kwargs) -> T:
-        await trio.lowlevel.checkpoint()
-        return await method(*args, **keywords)
-
-    return checked
-
-
 class Events(events.Events[E_co]):
     """A subscription to events, made by Context.events() or device_events()."""
 
@@ -304,10 +294,25 @@ class Events(events.Events[E_co]):
 class Console(console.Console):
     """A domain's console, made by Domain.console()."""
 
-    read = _checkpoint(console.Console.read)
-    readline = _checkpoint(console.Console.readline)
-    expect = _checkpoint(console.Console.expect)
-    write = _checkpoint(console.Console.write)
+    async def read(self, most: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return await super().read(most)
+
+    async def readline(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return await super().readline()
+
+    async def expect(
+        self,
+        pattern: str | bytes | re.Pattern[bytes],
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> re.Match[bytes]:
+        await trio.lowlevel.checkpoint()
+        return await super().expect(pattern, timeout)
+
+    async def write(self, data: bytes | str) -> None:
+        await trio.lowlevel.checkpoint()
+        await super().write(data)
 
 
 class Context(context.Context):

@@ -14,7 +14,7 @@ from aioxen.cli.core import COMMANDS
 
 LOG_FORM = "%(asctime)s %(levelname)s %(operation)s %(domid)s: %(message)s"
 
-MODULES = {
+MODULES: dict[str, tuple[str, ...]] = {
     "listing": ("list", "domid", "domname", "vm-list", "uptime", "show", "info"),
     "create": ("create", "start"),
     "run": ("run", "supervise"),

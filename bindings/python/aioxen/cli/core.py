@@ -47,9 +47,9 @@ class Session:
     xen: aioxen.Context
 
     def __init__(self, options: Options) -> None:
-        self.out = Output(options.json, options.quiet)
-        self.timeout = options.timeout
-        self.progress = "none" if options.quiet else options.progress
+        self.out: Output = Output(options.json, options.quiet)
+        self.timeout: float | None = options.timeout
+        self.progress: str = "none" if options.quiet else options.progress
         self.code: int = exits.Exit.OK
         """The exit status, if no error is raised."""
         self.signal: signal.Signals | None = None

@@ -4,13 +4,13 @@ network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
 import aioxen
 from aioxen.cli import parallel
-from aioxen.cli.core import Session, command
+from aioxen.cli.core import F, Session, command
 from aioxen.cli.files import read_config
 from aioxen.cli.output import record_of
 from aioxen.cli.parallel import Done, each
@@ -20,8 +20,12 @@ from aioxen.cli.select import domain_argument, domains_argument
 BLOCK_HEAD = ("Vdev", "BE", "handle", "state", "evt-ch", "ring-ref", "BE-path")
 NETWORK_HEAD = ("Idx", "BE", "Mac Addr.", "handle", "state", "evt-ch", "tx-/rx-ring-ref", "BE-path")
 
-wait_option = click.option("--wait", is_flag=True, help="Also wait until the guest uses the device.")
-force_option = click.option("--force", is_flag=True, help="Detach even if the guest uses the device.")
+wait_option: Callable[[F], F] = click.option(
+    "--wait", is_flag=True, help="Also wait until the guest uses the device."
+)
+force_option: Callable[[F], F] = click.option(
+    "--force", is_flag=True, help="Detach even if the guest uses the device."
+)
 
 
 def configuration(session: Session, key: str, words: Sequence[str]) -> aioxen.DomainConfig:

@@ -59,8 +59,8 @@ class Guest:
 
     def __init__(self, session: Session, config: aioxen.DomainConfig, dumps: Path) -> None:
         self.session = session
-        self.config = config
-        self.name = config.c_info.name or "?"
+        self.config: aioxen.DomainConfig = config
+        self.name: str = config.c_info.name or "?"
         self.dumps = dumps
 
     def say(self, text: str, event: str, **record: object) -> None:

@@ -32,7 +32,7 @@ async def operations(session: Session) -> None:
     session.out.table("%7d %8.1f %6s %-22s %-12s %-12s %s", HEAD, rows)
 
 
-unfinished = group("unfinished", "Lists and removes domains whose creations were not finished.")
+unfinished: click.Group = group("unfinished", "Lists and removes domains whose creations were not finished.")
 
 
 @command("list", unfinished)

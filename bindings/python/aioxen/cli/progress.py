@@ -83,12 +83,12 @@ class LiveMeter:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         console = Console(stderr=True, highlight=False, no_color=not colourful(sys.stderr))
-        self.complete = count < console.height
+        self.complete: bool = count < console.height
         """Whether all domains have rows that remain."""
         self._room = count if self.complete else console.height - 2
         self._rows: dict[str, Any] = {}
         self._hidden: list[Any] = []
-        self.shown = Progress(
+        self.shown: Progress = Progress(
             SpinnerColumn(finished_text="·"),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),

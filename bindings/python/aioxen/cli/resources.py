@@ -15,7 +15,7 @@ from aioxen.cli.parallel import Done, each
 from aioxen.cli.progress import Report
 from aioxen.cli.select import domain_argument, domains_argument
 
-UNITS = {"b": 1 / 1024, "k": 1, "": 1 << 10, "m": 1 << 10, "g": 1 << 20, "t": 1 << 30}
+UNITS: dict[str, float] = {"b": 1 / 1024, "k": 1, "": 1 << 10, "m": 1 << 10, "g": 1 << 20, "t": 1 << 30}
 """KiB in each unit. As for xl, a number without a unit counts MiB."""
 
 VCPU_HEAD = ("Name", "ID", "VCPU", "CPU", "State", "Time(s)", "Affinity (Hard / Soft)")

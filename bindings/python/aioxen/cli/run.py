@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import click
 
 import aioxen
 from aioxen.cli import exits, parallel
-from aioxen.cli.core import Session, command
+from aioxen.cli.core import F, Session, command
 from aioxen.cli.files import read_config
 from aioxen.cli.guests import DUMPS, Guest
 from aioxen.cli.notify import Background, notify
@@ -24,7 +24,7 @@ from aioxen.cli.select import domains_argument
 
 LOGS = Path("/var/log/xen")
 
-dumps_option = click.option(
+dumps_option: Callable[[F], F] = click.option(
     "--dumps",
     type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
     default=DUMPS,

@@ -18,7 +18,7 @@ from aioxen.types import StoreAccess, StorePermission, StorePermissions
 READ, WRITE = StoreAccess.READ, StoreAccess.WRITE
 LETTERS = {"n": StoreAccess(0), "r": READ, "w": WRITE, "b": READ | WRITE}
 
-store = group("store", "Reads, changes and watches the nodes of xenstore.")
+store: click.Group = group("store", "Reads, changes and watches the nodes of xenstore.")
 
 
 def escaped(value: str) -> str:
