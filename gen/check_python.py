@@ -26,7 +26,7 @@ CONTEXT = words(
 DOMAIN = words("console domid reboot shutdown state uuid")
 CLASSES = words(
     "Console Context Counters Domain DomainState DomainStatus DomainView Domains Error Event Events"
-    " EventsLost Fields Operation UUID XlFileError XlFileWarning"
+    " EventsLost Fields Operation PermissionError UUID XlFileError XlFileWarning"
 )
 
 
