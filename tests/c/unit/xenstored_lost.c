@@ -130,7 +130,7 @@ static void wait_until_up(libxl_ctx *ctx)
 {
     enum { LIMIT_MS = 20000 };
     char *name = NULL;
-    for (uint64_t end = now_ms() + LIMIT_MS; libxl_domain_get_name(ctx, 0, &name, NULL); sleep_ms(5)) {
+    for (uint64_t end = now_ms() + scaled_ms(LIMIT_MS); libxl_domain_get_name(ctx, 0, &name, NULL); sleep_ms(5)) {
         libxl_ctx_process(ctx);
         if (now_ms() > end)
             fail_msg("the context does not connect again: %s", libxl_error_message());
@@ -157,8 +157,9 @@ static void a_context_works_again_when_xenstored_is_back(scene *s)
     }
     libxl_ctx_counters(s->ctx, &after);
     assert_int_equal(after.descriptors, before.descriptors);
-    assert_int_equal(after.watches, before.watches);
-    assert_int_equal(after.timers, before.timers);
+    /* There are fewer if ten seconds have passed since the last creation: the context drops its names then. */
+    assert_true(after.watches <= before.watches);
+    assert_true(after.timers <= before.timers);
 }
 
 /* Returns the number of watch events so far. */
