@@ -23,7 +23,7 @@ mount --rbind /sys "$0/sys"
 exec chroot "$0" sh -ec "$1"
 """
 MIRROR = "apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep '/debian/*$' | head -1"
-PASSED = {"CI", "http_proxy", "https_proxy", "no_proxy", "PIP_CERT"}
+PASSED = {"CI", "http_proxy", "https_proxy", "no_proxy"}
 
 
 @dataclass
@@ -40,6 +40,10 @@ class Debian:
             "HOME": "/root",
             "DEBIAN_FRONTEND": "noninteractive",
         }
+        if certificates := os.environ.get("PIP_CERT"):  # This machine's, for a proxy of PyPI.
+            folder = self.root / "etc/ssl/certs"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(certificates, folder / "ca-certificates.crt")
         command = ["unshare", "--mount", "--pid", "--fork", "sh", "-ec", ENTER, str(self.root), script]
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=-1, stderr=-2, text=True, check=False
@@ -64,9 +68,6 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Debian:
     assert done.returncode == 0, done.stdout + done.stderr
     (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
-    if certificates := os.environ.get("PIP_CERT"):
-        (root / certificates[1:]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(certificates, root / certificates[1:])
     (root / "src").mkdir()
     copy_of_the_tree(root / "src")
     return Debian(root)

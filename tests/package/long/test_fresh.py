@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from conftest import Debian
-from package_support import PYTHON, ROOT, output, run
+from package_support import PYTHON, ROOT, copy_of_the_tree, output, run
 
 
 def commands() -> list[str]:
@@ -33,7 +33,8 @@ def test_build_and_twine_and_plugins(tmp_path: Path) -> None:
     python = tmp_path / "environment/bin/python"
     output(PYTHON, "-m", "venv", tmp_path / "environment")
     run(python, "-m", "pip", "-q", "install", "build", "twine", "pytest-asyncio", "anyio", folder=tmp_path)
-    done = run(python, "-m", "build", "-o", tmp_path / "dist", ROOT, folder=tmp_path)
+    tree = copy_of_the_tree(tmp_path / "tree")
+    done = run(python, "-m", "build", "-o", tmp_path / "dist", tree, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     archives = sorted((tmp_path / "dist").iterdir())
     assert [path.suffix for path in archives] == [".whl", ".gz"]
