@@ -334,6 +334,27 @@ def test_a_console(guest: Configure, tmp_path: Any) -> None:
     run(main)
 
 
+def test_the_store_and_the_list_of_domains(guest: Configure) -> None:
+    async def main(xen: aioxen.Context) -> None:
+        path = "/tool/aioxen-trio"
+
+        async def write() -> None:
+            await xen.store.write(path, "2")
+
+        await xen.store.write(path, "1")
+        async with xen.store.watch(path) as changes, trio.open_nursery() as nursery:
+            nursery.start_soon(write)
+            assert await xen.store.wait(path, lambda value: value == "2") == "2"
+            assert (await anext(changes)).path == path  # type: ignore[union-attr]
+        with trio.move_on_after(0.05) as scope:
+            await xen.store.wait(path, lambda value: value == "3")
+        assert scope.cancelled_caught
+        await xen.store.remove(path)
+        assert [domain.domid async for domain in xen.domains] == [0]
+
+    run(main)
+
+
 def context() -> aioxen.Context:
     """Returns the context for the library that runs: this is how a program for anyio makes its context."""
     return aioxen.trio.Context() if sniffio.current_async_library() == "trio" else aioxen.Context()
