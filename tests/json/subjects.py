@@ -57,6 +57,7 @@ OWN = Subject(
         "libxl_uuid": (st.uuids().map(str), "00000000-0000-0000-0000-000000000000"),
         "libxl_defbool": (st.sampled_from(["True", "False", "<default>"]), "<default>"),
         "libxl_bitmap": (st.sets(st.integers(0, 200), max_size=4).map(sorted), []),
+        "libxl_blob": (st.binary(max_size=8).map(bytes.hex), ""),
         "libxl_string_list": (st.lists(TEXT, max_size=3), []),
         "libxl_key_value_list": (st.dictionaries(TEXT, st.none() | TEXT, max_size=3), {}),
         "libxl_mac": (

@@ -24,6 +24,7 @@ VALUES: dict[str, object] = {
     "bool": True,
     "libxl_defbool": "True",
     "libxl_bitmap": [0],
+    "libxl_blob": "00ff",
     "libxl_string_list": ["a-text"],
     "libxl_key_value_list": {"a": "b"},
     "libxl_uuid": "00000000-0000-0000-0000-000000000007",
