@@ -130,7 +130,8 @@ static void wait_until_up(libxl_ctx *ctx)
 {
     enum { LIMIT_MS = 20000 };
     char *name = NULL;
-    for (uint64_t end = now_ms() + scaled_ms(LIMIT_MS); libxl_domain_get_name(ctx, 0, &name, NULL); sleep_ms(5)) {
+    for (uint64_t end = now_ms() + scaled_ms(LIMIT_MS); libxl_domain_get_name(ctx, 0, &name, NULL);
+         sleep_ms(5)) {
         libxl_ctx_process(ctx);
         if (now_ms() > end)
             fail_msg("the context does not connect again: %s", libxl_error_message());
