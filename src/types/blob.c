@@ -82,16 +82,19 @@ int libxl__blob_parse_json(libxl_ctx *ctx, libxl_blob *p, json_object *in)
         return ERROR_INVAL;
     const char *text = json_object_get_string(in);
     const size_t length = (size_t)json_object_get_string_len(in);
-    for (size_t i = 0; i < length; i++)
-        if (digit(text[i]) < 0)
-            return ERROR_INVAL;
     if (length % 2)
         return ERROR_INVAL;
     uint8_t *data = malloc(length / 2 + 1);
     if (!data)
         return ERROR_NOMEM;
-    for (size_t i = 0; i < length / 2; i++)
-        data[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+    for (size_t i = 0; i < length / 2; i++) {
+        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            free(data);
+            return ERROR_INVAL;
+        }
+        data[i] = (uint8_t)(high * 16 + low);
+    }
     data[length / 2] = 0;
     libxl_blob_dispose(p);
     *p = (libxl_blob){.size = (uint32_t)(length / 2), .data = data};
