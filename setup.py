@@ -26,6 +26,7 @@ from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.command.editable_wheel import editable_wheel
+from setuptools.command.egg_info import egg_info
 
 ROOT = Path(__file__).resolve().parent
 BINDINGS = "bindings/python"
@@ -149,6 +150,16 @@ class BuildExtensions(build_ext):  # type: ignore[misc]
         return folders, [f"-L{ROOT / folder}", "-laioxen", "-Wl,-rpath,$ORIGIN/../.."]
 
 
+class Metadata(egg_info):  # type: ignore[misc]
+    """Keeps aioxen.egg-info out of the tree's root: a pytest that runs there would load the plugin."""
+
+    def finalize_options(self) -> None:
+        if self.egg_base is None:
+            self.egg_base = "build"
+            Path(self.egg_base).mkdir(exist_ok=True)
+        super().finalize_options()
+
+
 class Editable(editable_wheel):  # type: ignore[misc]
     def run(self) -> None:
         sys.exit(
@@ -193,6 +204,7 @@ setup(
         "build_py": BuildPython,
         "build_ext": BuildExtensions,
         "editable_wheel": Editable,
+        "egg_info": Metadata,
     },
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

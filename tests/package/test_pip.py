@@ -17,6 +17,7 @@ def test_the_archive_has_every_file_of_the_tree(archive: Path) -> None:
     listed = output("git", "ls-files", "-co", "--exclude-standard").splitlines()
     wanted = {name for name in listed if (ROOT / name).is_file() and not name.startswith((".ci/", ".git"))}
     assert {name for name in wanted if not (archive / name).is_file()} == set()
+    assert not (archive / "aioxen.egg-info").exists()
 
 
 def test_the_description_has_no_link_into_the_tree(archive: Path) -> None:
