@@ -142,7 +142,7 @@ def row(names: Names, f: m.Field, given: bool) -> Row:
     value = default(f, kind) if given else ""
     if (
         value == f"{annotation}(0)"
-    ):  # stubtest cannot compare the default of a parameter that is an empty set.
+    ):  # stubtest cannot compare a default that is an empty set.
         return Row(f.name, annotation, f.doc, new=value)
     return Row(f.name, annotation, f.doc, value)
 
