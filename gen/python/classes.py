@@ -78,6 +78,8 @@ def enumeration(kind: m.Enumeration) -> str:
         docstring(kind.doc or f"libxl's {kind.name}."),
         f"\n    __str__ = {'flag_words' if isinstance(kind, m.Flags) else 'words'}\n",
     ]
+    if isinstance(kind, m.Flags):  # stubtest fails at a default value without a name.
+        lines.append('\n    NONE = 0\n    """No flag."""\n')
     for value in kind.values:
         lines.append(f"\n    {member(value)} = {value.value}\n")
         if value.doc:
@@ -179,7 +181,7 @@ def flags_default(kind: m.Flags, value: str | None) -> str:
     name = camel(kind.name or "")
     named = {v.c_name: f"{name}.{member(v)}" for v in kind.values}
     parts = [named[part.strip()] for part in (value or "0").split("|") if part.strip() in named]
-    return " | ".join(parts) or f"{name}(0)"
+    return " | ".join(parts) or f"{name}.NONE"
 
 
 def enum_default(kind: m.Enumeration, value: str | None) -> str:
