@@ -34,6 +34,7 @@ TREE = os.environ.get("AIOXEN_BUILD")
 """The build folder of the make that runs this file. It contains the C library."""
 PRIVATE = not TREE and os.environ.get("AIOXEN_LIBRARY") != "installed"
 LIBRARY = "libaioxen-python.so"
+OWN = [LIBRARY, "aioxen-transfer"]  # the private copy of the library, and the program that it runs
 """The private copy of the C library."""
 NEEDED = {"make": "make", "cc": "gcc", "pkg-config": "pkg-config"}
 NEEDED_LIBRARIES = {"xencontrol": "libxen-dev", "json-c": "libjson-c-dev", "libmnl": "libmnl-dev"}
@@ -114,10 +115,10 @@ class BuildExtensions(build_ext):  # type: ignore[misc]
         temp = self.get_finalized_command("build").build_temp
         if not TREE:
             programs = [f"sim/{name}" for name in SIMULATOR] + ["guest/tiny"]
-            make(temp, *programs, *([LIBRARY] if PRIVATE else []))
+            make(temp, *programs, *(OWN if PRIVATE else []))
             self.copy([Path(temp, name) for name in programs], Path(self.build_lib, "aioxen_sim/programs"))
         if PRIVATE:
-            self.copy([Path(temp, LIBRARY)], Path(self.build_lib, "aioxen"))
+            self.copy([Path(temp, name) for name in OWN], Path(self.build_lib, "aioxen"))
         folders, link = self.library(TREE or temp)
         source = Path(temp, "_native.c")
         source.parent.mkdir(parents=True, exist_ok=True)

@@ -329,6 +329,26 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 #include <libxl_log.h>
 
 /* In libxl 4.12 and older these functions had no ao_how and were synchronous. */
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040400
+static inline int libxl__domain_create_restore_0x040200(libxl_ctx *ctx, libxl_domain_config *d_config,
+                                                        uint32_t *domid, int restore_fd,
+                                                        const libxl_asyncop_how *ao_how,
+                                                        const libxl_asyncprogress_how *aop_console_how)
+{
+    return libxl_domain_create_restore(ctx, d_config, domid, restore_fd, -1, NULL, ao_how, aop_console_how);
+}
+#define libxl_domain_create_restore libxl__domain_create_restore_0x040200
+#elif defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040700
+static inline int libxl__domain_create_restore_0x040400(libxl_ctx *ctx, libxl_domain_config *d_config,
+                                                        uint32_t *domid, int restore_fd,
+                                                        const libxl_domain_restore_params *params,
+                                                        const libxl_asyncop_how *ao_how,
+                                                        const libxl_asyncprogress_how *aop_console_how)
+{
+    return libxl_domain_create_restore(ctx, d_config, domid, restore_fd, -1, params, ao_how, aop_console_how);
+}
+#define libxl_domain_create_restore libxl__domain_create_restore_0x040400
+#endif
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
 static inline int libxl__send_trigger_0x041200(libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger,
                                                uint32_t vcpuid)

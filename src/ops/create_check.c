@@ -140,8 +140,8 @@ int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl_
     if (config->b_info.type != LIBXL_DOMAIN_TYPE_INVALID && config->b_info.type != config->c_info.type)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.type: not as d_config.c_info.type");
     if (config->b_info.bootloader)
-        rc = check_boot_loader(ao, config);
-    else if (!config->b_info.kernel)
+        rc = build->restores ? 0 : check_boot_loader(ao, config);
+    else if (!build->restores && !config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
     if (!rc && config->b_info.kernel)
         rc = check_path(ao, "kernel", config->b_info.kernel);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_create_new: makes a domain. The domain is paused afterwards.
+ * domain_create_new makes a domain from a kernel, and domain_restore from a saved domain (create_restore.h). The
+ * domain is paused afterwards.
  *
  * Owns: the domain and its mark (marks.h), until the operation completes with success. The undo of the
  * `build` phase takes the domain down, and removes its nodes and its mark. The undo of the `name` phase
@@ -9,6 +10,7 @@
 #include "create.h"
 #include "create_boot.h"
 #include "create_identity.h"
+#include "create_restore.h"
 #include "device_model.h"
 #include "device_operations.h"
 #include "qemu.h"
@@ -20,6 +22,7 @@ typedef struct create {
     libxl__create_identity identity;
     libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
+    libxl__transfer transfer; /* of domain_restore */
     libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
@@ -38,12 +41,13 @@ typedef struct create {
     uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
     bool undone;   /* the domain is being taken down, so its time limits are not extended */
-} domain_create_new_state;
+} domain_create_new_state, domain_restore_state;
 
-static const libxl_domain_config *config_of(libxl__ao *ao)
+static libxl_domain_config *config_of(libxl__ao *ao)
 {
-    const libxl__domain_create_new_args *args = libxl__ao_args(ao);
-    return &args->in.d_config;
+    libxl__domain_create_new_args *create = libxl__ao_args(ao);
+    libxl__domain_restore_args *restore = libxl__ao_args(ao);
+    return libxl__restores(ao) ? &restore->in.d_config : &create->in.d_config;
 }
 
 static int destroyed(libxl__ao *ao, const struct create *s)
@@ -86,18 +90,30 @@ static int reason_of(libxl__ao *ao, const struct create *s, int rc)
     return destroyed(ao, s);
 }
 
+/* ---- head: the configuration of a saved domain is read */
+
+static int head_start(libxl__ao *ao, struct create *s)
+{
+    return libxl__restore_head_start(ao, &s->transfer);
+}
+
+static int head_poll(libxl__ao *ao, struct create *s)
+{
+    return libxl__restore_head_poll(ao, &s->transfer);
+}
+
 /* ---- name: the configuration is checked, the mark is written, and no other domain has the name or the UUID */
 
 static int name_start(libxl__ao *ao, struct create *s)
 {
-    libxl__domain_create_new_args *args = libxl__ao_args(ao);
-    const libxl_domain_config *config = &args->in.d_config;
+    libxl_domain_config *config = config_of(ao);
     ao->subject.name = config->c_info.name;
+    s->build.restores = libxl__restores(ao);
     int rc = libxl__create_check(ao, config, &s->build);
     if (!rc)
         rc = libxl__identity_claim(ao, &s->identity, &s->build, &config->c_info);
     if (!rc)
-        rc = libxl__devices_complete(ao, &args->in.d_config);
+        rc = libxl__devices_complete(ao, config);
     if (!rc)
         rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
@@ -128,7 +144,7 @@ static int make_start(libxl__ao *ao, struct create *s)
 {
     s->build.config = config_of(ao);
     int rc = libxl__domain_source_reserve(ao, &s->domain);
-    if (!rc)
+    if (!rc && !s->build.restores)
         rc = libxl__create_boot_reserve(ao, &s->build, &s->boot);
     if (rc || !s->boot)
         return rc;
@@ -256,6 +272,26 @@ static int take_down(libxl__ao *ao, struct create *s)
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }
     return libxl__teardown_poll(ao, &s->teardown);
+}
+
+/* ---- receive: the saved domain is restored into the domain that was made */
+
+static int receive_start(libxl__ao *ao, struct create *s)
+{
+    return libxl__restore_receive_start(ao, &s->transfer, &s->build);
+}
+
+static int receive_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build));
+}
+
+/* The program is killed before the domain is taken down, because it maps the domain's memory. */
+static int receive_undo(libxl__ao *ao, struct create *s)
+{
+    libxl__transfer_kill(ao->ctx, &s->transfer);
+    return s->transfer.child.running ? LIBXL__AO_WAIT : 0;
 }
 
 /* ---- introduce: the configuration is stored, the nodes are written, and the domain is introduced to xenstored */
@@ -394,8 +430,9 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
         rc = reason_of(ao, s, libxl__xs_result(s->identity.unmark));
     if (rc)
         return rc;
-    const libxl__domain_create_new_args *args = libxl__ao_args(ao);
-    *args->out.domid = s->build.domid;
+    libxl__domain_create_new_args *create = libxl__ao_args(ao);
+    libxl__domain_restore_args *restore = libxl__ao_args(ao);
+    *(s->build.restores ? restore->out.domid : create->out.domid) = s->build.domid;
     return 0;
 }
 
@@ -406,3 +443,4 @@ static int unmark_start(libxl__ao *ao, struct create *s)
 }
 
 #include "_libxl_phases_domain_create_new.h"
+#include "_libxl_phases_domain_restore.h"

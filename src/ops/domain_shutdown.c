@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_shutdown, domain_reboot and domain_send_sysrq. Each sends a request to a guest and waits for the
- * guest's acknowledgement.
+ * domain_shutdown, domain_reboot, domain_suspend_only and domain_send_sysrq. Each sends a request to a guest and
+ * waits for the guest's acknowledgement. domain_suspend_only then waits until the guest is suspended.
  *
  * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges the
  * request by emptying or removing the node. It carries the request out later (Xen's
@@ -33,7 +33,7 @@ typedef struct ask {
     bool written;       /* xenstored has confirmed that it has written the request */
     bool withdraws;     /* the request may be in xenstore, so it must be withdrawn */
     bool out_of_memory; /* the withdrawal uses the spare batch */
-} domain_shutdown_state, domain_reboot_state, domain_send_sysrq_state;
+} domain_shutdown_state, domain_reboot_state, domain_suspend_only_state, domain_send_sysrq_state;
 
 static const libxl__domain_send_sysrq_args *sysrq_of(libxl__ao *ao)
 {
@@ -45,11 +45,18 @@ static const char *node_of(libxl__ao *ao)
     return sysrq_of(ao) ? "sysrq" : "shutdown";
 }
 
+static bool suspends(const libxl__ao *ao)
+{
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
+}
+
 static const char *request_of(libxl__ao *ao)
 {
     const libxl__domain_send_sysrq_args *args = sysrq_of(ao);
     if (args)
         return args->in.sysrq;
+    if (suspends(ao))
+        return "suspend";
     return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_REBOOT] ? "reboot" : "poweroff";
 }
 
@@ -68,6 +75,12 @@ static int check_domain(libxl__ao *ao, const struct ask *s)
     return destroyed(ao);
 }
 
+static bool is_suspended(const struct ask *s)
+{
+    return s->domain.follower.was_shutdown &&
+           libxl__hv_shutdown_reason(s->domain.follower.code) == LIBXL_SHUTDOWN_REASON_SUSPEND;
+}
+
 /* ---- request: the request is written */
 
 static int request_start(libxl__ao *ao, struct ask *s)
@@ -81,6 +94,8 @@ static int request_start(libxl__ao *ao, struct ask *s)
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
+    if (suspends(ao) && info.flags & XEN_DOMINF_shutdown)
+        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", domid);
     rc = libxl__xs_spare_reserve(ao); /* the spare batch is for the withdrawal */
     if (rc)
         return rc;
@@ -203,7 +218,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
     if (s->domain.follower.was_shutdown)
-        return LIBXL__AO_CARRIED_OUT;
+        return suspends(ao) && !is_suspended(s) ? 0 : LIBXL__AO_CARRIED_OUT;
     if (!s->withdraws && !give_up_request(s))
         return 0;
     const bool began = s->withdrawal;
@@ -214,8 +229,11 @@ static int request_undo(libxl__ao *ao, struct ask *s)
          * limit is extended while the queue makes progress.
          */
         libxl__phase_extend(ao);
+    if (rc == ERROR_NOT_READY && s->written && libxl__xs_vacant(s->unanswered))
+        /* A guest that has acknowledged the request suspends itself soon. The caller must know whether it did. */
+        return suspends(ao) ? LIBXL__AO_WAIT : LIBXL__AO_CARRIED_OUT;
     if (rc == ERROR_NOT_READY)
-        return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;
+        return 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;
 }
 
@@ -260,6 +278,25 @@ static int confirm_poll(libxl__ao *ao, struct ask *s)
     return libxl__xs_rc(s->request) == ERROR_DOMAIN_DESTROYED ? destroyed(ao) : libxl__xs_result(s->request);
 }
 
+/* ---- suspended: a guest that was asked to suspend itself does it */
+
+static int suspended_poll(libxl__ao *ao, struct ask *s)
+{
+    const int rc = check_domain(ao, s);
+    if (rc || is_suspended(s))
+        return rc;
+    return libxl__ao_fail(
+        ao, ERROR_FAIL, "domid: domain %u has stopped with the reason '%s' instead of suspending itself",
+        ao->subject.number,
+        libxl_shutdown_reason_to_string(libxl__hv_shutdown_reason(s->domain.follower.code)));
+}
+
+static int suspended_start(libxl__ao *ao, struct ask *s)
+{
+    return suspended_poll(ao, s);
+}
+
 #include "_libxl_phases_domain_reboot.h"
 #include "_libxl_phases_domain_send_sysrq.h"
 #include "_libxl_phases_domain_shutdown.h"
+#include "_libxl_phases_domain_suspend_only.h"

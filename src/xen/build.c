@@ -186,7 +186,7 @@ static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;
     b->cmdline = build->config->b_info.cmdline;
-    int rc = build->loader ? read_chosen(b) : read_configured(b);
+    int rc = build->restores ? 0 : build->loader ? read_chosen(b) : read_configured(b);
     if (!rc && !build->loader)
         rc = make(b);
     if (!rc)
@@ -197,7 +197,7 @@ static int build_all(libxl__builder *b)
         rc = libxl__build_settings(b);
     if (!rc)
         rc = make_channels(b);
-    if (!rc)
+    if (!rc && !build->restores)
         rc = libxl__build_image(b);
     return rc ? rc : libxl__build_cancelled(build);
 }

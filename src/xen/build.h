@@ -44,6 +44,8 @@ typedef struct libxl__build {
     const libxl_domain_config *config;
     libxl_uuid uuid;
     uint64_t target_kb, max_kb;
+    /* The domain is made without a kernel, because a saved domain will be restored into it. */
+    bool restores;
     /*
      * If this is true, the operation is woken as soon as the domain exists. From then on it may read `made`
      * and `domid`.

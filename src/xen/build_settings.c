@@ -144,8 +144,9 @@ static int give_host(libxl__builder *b, const libxl_domain_build_info *info)
 int libxl__build_settings(libxl__builder *b)
 {
     const libxl_domain_build_info *info = &b->build->config->b_info;
-    int rc = set_cpuid(b, info);
-    if (!rc)
+    /* A saved domain brings its processors' features and its clock with it. */
+    int rc = b->build->restores ? 0 : set_cpuid(b, info);
+    if (!rc && !b->build->restores)
         rc = set_clock(b, info);
     return rc ? rc : give_host(b, info);
 }

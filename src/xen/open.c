@@ -5,6 +5,7 @@
  */
 #include "build.h"
 #include "core_dump.h"
+#include "resume.h"
 #include "statistics.h"
 #include "xen.h"
 
@@ -79,6 +80,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__hv_destroy_open(ctx);
     libxl__statistics_open(ctx);
     libxl__core_dump_open(ctx);
+    libxl__resume_open(ctx);
     libxl__lane_open(ctx, &ctx->xen->memory_lane, "xl-memory", MEMORY_AT_ONCE, false);
     libxl__userdata_open(ctx);
     int rc = libxl__domains_open(ctx);

@@ -37,7 +37,7 @@ struct libxl__xen {
     struct libxl__device_models device_models;
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
-    libxl__lane statistics_lane, dump_lane;
+    libxl__lane statistics_lane, dump_lane, resume_lane;
     /* The lane for hypercalls that allocate or free much guest memory. */
     libxl__lane memory_lane;
     const libxl__xs_transport *transport; /* the way to reach xenstored; NULL until it is open */

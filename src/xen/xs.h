@@ -138,6 +138,8 @@ void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
  * channel of the ring.
  */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
+/* Tells xenstored that the batch's domain was suspended and runs again. xenstored then reports its next stop. */
+void libxl__xs_resume(libxl__xs_batch *batch);
 
 /*
  * How a batch is run. ONE_BY_ONE: each request is carried out separately. If a request fails, the requests

@@ -24,7 +24,8 @@ typedef enum libxl__xs_kind {
     LIBXL__XS_PRUNE,
     LIBXL__XS_REQUIRE,
     LIBXL__XS_REQUIRE_NAMES,
-    LIBXL__XS_INTRODUCE
+    LIBXL__XS_INTRODUCE,
+    LIBXL__XS_RESUME
 } libxl__xs_kind;
 
 /*

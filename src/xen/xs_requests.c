@@ -249,20 +249,26 @@ void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid)
         require_vm(batch, uuid);
 }
 
-__attribute__((format(printf, 2, 3))) static libxl__xs_request *add_introduce(libxl__xs_batch *batch,
-                                                                              const char *path, ...)
+/* `path` only names the request in messages. */
+__attribute__((format(printf, 3, 4))) static libxl__xs_request *
+add_about_domain(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, ...)
 {
-    ADD(request, batch, LIBXL__XS_INTRODUCE, path);
+    ADD(request, batch, kind, path);
     return request;
 }
 
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port)
 {
-    libxl__xs_request *request = add_introduce(batch, "domain %u", batch->domid);
+    libxl__xs_request *request = add_about_domain(batch, LIBXL__XS_INTRODUCE, "domain %u", batch->domid);
     if (!request)
         return;
     request->gfn = gfn;
     request->port = port;
+}
+
+void libxl__xs_resume(libxl__xs_batch *batch)
+{
+    (void)add_about_domain(batch, LIBXL__XS_RESUME, "domain %u", batch->domid);
 }
 
 /* ---- functions for the transports */

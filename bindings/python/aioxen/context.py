@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -38,6 +39,7 @@ from aioxen.types import (
     DeviceFailed,
     DeviceGone,
     DomainAppeared,
+    DomainConfig,
     DomainDying,
     DomainGone,
     DomainShutdown,
@@ -227,6 +229,35 @@ class Context(ContextCore, BaseContext):
         from aioxen.domains import Domains
 
         return Domains(self)
+
+    # Saved domains
+
+    async def restore(
+        self,
+        source: str | os.PathLike[str] | int | asyncio.StreamReader,
+        config: DomainConfig | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Domain:
+        """Restores a domain that Domain.save() or `xl save` has saved. The domain is paused; unpause() lets
+        it go on.
+
+        source: A path, a descriptor, or a stream of asyncio. A descriptor must be blocking.
+
+        config: None: the configuration is in the source. Otherwise the source must be a stream of
+        domain_suspend(), which has no configuration.
+
+        timeout: Seconds for the restoration.
+
+        Raises: the errors of domain_restore(); OSError, for a file. After an error no domain is left.
+
+        Cancelled: No domain is left.
+        """
+        from aioxen._saving import (
+            restore,
+        )  # not at the start, because it needs modules that take time to import
+
+        return await restore(self, source, config, timeout)
 
     # Events
 

@@ -13,8 +13,11 @@ from aioxen.errors import DomainNotFoundError
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
+    import asyncio
+    import os
     from uuid import UUID
 
+    from aioxen._saving import Afterwards
     from aioxen._shutdown import ShutdownFuture
     from aioxen._spec import Progress
     from aioxen.console import Console
@@ -113,6 +116,38 @@ class Domain(Handle, DomainOperations):
         arguments, the result and the errors are those of shutdown().
         """
         return self._request_stop(self._xen.domain_reboot, timeout if limit is ... else limit, progress)
+
+    async def save(
+        self,
+        target: str | os.PathLike[str] | int | asyncio.StreamWriter,
+        *,
+        live: bool = False,
+        afterwards: Afterwards = "destroy",
+        timeout: float | None = None,  # noqa: ASYNC109
+        progress: Progress[OperationProgress] | None = None,
+    ) -> None:
+        """Saves the domain with its configuration, in the format of `xl save`. Then destroys the domain.
+
+        target: A path, a descriptor, or a stream of asyncio. A file gets its name when it is complete and on
+        the disk, and replaces an older file of this name. A descriptor must be blocking.
+
+        live: Whether the guest runs while most of its memory is saved.
+
+        afterwards: "destroy"; "resume": the guest goes on, but its disks then differ from the saved state;
+        "keep": the domain stays suspended.
+
+        timeout: Seconds for the saving.
+
+        progress: Receives each OperationProgress.
+
+        Raises: the errors of save_stream(); OSError, for a file. After an error the guest goes on, and no
+        file is left.
+
+        Cancelled: The guest goes on, unless its destruction has begun.
+        """
+        from aioxen._saving import save  # not at the start, because it needs modules that take time to import
+
+        await save(self, self._xen, target, live, afterwards, timeout, progress)
 
     def _request_stop(
         self,

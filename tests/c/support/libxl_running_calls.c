@@ -85,6 +85,41 @@ static const char *vcpus(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040400
+#define RESTORE(ctx, config, domid, fd, params)                                                              \
+    libxl_domain_create_restore(ctx, config, domid, fd, NULL, NULL)
+#elif defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040700
+#define RESTORE(ctx, config, domid, fd, params)                                                              \
+    libxl_domain_create_restore(ctx, config, domid, fd, params, NULL, NULL)
+#else
+#define RESTORE(ctx, config, domid, fd, params)                                                              \
+    libxl_domain_create_restore(ctx, config, domid, fd, -1, params, NULL, NULL)
+#endif
+
+/* Uses the functions for saved domains. None of the calls succeeds. */
+static const char *saved(libxl_ctx *ctx)
+{
+    uint32_t made;
+    libxl_domain_config config;
+    libxl_domain_restore_params params, copy;
+    libxl_domain_config_init(&config);
+    libxl_domain_restore_params_init(&params);
+    CHECK(params.stream_version == 1);
+    params.stream_version = 2;
+    libxl_domain_restore_params_copy(ctx, &copy, &params);
+    char *json = libxl_domain_restore_params_to_json(ctx, &copy);
+    CHECK(json && !libxl_domain_restore_params_from_json(ctx, &params, json));
+    free(json);
+    CHECK(RESTORE(ctx, &config, &made, -1, &params));
+    libxl_domain_restore_params_dispose(&params);
+    libxl_domain_restore_params_dispose(&copy);
+    libxl_domain_config_dispose(&config);
+    CHECK(libxl_domain_suspend(ctx, NOBODY, -1, LIBXL_SUSPEND_LIVE | LIBXL_SUSPEND_DEBUG, NULL));
+    CHECK(libxl_domain_suspend_only(ctx, NOBODY, NULL));
+    CHECK(libxl_domain_resume(ctx, NOBODY, 1, NULL));
+    return NULL;
+}
+
 static const char *nodes(libxl_ctx *ctx, uint32_t domid)
 {
     libxl_bitmap set;
@@ -198,6 +233,8 @@ const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid)
         failed = host(ctx);
     if (!failed)
         failed = memory(ctx);
+    if (!failed)
+        failed = saved(ctx);
     for (size_t i = 0; !failed && i < sizeof(of_domain) / sizeof(of_domain[0]); i++)
         failed = of_domain[i](ctx, domid);
     return failed;

@@ -103,7 +103,7 @@ static void sweep(bool (*selects)(unsigned operation), bool pvh, unsigned least)
     assert_int_equal(libxl_ctx_alloc(&w.starter.ctx, LIBXL_VERSION, 0, NULL), 0);
     libxl_ao_set_limit(w.starter.ctx, NULL, STARTER_LIMIT_MS);
     for (unsigned operation = 0; operation < LIBXL__OP_COUNT; operation++)
-        if (!starter_is_hidden(operation) && selects(operation)) {
+        if (!starter_is_hidden(operation) && selects(operation) && (w.all || !starter_saves(operation))) {
             run_operation(&w, operation);
             operations++;
         }

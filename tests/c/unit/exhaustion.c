@@ -243,7 +243,8 @@ static void sweep_all(unsigned flags, bool of_devices, const char *what)
     w.step = all && strcmp(all, "all") == 0 ? 1 : STRIDE;
     fixture_begin(&w.before);
     for (unsigned operation = 0; operation < RUNS; operation++)
-        if (is_of_devices(operation) == of_devices && (operation >= OPEN || !starter_is_hidden(operation))) {
+        if (is_of_devices(operation) == of_devices && (operation >= OPEN || !starter_is_hidden(operation)) &&
+            (w.step == 1 || operation >= OPEN || !starter_saves(operation))) {
             run_operation(&w, operation);
             operations++;
         }

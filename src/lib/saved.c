@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libxl's function that restores a domain. Owns nothing. Any thread may call it, without the context's lock. */
+#include "ops.h"
+
+int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config, uint32_t *domid,
+                                int restore_fd, int send_back_fd, const libxl_domain_restore_params *params,
+                                const libxl_asyncop_how *ao_how,
+                                const libxl_asyncprogress_how *aop_console_how)
+{
+    if (params && params->checkpointed_stream)
+        return libxl__refuse(ERROR_NI, "params.checkpointed_stream: checkpoints are not implemented");
+    if (params && params->stream_version != 2)
+        return libxl__refuse(ERROR_NI, "params.stream_version: %u is not implemented; 2 is",
+                             params->stream_version);
+    if (send_back_fd != -1)
+        return libxl__refuse(ERROR_NI, "send_back_fd: checkpoints are not implemented");
+    return libxl_domain_restore(ctx, restore_fd, d_config, domid, ao_how, aop_console_how);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing except the operation's state. The caller holds the context's lock. */
+#include "create_restore.h"
+#include "_libxl_types_json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+bool libxl__restores(const libxl__ao *ao)
+{
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RESTORE];
+}
+
+/* ---- the header */
+
+static int check_descriptor(libxl__ao *ao, int fd)
+{
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "fd: %s", strerror(errno));
+    if ((flags & O_ACCMODE) == O_WRONLY)
+        return libxl__ao_fail(ao, ERROR_INVAL, "fd: not open for reading");
+    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
+}
+
+int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
+{
+    const libxl__domain_restore_args *args = libxl__ao_args(ao);
+    int rc = check_descriptor(ao, args->in.fd);
+    if (!rc)
+        rc = libxl__transfer_start(ao, transfer,
+                                   (const char *const[]){"restore", args->in.has_d_config ? "0" : "1", NULL},
+                                   args->in.fd, NULL, 0);
+    return rc || args->in.has_d_config ? rc : LIBXL__AO_WAIT;
+}
+
+/* Reads the configuration that the program has found. */
+static int take_configuration(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length)
+{
+    libxl__domain_restore_args *args = libxl__ao_args(ao);
+    const char *text = libxl__transfer_head(ao, transfer, length);
+    if (!text)
+        return ERROR_NOMEM;
+    const int rc = libxl__json_read(ao->ctx, &libxl__json_of_domain_config, &args->in.d_config, text);
+    return rc == ERROR_INVAL
+               ? libxl__ao_fail(ao, rc, "fd: the configuration in xl's header: %s", libxl_error_message())
+               : rc;
+}
+
+int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer)
+{
+    libxl__transfer_message message;
+    if (libxl__transfer_next(ao, transfer, &message) == 0)
+        return take_configuration(ao, transfer, message.numbers[0]);
+    return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;
+}
+
+/* ---- the saved domain */
+
+int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build)
+{
+    (void)ao;
+    libxl__transfer_send(transfer, &(libxl__transfer_message){
+                                       .kind = LIBXL__TRANSFER_BUILT,
+                                       .value = build->config->c_info.type == LIBXL_DOMAIN_TYPE_PV,
+                                       .numbers = {build->domid, build->store_port, build->console_port},
+                                   });
+    return LIBXL__AO_WAIT;
+}
+
+int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build)
+{
+    libxl__transfer_message message;
+    while (libxl__transfer_next(ao, transfer, &message) == 0)
+        ; /* the program sends no message that must be answered */
+    if (!libxl__transfer_done(transfer))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__transfer_result(ao, transfer, "fd");
+    build->store_gfn = transfer->result.numbers[1];
+    build->console_gfn = transfer->result.numbers[2];
+    return rc;
+}

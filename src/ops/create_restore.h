@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The parts of domain_restore that domain_create_new does not have: the program aioxen-transfer reads the
+ * saved domain. Call all functions with the context locked.
+ */
+#ifndef LIBXL__CREATE_RESTORE_H
+#define LIBXL__CREATE_RESTORE_H
+
+#include "ops.h"
+#include "transfer.h"
+
+/* Returns whether the operation is domain_restore. */
+bool libxl__restores(const libxl__ao *ao);
+
+/*
+ * Starts the program. It reads xl's header, unless the application has given the configuration. Returns 0,
+ * LIBXL__AO_WAIT, or an error, recorded in ao: INVAL, NOMEM, FAIL.
+ */
+int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer);
+/*
+ * Returns LIBXL__AO_WAIT until the header was read. Then stores its configuration in the operation's args. Errors,
+ * recorded in ao: those of libxl__transfer_result, and INVAL (the configuration is not one).
+ */
+int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer);
+
+/* Tells the program that the domain exists, so that it restores the saved domain into it. Returns LIBXL__AO_WAIT. */
+int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build);
+/*
+ * Returns LIBXL__AO_WAIT until the domain is restored. Then stores the frames of its rings in `build`. Errors,
+ * recorded in ao: those of libxl__transfer_result.
+ */
+int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build);
+
+#endif

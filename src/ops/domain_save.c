@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_save and domain_suspend: save a domain to a descriptor. The program aioxen-transfer (src/transfer)
+ * writes the stream. When it asks for it, the nested operation domain_suspend_only suspends the guest. If the save
+ * fails, the nested operation domain_recover lets the guest run again.
+ *
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
+ */
+#include "_libxl_types_json.h"
+#include "ops.h"
+#include "transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* xl's header, in the machine's byte order. The length of the JSON and the JSON follow it. */
+typedef struct xl_header {
+    char magic[32];
+    uint32_t byte_order, mandatory_flags, optional_flags, optional_size;
+    uint32_t length; /* of the JSON, with its terminating zero */
+} xl_header;
+
+enum { XL_JSON = 1, XL_STREAM_2 = 2, LIVE = 1, DEBUG = 2 /* the flags of xc_domain_save */ };
+
+typedef struct saving {
+    libxl__nested configuration; /* retrieve_domain_configuration */
+    libxl_domain_config config;  /* its result */
+    libxl__nested suspension;    /* domain_suspend_only, reserved before the program is started */
+    libxl__nested recovery;      /* domain_recover, reserved before the program is started */
+    libxl__transfer transfer;
+    bool answered; /* the program knows whether the guest is suspended */
+} domain_save_state, domain_suspend_state;
+
+static const libxl__domain_save_args *args_of(libxl__ao *ao)
+{
+    _Static_assert(sizeof(libxl__domain_save_args) == sizeof(libxl__domain_suspend_args),
+                   "both operations have the same inputs");
+    return libxl__ao_args(ao);
+}
+
+/* ---- look: the domain is looked up */
+
+/* Creates a nested operation on the domain of `ao`. Its first input is the domid. */
+static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
+{
+    libxl__ao *child = libxl__nested_create(ao, nested, &libxl__operations[operation]);
+    if (!child)
+        return ERROR_NOMEM;
+    child->subject = ao->subject;
+    libxl__domain_suspend_only_args *args = libxl__ao_args(child);
+    args->in.domid = ao->subject.number;
+    return libxl__phases_reserve(child);
+}
+
+static int check_descriptor(libxl__ao *ao, int fd)
+{
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "fd: %s", strerror(errno));
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        return libxl__ao_fail(ao, ERROR_INVAL, "fd: not open for writing");
+    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
+}
+
+static int look_start(libxl__ao *ao, struct saving *s)
+{
+    xc_domaininfo_t info;
+    int rc = check_descriptor(ao, args_of(ao)->in.fd);
+    if (!rc && args_of(ao)->in.flags & ~(LIBXL_SUSPEND_DEBUG | LIBXL_SUSPEND_LIVE))
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "flags: %d has unknown bits", args_of(ao)->in.flags);
+    if (!rc && ao->subject.number == 0)
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
+    if (!rc)
+        rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (!rc && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", ao->subject.number);
+    if (!rc)
+        rc = reserve(ao, &s->suspension, LIBXL__OP_DOMAIN_SUSPEND_ONLY);
+    if (!rc)
+        rc = reserve(ao, &s->recovery, LIBXL__OP_DOMAIN_RECOVER);
+    return rc;
+}
+
+/* ---- configuration: the domain's configuration is read */
+
+static int configuration_poll(libxl__ao *ao, struct saving *s)
+{
+    (void)ao;
+    return s->configuration.done ? s->configuration.rc : LIBXL__AO_WAIT;
+}
+
+static int configuration_start(libxl__ao *ao, struct saving *s)
+{
+    libxl_domain_config_init(&s->config);
+    const int rc = reserve(ao, &s->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);
+    if (rc)
+        return rc;
+    libxl__retrieve_domain_configuration_args *args = libxl__ao_args(s->configuration.child);
+    args->out.d_config = &s->config;
+    libxl__nested_start(&s->configuration);
+    return configuration_poll(ao, s);
+}
+
+/* ---- transfer: the program saves the domain */
+
+/* Makes xl's header with the configuration, in the operation's memory. Returns NULL if there is no memory. */
+static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
+{
+    char *json = libxl__json_write(&libxl__json_of_domain_config, &s->config);
+    const size_t length = json ? strlen(json) + 1 : 0;
+    xl_header *header = json ? libxl__gc_alloc(&ao->gc, sizeof(*header) + length) : NULL;
+    libxl_domain_config_dispose(&s->config);
+    if (header) {
+        *header = (xl_header){
+            .magic = "Xen saved domain, xl format\n \0 \r",
+            .byte_order = 0x01020304u,
+            .mandatory_flags = XL_JSON | XL_STREAM_2,
+            .optional_size = (uint32_t)(sizeof(header->length) + length),
+            .length = (uint32_t)length,
+        };
+        memcpy(header + 1, json, length);
+        *size = sizeof(*header) + length;
+    }
+    free(json);
+    return header;
+}
+
+static int transfer_start(libxl__ao *ao, struct saving *s)
+{
+    const int given = args_of(ao)->in.flags;
+    const int flags = (given & LIBXL_SUSPEND_LIVE ? LIVE : 0) | (given & LIBXL_SUSPEND_DEBUG ? DEBUG : 0);
+    const char *domid = libxl__gc_printf(&ao->gc, "%u", ao->subject.number);
+    const char *how = libxl__gc_printf(&ao->gc, "%d", flags);
+    const bool with_header = ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SAVE];
+    size_t size = 0;
+    const void *header = with_header ? make_header(ao, s, &size) : NULL;
+    if (!domid || !how || (with_header && !header))
+        return ERROR_NOMEM;
+    const int rc = libxl__transfer_start(ao, &s->transfer, (const char *const[]){"save", domid, how, NULL},
+                                         args_of(ao)->in.fd, header, size);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Tells the program whether the guest is suspended, once the nested operation knows it. */
+static void answer(struct saving *s)
+{
+    if (s->answered || !s->suspension.done)
+        return;
+    s->answered = true;
+    libxl__transfer_send(&s->transfer, &(libxl__transfer_message){.kind = LIBXL__TRANSFER_SUSPENDED,
+                                                                  .value = s->suspension.rc == 0});
+}
+
+static int transfer_poll(libxl__ao *ao, struct saving *s)
+{
+    libxl__transfer_message message;
+    while (libxl__transfer_next(ao, &s->transfer, &message) == 0)
+        if (message.kind == LIBXL__TRANSFER_SUSPEND && !s->suspension.started)
+            libxl__nested_start(&s->suspension);
+    answer(s);
+    if (!libxl__transfer_done(&s->transfer) || (s->suspension.started && !s->suspension.done))
+        return LIBXL__AO_WAIT;
+    /* The reason why the guest was not suspended is recorded already. */
+    if (s->suspension.done && s->suspension.rc)
+        return s->suspension.rc;
+    return libxl__transfer_result(ao, &s->transfer, "fd");
+}
+
+static void transfer_stop(libxl__ao *ao, struct saving *s)
+{
+    (void)ao;
+    libxl__transfer_stop(&s->transfer);
+    if (s->suspension.child && s->suspension.started)
+        libxl__ao_request_stop(s->suspension.child, ERROR_ABORTED);
+}
+
+/*
+ * The guest is suspended in one case only: domain_suspend_only has succeeded. domain_recover finds out, and
+ * also ends log-dirty mode, in which a program that was killed leaves the domain.
+ */
+static int transfer_undo(libxl__ao *ao, struct saving *s)
+{
+    libxl__transfer_kill(ao->ctx, &s->transfer);
+    if (s->transfer.child.running)
+        return LIBXL__AO_WAIT;
+    if (s->suspension.started && !s->suspension.done) {
+        libxl__ao_request_stop(s->suspension.child, ERROR_ABORTED);
+        return LIBXL__AO_WAIT;
+    }
+    if (!s->recovery.started) {
+        s->recovery.outlives = true;
+        libxl__nested_start(&s->recovery);
+    }
+    if (!s->recovery.done)
+        return LIBXL__AO_WAIT;
+    return s->recovery.rc == ERROR_DOMAIN_NOTFOUND ? 0 : s->recovery.rc;
+}
+
+#include "_libxl_phases_domain_save.h"
+#include "_libxl_phases_domain_suspend.h"

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The program's start, its messages, and its log. Owns: the descriptors. */
+#include "transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BETWEEN_REPORTS 100 /* ms */
+
+static volatile sig_atomic_t stopping;
+static int refusing = -1;                 /* a descriptor that cannot be written */
+static char logged[LIBXL__TRANSFER_TEXT]; /* the first error of libxenguest */
+
+/*
+ * Ends a save. libxenguest's next write fails, so libxenguest ends the save in order: it ends log-dirty mode.
+ * The write that blocks now is interrupted, because the handler is installed without SA_RESTART.
+ */
+static void on_term(int number)
+{
+    const int saved = errno;
+    (void)number;
+    stopping = 1;
+    dup2(refusing, STREAM);
+    errno = saved;
+}
+
+bool stopped(void)
+{
+    return stopping;
+}
+
+void send_message(libxl__transfer_message *message)
+{
+    while (send(CONTROL, message, sizeof(*message), MSG_NOSIGNAL) < 0 && errno == EINTR)
+        ;
+}
+
+bool receive_message(libxl__transfer_kind kind, libxl__transfer_message *message)
+{
+    ssize_t got;
+    do
+        got = recv(CONTROL, message, sizeof(*message), 0);
+    while (got < 0 && errno == EINTR && !stopping);
+    return got == sizeof(*message) && message->kind == (uint32_t)kind;
+}
+
+bool is_alone(void)
+{
+    struct pollfd control = {.fd = CONTROL, .events = POLLRDHUP};
+    return poll(&control, 1, 0) == 1 && control.revents & (POLLHUP | POLLRDHUP | POLLERR);
+}
+
+int report(libxl__transfer_end result, int errnoval, const char *text)
+{
+    libxl__transfer_message message = {.kind = LIBXL__TRANSFER_RESULT, .value = (int32_t)result};
+    message.numbers[0] = (uint64_t)errnoval;
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    send_message(&message);
+    return result == LIBXL__TRANSFER_OK ? 0 : 1;
+}
+
+int report_xen(const char *what, int errnoval)
+{
+    char text[LIBXL__TRANSFER_TEXT];
+    if (stopping)
+        return report(LIBXL__TRANSFER_STOPPED, 0, "");
+    if (*logged)
+        return report(LIBXL__TRANSFER_XEN, errnoval, logged);
+    snprintf(text, sizeof(text), "%s: %s", what, strerror(errnoval));
+    return report(LIBXL__TRANSFER_XEN, errnoval, text);
+}
+
+const char *first_error(const char *otherwise)
+{
+    return *logged ? logged : otherwise;
+}
+
+bool write_all(int fd, const void *data, size_t size)
+{
+    for (const char *at = data; size;) {
+        const ssize_t wrote = write(fd, at, size);
+        if (wrote < 0 && errno == EINTR && !stopping)
+            continue;
+        if (wrote <= 0)
+            return false;
+        at += wrote;
+        size -= (size_t)wrote;
+    }
+    return true;
+}
+
+bool read_all(int fd, void *data, size_t size)
+{
+    for (char *at = data; size;) {
+        const ssize_t got = read(fd, at, size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            errno = got ? errno : 0;
+            return false;
+        }
+        at += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+/* ---- the log of libxenguest */
+
+static void on_message(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
+                       const char *format, va_list args)
+{
+    libxl__transfer_message message = {.kind = LIBXL__TRANSFER_LOG, .value = (int32_t)level};
+    (void)logger, (void)context;
+    const int length = vsnprintf(message.text, sizeof(message.text), format, args);
+    if (errnoval >= 0 && length >= 0 && (size_t)length < sizeof(message.text))
+        snprintf(message.text + length, sizeof(message.text) - (size_t)length, ": %s", strerror(errnoval));
+    if (level >= XTL_ERROR && !*logged)
+        memcpy(logged, message.text, sizeof(logged));
+    if (level >= XTL_WARN)
+        send_message(&message);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void on_progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
+                        unsigned long done, unsigned long total)
+{
+    static uint64_t last;
+    static int32_t round = -1;
+    libxl__transfer_message message = {.kind = LIBXL__TRANSFER_PROGRESS, .numbers = {done, total}};
+    (void)logger, (void)context, (void)doing, (void)percent;
+    if (!total)
+        return;
+    if (!done)
+        round++;
+    const uint64_t now = now_ms();
+    if (done && done != total && now - last < BETWEEN_REPORTS)
+        return;
+    last = now;
+    message.value = round < 0 ? 0 : round;
+    send_message(&message);
+}
+
+static void on_destroy(xentoollog_logger *logger)
+{
+    (void)logger;
+}
+
+static xentoollog_logger logger = {.vmessage = on_message, .progress = on_progress, .destroy = on_destroy};
+
+/* ---- the start */
+
+static bool prepare(void)
+{
+    struct sigaction term = {.sa_handler = on_term};
+    signal(SIGPIPE, SIG_IGN);
+    refusing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return refusing >= 0 && !sigaction(SIGTERM, &term, NULL);
+}
+
+static int usage(void)
+{
+    fputs("aioxen-transfer is run by libaioxen: it saves or restores a domain. Run `aioxen save` instead.\n",
+          stderr);
+    return 2;
+}
+
+int main(int count, char **arguments)
+{
+    const char *task = count > 1 ? arguments[1] : "";
+    const bool saves = strcmp(task, "save") == 0 && count == 4;
+    const bool restores = strcmp(task, "restore") == 0 && count == 3;
+    if (!saves && !restores)
+        return usage();
+    if (!prepare())
+        return report(LIBXL__TRANSFER_IO, errno, "starting");
+    xc_interface *xch = xc_interface_open(&logger, &logger, 0);
+    if (!xch)
+        return report_xen("opening the hypervisor's interface", errno);
+    const int status = saves ? save(xch, (uint32_t)strtoul(arguments[2], NULL, 10),
+                                    (uint32_t)strtoul(arguments[3], NULL, 10))
+                             : restore(xch, *arguments[2] == '1');
+    xc_interface_close(xch);
+    return status;
+}

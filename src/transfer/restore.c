@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Restores a domain into an empty domain that the library has made. The stream is hostile. */
+#include "transfer.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* xl's header: the file of `xl save`, and the stream of `xl migrate`, begin with it. In the machine's byte order. */
+typedef struct xl_header {
+    char magic[32];
+    uint32_t byte_order, mandatory_flags, optional_flags, optional_size;
+} xl_header;
+
+#define XL_MAGIC      "Xen saved domain, xl format\n \0 \r"
+#define XL_BYTE_ORDER 0x01020304u
+enum { XL_JSON = 1, XL_STREAM_2 = 2 };
+
+/* Reports a stream that cannot be restored. Names the octet of a file. */
+static int refuse(const char *why)
+{
+    char text[LIBXL__TRANSFER_TEXT];
+    const off_t at = lseek(STREAM, 0, SEEK_CUR);
+    if (at < 0)
+        return report(LIBXL__TRANSFER_BAD_STREAM, 0, why);
+    snprintf(text, sizeof(text), "octet %lld: %s", (long long)at, why);
+    return report(LIBXL__TRANSFER_BAD_STREAM, 0, text);
+}
+
+/* Reports that a read has failed. */
+static int refuse_read(void)
+{
+    return errno ? report(LIBXL__TRANSFER_IO, errno, "the stream") : refuse("the stream ends too early");
+}
+
+static const char *why_refused(const xl_header *header)
+{
+    if (memcmp(header->magic, XL_MAGIC, sizeof(header->magic)) != 0)
+        return "not a domain that xl or this library has saved";
+    if (header->byte_order != XL_BYTE_ORDER)
+        return "saved on a machine with another byte order";
+    if (header->mandatory_flags & ~(uint32_t)(XL_JSON | XL_STREAM_2))
+        return "xl's header has unknown mandatory flags";
+    if (header->mandatory_flags != (XL_JSON | XL_STREAM_2))
+        return "saved by xl 4.5 or older; this is not supported";
+    if (header->optional_size > LIBXL__TRANSFER_LONGEST_HEAD)
+        return "xl's header is too large";
+    return header->optional_size < sizeof(uint32_t) ? "xl's header has no configuration" : NULL;
+}
+
+/* Reads the configuration behind xl's header into the head. Returns 0, or the exit status. */
+static int read_configuration(size_t size)
+{
+    char *data = malloc(size);
+    uint32_t length;
+    int status = 0;
+    if (!data)
+        return report(LIBXL__TRANSFER_IO, ENOMEM, "xl's header");
+    if (!read_all(STREAM, data, size)) {
+        status = refuse_read();
+    } else {
+        memcpy(&length, data, sizeof(length));
+        if (length > size - sizeof(length))
+            status = refuse("the configuration in xl's header is cut off");
+        else if (!write_all(HEAD, data + sizeof(length), strnlen(data + sizeof(length), length)))
+            status = report(LIBXL__TRANSFER_IO, errno, "xl's header");
+    }
+    free(data);
+    return status;
+}
+
+static int read_head(void)
+{
+    libxl__transfer_message message = {.kind = LIBXL__TRANSFER_HEAD};
+    xl_header header;
+    if (!read_all(STREAM, &header, sizeof(header)))
+        return refuse_read();
+    const char *why = why_refused(&header);
+    const int status = why ? refuse(why) : read_configuration(header.optional_size);
+    if (status)
+        return status;
+    message.numbers[0] = (uint64_t)lseek(HEAD, 0, SEEK_CUR);
+    send_message(&message);
+    return 0;
+}
+
+/* ---- libxl's stream */
+
+static bool skip(uint32_t length)
+{
+    char part[4096];
+    for (uint64_t left = ((uint64_t)length + 7) & ~7ull; left;) {
+        const size_t size = left < sizeof(part) ? (size_t)left : sizeof(part);
+        if (!read_all(STREAM, part, size))
+            return false;
+        left -= size;
+    }
+    return true;
+}
+
+/* Reads records until one of the type `wanted`. Skips optional records. Returns 0, or the exit status. */
+static int read_until(uint32_t wanted)
+{
+    stream_record record;
+    char text[64];
+    for (;;) {
+        if (!read_all(STREAM, &record, sizeof(record)))
+            return refuse_read();
+        if (record.type == wanted)
+            return record.length ? refuse("a record that must be empty has a body") : 0;
+        if (!(record.type & RECORD_OPTIONAL)) {
+            snprintf(text, sizeof(text), "a record of the type %u is not supported", record.type);
+            return refuse(record.type == RECORD_EMULATOR
+                              ? "it has the state of a device model; this is not supported"
+                              : text);
+        }
+        if (!skip(record.length))
+            return refuse_read();
+    }
+}
+
+static int read_beginning(void)
+{
+    stream_header header;
+    if (!read_all(STREAM, &header, sizeof(header)))
+        return refuse_read();
+    if (memcmp(header.magic, STREAM_MAGIC, sizeof(header.magic)) != 0)
+        return refuse("libxl's stream does not begin here");
+    if (be32toh(header.version) != 2)
+        return refuse("libxl's stream has another version than 2");
+    if (header.options)
+        return refuse("libxl's stream has options that are not supported");
+    return read_until(RECORD_LIBXC_CONTEXT);
+}
+
+/* Called when the static data were read. `missing` are the parts that a stream of Xen 4.13 or older does not have. */
+static int on_static_data(unsigned int missing, void *data)
+{
+    (void)data;
+    return missing ? -1 : 0;
+}
+
+int restore(xc_interface *xch, bool has_head)
+{
+    struct restore_callbacks callbacks = {.static_data_done = on_static_data};
+    libxl__transfer_message built, result = {.kind = LIBXL__TRANSFER_RESULT};
+    unsigned long store = 0, console = 0;
+    int status = has_head ? read_head() : 0;
+    if (status || !receive_message(LIBXL__TRANSFER_BUILT, &built))
+        return status ? status : 1;
+    status = read_beginning();
+    if (status)
+        return status;
+    errno = 0;
+    if (xc_domain_restore(xch, STREAM, (uint32_t)built.numbers[0], (unsigned)built.numbers[1], &store, 0,
+                          (unsigned)built.numbers[2], &console, 0, XC_STREAM_PLAIN, &callbacks, -1)) {
+        const int failed = errno;
+        /* The hypervisor refuses with these errnos what has nothing to do with the stream. */
+        return failed == ENOMEM || failed == EPERM || failed == EACCES || failed == ESRCH
+                   ? report_xen("restoring", failed)
+                   : refuse(first_error("the stream is not a saved domain"));
+    }
+    status = read_until(RECORD_END);
+    if (status)
+        return status;
+    result.numbers[1] = store;
+    result.numbers[2] = console;
+    send_message(&result);
+    return 0;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Saves a domain. If the library's process ends meanwhile, the save is given up, and the guest runs again, because
+ * no other process would resume it.
+ */
+#include "transfer.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+/*
+ * The end of the copying while the guest runs: fewer dirty pages than this, or more rounds than this. libxenguest has
+ * the same values.
+ */
+enum { FEW_DIRTY_PAGES = 50, MOST_ROUNDS = 5 };
+
+enum {
+    WAITS_FOR_SUSPENSION = 200
+}; /* of 50 ms: how long a guest may take that has acknowledged the request */
+
+typedef struct saving {
+    xc_interface *xch;
+    uint32_t domid;
+    bool asked; /* the library was asked to suspend the guest */
+} saving;
+
+static int on_suspend(void *data)
+{
+    saving *s = data;
+    libxl__transfer_message message = {.kind = LIBXL__TRANSFER_SUSPEND};
+    s->asked = true;
+    send_message(&message);
+    return receive_message(LIBXL__TRANSFER_SUSPENDED, &message) && message.value;
+}
+
+static int on_round(struct precopy_stats stats, void *data)
+{
+    (void)data;
+    if (stopped() || is_alone())
+        return XGS_POLICY_ABORT;
+    return (stats.dirty_count >= 0 && stats.dirty_count < FEW_DIRTY_PAGES) || stats.iteration >= MOST_ROUNDS
+               ? XGS_POLICY_STOP_AND_COPY
+               : XGS_POLICY_CONTINUE_PRECOPY;
+}
+
+/* Does nothing, because a PVH guest has no device model that writes into its memory. libxenguest requires it. */
+static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
+{
+    (void)domid, (void)enable, (void)data;
+    return 0;
+}
+
+/* Writes the head, and the beginning of libxl's stream. */
+static bool write_beginning(void)
+{
+    char part[4096];
+    const stream_header header = {.magic = STREAM_MAGIC, .version = htobe32(2)};
+    const stream_record record = {.type = RECORD_LIBXC_CONTEXT};
+    ssize_t size;
+    while ((size = read(HEAD, part, sizeof(part))) > 0)
+        if (!write_all(STREAM, part, (size_t)size))
+            return false;
+    return !size && write_all(STREAM, &header, sizeof(header)) && write_all(STREAM, &record, sizeof(record));
+}
+
+/* Returns whether the guest is suspended. */
+static bool is_suspended(const saving *s)
+{
+    xc_domaininfo_t info;
+    if (xc_domain_getinfolist(s->xch, s->domid, 1, &info) != 1 || info.domain != s->domid)
+        return false;
+    return info.flags & XEN_DOMINF_shutdown &&
+           ((info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
+}
+
+/* Takes the request to suspend back. Returns false if the guest has acknowledged it. */
+static bool withdraw(struct xs_handle *store, uint32_t domid)
+{
+    char path[64];
+    unsigned length;
+    bool asked, done;
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    do {
+        const xs_transaction_t transaction = xs_transaction_start(store);
+        char *value = xs_read(store, transaction, path, &length);
+        asked = value && strcmp(value, "suspend") == 0;
+        free(value);
+        done = xs_transaction_end(store, transaction, !asked || !xs_write(store, transaction, path, "", 0));
+    } while (!done && errno == EAGAIN);
+    return asked && done;
+}
+
+/*
+ * Lets the guest run again, because the library's process has ended. A guest that has acknowledged the request
+ * to suspend is suspended soon.
+ */
+static void recover(const saving *s)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    struct xs_handle *store = xs_open(0);
+    if (!store)
+        return;
+    const bool withdrawn = !is_suspended(s) && withdraw(store, s->domid);
+    for (int i = 0; !withdrawn && !is_suspended(s) && i < WAITS_FOR_SUSPENSION; i++)
+        nanosleep(&pause, NULL);
+    if (is_suspended(s) && !xc_domain_resume(s->xch, s->domid, 1))
+        xs_resume_domain(store, s->domid);
+    xs_close(store);
+}
+
+static int run(saving *s, uint32_t flags)
+{
+    struct save_callbacks callbacks = {
+        .suspend = on_suspend, .precopy_policy = on_round, .switch_qemu_logdirty = on_log_dirty, .data = s};
+    const stream_record end = {.type = RECORD_END};
+    if (!write_beginning())
+        return stopped() ? report(LIBXL__TRANSFER_STOPPED, 0, "")
+                         : report(LIBXL__TRANSFER_IO, errno, "the stream");
+    errno = 0;
+    if (xc_domain_save(s->xch, STREAM, s->domid, flags, &callbacks, XC_STREAM_PLAIN, -1)) {
+        const int failed = errno;
+        return !stopped() && (failed == EPIPE || failed == ENOSPC || failed == EFBIG || failed == EDQUOT)
+                   ? report(LIBXL__TRANSFER_IO, failed, "the stream")
+                   : report_xen("saving", failed);
+    }
+    if (!write_all(STREAM, &end, sizeof(end)))
+        return stopped() ? report(LIBXL__TRANSFER_STOPPED, 0, "")
+                         : report(LIBXL__TRANSFER_IO, errno, "the stream");
+    return report(LIBXL__TRANSFER_OK, 0, "");
+}
+
+int save(xc_interface *xch, uint32_t domid, uint32_t flags)
+{
+    saving s = {.xch = xch, .domid = domid};
+    const int status = run(&s, flags);
+    if (s.asked && is_alone())
+        recover(&s);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the
+ * whole transfer and cannot be stopped, so the library runs them in a process of their own. The program has
+ * one thread, except for the handler of SIGTERM.
+ */
+#ifndef AIOXEN_TRANSFER_H
+#define AIOXEN_TRANSFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <xenctrl.h>
+#include <xenguest.h>
+
+#include "transfer_messages.h"
+
+enum { CONTROL = 0, STREAM = 1, HEAD = 2 }; /* the program's descriptors */
+
+/* The headers of libxl's stream, version 2 (Xen's docs/specs/libxl-migration-stream.pandoc). */
+typedef struct stream_header {
+    char magic[8];
+    uint32_t version, options; /* big-endian */
+} stream_header;
+
+typedef struct stream_record {
+    uint32_t type, length; /* a body of `length` octets follows, padded to a multiple of 8 */
+} stream_record;
+
+enum { RECORD_END, RECORD_LIBXC_CONTEXT, RECORD_XENSTORE_DATA, RECORD_EMULATOR, RECORD_OPTIONAL = 1u << 31 };
+
+#define STREAM_MAGIC "LibxlFmt"
+
+/* ---- main.c */
+
+/* Whether SIGTERM has arrived. The descriptor STREAM then refuses to be written. */
+bool stopped(void);
+/* Sends a message. Does nothing if the library's process has ended. */
+void send_message(libxl__transfer_message *message);
+/*
+ * Waits for a message of this kind. Returns false if the library's process has ended, or has sent another
+ * message.
+ */
+bool receive_message(libxl__transfer_kind kind, libxl__transfer_message *message);
+/* Returns whether the library's process has ended. */
+bool is_alone(void);
+/* Sends the result of the program and returns the exit status: 0 for LIBXL__TRANSFER_OK, else 1. */
+int report(libxl__transfer_end result, int errnoval, const char *text);
+/*
+ * Reports a failed call of libxenguest, with libxenguest's first error. `what` names the call. Returns the
+ * exit status.
+ */
+int report_xen(const char *what, int errnoval);
+
+/* Returns the first error that libxenguest has logged, or `otherwise`. */
+const char *first_error(const char *otherwise);
+
+/* Writes or reads `size` octets. Returns false with errno; errno 0: the stream has ended. */
+bool write_all(int fd, const void *data, size_t size);
+bool read_all(int fd, void *data, size_t size);
+
+/* ---- save.c, restore.c: run the program. Return the exit status. */
+int save(xc_interface *xch, uint32_t domid, uint32_t flags);
+int restore(xc_interface *xch, bool has_head);
+
+#endif

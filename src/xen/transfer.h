@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Runs the program aioxen-transfer (src/transfer), which saves or restores one domain, as a child of an
+ * operation. Call all functions with the context locked.
+ */
+#ifndef LIBXL__TRANSFER_H
+#define LIBXL__TRANSFER_H
+
+#include "child.h"
+#include "transfer_messages.h"
+
+/* A run of the program. Embed this in the operation's state; zero-initialise it. */
+typedef struct libxl__transfer {
+    libxl__source source;           /* fires when a message has arrived */
+    libxl__child child;             /* fires when the program has ended */
+    libxl__fd control;              /* the library's end of the socket, which this structure owns */
+    int head;                       /* the file in memory; open as long as `control` is registered */
+    libxl__transfer_message result; /* the message RESULT; its kind is another one until it has arrived */
+} libxl__transfer;
+
+/*
+ * Starts the program. `arguments` are its arguments after its name, ended by NULL. `stream` is the descriptor
+ * of the stream, which the caller still owns. `head` is the text that is written before the stream; NULL: none.
+ * Errors, recorded in ao: NOMEM, FAIL.
+ */
+int libxl__transfer_start(libxl__ao *ao, libxl__transfer *transfer, const char *const arguments[], int stream,
+                          const void *head, size_t head_size);
+/*
+ * Returns 0 and the next message, or LIBXL__AO_WAIT if none has arrived. Only messages that the operation
+ * must answer, and HEAD, are returned: the function logs, reports and keeps the others.
+ */
+int libxl__transfer_next(libxl__ao *ao, libxl__transfer *transfer, libxl__transfer_message *message);
+/* Returns whether the program has ended and was reaped. */
+bool libxl__transfer_done(const libxl__transfer *transfer);
+/*
+ * Returns the result of a program that has ended, and records an error in ao. `field` names the stream in
+ * messages. Errors: INVAL (the stream is not a saved domain), ABORTED, PERMISSION, NOMEM, DOMAIN_NOTFOUND, FAIL.
+ */
+int libxl__transfer_result(libxl__ao *ao, const libxl__transfer *transfer, const char *field);
+/* Sends a message to the program. A program that has ended is not an error. */
+void libxl__transfer_send(const libxl__transfer *transfer, const libxl__transfer_message *message);
+/*
+ * Asks the program to end. A save ends in order: the domain leaves log-dirty mode. A restore ends at once.
+ */
+void libxl__transfer_stop(const libxl__transfer *transfer);
+/* Kills the program and closes the socket. The program is reaped soon afterwards. */
+void libxl__transfer_kill(libxl_ctx *ctx, libxl__transfer *transfer);
+/*
+ * Returns the `length` octets of the head that the program has read, with a terminating zero, in the operation's
+ * memory. Returns NULL if there is no memory or the head is shorter.
+ */
+char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The messages between the library and its program aioxen-transfer, which saves or restores one domain. Both
+ * sides include this file, and both are of the same release.
+ *
+ * Each message is one datagram of a SOCK_SEQPACKET socket. The program's descriptors are: 0 the socket, 1 the
+ * stream, 2 a file in memory, called the head. When a domain is saved, the head has what the program writes before the
+ * stream. When a domain is restored, the program writes into the head what it has read before the stream.
+ *
+ * The program's arguments are `save DOMID FLAGS`, where FLAGS are those of xc_domain_save, or `restore HEAD`,
+ * where HEAD is 1 if the stream begins with xl's header.
+ */
+#ifndef LIBXL__TRANSFER_MESSAGES_H
+#define LIBXL__TRANSFER_MESSAGES_H
+
+#include <stdint.h>
+
+/*
+ * The kinds of messages: the name, the side that sends the message, and what its members mean. Members that are
+ * not named are 0.
+ */
+#define LIBXL__TRANSFER_MESSAGES(X)                                                                          \
+    X(LOG, program, "a message of libxenguest: level is value, the text is text")                            \
+    X(PROGRESS, program, "value: the round of the save, from 0; numbers: done, total, in pages")             \
+    X(HEAD, program, "the header was read: the head has numbers[0] octets of JSON")                          \
+    X(SUSPEND, program, "the guest must be suspended now; SUSPENDED answers")                                \
+    X(RESULT, program,                                                                                       \
+      "the last message; value: libxl__transfer_end; numbers: errno, frame of the xenstore ring, "           \
+      "frame of the console ring; text: the reason of a failure")                                            \
+    X(SUSPENDED, library, "value: 1 if the guest is suspended, 0 if it cannot be")                           \
+    X(BUILT, library,                                                                                        \
+      "the domain to restore into exists; numbers: domid, xenstore's port, the console's port; value: 1: a " \
+      "PV guest")
+
+typedef enum libxl__transfer_kind {
+#define LIBXL__KIND(name, side, text) LIBXL__TRANSFER_##name,
+    LIBXL__TRANSFER_MESSAGES(LIBXL__KIND)
+#undef LIBXL__KIND
+} libxl__transfer_kind;
+
+/* How the program has ended. */
+typedef enum libxl__transfer_end {
+    LIBXL__TRANSFER_OK,
+    LIBXL__TRANSFER_BAD_STREAM, /* the stream is not a saved domain, is cut off, or is corrupt */
+    LIBXL__TRANSFER_IO,         /* the stream cannot be read or written; numbers[0] is the errno */
+    LIBXL__TRANSFER_XEN,        /* libxenguest has failed; numbers[0] is the errno, or 0 */
+    LIBXL__TRANSFER_STOPPED,    /* the library has asked the program to end (SIGTERM) */
+} libxl__transfer_end;
+
+enum { LIBXL__TRANSFER_TEXT = 208, LIBXL__TRANSFER_LONGEST_HEAD = 1 << 20 };
+
+typedef struct libxl__transfer_message {
+    uint32_t kind; /* libxl__transfer_kind */
+    int32_t value;
+    uint64_t numbers[4];
+    char text[LIBXL__TRANSFER_TEXT];
+} libxl__transfer_message;
+
+#endif

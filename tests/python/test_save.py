@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Domains are saved and restored: to files, descriptors and streams, by this library and by xl. After a
+failure the guest runs, and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aioxen
+import pytest
+from worldly import Configure, read_node
+
+pytestmark = pytest.mark.usefixtures("sim")
+
+
+async def started(xen: aioxen.Context, config: aioxen.DomainConfig) -> aioxen.Domain:
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    return dom
+
+
+async def runs(dom: aioxen.Domain) -> bool:
+    """Returns whether the guest runs: it obeys a request to power off."""
+    return (await dom.shutdown(timeout=20)) is aioxen.ShutdownReason.POWEROFF
+
+
+def programs() -> list[int]:
+    """Returns the process ids of the programs that save and restore."""
+    return [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit()
+        and (folder / "comm").exists()
+        and (folder / "comm").read_text().startswith("aioxen-transf")
+    ]
+
+
+async def test_a_saved_domain_continues_in_a_new_domain(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    uuid, file = dom.uuid, tmp_path / "saved"
+    events: list[aioxen.OperationProgress] = []
+    await dom.save(file, progress=events.append)
+    assert [info.domid for info in await xen.domain_list()] == [0]
+    assert {event.phase for event in events} >= {"configuration", "transfer"}
+    assert max(event.done for event in events) == events[-1].total > 0
+    assert events[-1].unit == "pages"
+    restored = await xen.restore(file)
+    assert (restored.uuid, await restored.name()) == (uuid, guest().c_info.name)
+    assert (await restored.info()).paused
+    await restored.unpause()
+    assert await runs(restored)
+    await restored.destroy()
+
+
+@pytest.mark.parametrize("saver", ["xl", "aioxen"])
+@pytest.mark.parametrize("restorer", ["xl", "aioxen"])
+async def test_xl_and_aioxen_read_each_others_files(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, xl: Callable[..., str], saver: str, restorer: str
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh", memory="24M"))
+    file, name = tmp_path / "saved", str(guest().c_info.name)
+    if saver == "xl":
+        await asyncio.to_thread(xl, "save", str(dom.domid), str(file))
+    else:
+        await dom.save(file, live=True)
+    if restorer == "xl":
+        await asyncio.to_thread(xl, "restore", "-e", str(file))
+        restored = await xen.domain_find(name)
+    else:
+        restored = await xen.restore(file)
+        await restored.unpause()
+    assert restored.uuid == dom.uuid and restored.domid != dom.domid
+    assert await runs(restored)
+    await restored.destroy()
+
+
+async def test_a_domain_travels_through_streams(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    arrived: asyncio.Future[aioxen.Domain] = asyncio.get_running_loop().create_future()
+    gone = asyncio.Event()
+    data: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while part := await reader.read(1 << 20):
+            data.append(part)
+        await gone.wait()
+        again = asyncio.StreamReader()
+        again.feed_data(b"".join(data))
+        again.feed_eof()
+        arrived.set_result(await xen.restore(again))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    await dom.save(writer)
+    writer.close()
+    gone.set()
+    restored = await arrived
+    server.close()
+    await restored.unpause()
+    assert await runs(restored)
+    await restored.destroy()
+
+
+async def test_the_guest_goes_on_after_a_snapshot(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    await dom.save(tmp_path / "saved", afterwards="resume")
+    assert (tmp_path / "saved").stat().st_size > 1 << 20
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_a_suspended_guest_is_resumed(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    with pytest.raises(aioxen.NotReadyError, match="is not suspended"):
+        await dom.resume()
+    async with xen.events(dom) as events:
+        for _ in range(2):  # xenstored must report the second suspension, too
+            await dom.suspend_only()
+            assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
+            await dom.resume()
+        assert isinstance(await anext(events), aioxen.DomainShutdown)
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_a_guest_that_does_not_answer_runs_on(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    dom = await started(xen, guest("b", machine="pvh"))
+    with pytest.raises(aioxen.TimedOutError):
+        await dom.save(tmp_path / "saved", timeout=0.5)
+    assert list(tmp_path.iterdir()) == []
+    info = await dom.info()
+    assert not info.shutdown and not info.paused
+    await dom.destroy()
+    assert programs() == []
+
+
+async def test_a_guest_that_stops_instead_is_reported(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, sim: Callable[..., str]
+) -> None:
+    dom = await started(xen, guest("b", machine="pvh"))
+    saving = asyncio.create_task(dom.save(tmp_path / "saved"))
+    while read_node(f"/local/domain/{dom.domid}/control/shutdown") != "suspend":
+        await asyncio.sleep(0.01)
+    sim("shutdown", str(dom.domid), "crash")
+    with pytest.raises(aioxen.FailedError, match="the reason 'crash' instead of suspending"):
+        await saving
+    assert list(tmp_path.iterdir()) == []
+    await dom.destroy()
+
+
+async def test_a_cancelled_save_leaves_a_running_guest(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    """The save is cancelled at random moments. The guest either runs, or is saved and destroyed."""
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    print("seed", seed)
+    ends = {"runs": 0, "saved": 0}
+    for _ in range(12):
+        dom = await started(xen, guest("l", machine="pvh"))
+        saving = asyncio.create_task(dom.save(tmp_path / "saved", live=chance.random() < 0.5))
+        await asyncio.sleep(chance.random() * 0.6)
+        saving.cancel()
+        await asyncio.wait([saving])
+        if (tmp_path / "saved").exists():
+            ends["saved"] += 1
+            (tmp_path / "saved").unlink()
+            await dom.wait_gone(timeout=20)
+        else:
+            ends["runs"] += 1
+            assert list(tmp_path.iterdir()) == []
+            assert await runs(dom)
+            await dom.destroy()
+    assert ends["runs"] and programs() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_program_is_killed(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, number: signal.Signals
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    saving = asyncio.create_task(dom.save(tmp_path / "saved", live=True))
+    while not (found := programs()):
+        await asyncio.sleep(0)
+    os.kill(found[0], number)
+    with pytest.raises((aioxen.FailedError, aioxen.AbortedError)):
+        await saving
+    assert list(tmp_path.iterdir()) == []
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_a_reader_that_goes_away_ends_the_save(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    reader, writer = os.pipe()
+    saving = dom.save_stream(writer)
+    await asyncio.to_thread(os.read, reader, 100)
+    os.close(reader)
+    with pytest.raises(aioxen.FailedError, match="fd: Broken pipe"):
+        await saving
+    os.close(writer)
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_a_full_disk_ends_the_save(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    full = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(aioxen.FailedError, match="fd: No space left on device"):
+        await dom.save_stream(full)
+    os.close(full)
+    assert await runs(dom)
+    await dom.destroy()
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory, kernel: Path) -> bytes:
+    """Returns a saved domain."""
+    file = tmp_path_factory.mktemp("saved") / "file"
+
+    async def make() -> None:
+        async with aioxen.Context() as xen:
+            dom = await started(xen, aioxen.pvh("template", kernel, memory="20M", cmdline="l"))
+            await dom.save(file)
+
+    asyncio.run(make())
+    return file.read_bytes()
+
+
+async def refused(xen: aioxen.Context, data: bytes, path: Path) -> aioxen.Error:
+    path.write_bytes(data)
+    with pytest.raises(aioxen.Error) as caught:
+        await xen.restore(path, timeout=60)
+    assert [info.domid for info in await xen.domain_list()] == [0]
+    return caught.value
+
+
+async def test_a_file_that_is_cut_off_leaves_no_domain(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    sizes = [0, 10, 47, 48, 60, 400, 1000, 20_000, len(saved) // 2, len(saved) - 100, len(saved) - 3]
+    for size in sizes:
+        error = await refused(xen, saved[:size], tmp_path / "file")
+        assert isinstance(error, aioxen.InvalidError), (size, error)
+        assert f"fd: octet {size}: " in str(error), (size, error)
+
+
+HEADERS: dict[str, tuple[Callable[[bytearray], Any], str]] = {
+    "magic": (lambda d: d.__setitem__(3, 0), "octet 48: not a domain that xl or this library has saved"),
+    "byte order": (lambda d: d.__setitem__(slice(32, 36), b"\1\2\3\4"), "with another byte order"),
+    "mandatory flags": (lambda d: d.__setitem__(36, 7), "unknown mandatory flags"),
+    "stream of xl 4.5": (lambda d: d.__setitem__(36, 1), "saved by xl 4.5 or older"),
+    "size": (lambda d: d.__setitem__(slice(44, 48), b"\xff" * 4), "header is too large"),
+    "no configuration": (lambda d: d.__setitem__(slice(44, 48), b"\0" * 4), "header has no configuration"),
+    "length": (
+        lambda d: d.__setitem__(slice(48, 52), b"\xff" * 4),
+        "configuration in xl's header is cut off",
+    ),
+    "JSON": (lambda d: d.__setitem__(52, ord("[")), "the configuration in xl's header: "),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+async def test_a_wrong_header_is_named(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path, header: str
+) -> None:
+    change, words = HEADERS[header]
+    data = bytearray(saved)
+    change(data)
+    error = await refused(xen, bytes(data), tmp_path / "file")
+    assert isinstance(error, aioxen.InvalidError) and words in str(error)
+
+
+async def test_the_saved_domain_must_not_exist(
+    xen: aioxen.Context, guest: Configure, saved: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(saved)
+    first = await xen.restore(tmp_path / "file")
+    with pytest.raises(aioxen.DomainExistsError):
+        await xen.restore(tmp_path / "file")
+    await first.destroy()
+
+
+async def test_a_cancelled_restore_leaves_no_domain(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(saved)
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    print("seed", seed)
+    for _ in range(10):
+        restoring = asyncio.create_task(xen.restore(tmp_path / "file"))
+        await asyncio.sleep(chance.random() * 0.3)
+        restoring.cancel()
+        await asyncio.wait([restoring])
+        if not restoring.cancelled():
+            await restoring.result().destroy()
+        assert [info.domid for info in await xen.domain_list()] == [0]
+    assert programs() == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"), [(os.O_RDONLY, "not open for writing"), (os.O_RDWR | os.O_NONBLOCK, "not blocking")]
+)
+async def test_a_descriptor_that_cannot_be_used_is_refused(
+    xen: aioxen.Context, guest: Configure, flag: int, words: str
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    fd = os.open("/dev/null", flag)
+    with pytest.raises(aioxen.InvalidError, match=f"fd: {words}"):
+        await dom.save_stream(fd)
+    os.close(fd)
+    with pytest.raises(aioxen.InvalidError, match="fd: Bad file descriptor"):
+        await dom.save_stream(9999)
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_a_killed_process_leaves_a_running_guest(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    """The process that saves is killed while the guest is suspended. The program then resumes the guest."""
+    dom = await started(xen, guest("l", machine="pvh"))
+    saver = (
+        "import asyncio, aioxen, sys\n"
+        "async def main():\n"
+        "    async with aioxen.Context() as xen:\n"
+        "        await xen.domain_save_stream(int(sys.argv[1]), 1)\n"
+        "asyncio.run(main())"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", saver, str(dom.domid), stdout=asyncio.subprocess.PIPE
+    )
+    while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
+        await asyncio.sleep(0.001)
+    process.kill()
+    assert process.stdout
+    assert await process.stdout.read()  # until the program has ended
+    assert await runs(dom)
+    await dom.destroy()
