@@ -25,6 +25,7 @@ import pytest
 from aioxen import Operation
 from aioxen._operations import ContextOperations
 from aioxen.operation import UndoableOperation
+from aioxen.types import StoreAction, StoreStep, StoreSteps
 from leftovers import check_nothing_left, snapshot
 from limits import scaled
 from worldly import Configure, ended
@@ -47,6 +48,12 @@ OPERATIONS = [
 
 WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected"}
 """The operations that wait for something that does not happen here."""
+
+NODE = "/tool/test-cancellation"
+"""The node of xenstore that the operations on nodes are about."""
+
+SAVING = {"domain_suspend_only", "domain_suspend", "domain_save_stream", "domain_resume", "domain_restore"}
+"""The operations on guests that are saved. The simulator saves PVH guests only."""
 
 DEVICES: dict[str, Any] = {
     "nic": aioxen.DeviceNic(devid=0),
@@ -181,6 +188,7 @@ class Arguments:
         self.xen, self.guest = xen, guest
         self.disk = aioxen.DeviceDisk(vdev="xvda", pdev_path=str(folder / "image"), readwrite=1)
         (folder / "image").write_bytes(bytes(1 << 16))
+        self.saved = folder / "saved"
         self.fixed: dict[str, Any] = {
             **DEVICES,
             "disk": self.disk,
@@ -193,6 +201,10 @@ class Arguments:
             "cpumap": {0},
             "sysrq": "h",
             "filename": str(folder / "core"),
+            "path": NODE,
+            "value": b"value",
+            "permissions": aioxen.StorePermissions(),
+            "steps": StoreSteps([StoreStep(StoreAction.WRITE, NODE, b"value")]),
         }
 
     def of(self, name: str, dom: aioxen.Domain) -> Callable[..., Operation[Any]]:
@@ -203,28 +215,43 @@ class Arguments:
             for p in inspect.signature(method).parameters.values()
             if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
         ]
-        changing: dict[str, Any] = {
-            "domid": dom,
-            "d_config": self.guest(name=next(NAMES)),
-            "name": "Domain-0" if name == "domain_find" else next(NAMES),
-        }
-        given = [changing[n] if n in changing else self.fixed[n] for n in needed]
         limit = scaled(0.02) if name in WAITS else LIMIT
-        return lambda **keywords: method(*given, timeout=limit, **keywords)
+        file = (str(self.saved), os.O_RDONLY) if name == "domain_restore" else (os.devnull, os.O_WRONLY)
+
+        def start(**keywords: Any) -> Operation[Any]:
+            changing: dict[str, Any] = {
+                "domid": dom,
+                "d_config": self.guest(name=next(NAMES)),
+                "name": "Domain-0" if name == "domain_find" else next(NAMES),
+            }
+            opened = changing["fd"] = os.open(*file) if "fd" in needed else -1
+            given = [changing[n] if n in changing else self.fixed[n] for n in needed]
+            operation: Operation[Any] = method(*given, timeout=limit, **keywords)
+            if opened >= 0:
+                operation.add_done_callback(lambda _: os.close(opened))
+            return operation
+
+        return start
+
+    async def save(self) -> None:
+        """Saves a domain for domain_restore."""
+        guests = Guests(self, "pvh")
+        await (await guests.alive()).save(self.saved)
+        await guests.end()
 
 
 class Guests:
     """A guest that is made again when an operation has ended it."""
 
-    def __init__(self, arguments: Arguments) -> None:
-        self.arguments = arguments
+    def __init__(self, arguments: Arguments, machine: str) -> None:
+        self.arguments, self.machine = arguments, machine
         self.current: aioxen.Domain | None = None
 
     async def alive(self) -> aioxen.Domain:
         if self.current is not None and await self.current.state() is not aioxen.DomainState.RUNNING:
             await self.end()
         if self.current is None:
-            config = self.arguments.guest("l", name=next(NAMES))
+            config = self.arguments.guest("l", machine=self.machine, name=next(NAMES))
             self.current = await self.arguments.xen.domain_create(config)
             await self.current.unpause()
         return self.current
@@ -236,8 +263,13 @@ class Guests:
         self.current = None
 
 
-async def plugged(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
-    """Adds the device that an operation removes."""
+async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
+    """Adds the device that an operation removes, makes the node that it reads or removes, or suspends the
+    guest that it resumes."""
+    if name.startswith("store_"):
+        await arguments.xen.store_write(NODE, b"value")
+    if name == "domain_resume":
+        await dom.suspend_only()
     device, _, verb = name.partition("_")
     if device in arguments.fixed and verb in ("remove", "destroy", "safe_remove"):
         try:
@@ -252,11 +284,12 @@ async def destroy_result(result: object) -> None:
 
 
 async def quiet(xen: aioxen.Context) -> None:
-    """Waits until no operation is in progress, and all callbacks have run."""
+    """Waits until no operation is in progress, and all callbacks have run. Then removes the node."""
     gc.collect()
     async with asyncio.timeout(LIMIT):
         while xen.operations() or xen.counters().operations:
             await asyncio.sleep(0.001)
+    await xen.store_remove(NODE)
 
 
 @pytest.fixture
@@ -275,10 +308,12 @@ def moments() -> Iterator[Moment]:
 
 async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start], Awaitable[Any]]) -> int:
     """Returns the number of cancellations."""
-    guests, count = Guests(arguments), 0
+    guests, count = Guests(arguments, "pvh" if name in SAVING else "pv"), 0
+    if name == "domain_restore":
+        await arguments.save()
     for moment in moments():
         dom = await guests.alive()
-        await plugged(name, dom, arguments)
+        await prepare(name, dom, arguments)
         run = Run(arguments.of(name, dom), way, moment)
         await destroy_result(await run())
         count += run.task.cancelled()
@@ -345,11 +380,13 @@ async def test_random_cancellations(
         print(f"\nAIOXEN_SEED={seed}")
     before, began = snapshot(), time.process_time()
     arguments = Arguments(xen, guest, tmp_path)
+    await arguments.save()
     cancelled = 0
 
     async def work(number: int) -> None:
         nonlocal cancelled
-        rng, guests = random.Random(seed * WORKERS + number), Guests(arguments)
+        rng = random.Random(seed * WORKERS + number)
+        guests = Guests(arguments, rng.choice(["pv", "pvh"]))
         while cancelled < CANCELLATIONS:
             dom = await guests.alive()
             kind = rng.choice(["turn", "turn", "phase", "end", "ms"])
