@@ -19,11 +19,11 @@ from gen.python.names import operations as in_python
 from gen.python.operations import BY_HAND, domain_name
 
 # The names of the hand-written classes in bindings/python/aioxen, and of their attributes.
-# tests/python/test_package.py compares these lists with the classes.
+# tests/gen/test_gen_names.py compares these lists with the classes.
 CONTEXT = words(
-    "aclose close closed counters device_events domain domain_class domains events operations store"
+    "aclose close closed counters device_events domain domain_class domains events operations restore store"
 )
-DOMAIN = words("console domid reboot shutdown state uuid")
+DOMAIN = words("console domid reboot save shutdown state uuid")
 CLASSES = words(
     "Console Context Counters Domain DomainState DomainStatus DomainView Domains Error Event Events"
     " EventsLost Fields Operation PermissionError UUID XlFileError XlFileWarning"

@@ -142,9 +142,7 @@ def row(names: Names, f: m.Field, given: bool) -> Row:
         fresh = found in ("bits", "strings", "pairs")
         return Row(f.name, annotation, f.doc, *(("", value) if fresh else (value,)))
     value = default(f, kind) if given else ""
-    if (
-        value == f"{annotation}(0)"
-    ):  # stubtest cannot compare a default that is an empty set.
+    if value == f"{annotation}(0)":  # stubtest cannot compare a default that is an empty set.
         return Row(f.name, annotation, f.doc, new=value)
     return Row(f.name, annotation, f.doc, value)
 
