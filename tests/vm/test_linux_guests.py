@@ -20,8 +20,9 @@ LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="take
 def inside(run: Run):  # type: ignore[no-untyped-def]
     """Returns a function that runs a program in a dom0 of its own."""
 
-    def start(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        options = ("--env", f"PYTHONPATH={PROJECT}/build/python", "--")
+    def start(program: str, *arguments: str, memory: int = 0) -> "subprocess.CompletedProcess[str]":
+        more = ("--memory", "1536", "--dom0-memory", str(memory)) if memory else ()
+        options = (*more, "--env", f"PYTHONPATH={PROJECT}/build/python", "--")
         command = ("/usr/bin/python3", f"tests/vm/inside/{program}", *arguments)
         done = run(*options, *command, timeout=scaled(600))
         print(done.stdout)
@@ -37,6 +38,11 @@ def test_a_guest_uses_its_devices(inside, kind: str) -> None:  # type: ignore[no
     inside("devices.py", kind, "ours", "ours", "few")
 
 
+@pytest.mark.parametrize(("kind", "saver", "restorer"), [("pv", "ours", "xl"), ("pvh", "xl", "ours")])
+def test_a_saved_guest_continues(inside, kind: str, saver: str, restorer: str) -> None:  # type: ignore[no-untyped-def]
+    inside("saved.py", kind, saver, restorer, memory=1024)  # the file is as large as the guest
+
+
 # The toolstack that makes the guests, and the toolstack that works on the guests.
 WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]
 
@@ -45,6 +51,14 @@ WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]
 @pytest.mark.parametrize(("kind", "maker", "driver"), [(kind, *who) for kind in ("pv", "pvh") for who in WHO])
 def test_devices_are_plugged_while_a_guest_works(inside, kind: str, maker: str, driver: str) -> None:  # type: ignore[no-untyped-def]
     inside("devices.py", kind, maker, driver)
+
+
+@LONG
+@pytest.mark.parametrize("kind", ["pv", "pvh", "pvh live"])
+@pytest.mark.parametrize(("saver", "restorer"), [("ours", "ours"), *WHO[1:]])
+def test_saved_guests_of_both_toolstacks_continue(inside, kind: str, saver: str, restorer: str) -> None:  # type: ignore[no-untyped-def]
+    kind, *live = kind.split()
+    inside("saved.py", kind, saver, restorer, *live, memory=1024)
 
 
 @LONG
