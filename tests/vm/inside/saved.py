@@ -9,7 +9,6 @@ answers pings.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import time
 
@@ -48,25 +47,23 @@ async def restore(xen: aioxen.Context) -> None:
 async def main() -> None:
     prepare()
     before = left()
-    async with aioxen.Context() as xen:
-        async with contextlib.AsyncExitStack() as stack:
-            _, console, _ = await stack.enter_async_context(linux(tool("ours", xen), config()))
-            await console.command("mount /dev/xvda /mnt && echo before >/mnt/word")
-            count = "n=0; while :; do n=$((n+1)); echo $n >>/tmp/count; usleep 20000; done"
-            await console.command(f"({count}) & until [ -s /tmp/count ]; do usleep 20000; done")
-            await ping("10.0.0.2")
-            await save(xen)
-            assert [info.domid for info in await xen.domain_list()] == [0]
-            await restore(xen)
-            again = Console("g")
-            await (await xen.domain_find("g")).unpause()
-            await again.command("echo $(wc -l </tmp/count) >/tmp/first; usleep 300000")
-            await again.command("cp /tmp/count /tmp/copy; seq $(wc -l </tmp/copy) | cmp - /tmp/copy")
-            await again.command("test $(wc -l </tmp/copy) -gt $(cat /tmp/first)")
-            await again.command("grep before /mnt/word && echo after >/mnt/word")
-            await again.command("umount /mnt && mount /dev/xvda /mnt && grep after /mnt/word")
-            await ping("10.0.0.2")
-            again.close()
+    async with aioxen.Context() as xen, linux(tool("ours", xen), config()) as (_, console, _):
+        await console.command("mount /dev/xvda /mnt && echo before >/mnt/word")
+        count = "n=0; while :; do n=$((n+1)); echo $n >>/tmp/count; usleep 20000; done"
+        await console.command(f"({count}) & until [ -s /tmp/count ]; do usleep 20000; done")
+        await ping("10.0.0.2")
+        await save(xen)
+        assert [info.domid for info in await xen.domain_list()] == [0]
+        await restore(xen)
+        again = Console("g")
+        await (await xen.domain_find("g")).unpause()
+        await again.command("echo $(wc -l </tmp/count) >/tmp/first; usleep 300000")
+        await again.command("cp /tmp/count /tmp/copy; seq $(wc -l </tmp/copy) | cmp - /tmp/copy")
+        await again.command("test $(wc -l </tmp/copy) -gt $(cat /tmp/first)")
+        await again.command("grep before /mnt/word && echo after >/mnt/word")
+        await again.command("umount /mnt && mount /dev/xvda /mnt && grep after /mnt/word")
+        await ping("10.0.0.2")
+        again.close()
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 
