@@ -19,6 +19,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "create": ("create", "start"),
     "run": ("run", "supervise"),
     "lifecycle": ("pause", "unpause", "shutdown", "reboot", "destroy", "wait", "rename"),
+    "saved": ("save", "restore"),
     "console": ("console",),
     "events": ("events",),
     "devices": (

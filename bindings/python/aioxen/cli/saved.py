@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The commands for saved domains: save, restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import aioxen
+from aioxen.cli.core import Session, command
+from aioxen.cli.parallel import Done, Handled, all_of, each, state_of
+from aioxen.cli.progress import Report
+from aioxen.cli.select import domain_argument
+
+
+@command("save")
+@domain_argument()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-c", "running", is_flag=True, help="Leave the domain running.")
+@click.option("-p", "paused", is_flag=True, help="Leave the domain paused.")
+@click.option("--live", is_flag=True, help="Let the guest run while most of its memory is saved.")
+async def save(session: Session, domain: str, file: Path, running: bool, paused: bool, live: bool) -> None:
+    """Saves a domain to a file, and destroys the domain.
+
+    `aioxen restore` and `xl restore` restore it. The file gets its name when it is complete, and replaces an
+    older one.
+    """
+    if running and paused:
+        raise click.UsageError("-c and -p exclude each other")
+
+    async def act(dom: aioxen.Domain, report: Report) -> Done:
+        afterwards = "resume" if running else "keep" if paused else "destroy"
+        await dom.save(file, live=live, afterwards=afterwards, timeout=session.timeout, progress=report)
+        if paused:
+            await dom.pause()
+            await dom.resume(timeout=session.timeout)
+        return Done(f"saved to {file}", {"outcome": "saved", "file": str(file)})
+
+    await each(session, (domain,), act, after=f"; {file} is complete if it is there")
+
+
+@command("restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-p", "paused", is_flag=True, help="Leave the domain paused.")
+async def restore(session: Session, file: Path, paused: bool) -> None:
+    """Restores a domain from a file of `aioxen save` or `xl save`, and lets it run.
+
+    No supervisor is left, as with `xl restore -e`.
+    """
+    made: list[aioxen.Domain] = []
+
+    async def act(report: Report) -> Done:
+        dom = await session.xen.restore(file, timeout=session.timeout)
+        made.append(dom)
+        if not paused:
+            await dom.unpause()
+        record = {"outcome": "restored", "domid": dom.domid, "uuid": str(dom.uuid)}
+        return Done(f"restored as domain {dom.domid}", record)
+
+    async def state() -> str:
+        return await state_of(session, made[0]) if made else "there is no domain"
+
+    await all_of(session, [Handled(str(file), act, state)])
