@@ -18,6 +18,7 @@ HEADINGS = {
     "create": "Creating domains",
     "run": "Supervising guests",
     "lifecycle": "Lives of domains",
+    "saved": "Saved domains",
     "console": "Consoles",
     "events": "Events",
     "devices": "Disks and network interfaces",
