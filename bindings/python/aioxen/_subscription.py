@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from aioxen._queue import EventsLost, Queue
 from aioxen.types import Event
@@ -38,6 +38,9 @@ class Subscription(Generic[E_co]):
         return self
 
     async def __anext__(self) -> E_co | EventsLost:
+        # Its type is Any instead of a cast at the end: no function is called once the queue has given the event
+        # (see Queue.get).
+        event: Any
         while (event := self._queue.get()) is None:
             if self._generator is None:
                 self._raise_end()
@@ -51,7 +54,7 @@ class Subscription(Generic[E_co]):
                 await self._waiter
             finally:
                 self._waiter = None
-        return cast("E_co | EventsLost", event)  # The queue holds only events of the wanted types.
+        return event
 
     async def __aenter__(self) -> Self:
         return self
