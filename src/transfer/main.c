@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The program's start, its messages, and its log. Owns: the descriptors. */
-#include "transfer.h"
+#include "program.h"
 
 #include <errno.h>
 #include <fcntl.h>

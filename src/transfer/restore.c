@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Restores a domain into an empty domain that the library has made. The stream is hostile. */
-#include "transfer.h"
+#include "program.h"
 
 #include <endian.h>
 #include <errno.h>

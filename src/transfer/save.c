@@ -3,7 +3,7 @@
  * Saves a domain. If the library's process ends meanwhile, the save is given up, and the guest runs again, because
  * no other process would resume it.
  */
-#include "transfer.h"
+#include "program.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
  * whole transfer and cannot be stopped, so the library runs them in a process of their own. The program has
  * one thread, except for the handler of SIGTERM.
  */
-#ifndef AIOXEN_TRANSFER_H
-#define AIOXEN_TRANSFER_H
+#ifndef AIOXEN_TRANSFER_PROGRAM_H
+#define AIOXEN_TRANSFER_PROGRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
