@@ -128,7 +128,8 @@ class Compare:
         """Yields the things that are in both dumps, with their paths. Reports each thing that is gone."""
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
         renamed = {name: about for name, about in new.items() if name not in old}
-        # The path of the thing before the current one. A missing thing is reported at the place of this path.
+        # The path of the last thing that both dumps have. A missing thing has no place in the new file, so it
+        # is reported at the place of this one.
         beside = ""
         for name, was in old.items():
             if name in new:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the description of a line of the table. Decides whether the line's goal is met."""
+"""Describes one line of the table of results, and decides whether the measurements meet its goal."""
 
 from __future__ import annotations
 

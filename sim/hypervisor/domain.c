@@ -23,8 +23,8 @@
 #define MOST_MAPTRACK_FRAMES 1024
 
 /*
- * Returns whether a process has ended. The kernel unmaps the memory of a process before its parent reaps it.
- * So a process that has ended maps no memory.
+ * Returns whether a process has ended. A process that has ended and that its parent has not reaped counts as
+ * ended, because the kernel has unmapped its memory.
  */
 static bool has_ended(pid_t pid)
 {

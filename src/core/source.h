@@ -23,7 +23,8 @@ struct libxl__source { /* A source. Zero-initialise it: it is not attached then.
     libxl__ao *ao;
     /* Called with the context locked. Deregisters the source. The source never fires afterwards. */
     void (*stop)(libxl_ctx *ctx, libxl__source *source);
-    SLIST_ENTRY(libxl__source) link; /* the entry in the operation's list of sources, which is short */
+    /* The entry in the operation's list of sources. A removal walks the list, which is short. */
+    SLIST_ENTRY(libxl__source) link;
 };
 SLIST_HEAD(libxl__sources, libxl__source);
 

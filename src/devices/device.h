@@ -255,7 +255,8 @@ typedef struct libxl__device_removal {
      * removed later. The toolstack's nodes of a stateless device are an exception.
      */
     bool ending;
-    bool has_backend_errors, has_frontend_errors; /* the kernels may have written errors */
+    /* The backend or the frontend may have an error node, which the removal then includes. */
+    bool has_backend_errors, has_frontend_errors;
     const libxl__xs_request *backend_errors, *frontend_errors;
 } libxl__device_removal;
 

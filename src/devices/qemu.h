@@ -41,7 +41,7 @@ int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd);
 /* Sends a signal to a followed process. Does nothing if the process has ended. */
 void libxl__process_signal(const libxl__process *process, int number);
 
-/* A job for a QEMU. A worker runs the job, because the job may block or reads /proc. */
+/* A job that concerns a QEMU. A worker runs it, because its calls on files and on /proc may block. */
 typedef struct libxl__qemu_job {
     libxl__job job; /* the job for the worker; must be first, because the worker gets its address */
     char log[LIBXL__QEMU_PATH];

@@ -160,8 +160,8 @@ static bool has_changed(const libxl__device_sweep *sweep)
 }
 
 /*
- * Adds the devices of all parts, and starts to read the next parts. If a list has changed, starts again with
- * all lists.
+ * Called when one part of each list was read. Adds the devices of these parts to the sweep, and starts to read
+ * the next part of each list. If a list has changed between two of its parts, reads all lists from the start.
  */
 static int parts_listed(libxl__ao *ao, libxl__device_sweep *sweep)
 {

@@ -60,8 +60,8 @@ static int nodes_start(libxl__ao *ao, struct memory_nodes *nodes)
 }
 
 /*
- * Returns the number in a node that only toolstacks write. Returns `otherwise` if the node is missing. For
- * example, domain 0 may have no such node, because no toolstack has made it.
+ * Returns the number in a node that only toolstacks write. Returns `otherwise` if the node is missing or has no
+ * number. For example, domain 0 may have no such node, because no toolstack has made this domain.
  */
 static uint64_t number_of(const libxl__xs_request *request, uint64_t otherwise)
 {

@@ -48,8 +48,8 @@ static bool is_sign(const parser *p, char sign)
 }
 
 /*
- * Records an error: `what` was expected instead of the next token. If the next token is wrong, records
- * nothing, because the lexer has recorded the error already.
+ * Records an error: `what` is expected in the place of the next token. Records nothing if this token is
+ * LIBXL__XL_WRONG, because the lexer has recorded an error for it.
  */
 static void *expected(const parser *p, const char *what)
 {

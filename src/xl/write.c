@@ -67,7 +67,7 @@ static void write_word(FILE *out, const void *where, const libxl__xl_field *fiel
             fputs(word->word, out);
             return;
         }
-    /* The value has no word. libxl_domain_config_to_xl fails when it reads this number again. */
+    /* No word stands for this value. libxl_domain_config_to_xl reads its output again, and then refuses this number. */
     fprintf(out, "%lld", (long long)value);
 }
 

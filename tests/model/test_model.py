@@ -29,7 +29,7 @@ SCENARIOS = {
 }
 # The files of the scenarios that are not in scenarios.pml.
 FILES = {"phases": "phases.pml"}
-# The scenarios whose liveness needs weak fairness.
+# The scenarios that Spin checks with weak fairness: a process that can always run does run at some time.
 FAIR = {"phases"}
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The source archive is complete. The wheel that is built from it contains the C library and the simulator,
-and needs nothing else in an environment of its own."""
+"""The source archive is complete. The wheel that is built from it contains the C library and the simulator.
+It works in an empty virtual environment."""
 
 from __future__ import annotations
 

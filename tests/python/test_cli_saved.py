@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`aioxen save` and `aioxen restore` work on xl's files, and xl's commands on theirs."""
+"""`aioxen restore` restores files of `xl save`, and `xl restore` restores files of `aioxen save`."""
 
 from __future__ import annotations
 

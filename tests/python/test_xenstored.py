@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xenstored does not answer, ends, or starts again. The event loop runs all the time."""
+"""Tests in which xenstored does not answer, ends, or is restarted. The event loop must never block."""
 
 from __future__ import annotations
 

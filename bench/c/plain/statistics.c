@@ -30,7 +30,7 @@ static void hypercalls(xc_interface *xc)
                 bench_check(!xc_vcpu_getinfo(xc, page[i].domain, v, &vcpu), "xc_vcpu_getinfo");
 }
 
-/* Reads these files of each entry whose name begins with `prefix`. */
+/* For each entry of `directory` whose name begins with `prefix`, reads the files `files` of this entry. */
 static void reads(const char *directory, const char *prefix, const char *const *files)
 {
     char path[512], text[32];

@@ -49,7 +49,8 @@ class Target(NamedTuple):
 
     domid: int
     uuid: bytes | None
-    """The UUID of a Domain. The operation fails if another domain has the Domain's domid."""
+    """The UUID, if the caller gave a Domain object. The operation fails if a domain with another UUID has the
+    domid. None: the caller gave a domid only."""
 
 
 def parse_target(value: Any) -> Target | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Events, a subscription to the events of domains. It is an asynchronous iterator."""
+"""The class Events: a subscription to the events of domains, which is an asynchronous iterator."""
 
 from __future__ import annotations
 

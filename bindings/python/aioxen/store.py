@@ -320,7 +320,7 @@ class ChangeQueue(Queue):
 
 
 class StoreWatch(Subscription[StoreChanged]):
-    """The changes of a node and of all nodes below it, made by Store.watch().
+    """A subscription to the changes of a node and of all nodes below it. Store.watch() returns it.
 
     One task at a time may read the changes. The watch ends with aclose(), at the end of `async with`,
     and when the object is garbage-collected.

@@ -191,8 +191,9 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* The members of the Python type. Each offset is one within OperationFuture. make_operation_future_type()
- * adds future_part_offset to each offset. */
+/* The members of the Python type. The offsets count from the start of OperationFuture.
+ * make_operation_future_type() adds future_part_offset, the position of the OperationFuture in the Python
+ * object. */
 static PyMemberDef members[] = {
     {"_xen", T_OBJECT, offsetof(OperationFuture, xen), READONLY, NULL},
     {"_spec", T_OBJECT, offsetof(OperationFuture, spec), READONLY, NULL},

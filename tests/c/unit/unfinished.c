@@ -276,8 +276,9 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
     destroy(s, domid);
 }
 
-/* The library cannot examine a process of another boot or of another namespace. It ignores nodes that are
- * not marks. */
+/* A mark names the process that has made it. A mark is ignored if its process belongs to another boot or
+ * namespace, because the library cannot tell whether that process runs. A node whose text is not that of a
+ * mark is ignored, too. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
     static const char *const texts[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The generated initiators. The tests check the inputs that an initiator refuses, the messages, and the
- * arguments of the body. No memory leaks when an allocation fails. */
+/* Tests the generated initiators, which are the functions that start operations: which inputs they refuse,
+ * with which messages, which arguments the body gets, and that no memory leaks if an allocation fails. */
 #undef NDEBUG
 #include "runtime.h"
 

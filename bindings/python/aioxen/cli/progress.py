@@ -72,10 +72,10 @@ class PlainMeter:
 
 
 class LiveMeter:
-    """Shows a row for each domain, which changes in place. The rows remain at the end.
+    """Shows a row for each domain, and updates the row in its place. The rows stay on the screen at the end.
 
-    If there are more domains than the terminal has lines, only domains whose operations run have rows, as
-    many as there is room for, and a first row counts. Then no row remains at the end.
+    If the terminal has too few lines for all domains, the first row shows how many domains are done. Below it
+    are the domains whose operations run, as many as fit. In this case all rows are removed at the end.
     """
 
     def __init__(self, count: int) -> None:

@@ -81,7 +81,8 @@ class Simulator(Machine):
 
     @property
     def kernel(self) -> Path:
-        """A kernel for guests: Xen can load it as PV and as PVH. The simulator plays its guest."""
+        """The path of a kernel for guests, which can be loaded as PV and as PVH. The simulator does not run
+        the kernel: it does what a guest would do."""
         return Path(os.environ["AIOXEN_SIM_KERNEL"])
 
     def guest(
