@@ -38,9 +38,6 @@ class Subscription(Generic[E_co]):
         return self
 
     async def __anext__(self) -> E_co | EventsLost:
-        # Its type is Any instead of a cast at the end: no function is called once the queue has given the event
-        # (see Queue.get).
-        event: Any
         while (event := self._queue.get()) is None:
             if self._generator is None:
                 self._raise_end()
@@ -54,7 +51,8 @@ class Subscription(Generic[E_co]):
                 await self._waiter
             finally:
                 self._waiter = None
-        return event
+        # The queue holds only events of the wanted types. An interrupt in cast() would lose the event.
+        return event  # type: ignore[return-value]
 
     async def __aenter__(self) -> Self:
         return self

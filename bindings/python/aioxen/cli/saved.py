@@ -31,7 +31,8 @@ async def save(session: Session, domain: str, file: Path, running: bool, paused:
         raise click.UsageError("-c and -p exclude each other")
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
-        afterwards: Literal["destroy", "resume", "keep"] = "resume" if running else "keep" if paused else "destroy"
+        afterwards: Literal["destroy", "resume", "keep"]
+        afterwards = "resume" if running else "keep" if paused else "destroy"
         await dom.save(file, live=live, afterwards=afterwards, timeout=session.timeout, progress=report)
         if paused:
             await dom.pause()
