@@ -113,7 +113,7 @@ static int scan_number(scan *s)
      * A number with a fraction or an exponent needs no check of its size. It is read as a double, or the
      * reader refuses it.
      */
-    if (strcspn(s->at, ".eE") < length)
+    if (strspn(s->at, "+-0123456789") < length)
         fits = true;
     else if (fits) {
         memcpy(digits, s->at, length);
