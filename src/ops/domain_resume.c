@@ -25,6 +25,7 @@ static const libxl__domain_resume_args *resume_of(libxl__ao *ao)
 static int resume_start(libxl__ao *ao, struct resuming *s)
 {
     const libxl__domain_resume_args *args = resume_of(ao);
+    const libxl__domain_recover_args *recover = libxl__ao_args(ao);
     xc_domaininfo_t info;
     int rc = args ? libxl__hv_info(ao, ao->subject.number, &info) : 0;
     if (!rc && args && info.domain == 0)
@@ -39,6 +40,7 @@ static int resume_start(libxl__ao *ao, struct resuming *s)
     s->resume.domid = ao->subject.number;
     s->resume.cancelled = !args || args->in.suspend_cancel;
     s->resume.saved = !args;
+    s->resume.suspended = args || recover->in.suspended;
     libxl__resume_start(ao, &s->resume);
     return LIBXL__AO_WAIT;
 }

@@ -8,6 +8,7 @@
  */
 #include "_libxl_types_json.h"
 #include "ops.h"
+#include "resume.h"
 #include "transfer.h"
 
 #include <errno.h>
@@ -25,12 +26,17 @@ typedef struct xl_header {
 enum { XL_JSON = 1, XL_STREAM_2 = 2, LIVE = 1, DEBUG = 2 /* the flags of xc_domain_save */ };
 
 typedef struct saving {
+    libxl__source claim; /* attached while the saving is in the context's list; never fires */
+    LIST_ENTRY(saving) link;
+    libxl__resume worker;        /* only reserves a worker for the recovery */
     libxl__nested configuration; /* retrieve_domain_configuration */
+    libxl__source held;          /* attached while `config` has memory; never fires */
     libxl_domain_config config;  /* its result */
     libxl__nested suspension;    /* domain_suspend_only, reserved before the program is started */
     libxl__nested recovery;      /* domain_recover, reserved before the program is started */
     libxl__transfer transfer;
     bool answered; /* the program knows whether the guest is suspended */
+    bool stopping; /* the program was asked to end */
 } domain_save_state, domain_suspend_state;
 
 static const libxl__domain_save_args *args_of(libxl__ao *ao)
@@ -64,6 +70,28 @@ static int check_descriptor(libxl__ao *ao, int fd)
     return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
 }
 
+static void release_domain(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    LIST_REMOVE(LIBXL__CONTAINER(source, struct saving, claim), link);
+}
+
+/*
+ * Enters the saving into the context's list until the operation ends. Two savings of a domain would disturb each
+ * other: the one that fails would resume the guest while the other one copies its memory. The list is short,
+ * because each saving runs a process.
+ */
+static int claim_domain(libxl__ao *ao, struct saving *s)
+{
+    const struct saving *other;
+    LIST_FOREACH (other, &ao->ctx->xen->savings, link)
+        if (other->claim.ao->subject.number == ao->subject.number)
+            return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", ao->subject.number);
+    LIST_INSERT_HEAD(&ao->ctx->xen->savings, s, link);
+    libxl__source_attach(ao, &s->claim, release_domain);
+    return 0;
+}
+
 static int look_start(libxl__ao *ao, struct saving *s)
 {
     xc_domaininfo_t info;
@@ -76,6 +104,10 @@ static int look_start(libxl__ao *ao, struct saving *s)
         rc = libxl__hv_info(ao, ao->subject.number, &info);
     if (!rc && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
         rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", ao->subject.number);
+    if (!rc)
+        rc = claim_domain(ao, s);
+    if (!rc)
+        rc = libxl__resume_reserve(ao, &s->worker);
     if (!rc)
         rc = reserve(ao, &s->suspension, LIBXL__OP_DOMAIN_SUSPEND_ONLY);
     if (!rc)
@@ -91,9 +123,17 @@ static int configuration_poll(libxl__ao *ao, struct saving *s)
     return s->configuration.done ? s->configuration.rc : LIBXL__AO_WAIT;
 }
 
+static void dispose_configuration(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl_domain_config_dispose(&LIBXL__CONTAINER(source, struct saving, held)->config);
+}
+
 static int configuration_start(libxl__ao *ao, struct saving *s)
 {
     libxl_domain_config_init(&s->config);
+    /* Attached before the nested operation, so that it is stopped after it. */
+    libxl__source_attach(ao, &s->held, dispose_configuration);
     const int rc = reserve(ao, &s->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);
     if (rc)
         return rc;
@@ -111,7 +151,7 @@ static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
     char *json = libxl__json_write(&libxl__json_of_domain_config, &s->config);
     const size_t length = json ? strlen(json) + 1 : 0;
     xl_header *header = json ? libxl__gc_alloc(&ao->gc, sizeof(*header) + length) : NULL;
-    libxl_domain_config_dispose(&s->config);
+    libxl__source_stop(ao->ctx, &s->held);
     if (header) {
         *header = (xl_header){
             .magic = "Xen saved domain, xl format\n \0 \r",
@@ -157,7 +197,7 @@ static int transfer_poll(libxl__ao *ao, struct saving *s)
 {
     libxl__transfer_message message;
     while (libxl__transfer_next(ao, &s->transfer, &message) == 0)
-        if (message.kind == LIBXL__TRANSFER_SUSPEND && !s->suspension.started)
+        if (message.kind == LIBXL__TRANSFER_SUSPEND && !s->suspension.started && !s->stopping)
             libxl__nested_start(&s->suspension);
     answer(s);
     if (!libxl__transfer_done(&s->transfer) || (s->suspension.started && !s->suspension.done))
@@ -171,14 +211,16 @@ static int transfer_poll(libxl__ao *ao, struct saving *s)
 static void transfer_stop(libxl__ao *ao, struct saving *s)
 {
     (void)ao;
+    s->stopping = true;
     libxl__transfer_stop(&s->transfer);
     if (s->suspension.child && s->suspension.started)
         libxl__ao_request_stop(s->suspension.child, ERROR_ABORTED);
 }
 
 /*
- * The guest is suspended in one case only: domain_suspend_only has succeeded. domain_recover finds out, and
- * also ends log-dirty mode, in which a program that was killed leaves the domain.
+ * The guest is suspended in one case only: domain_suspend_only has succeeded. Otherwise another program may have
+ * suspended it, and it is not resumed. domain_recover also ends log-dirty mode, in which a program that was
+ * killed leaves the domain.
  */
 static int transfer_undo(libxl__ao *ao, struct saving *s)
 {
@@ -190,6 +232,8 @@ static int transfer_undo(libxl__ao *ao, struct saving *s)
         return LIBXL__AO_WAIT;
     }
     if (!s->recovery.started) {
+        libxl__domain_recover_args *args = libxl__ao_args(s->recovery.child);
+        args->in.suspended = s->suspension.done && !s->suspension.rc;
         s->recovery.outlives = true;
         libxl__nested_start(&s->recovery);
     }

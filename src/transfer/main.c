@@ -32,6 +32,15 @@ static void on_term(int number)
     errno = saved;
 }
 
+/* Ends the transfer when the library's process has ended, because a write or a read may block for ever. */
+static void on_io(int number)
+{
+    const int saved = errno;
+    if (is_alone())
+        on_term(number);
+    errno = saved;
+}
+
 bool stopped(void)
 {
     return stopping;
@@ -166,10 +175,13 @@ static xentoollog_logger logger = {.vmessage = on_message, .progress = on_progre
 
 static bool prepare(void)
 {
-    struct sigaction term = {.sa_handler = on_term};
+    const struct sigaction term = {.sa_handler = on_term};
+    /* With SA_RESTART no hypercall fails with EINTR. A write that is restarted uses the new descriptor STREAM. */
+    const struct sigaction io = {.sa_handler = on_io, .sa_flags = SA_RESTART};
     signal(SIGPIPE, SIG_IGN);
     refusing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return refusing >= 0 && !sigaction(SIGTERM, &term, NULL);
+    return refusing >= 0 && !sigaction(SIGTERM, &term, NULL) && !sigaction(SIGIO, &io, NULL) &&
+           !fcntl(CONTROL, F_SETOWN, getpid()) && !fcntl(CONTROL, F_SETFL, O_ASYNC);
 }
 
 static int usage(void)

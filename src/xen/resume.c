@@ -44,7 +44,8 @@ static void work(libxl_ctx *ctx, libxl__job *job)
     if (r->saved)
         /* This fails if the domain is not in log-dirty mode, and then there is nothing to end. */
         (void)xc_shadow_control(xch, r->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);
-    r->errnoval = resume(xch, r);
+    if (r->suspended)
+        r->errnoval = resume(xch, r);
     xc_interface_close(xch);
 }
 

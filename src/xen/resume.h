@@ -19,6 +19,8 @@ typedef struct libxl__resume {
     bool cancelled;
     /* A save may have left the domain in log-dirty mode; the job first ends this mode. */
     bool saved;
+    /* The domain is resumed. Otherwise the job only ends log-dirty mode. */
+    bool suspended;
     /* Results, valid once the job is done. */
     bool resumed; /* the domain was suspended, and runs again */
     int errnoval; /* 0, or the errno of the hypercall that has failed */

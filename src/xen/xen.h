@@ -33,8 +33,12 @@
 /* The operations of src/ops/device_model.c, each of which starts the QEMU of a domain. */
 LIST_HEAD(libxl__device_models, device_model);
 
+/* The operations of src/ops/domain_save.c, each of which saves a domain. */
+LIST_HEAD(libxl__savings, saving);
+
 struct libxl__xen {
     struct libxl__device_models device_models;
+    struct libxl__savings savings;
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
     libxl__lane statistics_lane, dump_lane, resume_lane;
