@@ -8,13 +8,18 @@ import asyncio
 import os
 import random
 import signal
+import struct
 import sys
+import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aioxen
 import pytest
+from limits import scaled
 from worldly import Configure, read_node
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -330,20 +335,23 @@ async def test_a_descriptor_that_cannot_be_used_is_refused(
     await dom.destroy()
 
 
+SAVER = (
+    "import asyncio, aioxen, sys\n"
+    "async def main():\n"
+    "    async with aioxen.Context() as xen:\n"
+    "        await xen.domain_save_stream(int(sys.argv[1]), 1)\n"
+    "asyncio.run(main())"
+)
+"""A program that saves the domain of the first argument to its standard output."""
+
+
 async def test_a_killed_process_leaves_a_running_guest(
     xen: aioxen.Context, guest: Configure, tmp_path: Path
 ) -> None:
     """The process that saves is killed while the guest is suspended. The program then resumes the guest."""
     dom = await started(xen, guest("l", machine="pvh"))
-    saver = (
-        "import asyncio, aioxen, sys\n"
-        "async def main():\n"
-        "    async with aioxen.Context() as xen:\n"
-        "        await xen.domain_save_stream(int(sys.argv[1]), 1)\n"
-        "asyncio.run(main())"
-    )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", saver, str(dom.domid), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", SAVER, str(dom.domid), stdout=asyncio.subprocess.PIPE
     )
     while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
         await asyncio.sleep(0.001)
@@ -352,3 +360,136 @@ async def test_a_killed_process_leaves_a_running_guest(
     assert await process.stdout.read()  # until the program has ended
     assert await runs(dom)
     await dom.destroy()
+
+
+def cancel_when_done(monkeypatch: pytest.MonkeyPatch, name: str, task: list[asyncio.Task[Any]]) -> None:
+    """Cancels the task in the turn in which the operation succeeds."""
+    start = getattr(aioxen.Context, name)
+
+    def started_and_cancelled(*args: Any, **more: Any) -> Any:
+        operation = start(*args, **more)
+        operation.add_done_callback(lambda _: task[0].cancel())
+        return operation
+
+    monkeypatch.setattr(aioxen.Context, name, started_and_cancelled)
+
+
+async def test_a_save_that_succeeds_as_it_is_cancelled_leaves_a_running_guest(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    task: list[asyncio.Task[Any]] = []
+    cancel_when_done(monkeypatch, "domain_save_stream", task)
+    task.append(asyncio.create_task(dom.save(tmp_path / "saved")))
+    await asyncio.wait(task)
+    assert task[0].cancelled() and list(tmp_path.iterdir()) == []
+    assert await runs(dom)
+    await dom.destroy()
+
+
+@pytest.mark.parametrize(("module", "name"), [(os, "fsync"), (tempfile, "mkstemp")])
+async def test_a_save_that_is_cancelled_during_a_slow_call_leaves_no_file(
+    xen: aioxen.Context,
+    guest: Configure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    name: str,
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    function = getattr(module, name)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*args: Any, **more: Any) -> Any:
+        begun.set()
+        go_on.wait(20)
+        return function(*args, **more)
+
+    monkeypatch.setattr(module, name, slow)
+    saving = asyncio.create_task(dom.save(tmp_path / "saved"))
+    await asyncio.to_thread(begun.wait, 20)
+    saving.cancel()
+    await asyncio.sleep(0.1)
+    go_on.set()
+    await asyncio.wait([saving])
+    assert saving.cancelled() and list(tmp_path.iterdir()) == []
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_a_named_pipe_is_written_to(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    os.mkfifo(tmp_path / "pipe")
+    saving = asyncio.create_task(dom.save(tmp_path / "pipe"))
+    data = await asyncio.to_thread((tmp_path / "pipe").read_bytes)
+    await saving
+    assert len(data) > 1 << 20 and (tmp_path / "pipe").is_fifo()
+
+
+async def test_the_stream_is_sent_before_the_domain_is_destroyed(
+    xen: aioxen.Context, guest: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    destroy, left = aioxen.Context.domain_destroy, []
+
+    def noted(*args: Any, **more: Any) -> Any:
+        left.append(writer.transport.get_write_buffer_size())
+        return destroy(*args, **more)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1 << 16):
+            await asyncio.sleep(0.001)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    monkeypatch.setattr(aioxen.Context, "domain_destroy", noted)
+    await dom.save(writer)
+    assert left == [0]
+    writer.close()
+    server.close()
+    await asyncio.sleep(0.1)
+
+
+async def test_a_killed_process_leaves_a_running_guest_if_nobody_reads(
+    xen: aioxen.Context, guest: Configure
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    reader, writer = os.pipe()
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SAVER, str(dom.domid), stdout=writer)
+    os.close(writer)
+    while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.2)  # until the pipe is full
+    process.kill()
+    await process.wait()
+    assert await runs(dom)
+    os.close(reader)
+    await dom.destroy()
+    assert programs() == []
+
+
+async def test_two_savings_of_a_domain_exclude_each_other(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    first = asyncio.create_task(dom.save(tmp_path / "first", afterwards="keep"))
+    while not programs():
+        await asyncio.sleep(0.001)
+    with pytest.raises(aioxen.BusyError, match="is being saved"):
+        await dom.save(tmp_path / "second")
+    await first
+    assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+    await dom.destroy()
+
+
+async def test_a_long_configuration_is_read_in_linear_time(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    text = ("{" + ",".join(f'"member{i}":1' for i in range(50_000)) + "}\0").encode()
+    header = saved[:44] + struct.pack("=II", len(text) + 4, len(text))
+    begin = time.monotonic()
+    error = await refused(xen, header + text, tmp_path / "file")
+    assert "member0: there is no such member" in str(error)
+    assert time.monotonic() - begin < scaled(2)  # quadratic: 10 s

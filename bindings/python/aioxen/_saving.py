@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aioxen._coroutine import wait_uncancelled
+from aioxen.errors import DomainNotFoundError, NotReadyError
 from aioxen.types import Suspend
 
 if TYPE_CHECKING:
@@ -31,13 +32,20 @@ class _File:
     """A file that appears under its name only when it is complete."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.fspath(path)
+        self._path = os.path.realpath(path)
+        self.fd = -1
+
+    def open(self) -> None:
+        """Makes the file, without its name."""
         folder, name = os.path.split(self._path)
-        self.fd, self._part = tempfile.mkstemp(prefix=f".{name}.", dir=folder or ".")
+        self.fd, self._part = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+
+    def sync(self) -> None:
+        """Writes the file to the disk."""
+        os.fsync(self.fd)
 
     def finish(self) -> None:
-        """Gives the file its name. It then survives a crash of the host."""
-        os.fsync(self.fd)
+        """Gives the file its name."""
         os.replace(self._part, self._path)
         os.close(self.fd)
         self.fd = -1
@@ -62,15 +70,16 @@ async def save(
     if afterwards not in ("destroy", "resume", "keep"):
         raise ValueError(f'afterwards: "destroy", "resume" or "keep" is expected, not {afterwards!r}')
     flags = Suspend.LIVE if live else Suspend(0)
-    saved = False
+    saving: asyncio.Future[None] | None = None
     try:
         async with _writable(target) as fd:
-            await xen.domain_save_stream(domain, fd, flags, timeout=timeout, progress=progress)
-            saved = True
+            saving = xen.domain_save_stream(domain, fd, flags, timeout=timeout, progress=progress)
+            await saving
     except BaseException:
-        # The file is not complete, so the guest must go on.
-        if saved:
-            await wait_uncancelled(xen.domain_resume(domain))
+        # The file is not complete, so the guest must go on. A cancelled operation may have succeeded.
+        if saving and (saving.cancelled() or not saving.exception()):
+            with contextlib.suppress(NotReadyError, DomainNotFoundError):
+                await wait_uncancelled(xen.domain_resume(domain))
         raise
     if afterwards == "destroy":
         await xen.domain_destroy(domain)
@@ -97,13 +106,44 @@ async def _writable(target: str | os.PathLike[str] | int | asyncio.StreamWriter)
             yield fd
     elif isinstance(target, int):
         yield target
+    elif _is_special(target):
+        async with _opened(target, os.O_WRONLY) as fd:
+            yield fd
     else:
-        file = await asyncio.to_thread(_File, target)
+        file = _File(target)
         try:
+            # A cancellation waits for these calls, because the thread uses the file until they end.
+            await wait_uncancelled(asyncio.ensure_future(asyncio.to_thread(file.open)))
             yield file.fd
-            await asyncio.to_thread(file.finish)
+            await wait_uncancelled(asyncio.ensure_future(asyncio.to_thread(file.sync)))
+            file.finish()
         finally:
             file.discard()
+
+
+@contextlib.asynccontextmanager
+async def _opened(path: str | os.PathLike[str], flags: int) -> AsyncIterator[int]:
+    """Opens a file in a thread, because that blocks until a named pipe has another end."""
+    opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, flags | os.O_CLOEXEC))
+    try:
+        fd = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_result)
+        raise
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _is_special(path: str | os.PathLike[str]) -> bool:
+    """Returns whether the path is a device or a named pipe. It is written to. A file must not replace it."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _close_result(opening: asyncio.Future[int]) -> None:
+    if not opening.cancelled() and not opening.exception():
+        os.close(opening.result())
 
 
 @contextlib.asynccontextmanager
@@ -119,11 +159,22 @@ async def _pipe_to(writer: asyncio.StreamWriter) -> AsyncIterator[int]:
         os.close(writer_fd)
         writer_fd = -1
         await copying
+        await _send_all(writer)
     finally:
         if writer_fd >= 0:
             os.close(writer_fd)
         copying.cancel()
         transport.close()
+
+
+async def _send_all(writer: asyncio.StreamWriter) -> None:
+    """Waits until the stream's buffer is empty. StreamWriter.drain() waits for a part of the buffer only."""
+    low, high = writer.transport.get_write_buffer_limits()
+    writer.transport.set_write_buffer_limits(0)
+    try:
+        await writer.drain()
+    finally:
+        writer.transport.set_write_buffer_limits(high, low)
 
 
 async def _copy(
@@ -146,11 +197,8 @@ async def _readable(source: str | os.PathLike[str] | int | asyncio.StreamReader)
     elif isinstance(source, int):
         yield source
     else:
-        fd = await asyncio.to_thread(os.open, source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        async with _opened(source, os.O_RDONLY) as fd:
             yield fd
-        finally:
-            os.close(fd)
 
 
 @contextlib.asynccontextmanager

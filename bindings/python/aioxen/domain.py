@@ -129,7 +129,8 @@ class Domain(Handle, DomainOperations):
         """Saves the domain with its configuration, in the format of `xl save`. Then destroys the domain.
 
         target: A path, a descriptor, or a stream of asyncio. A file gets its name when it is complete and on
-        the disk, and replaces an older file of this name. A descriptor must be blocking.
+        the disk, and replaces an older file of this name. A device or a named pipe is written to.
+        A descriptor must be blocking.
 
         live: Whether the guest runs while most of its memory is saved.
 
