@@ -20,7 +20,7 @@ from typing import Any
 import aioxen
 import pytest
 from limits import scaled
-from worldly import Configure, read_node
+from worldly import Configure, ended, read_node
 
 pytestmark = pytest.mark.usefixtures("sim")
 
@@ -136,6 +136,19 @@ async def test_a_suspended_guest_is_resumed(xen: aioxen.Context, guest: Configur
             assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
             await dom.resume()
         assert isinstance(await anext(events), aioxen.DomainShutdown)
+    assert await runs(dom)
+    await dom.destroy()
+
+
+async def test_xenstored_is_told_after_a_cancelled_resumption(xen: aioxen.Context, guest: Configure) -> None:
+    """Otherwise xenstored would not report that the guest stops again."""
+    dom = await started(xen, guest("l", machine="pvh"))
+    await dom.suspend_only()
+    phases: list[str | None] = []
+    resumption = xen.domain_resume(dom, progress=lambda event: phases.append(event.phase))
+    resumption.cancel()
+    await ended(resumption)
+    assert phases == ["resume", "tell"]
     assert await runs(dom)
     await dom.destroy()
 
