@@ -36,6 +36,13 @@ async def runs(dom: aioxen.Domain) -> bool:
     return (await dom.shutdown(timeout=20)) is aioxen.ShutdownReason.POWEROFF
 
 
+async def resumed(dom: aioxen.Domain) -> None:
+    """Waits until a suspended guest runs again."""
+    async with asyncio.timeout(scaled(20)):
+        while (await dom.info()).shutdown:
+            await asyncio.sleep(0.01)
+
+
 def programs() -> list[int]:
     """Returns the process ids of the programs that save and restore."""
     return [
@@ -370,7 +377,8 @@ async def test_a_killed_process_leaves_a_running_guest(
         await asyncio.sleep(0.001)
     process.kill()
     assert process.stdout
-    assert await process.stdout.read()  # until the program has ended
+    assert await process.stdout.read()
+    await resumed(dom)
     assert await runs(dom)
     await dom.destroy()
 
@@ -476,6 +484,7 @@ async def test_a_killed_process_leaves_a_running_guest_if_nobody_reads(
     await asyncio.sleep(0.2)  # until the pipe is full
     process.kill()
     await process.wait()
+    await resumed(dom)
     assert await runs(dom)
     os.close(reader)
     await dom.destroy()
