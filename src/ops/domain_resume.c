@@ -76,5 +76,11 @@ static int tell_poll(libxl__ao *ao, struct resuming *s)
     return libxl__xs_done(s->told) ? libxl__xs_result(s->told) : LIBXL__AO_WAIT;
 }
 
+/* The request was sent already, so nothing has to be done. */
+static void tell_stop(libxl__ao *ao, struct resuming *s)
+{
+    (void)ao, (void)s;
+}
+
 #include "_libxl_phases_domain_recover.h"
 #include "_libxl_phases_domain_resume.h"
