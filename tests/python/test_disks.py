@@ -177,7 +177,7 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     await dom.destroy()
     assert "vif" not in await shell("xenstore-ls", "-f", "/libxl")
     # The test has hidden one device from the destruction.
-    await shell("xenstore-rm", "/local/domain/0/backend/vif")
+    await shell("xenstore-rm", "/local/domain/0/backend")
 
 
 async def test_the_drives_of_cds_are_those_of_xl(
