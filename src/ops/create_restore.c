@@ -3,10 +3,6 @@
 #include "create_restore.h"
 #include "_libxl_types_json.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-
 bool libxl__restores(const libxl__ao *ao)
 {
     return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RESTORE];
@@ -14,20 +10,10 @@ bool libxl__restores(const libxl__ao *ao)
 
 /* ---- the header */
 
-static int check_descriptor(libxl__ao *ao, int fd)
-{
-    const int flags = fcntl(fd, F_GETFL);
-    if (flags < 0)
-        return libxl__ao_fail(ao, ERROR_INVAL, "fd: %s", strerror(errno));
-    if ((flags & O_ACCMODE) == O_WRONLY)
-        return libxl__ao_fail(ao, ERROR_INVAL, "fd: not open for reading");
-    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
-}
-
 int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
 {
     const libxl__domain_restore_args *args = libxl__ao_args(ao);
-    int rc = check_descriptor(ao, args->in.fd);
+    int rc = libxl__transfer_check(ao, args->in.fd, false);
     if (!rc)
         rc = libxl__transfer_start(ao, transfer,
                                    (const char *const[]){"restore", args->in.has_d_config ? "0" : "1", NULL},

@@ -11,19 +11,10 @@
 #include "resume.h"
 #include "transfer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* xl's header, in the machine's byte order. The length of the JSON and the JSON follow it. */
-typedef struct xl_header {
-    char magic[32];
-    uint32_t byte_order, mandatory_flags, optional_flags, optional_size;
-    uint32_t length; /* of the JSON, with its terminating zero */
-} xl_header;
-
-enum { XL_JSON = 1, XL_STREAM_2 = 2, LIVE = 1, DEBUG = 2 /* the flags of xc_domain_save */ };
+enum { LIVE = 1, DEBUG = 2 }; /* the flags of xc_domain_save */
 
 typedef struct saving {
     libxl__source claim; /* attached while the saving is in the context's list; never fires */
@@ -60,16 +51,6 @@ static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
     return libxl__phases_reserve(child);
 }
 
-static int check_descriptor(libxl__ao *ao, int fd)
-{
-    const int flags = fcntl(fd, F_GETFL);
-    if (flags < 0)
-        return libxl__ao_fail(ao, ERROR_INVAL, "fd: %s", strerror(errno));
-    if ((flags & O_ACCMODE) == O_RDONLY)
-        return libxl__ao_fail(ao, ERROR_INVAL, "fd: not open for writing");
-    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
-}
-
 static void release_domain(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
@@ -95,7 +76,7 @@ static int claim_domain(libxl__ao *ao, struct saving *s)
 static int look_start(libxl__ao *ao, struct saving *s)
 {
     xc_domaininfo_t info;
-    int rc = check_descriptor(ao, args_of(ao)->in.fd);
+    int rc = libxl__transfer_check(ao, args_of(ao)->in.fd, true);
     if (!rc && args_of(ao)->in.flags & ~(LIBXL_SUSPEND_DEBUG | LIBXL_SUSPEND_LIVE))
         rc = libxl__ao_fail(ao, ERROR_INVAL, "flags: %d has unknown bits", args_of(ao)->in.flags);
     if (!rc && ao->subject.number == 0)
@@ -149,19 +130,20 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
 static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
 {
     char *json = libxl__json_write(&libxl__json_of_domain_config, &s->config);
-    const size_t length = json ? strlen(json) + 1 : 0;
-    xl_header *header = json ? libxl__gc_alloc(&ao->gc, sizeof(*header) + length) : NULL;
+    const uint32_t length = json ? (uint32_t)strlen(json) + 1 : 0;
+    libxl__xl_header *header =
+        json ? libxl__gc_alloc(&ao->gc, sizeof(*header) + sizeof(length) + length) : NULL;
     libxl__source_stop(ao->ctx, &s->held);
     if (header) {
-        *header = (xl_header){
-            .magic = "Xen saved domain, xl format\n \0 \r",
-            .byte_order = 0x01020304u,
-            .mandatory_flags = XL_JSON | XL_STREAM_2,
-            .optional_size = (uint32_t)(sizeof(header->length) + length),
-            .length = (uint32_t)length,
+        *header = (libxl__xl_header){
+            .magic = LIBXL__XL_MAGIC,
+            .byte_order = LIBXL__XL_BYTE_ORDER,
+            .mandatory_flags = LIBXL__XL_FLAGS,
+            .optional_size = (uint32_t)sizeof(length) + length,
         };
-        memcpy(header + 1, json, length);
-        *size = sizeof(*header) + length;
+        char *at = memcpy(header + 1, &length, sizeof(length));
+        memcpy(at + sizeof(length), json, length);
+        *size = sizeof(*header) + sizeof(length) + length;
     }
     free(json);
     return header;

@@ -20,7 +20,7 @@ static int refusing = -1;                 /* a descriptor that cannot be written
 static char logged[LIBXL__TRANSFER_TEXT]; /* the first error of libxenguest */
 
 /*
- * Ends a save. libxenguest's next write fails, so libxenguest ends the save in order: it ends log-dirty mode.
+ * Ends a save. libxenguest's next write fails. libxenguest then takes its changes back: it ends log-dirty mode.
  * The write that blocks now is interrupted, because the handler is installed without SA_RESTART.
  */
 static void on_term(int number)

@@ -9,16 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* xl's header: the file of `xl save`, and the stream of `xl migrate`, begin with it. In the machine's byte order. */
-typedef struct xl_header {
-    char magic[32];
-    uint32_t byte_order, mandatory_flags, optional_flags, optional_size;
-} xl_header;
-
-#define XL_MAGIC      "Xen saved domain, xl format\n \0 \r"
-#define XL_BYTE_ORDER 0x01020304u
-enum { XL_JSON = 1, XL_STREAM_2 = 2 };
-
 /* Reports a stream that cannot be restored. Names the octet of a file. */
 static int refuse(const char *why)
 {
@@ -36,15 +26,15 @@ static int refuse_read(void)
     return errno ? report(LIBXL__TRANSFER_IO, errno, "the stream") : refuse("the stream ends too early");
 }
 
-static const char *why_refused(const xl_header *header)
+static const char *why_refused(const libxl__xl_header *header)
 {
-    if (memcmp(header->magic, XL_MAGIC, sizeof(header->magic)) != 0)
+    if (memcmp(header->magic, LIBXL__XL_MAGIC, sizeof(header->magic)) != 0)
         return "not a domain that xl or this library has saved";
-    if (header->byte_order != XL_BYTE_ORDER)
+    if (header->byte_order != LIBXL__XL_BYTE_ORDER)
         return "saved on a machine with another byte order";
-    if (header->mandatory_flags & ~(uint32_t)(XL_JSON | XL_STREAM_2))
+    if (header->mandatory_flags & ~(uint32_t)LIBXL__XL_FLAGS)
         return "xl's header has unknown mandatory flags";
-    if (header->mandatory_flags != (XL_JSON | XL_STREAM_2))
+    if (header->mandatory_flags != LIBXL__XL_FLAGS)
         return "saved by xl 4.5 or older; this is not supported";
     if (header->optional_size > LIBXL__TRANSFER_LONGEST_HEAD)
         return "xl's header is too large";
@@ -75,7 +65,7 @@ static int read_configuration(size_t size)
 static int read_head(void)
 {
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_HEAD};
-    xl_header header;
+    libxl__xl_header header;
     if (!read_all(STREAM, &header, sizeof(header)))
         return refuse_read();
     const char *why = why_refused(&header);

@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,6 +93,16 @@ static int make_head(const void *head, size_t size)
     close(fd);
     errno = error;
     return -1;
+}
+
+int libxl__transfer_check(libxl__ao *ao, int fd, bool writes)
+{
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "fd: %s", strerror(errno));
+    if ((flags & O_ACCMODE) == (writes ? O_RDONLY : O_WRONLY))
+        return libxl__ao_fail(ao, ERROR_INVAL, "fd: not open for %s", writes ? "writing" : "reading");
+    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
 }
 
 static int fail_start(libxl__ao *ao, int error)

@@ -56,4 +56,19 @@ typedef struct libxl__transfer_message {
     char text[LIBXL__TRANSFER_TEXT];
 } libxl__transfer_message;
 
+/*
+ * xl's header, in the machine's byte order. A file of `xl save` begins with it. The length of the JSON and the
+ * JSON with its terminating zero follow it, and then libxl's stream.
+ */
+typedef struct libxl__xl_header {
+    char magic[32];
+    uint32_t byte_order, mandatory_flags, optional_flags;
+    uint32_t optional_size; /* the size of what follows the header and is not libxl's stream, in octets */
+} libxl__xl_header;
+
+#define LIBXL__XL_MAGIC      "Xen saved domain, xl format\n \0 \r"
+#define LIBXL__XL_BYTE_ORDER 0x01020304u
+/* The mandatory flags: the configuration is JSON, and libxl's stream is of version 2. xl has no others. */
+enum { LIBXL__XL_JSON = 1, LIBXL__XL_STREAM_2 = 2, LIBXL__XL_FLAGS = LIBXL__XL_JSON | LIBXL__XL_STREAM_2 };
+
 #endif

@@ -253,9 +253,8 @@ class Context(ContextCore, BaseContext):
 
         Cancelled: No domain is left.
         """
-        from aioxen._saving import (
-            restore,
-        )  # not at the start, because it needs modules that take time to import
+        # Imported here, because the module needs modules that take time to import.
+        from aioxen._saving import restore
 
         return await restore(self, source, config, timeout)
 

@@ -146,7 +146,8 @@ class Domain(Handle, DomainOperations):
 
         Cancelled: The guest goes on, unless its destruction has begun.
         """
-        from aioxen._saving import save  # not at the start, because it needs modules that take time to import
+        # Imported here, because the module needs modules that take time to import.
+        from aioxen._saving import save
 
         await save(self, self._xen, target, live, afterwards, timeout, progress)
 
