@@ -402,3 +402,12 @@ def enumeration_at(kind: Enumeration) -> Callable[[CData, int, str, Keep], None]
         c[0] = enumeration(value, path, kind)
 
     return put
+
+
+def valid_text(text: str) -> str:
+    """Replaces what is not valid UTF-8. A name in xenstore consists of octets."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -20,20 +20,21 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector as BaseCollector
 
 from aioxen import _convert, errors, hooks
 from aioxen import _metric_tables as tables
 from aioxen import _values as v
+from aioxen._metric_text import of_row, text_parts
 from aioxen._native import ffi, lib
 from aioxen._spec import CffiSpec, Result
 from aioxen.context import Context
@@ -252,12 +253,12 @@ class Metrics(hooks.Hook):
     def _of_host(self, snapshot: _Snapshot) -> Iterator[Metric]:
         for part, rows in ((snapshot.host, tables.HOST), (snapshot.version, tables.VERSION)):
             for row in rows if part else ():
-                yield _of_row(row, part)
+                yield of_row(row, part)
 
     def _of_context(self, snapshot: _Snapshot) -> Iterator[Metric]:
         yield self._of_operations()
         for row in tables.COUNTERS:
-            yield _of_row(row, [self._xen.counters()])
+            yield of_row(row, [self._xen.counters()])
         metric = Metric("aioxen_scrape_success", "1 if the part of the metrics could be read.", "gauge")
         seconds = Metric("aioxen_scrape_seconds", "How long the reading of the part took.", "gauge")
         for name, (done, took) in snapshot.parts.items():
@@ -277,12 +278,12 @@ class Metrics(hooks.Hook):
             return str(domain.info.domid), names.get(domain.info.domid, "")
 
         for row in tables.DOMAIN:
-            yield _of_row(row, domains, ("domid", "name"), shared)
+            yield of_row(row, domains, ("domid", "name"), shared)
 
     def _of_devices(self, snapshot: _Snapshot) -> Iterator[Metric]:
         if self._devices:
             names = snapshot.names
-            yield _of_row(
+            yield of_row(
                 tables.DEVICE,
                 snapshot.devices,
                 ("domid", "name"),
@@ -315,7 +316,7 @@ class Metrics(hooks.Hook):
 
         async def add(metrics: Iterable[Metric]) -> None:
             for metric in metrics:
-                for text in _texts(metric):
+                for text in text_parts(metric):
                     texts.append(text)
                     await slices.pause()
 
@@ -327,7 +328,7 @@ class Metrics(hooks.Hook):
             some = list(snapshot.domains[first : first + DOMAINS])
             await slices.pause()
             for row, metric in zip(rows, self._of_domains(snapshot, some), strict=True):
-                row += _texts(metric, described=not first)
+                row += text_parts(metric, described=not first)
                 await slices.pause()
         for row in rows:
             texts += row
@@ -436,57 +437,8 @@ class Collector(BaseCollector):
         yield from metrics._of_context(last)
 
 
-class _One:
-    """A registry with one metric, for generate_latest()."""
-
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> list[Metric]:
-        return [self._metric]
-
-
-SAMPLES = 100
-"""The number of samples that are rendered without a pause."""
 DOMAINS = 16
 """The number of domains that are converted and rendered at a time."""
-
-
-def _texts(metric: Metric, described: bool = True) -> Iterator[bytes]:
-    """Renders a metric in parts. If `described` is true, the first part begins with the two lines that
-    describe the metric."""
-    samples = metric.samples
-    for first in range(0, max(len(samples), described), SAMPLES):
-        part = Metric(metric.name, metric.documentation, metric.type)
-        part.samples = samples[first : first + SAMPLES]
-        text = generate_latest(_One(part))  # type: ignore[arg-type]
-        yield text if described and first == 0 else text.split(b"\n", 2)[2]
-
-
-def _of_row(
-    row: tables.Row,
-    objects: Iterable[Any],
-    labels: tuple[str, ...] = (),
-    shared: Callable[[Any], tuple[str, ...]] = lambda _: (),
-) -> Metric:
-    """Returns the metric of a row. `shared` returns the values of `labels` for one object."""
-    metric = Metric(row.name, row.text, row.kind)
-    name = f"{row.name}_total" if row.kind == "counter" else row.name
-    for one in objects:
-        first = shared(one)
-        for values, value in row.values(one):
-            texts = map(printable, (*first, *values))
-            metric.add_sample(name, dict(zip((*labels, *row.labels), texts, strict=True)), float(value))
-    return metric
-
-
-def printable(text: str) -> str:
-    """Replaces what is not valid UTF-8. A name in xenstore consists of octets."""
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _replace(path: Path, text: bytes) -> None:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from aioxen import _values as v
 from aioxen import hooks
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Tracing(hooks.Hook):
         spans: _Spans = op.data[self]
         spans.operation.record_exception(error)
         failed = self._trace.StatusCode.ERROR
-        spans.operation.set_status(self._trace.Status(failed, printable(str(error))))
+        spans.operation.set_status(self._trace.Status(failed, v.valid_text(str(error))))
 
     def end(self, op: hooks.ObservedOperation) -> None:
         spans: _Spans = op.data.pop(self)
@@ -114,16 +115,11 @@ def install(
     return made
 
 
-def printable(text: str) -> str:
-    """Replaces what is not valid UTF-8, which exporters refuse."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def _flat(name: str, value: object) -> Iterator[tuple[str, str | int | float]]:
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _flat(f"{name}.{key}", part)
     elif isinstance(value, str):
-        yield name, printable(value)
+        yield name, v.valid_text(value)
     elif isinstance(value, (int, float)):
         yield name, value if abs(value) < 1 << 63 else str(value)  # An attribute has 64 bits.
