@@ -28,7 +28,7 @@ bool starter_is_hidden(unsigned operation);
 /*
  * Returns whether the operation suspends, saves, resumes or restores a domain. Such an operation takes a large part
  * of a second, so the sweeps include it only if the environment variable AIOXEN_SWEEP is `all`.
- * tests/python/test_save.py always tests these operations.
+ * tests/python/test_save.py and test_restore.py always test these operations.
  */
 bool starter_saves(unsigned operation);
 /* Makes sure that there is a running guest. If there is none, the function creates a guest by `ctx`. For a

@@ -379,7 +379,7 @@ static bool shares_phases(unsigned operation)
 
 /*
  * Returns whether the sweep leaves the operation out, because the operation suspends, saves or restores a domain,
- * which takes too long for hundreds of points. tests/python/test_save.py stops and kills these operations at
+ * which takes too long for hundreds of points. tests/python/test_save.py and test_restore.py stop and kill them at
  * random moments.
  */
 static bool is_left_out(const libxl__ao_class *cls)

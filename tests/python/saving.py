@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the functions that the tests of saved domains share."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aioxen
+from limits import scaled
+
+
+async def started(xen: aioxen.Context, config: aioxen.DomainConfig) -> aioxen.Domain:
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    return dom
+
+
+async def runs(dom: aioxen.Domain) -> bool:
+    """Returns whether the guest runs: it obeys a request to power off."""
+    return (await dom.shutdown(timeout=20)) is aioxen.ShutdownReason.POWEROFF
+
+
+async def resumed(dom: aioxen.Domain) -> None:
+    """Waits until a suspended guest runs again."""
+    async with asyncio.timeout(scaled(20)):
+        while (await dom.info()).shutdown:
+            await asyncio.sleep(0.01)
+
+
+def programs() -> list[int]:
+    """Returns the process ids of the programs that save and restore."""
+    return [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit()
+        and (folder / "comm").exists()
+        and (folder / "comm").read_text().startswith("aioxen-transf")
+    ]

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Domains are restored. A stream that is cut off or wrong is refused by its octet, and leaves no domain."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aioxen
+import pytest
+from limits import scaled
+from saving import programs, started
+from worldly import Configure
+
+pytestmark = pytest.mark.usefixtures("sim")
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory, kernel: Path) -> bytes:
+    """Returns a saved domain."""
+    file = tmp_path_factory.mktemp("saved") / "file"
+
+    async def make() -> None:
+        async with aioxen.Context() as xen:
+            dom = await started(xen, aioxen.pvh("template", kernel, memory="20M", cmdline="l"))
+            await dom.save(file)
+
+    asyncio.run(make())
+    return file.read_bytes()
+
+
+async def refused(xen: aioxen.Context, data: bytes, path: Path) -> aioxen.Error:
+    path.write_bytes(data)
+    with pytest.raises(aioxen.Error) as caught:
+        await xen.restore(path, timeout=60)
+    assert [info.domid for info in await xen.domain_list()] == [0]
+    return caught.value
+
+
+async def test_a_file_that_is_cut_off_leaves_no_domain(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    sizes = [0, 10, 47, 48, 60, 400, 1000, 20_000, len(saved) // 2, len(saved) - 100, len(saved) - 3]
+    for size in sizes:
+        error = await refused(xen, saved[:size], tmp_path / "file")
+        assert isinstance(error, aioxen.InvalidError), (size, error)
+        assert f"fd: octet {size}: " in str(error), (size, error)
+
+
+HEADERS: dict[str, tuple[Callable[[bytearray], Any], str]] = {
+    "magic": (lambda d: d.__setitem__(3, 0), "octet 48: not a domain that xl or this library has saved"),
+    "byte order": (lambda d: d.__setitem__(slice(32, 36), b"\1\2\3\4"), "with another byte order"),
+    "mandatory flags": (lambda d: d.__setitem__(36, 7), "unknown mandatory flags"),
+    "stream of xl 4.5": (lambda d: d.__setitem__(36, 1), "saved by xl 4.5 or older"),
+    "size": (lambda d: d.__setitem__(slice(44, 48), b"\xff" * 4), "header is too large"),
+    "no configuration": (lambda d: d.__setitem__(slice(44, 48), b"\0" * 4), "header has no configuration"),
+    "length": (
+        lambda d: d.__setitem__(slice(48, 52), b"\xff" * 4),
+        "configuration in xl's header is cut off",
+    ),
+    "JSON": (lambda d: d.__setitem__(52, ord("[")), "the configuration in xl's header: "),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+async def test_a_wrong_header_is_named(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path, header: str
+) -> None:
+    change, words = HEADERS[header]
+    data = bytearray(saved)
+    change(data)
+    error = await refused(xen, bytes(data), tmp_path / "file")
+    assert isinstance(error, aioxen.InvalidError) and words in str(error)
+
+
+async def test_the_saved_domain_must_not_exist(
+    xen: aioxen.Context, guest: Configure, saved: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(saved)
+    first = await xen.restore(tmp_path / "file")
+    with pytest.raises(aioxen.DomainExistsError):
+        await xen.restore(tmp_path / "file")
+    await first.destroy()
+
+
+async def test_a_cancelled_restore_leaves_no_domain(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(saved)
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    print("seed", seed)
+    for _ in range(10):
+        restoring = asyncio.create_task(xen.restore(tmp_path / "file"))
+        await asyncio.sleep(chance.random() * 0.3)
+        restoring.cancel()
+        await asyncio.wait([restoring])
+        if not restoring.cancelled():
+            await restoring.result().destroy()
+        assert [info.domid for info in await xen.domain_list()] == [0]
+    assert programs() == []
+
+
+async def test_a_long_configuration_is_read_in_linear_time(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    text = ("{" + ",".join(f'"member{i}":1' for i in range(50_000)) + "}\0").encode()
+    header = saved[:44] + struct.pack("=II", len(text) + 4, len(text))
+    begin = time.monotonic()
+    error = await refused(xen, header + text, tmp_path / "file")
+    assert "member0: there is no such member" in str(error)
+    assert time.monotonic() - begin < scaled(2)  # quadratic: 10 s
