@@ -16,23 +16,10 @@ from uuid import uuid4
 import aioxen
 import click
 from aioxen import ActionOnShutdown as Action
-from aioxen import ShutdownReason as Reason
 
 PATIENCE = 30  # The time limit of a guest's shutdown after Ctrl-C, in seconds.
 AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
 DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
-
-
-def action(config: aioxen.DomainConfig, reason: Reason) -> Action:
-    """Returns the action that the configuration names for a guest that has stopped for this reason."""
-    actions = {
-        Reason.POWEROFF: config.on_poweroff,
-        Reason.REBOOT: config.on_reboot,
-        Reason.CRASH: config.on_crash,
-        Reason.WATCHDOG: config.on_watchdog,
-        Reason.SOFT_RESET: config.on_soft_reset,
-    }
-    return actions.get(reason, Action.PRESERVE)
 
 
 class Guest:
@@ -59,7 +46,7 @@ class Guest:
         except asyncio.CancelledError:
             await self.stop(dom)
             raise
-        what = action(self.config, reason)
+        what = aioxen.shutdown_action(self.config, reason)
         self.say(f"has stopped: {reason}; action: {what}")
         if what is not Action.DESTROY and what not in (*AGAIN, *DUMPED):
             return False

@@ -239,3 +239,23 @@ async def test_a_configuration_becomes_a_file_of_xl(
     assert (config.c_info.uuid, config.b_info.cmdline) == (dom.uuid, "b")
     async with xen.domain_create(config) as again:
         assert aioxen.dumps(await again.configuration()) == text
+
+
+def test_the_action_for_each_reason_is_the_one_that_the_configuration_names() -> None:
+    Action, Reason = aioxen.ActionOnShutdown, aioxen.ShutdownReason
+    named = {
+        Reason.POWEROFF: Action.RESTART,
+        Reason.REBOOT: Action.RESTART_RENAME,
+        Reason.CRASH: Action.COREDUMP_RESTART,
+        Reason.WATCHDOG: Action.COREDUMP_DESTROY,
+        Reason.SOFT_RESET: Action.DESTROY,
+    }
+    config = aioxen.DomainConfig(
+        on_poweroff=Action.RESTART,
+        on_reboot=Action.RESTART_RENAME,
+        on_crash=Action.COREDUMP_RESTART,
+        on_watchdog=Action.COREDUMP_DESTROY,
+        on_soft_reset=Action.DESTROY,
+    )
+    for reason in Reason:
+        assert aioxen.shutdown_action(config, reason) is named.get(reason, Action.PRESERVE)

@@ -20,6 +20,7 @@ from aioxen.config import disk as disk
 from aioxen.config import nic as nic
 from aioxen.config import pv as pv
 from aioxen.config import pvh as pvh
+from aioxen.config import shutdown_action as shutdown_action
 from aioxen.console import Console as Console
 from aioxen.context import Context as Context
 from aioxen.domain import Domain as Domain

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns pv(), pvh(), disk() and nic(). These functions return the configuration of a guest, or a part of
-such a configuration."""
+"""Owns pv(), pvh(), disk() and nic(), which return the configuration of a guest, or a part of such a
+configuration. Owns shutdown_action(), which says what a configuration wants when its guest stops."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from aioxen.types import (
+    ActionOnShutdown,
     DeviceDisk,
     DeviceNic,
     DiskFormat,
@@ -17,6 +18,7 @@ from aioxen.types import (
     DomainConfig,
     DomainCreateInfo,
     DomainType,
+    ShutdownReason,
 )
 
 if TYPE_CHECKING:
@@ -138,6 +140,23 @@ def nic(bridge: str | None = None, *, mac: str | bytes | None = None, ip: str | 
     if mac is not None:
         settings.mac = _mac(mac)
     return settings
+
+
+def shutdown_action(config: DomainConfig, reason: ShutdownReason) -> ActionOnShutdown:
+    """Returns the action that a configuration names for a guest that has stopped for this reason: one of
+    on_poweroff, on_reboot, on_crash, on_watchdog and on_soft_reset.
+
+    The library does not carry out the action: the program does. For any other reason, for example SUSPEND,
+    the action is PRESERVE.
+    """
+    actions = {
+        ShutdownReason.POWEROFF: config.on_poweroff,
+        ShutdownReason.REBOOT: config.on_reboot,
+        ShutdownReason.CRASH: config.on_crash,
+        ShutdownReason.WATCHDOG: config.on_watchdog,
+        ShutdownReason.SOFT_RESET: config.on_soft_reset,
+    }
+    return actions.get(reason, ActionOnShutdown.PRESERVE)
 
 
 def _mac(mac: str | bytes) -> bytes:

@@ -34,18 +34,6 @@ SHORT_LIFE = 2.0
 guest that reboots at once would keep the host busy."""
 
 
-def action_of(config: aioxen.DomainConfig, reason: Reason) -> Action:
-    """Returns the action that the configuration names for a guest that has stopped for this reason."""
-    actions = {
-        Reason.POWEROFF: config.on_poweroff,
-        Reason.REBOOT: config.on_reboot,
-        Reason.CRASH: config.on_crash,
-        Reason.WATCHDOG: config.on_watchdog,
-        Reason.SOFT_RESET: config.on_soft_reset,
-    }
-    return actions.get(reason, Action.PRESERVE)
-
-
 def dump_file(folder: Path, name: str, dom: aioxen.Domain) -> Path:
     """Returns where a domain's memory is written. The form of the name is that of xl."""
     return folder / f"{datetime.now():%Y-%m%d-%H%M.%S}-{name.replace('/', '_')}.{dom.domid}.core"
@@ -102,7 +90,7 @@ class Guest:
         # The present configuration has the name, the UUID and the devices that the guest has by now.
         self.config = await dom.configuration()
         self.name = self.config.c_info.name or self.name
-        what = action_of(self.config, reason)
+        what = aioxen.shutdown_action(self.config, reason)
         words = "rename-restart" if what is Action.RESTART_RENAME else str(what).replace("_", "-")
         self.say(f"has stopped: {reason}; action: {words}", "stopped", reason=str(reason), action=words)
         if what in DUMPED:
