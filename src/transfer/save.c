@@ -35,6 +35,8 @@ static int on_suspend(void *data)
 {
     saving *s = data;
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_SUSPEND};
+    if (is_alone())
+        return 0; /* nobody has asked the guest, so there is nothing to recover from */
     s->asked = true;
     send_message(&message);
     return receive_message(LIBXL__TRANSFER_SUSPENDED, &message) && message.value;

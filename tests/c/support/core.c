@@ -3,6 +3,9 @@
 #include "core.h"
 
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,4 +100,15 @@ int core_left_after_fork(libxl_ctx *ctx)
     waitpid(child, &status, 0);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+bool core_selects(const libxl__ao_class *cls)
+{
+    const char *only = getenv("AIOXEN_SWEEP_ONLY");
+    char word[64], list[512];
+    if (!only)
+        return true;
+    snprintf(word, sizeof(word), " %s ", cls->name);
+    snprintf(list, sizeof(list), " %s ", only);
+    return strstr(list, word);
 }

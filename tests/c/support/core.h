@@ -49,6 +49,10 @@ int core_result(libxl_ctx *ctx, uint64_t *for_event);
 /* Processes the context if its descriptor is readable. Returns whether it was readable. */
 bool core_continue(libxl_ctx *ctx);
 
+/* Returns whether the sweeps include an operation: the environment variable AIOXEN_SWEEP_ONLY, a list of names, has
+ * its name or is not set. */
+bool core_selects(const libxl__ao_class *cls);
+
 /* Forks, and returns how many descriptors the child has after libxl__ctx_postfork(). */
 int core_left_after_fork(libxl_ctx *ctx);
 

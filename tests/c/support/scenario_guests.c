@@ -5,6 +5,7 @@
 #include "core.h"
 #include "fixture.h"
 #include "guest.h"
+#include "saving.h"
 
 #include "xen.h"
 
@@ -49,14 +50,19 @@ static void mark_guest(libxl_ctx *ctx, struct subject *s)
     fixture_write(path, text);
 }
 
-static libxl_domid new_pvh_guest(libxl_ctx *ctx)
+static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
 {
-    libxl_domain_config config = guest_config_pvh("b");
-    libxl_domid domid;
-    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
-    libxl_domain_config_dispose(&config);
-    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
-    return domid;
+    switch (kind) {
+    case SCENARIO_PVH:
+    case SCENARIO_SUSPENDED: return saving_guest(ctx, "b");
+    case SCENARIO_OBEDIENT: return saving_guest(ctx, "l");
+    default: return guest_new(ctx, "b", true);
+    }
+}
+
+bool scenario_makes(const struct scenario *scenario)
+{
+    return scenario->guest == SCENARIO_NO_GUEST || scenario->guest == SCENARIO_SAVED;
 }
 
 /* Waits until the guest has connected to its device. */
@@ -93,9 +99,11 @@ static void add_nic(libxl_ctx *ctx, libxl_domid guest)
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s)
 {
     libxl_dominfo info;
-    if (scenario->guest == SCENARIO_NO_GUEST)
+    if (saving_is(scenario->operation))
+        saving_prepare(ctx);
+    if (scenario_makes(scenario))
         return;
-    s->guest = scenario->guest == SCENARIO_PVH ? new_pvh_guest(ctx) : guest_new(ctx, "b", true);
+    s->guest = new_guest(ctx, scenario->guest);
     assert_int_equal(libxl_domain_info(ctx, &info, s->guest), 0);
     s->uuid = info.uuid;
     if (scenario->guest == SCENARIO_WITH_DISK)
@@ -104,4 +112,6 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
         add_nic(ctx, s->guest);
     if (scenario->guest == SCENARIO_MARKED)
         mark_guest(ctx, s);
+    if (scenario->guest == SCENARIO_SUSPENDED)
+        saving_suspend(s->guest);
 }

@@ -10,6 +10,7 @@
 #include "core.h"
 #include "fixture.h"
 #include "guest.h"
+#include "saving.h"
 
 #include "_libxl_operations_internal.h"
 #include "xen.h"
@@ -29,6 +30,7 @@ static char loader_path[32];
 
 void scenarios_begin(void)
 {
+    saving_begin();
     strcpy(loader_path, "/tmp/aioxen-sweep-XXXXXX");
     const int fd = mkstemp(loader_path);
     assert_true(fd >= 0);
@@ -45,6 +47,7 @@ void scenarios_begin(void)
 void scenarios_end(void)
 {
     unlink(loader_path);
+    saving_end();
 }
 
 /* ---- inputs and results */
@@ -302,6 +305,35 @@ static void fill_store_write(struct subject *s, void *p)
     args->in.permissions.owner = s->guest;
 }
 
+static void fill_resume(struct subject *s, void *p)
+{
+    libxl__domain_resume_args *args = p;
+    args->in.domid = s->guest;
+    args->in.suspend_cancel = 1;
+}
+
+static void fill_recover(struct subject *s, void *p)
+{
+    libxl__domain_recover_args *args = p;
+    args->in.domid = s->guest;
+    args->in.suspended = true;
+}
+
+/* Fills in the args of domain_save and of domain_suspend, which have the same inputs. */
+static void fill_save(struct subject *s, void *p)
+{
+    libxl__domain_save_args *args = p;
+    args->in.domid = s->guest;
+    args->in.fd = saving_sink();
+}
+
+static void fill_restore(struct subject *s, void *p)
+{
+    libxl__domain_restore_args *args = p;
+    args->in.fd = saving_source();
+    args->out.domid = &s->results.domid;
+}
+
 /* ---- the table */
 
 static const struct scenario scenarios[] = {
@@ -348,6 +380,11 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_STORE_LIST, LIBXL__OP_STORE_LIST, fill_store_list, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_WRITE, LIBXL__OP_STORE_WRITE, fill_store_write, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_RESUME, LIBXL__OP_DOMAIN_RESUME, fill_resume, SCENARIO_SUSPENDED},
+    {LIBXL__OP_DOMAIN_RECOVER, LIBXL__OP_DOMAIN_RECOVER, fill_recover, SCENARIO_SUSPENDED},
+    {LIBXL__OP_DOMAIN_SUSPEND, LIBXL__OP_DOMAIN_SUSPEND, fill_save, SCENARIO_OBEDIENT},
+    {LIBXL__OP_DOMAIN_SAVE, LIBXL__OP_DOMAIN_SAVE, fill_save, SCENARIO_OBEDIENT},
+    {LIBXL__OP_DOMAIN_RESTORE, LIBXL__OP_DOMAIN_RESTORE, fill_restore, SCENARIO_SAVED},
 };
 
 bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)

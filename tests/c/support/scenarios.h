@@ -14,7 +14,10 @@ enum scenario_guest {
     SCENARIO_PVH,
     SCENARIO_WITH_DISK, /* The guest has the disk xvda and has connected to the disk. */
     SCENARIO_WITH_NIC,
-    SCENARIO_MARKED, /* The guest has the mark of a domain whose creation was given up. */
+    SCENARIO_MARKED,   /* The guest has the mark of a domain whose creation was given up. */
+    SCENARIO_OBEDIENT, /* A PVH guest that obeys requests. */
+    SCENARIO_SUSPENDED,
+    SCENARIO_SAVED, /* No guest. The operation restores a saved domain. */
 };
 
 /* The guest on which an operation of the sweep works, and the operation's results. */
@@ -62,6 +65,8 @@ bool scenario_is_phase(unsigned operation, unsigned phase, const char *name);
 /* Return the device that a scenario adds or removes. The caller disposes of it. */
 libxl_device_disk scenario_disk(void);
 libxl_device_nic scenario_nic(void);
+/* Returns whether the operation of the scenario makes a domain. */
+bool scenario_makes(const struct scenario *scenario);
 /* Makes the guest of the scenario. */
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s);
 /* Fills in the args of the operation that is started. */

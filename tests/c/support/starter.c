@@ -2,6 +2,8 @@
 /* Owns: nothing. The test owns the struct starter and every object in it. */
 #include "starter.h"
 
+#include "saving.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -324,9 +326,6 @@ static int start_store_commit(struct starter *s)
 
 /* ---- saved domains */
 
-static int sink = -1;  /* a descriptor that discards what is written */
-static int saved = -1; /* a file with a saved domain */
-
 static int start_resume(struct starter *s)
 {
     return libxl_domain_resume(s->ctx, s->guest, 1, NULL);
@@ -334,50 +333,17 @@ static int start_resume(struct starter *s)
 
 static int start_suspend(struct starter *s)
 {
-    return libxl_domain_suspend(s->ctx, s->guest, sink, 0, NULL);
+    return libxl_domain_suspend(s->ctx, s->guest, saving_sink(), 0, NULL);
 }
 
 static int start_save(struct starter *s)
 {
-    return libxl_domain_save(s->ctx, s->guest, sink, 0, NULL);
+    return libxl_domain_save(s->ctx, s->guest, saving_sink(), 0, NULL);
 }
 
 static int start_restore(struct starter *s)
 {
-    lseek(saved, 0, SEEK_SET);
-    return libxl_domain_restore(s->ctx, saved, NULL, &s->made, NULL, NULL);
-}
-
-bool starter_saves(unsigned operation)
-{
-    return operation == LIBXL__OP_DOMAIN_SUSPEND_ONLY || operation == LIBXL__OP_DOMAIN_RESUME ||
-           operation == LIBXL__OP_DOMAIN_SUSPEND || operation == LIBXL__OP_DOMAIN_SAVE ||
-           operation == LIBXL__OP_DOMAIN_RESTORE;
-}
-
-/* Makes a PVH guest that obeys requests. The simulator cannot save PV guests. */
-static libxl_domid new_pvh(libxl_ctx *ctx)
-{
-    libxl_domid domid;
-    libxl_domain_config config = guest_config_pvh("l");
-    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
-    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
-    libxl_domain_config_dispose(&config);
-    return domid;
-}
-
-static void prepare_saving(libxl_ctx *ctx)
-{
-    if (sink >= 0)
-        return;
-    setenv("AIOXEN_TRANSFER", "build/aioxen-transfer",
-           0); /* the tests of unit/ have no library beside them */
-    sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    saved = open("/run/saved", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(sink >= 0 && saved >= 0);
-    const libxl_domid domid = new_pvh(ctx);
-    assert_int_equal(libxl_domain_save(ctx, domid, saved, 0, NULL), 0);
-    guest_destroy(ctx, domid);
+    return libxl_domain_restore(s->ctx, saving_source(), NULL, &s->made, NULL, NULL);
 }
 
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
@@ -484,14 +450,16 @@ static void prepare_guest(struct starter *s, libxl_ctx *ctx, unsigned operation)
     if (s->guest)
         libxl_domain_destroy(ctx, s->guest, NULL);
     const bool obeys = operation == LIBXL__OP_DOMAIN_SHUTDOWN || operation == LIBXL__OP_DOMAIN_REBOOT;
-    s->guest = starter_saves(operation) ? new_pvh(ctx) : guest_new(ctx, obeys ? "l" : "b", true);
+    s->guest = saving_is(operation) ? saving_guest(ctx, "l") : guest_new(ctx, obeys ? "l" : "b", true);
 }
 
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation)
 {
     make_image();
-    if (starter_saves(operation))
-        prepare_saving(ctx);
+    if (saving_is(operation)) {
+        saving_prepare(ctx);
+        saving_settle();
+    }
     prepare_guest(s, ctx, operation);
     if (operation == LIBXL__OP_DOMAIN_RESUME)
         assert_int_equal(libxl_domain_suspend_only(ctx, s->guest, NULL), 0);

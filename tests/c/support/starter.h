@@ -25,12 +25,6 @@ enum { STARTER_WAIT_MS = 60, STARTER_LIMIT_MS = 5000 };
 /* Returns whether a program cannot start this operation itself. Only other operations or event generators
  * run such an operation. */
 bool starter_is_hidden(unsigned operation);
-/*
- * Returns whether the operation suspends, saves, resumes or restores a domain. Such an operation takes a large part
- * of a second, so the sweeps include it only if the environment variable AIOXEN_SWEEP is `all`.
- * tests/python/test_save.py and test_restore.py always test these operations.
- */
-bool starter_saves(unsigned operation);
 /* Makes sure that there is a running guest. If there is none, the function creates a guest by `ctx`. For a
  * shutdown or a reboot, the guest obeys requests. For any other operation, the guest ignores requests. */
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation);

@@ -7,12 +7,13 @@
  * descriptor or a thread.
  *
  * The operations are those of the generated table; starter.c starts them. The sweep also opens contexts
- * and watches for ejected media. By default the sweep tries every fifth n. With AIOXEN_SWEEP=all it
- * tries every n.
+ * and watches for ejected media. By default the sweep tries every fifth n, and every twentieth n for the
+ * operations that suspend, save, resume or restore a domain, over the wire only. With AIOXEN_SWEEP=all it tries every n.
  */
 #include "starter.h"
 
 #include "allocation.h"
+#include "saving.h"
 #include "simulation.h"
 
 #include <dlfcn.h>
@@ -22,7 +23,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { MOST = 1000, STRIDE = 5, OPEN = LIBXL__OP_COUNT, EJECT, RUNS };
+enum { MOST = 1000, STRIDE = 5, LONG_STRIDE = 4, OPEN = LIBXL__OP_COUNT, EJECT, RUNS };
 enum kind { HYPERCALL, ALLOCATION, ALLOCATIONS, FEW_DESCRIPTORS, NO_THREAD, KINDS };
 
 static const char *const kinds[KINDS] = {"hypercalls", "allocations", "series of allocations", "descriptors",
@@ -199,8 +200,9 @@ static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const
 static void run_kind(struct sweep *w, unsigned operation, enum kind kind, const char *call)
 {
     unsigned n = 1;
+    const unsigned step = saving_is(operation) && w->step > 1 ? LONG_STRIDE : 1;
     while (n < MOST && run_point(w, operation, kind, call, n))
-        n += kind == ALLOCATION || kind == ALLOCATIONS ? w->step : 1;
+        n += kind == ALLOCATION || kind == ALLOCATIONS ? w->step * step : 1;
     if (n >= MOST)
         fail_msg("%s, %s%s%s: a fault still occurs at %u", name_of(operation), kinds[kind],
                  call ? " of " : "", call ? call : "", n);
@@ -229,6 +231,15 @@ static void run_operation(struct sweep *w, unsigned operation)
         run_kind(w, operation, kind, NULL);
 }
 
+/* Returns whether the sweep includes the operation. A save takes long, so by default it runs over the wire only. */
+static bool is_included(const struct sweep *w, unsigned operation)
+{
+    if (operation >= OPEN)
+        return true;
+    return !starter_is_hidden(operation) && core_selects(&libxl__operations[operation]) &&
+           (!saving_is(operation) || w->step == 1 || !w->flags);
+}
+
 static bool is_of_devices(unsigned operation)
 {
     return operation < OPEN && strncmp(name_of(operation), "device_", strlen("device_")) == 0;
@@ -241,14 +252,15 @@ static void sweep_all(unsigned flags, bool of_devices, const char *what)
     const char *all = getenv("AIOXEN_SWEEP");
     unsigned operations = 0;
     w.step = all && strcmp(all, "all") == 0 ? 1 : STRIDE;
+    saving_begin();
     fixture_begin(&w.before);
     for (unsigned operation = 0; operation < RUNS; operation++)
-        if (is_of_devices(operation) == of_devices && (operation >= OPEN || !starter_is_hidden(operation)) &&
-            (w.step == 1 || operation >= OPEN || !starter_saves(operation))) {
+        if (is_of_devices(operation) == of_devices && is_included(&w, operation)) {
             run_operation(&w, operation);
             operations++;
         }
     libxl_domain_config_dispose(&w.starter.config);
+    saving_end();
     printf("fault sweep, %s: %u operations", what, operations);
     for (enum kind kind = 0; kind < KINDS; kind++)
         printf(", %u %s", w.points[kind], kinds[kind]);

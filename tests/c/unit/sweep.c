@@ -12,6 +12,7 @@
 
 #include "allocation.h"
 #include "leftovers.h"
+#include "saving.h"
 #include "scenarios.h"
 #include "simulation.h"
 
@@ -62,6 +63,7 @@ struct run {
     enum fault fault;
     struct subject subject;
     int reached, completions, rc;
+    bool acknowledged; /* The request was acknowledged in the guest's name. */
     char message[256];
 };
 
@@ -102,8 +104,15 @@ static int inject(struct run *r, libxl__ao *ao)
     }
 }
 
+/* Returns whether the phase is the operation's phase of this name. */
+static bool is_of(const libxl__phase *phase, unsigned operation, const char *name)
+{
+    const libxl__phases *phases = libxl__operations[operation].phases;
+    return phase >= phases->list && phase < phases->list + phases->count && strcmp(phase->name, name) == 0;
+}
+
 /*
- * Returns whether the phase waits in this test. Five phases wait only in special cases, so the sweep does not
+ * Returns whether the phase waits in this test. Six phases wait only in special cases, so the sweep does not
  * count them:
  *
  *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more creations
@@ -111,15 +120,17 @@ static int inject(struct run *r, libxl__ao *ao)
  *   trees          looks for nodes only if the unfinished guest does not exist
  *   driver         the guest of this test has taken its disk before the removal (device_detach)
  *   domain         the backend of the disk is in domain 0 (device_detach)
+ *   make           waits for a boot loader only, and a saved domain has none (domain_restore)
  */
 static bool waits(const libxl__phase *phase)
 {
-    const libxl__phases *detach = libxl__operations[LIBXL__OP_DEVICE_DETACH].phases;
-    const bool in_detach = phase >= detach->list && phase < detach->list + detach->count;
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
-           strcmp(phase->name, "trees") != 0 &&
-           !(in_detach && (strcmp(phase->name, "driver") == 0 || strcmp(phase->name, "domain") == 0));
+           strcmp(phase->name, "trees") != 0 && !is_of(phase, LIBXL__OP_DEVICE_DETACH, "driver") &&
+           !is_of(phase, LIBXL__OP_DEVICE_DETACH, "domain") &&
+           !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make");
 }
+
+static const libxl__ao_class *const suspend_only = &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {
@@ -127,6 +138,8 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     const libxl__phase *phase = libxl__phase_of(ao);
     if (ao->cls != r->cls)
         return 0;
+    if (moment == LIBXL__PHASE_BEFORE_UNDO && r->acknowledged && r->cls == suspend_only)
+        saving_suspend(r->subject.guest); /* as a guest does that has acknowledged the request */
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
         allocation_fail_from(1); /* From here on all allocations fail until the operation completes. */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
@@ -134,8 +147,11 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     /* This phase is undone when a later phase fails. If this phase is the last phase, it must fail itself. */
     const unsigned last = ao->cls->phases->count - 1u;
     const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
-    if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target && strcmp(phase->name, "acknowledge") == 0)
+    if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target &&
+        strcmp(phase->name, "acknowledge") == 0) {
         remove_request(r->subject.guest);
+        r->acknowledged = true;
+    }
     if (ao->phase.index != target)
         return 0;
     if (r->fault == FAIL_TO_UNDO)
@@ -186,8 +202,7 @@ static int start(struct run *r, const struct scenario *scenario)
     const libxl__ao_class *cls = &libxl__operations[scenario->started_by];
     const libxl_asyncop_how how = {.callback = on_completion, .u.for_callback = r};
     libxl__ao *ao;
-    int rc = libxl__ao_create(r->ctx, cls,
-                              scenario->guest == SCENARIO_NO_GUEST ? LIBXL_DOMID_INVALID : r->subject.guest,
+    int rc = libxl__ao_create(r->ctx, cls, scenario_makes(scenario) ? LIBXL_DOMID_INVALID : r->subject.guest,
                               &how, &ao);
     if (rc)
         return rc;
@@ -217,7 +232,7 @@ static void check_result(const struct run *r)
     const bool stopped = wanted == ERROR_ABORTED || wanted == ERROR_TIMEDOUT;
     /* After the phase `acknowledge`, the guest has acknowledged the request. So the undo finds that the
      * request was carried out. */
-    const bool carried_out = r->phase && strcmp(phase[-1].name, "acknowledge") == 0;
+    const bool carried_out = r->acknowledged;
     /* A creation adds its devices while the device model starts. Without memory, an addition may fail first. */
     if (r->fault == UNDO_WITHOUT_MEMORY && r->rc == ERROR_NOMEM &&
         r->cls == &libxl__operations[LIBXL__OP_DEVICE_MODEL])
@@ -314,10 +329,11 @@ static int remove_unfinished(void)
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     const int removed = remove_unfinished();
-    if (scenario->started_by != LIBXL__OP_DOMAIN_CREATE_NEW || scenario->operation != scenario->started_by ||
+    const unsigned named = scenario->operation == LIBXL__OP_DOMAIN_RESTORE ? 1 : 0; /* the phase `name` */
+    if (!scenario_makes(scenario) || scenario->operation != scenario->started_by ||
         r->phase + 1u == r->cls->phases->count)
         return;
-    if (r->phase && removed != 1)
+    if (r->phase > named && removed != 1)
         fail_msg("%s, phase %s, kill -9: nothing is unfinished", r->cls->name,
                  r->cls->phases->list[r->phase].name);
     assert_int_equal(leftovers_domains(), domains);
@@ -346,6 +362,8 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     else
         run_operation(&r, &scenario);
     faults_clear();
+    if (saving_is(operation))
+        saving_settle();
     if (!r.reached)
         fail_msg("%s, phase %s, %s: it was not reached; %d '%s'", r.cls->name,
                  r.cls->phases->list[phase].name, fault_names[fault], r.rc, r.message);
@@ -354,13 +372,15 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_guest(&r);
     }
     /* A failed creation must leave no domain, unless the fault is in the undo that destroys the domain. */
-    if (scenario.guest == SCENARIO_NO_GUEST && fault != KILL && fault != FAIL_TO_UNDO)
+    if (scenario_makes(&scenario) && fault != KILL && fault != FAIL_TO_UNDO)
         if (leftovers_domains() != domains + !r.rc)
             fail_msg("%s, phase %s, %s: %d domains, and not %d; %d %s", r.cls->name,
                      r.cls->phases->list[phase].name, fault_names[fault], leftovers_domains(),
                      domains + !r.rc, r.rc, r.message);
     if (fault == KILL)
         check_unfinished(&r, &scenario, domains);
+    if (scenario.guest == SCENARIO_OBEDIENT && (r.rc || fault == KILL))
+        saving_check_runs(r.subject.guest, fault_names[fault]);
     scenario_dispose(&r.subject);
     fixture_clean(&before);
     if (fault == FAIL_TO_UNDO)
@@ -377,28 +397,13 @@ static bool shares_phases(unsigned operation)
     return false;
 }
 
-/*
- * Returns whether the sweep leaves the operation out, because the operation suspends, saves or restores a domain,
- * which takes too long for hundreds of points. tests/python/test_save.py and test_restore.py stop and kill them at
- * random moments.
- */
-static bool is_left_out(const libxl__ao_class *cls)
-{
-    static const char *const names[] = {"domain_suspend_only", "domain_suspend", "domain_save",
-                                        "domain_resume",       "domain_recover", "domain_restore"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (strcmp(cls->name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 static void sweep_all(unsigned flags, const char *transport)
 {
     unsigned operations = 0, phases = 0, points = 0;
     scenarios_begin();
     for (unsigned o = 0; o < LIBXL__OP_COUNT; o++) {
         const libxl__ao_class *cls = &libxl__operations[o];
-        if (!cls->phases || shares_phases(o) || is_left_out(cls))
+        if (!cls->phases || shares_phases(o) || !core_selects(cls))
             continue;
         operations++;
         for (unsigned p = 0; p < cls->phases->count; p++, phases++)

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: the file with the saved domain, its descriptor, the descriptor of the sink, and a handle to the hypervisor,
+ * from saving_begin() to saving_end(). */
+#include "saving.h"
+
+#include "harness.h"
+
+#include "_libxl_operations_internal.h"
+
+#include <libxl_utils.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xenctrl.h>
+
+#define SAVED   "/run/saved"
+#define IMAGE   "/run/disk.img"
+#define PROGRAM "aioxen-transfer"
+
+enum { LIMIT_MS = 20000, COMM_SIZE = 16 };
+
+static xc_interface *xch;
+static int sink, source;
+
+bool saving_is(unsigned operation)
+{
+    return operation == LIBXL__OP_DOMAIN_SUSPEND_ONLY || operation == LIBXL__OP_DOMAIN_RESUME ||
+           operation == LIBXL__OP_DOMAIN_RECOVER || operation == LIBXL__OP_DOMAIN_SUSPEND ||
+           operation == LIBXL__OP_DOMAIN_SAVE || operation == LIBXL__OP_DOMAIN_RESTORE;
+}
+
+/* Makes the guest. `with_disk` gives it the disk xvda. */
+static libxl_domid new_guest(libxl_ctx *ctx, const char *command_line, bool with_disk)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config_pvh(command_line);
+    if (with_disk) {
+        const int fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+        close(fd);
+        config.disks = malloc(sizeof(*config.disks));
+        config.num_disks = 1;
+        libxl_device_disk_init(config.disks);
+        config.disks->vdev = strdup("xvda");
+        config.disks->pdev_path = strdup(IMAGE);
+    }
+    const int rc = libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
+    if (rc)
+        fail_msg("creating a guest to save failed: %d: %s", rc, libxl_error_message());
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    return domid;
+}
+
+libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line)
+{
+    return new_guest(ctx, command_line, false);
+}
+
+void saving_begin(void)
+{
+    /* The tests of unit/ have no library beside them, and so no program. */
+    setenv("AIOXEN_TRANSFER", "build/" PROGRAM, 0);
+    xch = xc_interface_open(NULL, NULL, 0);
+    sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    source = open(SAVED, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(xch && sink >= 0 && source >= 0);
+}
+
+void saving_end(void)
+{
+    close(source);
+    close(sink);
+    xc_interface_close(xch);
+    unlink(SAVED);
+}
+
+void saving_prepare(libxl_ctx *ctx)
+{
+    if (lseek(source, 0, SEEK_END) > 0)
+        return;
+    const libxl_domid domid = new_guest(ctx, "l", true);
+    const int rc = libxl_domain_save(ctx, domid, source, 0, NULL);
+    if (rc)
+        fail_msg("saving a guest failed: %d: %s", rc, libxl_error_message());
+    guest_destroy(ctx, domid);
+}
+
+int saving_sink(void)
+{
+    return sink;
+}
+
+int saving_source(void)
+{
+    lseek(source, 0, SEEK_SET);
+    return source;
+}
+
+/* Stores the state of the domain. Returns whether there is such a domain. */
+static bool look(libxl_domid domid, xc_domaininfo_t *info)
+{
+    return xc_domain_getinfolist(xch, domid, 1, info) == 1 && info->domain == domid;
+}
+
+void saving_suspend(libxl_domid domid)
+{
+    xc_domaininfo_t info;
+    if (look(domid, &info) && !(info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)))
+        xc_domain_shutdown(xch, domid, SHUTDOWN_suspend);
+}
+
+/* Returns whether a process with this id is a program that saves or restores. */
+static bool is_program(const char *pid)
+{
+    char path[300], name[COMM_SIZE] = "";
+    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    const ssize_t size = read(fd, name, sizeof(name));
+    close(fd);
+    return size == sizeof(name) && memcmp(name, PROGRAM, sizeof(name) - 1) == 0;
+}
+
+static bool is_any_left(void)
+{
+    bool found = false;
+    DIR *processes = opendir("/proc");
+    assert_non_null(processes);
+    for (const struct dirent *entry; !found && (entry = readdir(processes));)
+        found = *entry->d_name >= '0' && *entry->d_name <= '9' && is_program(entry->d_name);
+    closedir(processes);
+    return found;
+}
+
+void saving_settle(void)
+{
+    const uint64_t end = now_ms() + scaled_ms(LIMIT_MS);
+    while (is_any_left() && now_ms() < end)
+        sleep_ms(2);
+    if (is_any_left())
+        fail_msg("the program " PROGRAM " is left");
+}
+
+void saving_check_runs(libxl_domid domid, const char *what)
+{
+    xc_domaininfo_t info;
+    if (!look(domid, &info))
+        fail_msg("%s: the guest is gone", what);
+    if (info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_paused | XEN_DOMINF_dying))
+        fail_msg("%s: the guest does not run: flags %#x", what, info.flags);
+}

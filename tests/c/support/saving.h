@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guests, files and programs of the sweeps over operations that suspend, save, resume or restore domains.
+ * Only one thread may call these functions. */
+#ifndef SAVING_H
+#define SAVING_H
+
+#include <stdbool.h>
+
+#include <libxl.h>
+
+/* Returns whether the operation suspends, saves, resumes or restores a domain. */
+bool saving_is(unsigned operation);
+/* saving_begin() is called before the first of the other functions, and saving_end() after the last. */
+void saving_begin(void);
+void saving_end(void);
+/* Makes sure that there is a file with a saved domain. The domain has a disk. */
+void saving_prepare(libxl_ctx *ctx);
+/* Makes a PVH guest that runs. The first letter of `command_line` says what the guest does (sim/README.md). */
+libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line);
+/* Return a descriptor that discards what is written to it, and one of the file with the saved domain, at its
+ * beginning. */
+int saving_sink(void);
+int saving_source(void);
+/* Suspends the guest at once, without asking it. Makes no hypercall if the domain does not run. */
+void saving_suspend(libxl_domid domid);
+/* Waits until no program that saves or restores is left. Fails the test if one is left after 20 s. */
+void saving_settle(void);
+/* Fails the test with `what` if the domain is not there, is suspended or is paused. */
+void saving_check_runs(libxl_domid domid, const char *what);
+
+#endif
