@@ -265,7 +265,8 @@ static void sweep_all(unsigned flags, bool of_devices, const char *what)
     for (enum kind kind = 0; kind < KINDS; kind++)
         printf(", %u %s", w.points[kind], kinds[kind]);
     printf("\n");
-    assert_true(w.points[HYPERCALL] > operations && w.points[ALLOCATION] > operations);
+    assert_true(getenv("AIOXEN_SWEEP_ONLY") ||
+                (w.points[HYPERCALL] > operations && w.points[ALLOCATION] > operations));
 }
 
 static void nothing_is_left_by_the_wire(scene *s)
