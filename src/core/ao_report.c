@@ -98,6 +98,11 @@ static void send_phase(libxl__ao *ao, const char *phase, uint64_t time_ns,
     event->u.operation_progress.count = counts->count;
     event->u.operation_progress.done = counts->done;
     event->u.operation_progress.total = counts->total;
+    event->u.operation_progress.round = counts->copying.round;
+    event->u.operation_progress.sent = counts->copying.sent;
+    event->u.operation_progress.dirty = counts->copying.dirty;
+    event->u.operation_progress.rate = counts->copying.rate;
+    event->u.operation_progress.downtime_ms = counts->copying.downtime_ms;
     event->u.operation_progress.state = libxl__ao_doing(ao);
     event->u.operation_progress.time_ns = time_ns;
     if (set_strings(ao, event, phase, counts->unit ? counts->unit : ""))
@@ -148,6 +153,7 @@ void libxl__ao_report_phase(libxl__ao *ao)
     report->index = report->count = 0;
     report->done = report->total = 0;
     report->unit = NULL;
+    report->copying = (libxl__copying){0};
     send_report(ao, ao->phase.since);
 }
 
@@ -159,6 +165,15 @@ void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *u
     report->done = done;
     report->total = total;
     report->unit = unit;
+    send_report(ao, libxl__now());
+}
+
+void libxl__ao_count_copying(libxl__ao *ao, const libxl__copying *copying)
+{
+    struct libxl__ao_report *report = report_of(ao);
+    if (!report)
+        return;
+    report->copying = *copying;
     send_report(ao, libxl__now());
 }
 

@@ -34,6 +34,14 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
 /* ---- reports that the application requests with libxl_ao_set_progress */
 
+/* How far an operation is that copies something that changes meanwhile, in rounds. */
+typedef struct libxl__copying {
+    uint32_t round;       /* from 0 */
+    uint64_t sent, dirty; /* in all rounds; changed since the last round */
+    uint64_t rate;        /* octets in a second */
+    uint32_t downtime_ms; /* the expected time for the rest */
+} libxl__copying;
+
 /* The progress of an operation, for libxl_ao_list and for the reports that libxl_ao_set_progress asks for. */
 struct libxl__ao_report {
     libxl_asyncprogress_how how;
@@ -43,6 +51,7 @@ struct libxl__ao_report {
      * group.
      */
     uint32_t index, count;
+    libxl__copying copying;
     /*
      * The amount that is done, and the whole amount, both in `unit`s; total 0: the whole amount is not known.
      */
@@ -66,6 +75,8 @@ struct libxl__ao_report {
  * not call this function more often than an application can display reports.
  */
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
+/* For phases: reports the progress of a copying in rounds. The amounts of libxl__ao_count are kept. */
+void libxl__ao_count_copying(libxl__ao *ao, const libxl__copying *copying);
 /* For group.c: reports that member number `index` of a group of `count` members has ended. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
 /*

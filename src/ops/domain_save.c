@@ -8,9 +8,11 @@
  */
 #include "_libxl_types_json.h"
 #include "ops.h"
+#include "precopy.h"
 #include "resume.h"
 #include "transfer.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,15 +28,30 @@ typedef struct saving {
     libxl__nested suspension;    /* domain_suspend_only, reserved before the program is started */
     libxl__nested recovery;      /* domain_recover, reserved before the program is started */
     libxl__transfer transfer;
-    bool answered; /* the program knows whether the guest is suspended */
-    bool stopping; /* the program was asked to end */
+    libxl__precopy precopy;
+    uint64_t pages; /* how many pages the domain has */
+    bool answered;  /* the program knows whether the guest is suspended */
+    bool stopping;  /* the program was asked to end */
 } domain_save_state, domain_suspend_state;
 
-static const libxl__domain_save_args *args_of(libxl__ao *ao)
+static const libxl__domain_suspend_args *args_of(libxl__ao *ao)
 {
-    _Static_assert(sizeof(libxl__domain_save_args) == sizeof(libxl__domain_suspend_args),
-                   "both operations have the same inputs");
+    _Static_assert(offsetof(libxl__domain_save_args, in.flags) ==
+                       offsetof(libxl__domain_suspend_args, in.flags),
+                   "the operations have the same first inputs");
     return libxl__ao_args(ao);
+}
+
+static bool with_configuration(const libxl__ao *ao)
+{
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SAVE];
+}
+
+/* Returns the policy that the application has given; NULL: none. */
+static const libxl_save_policy *policy_of(libxl__ao *ao)
+{
+    const libxl__domain_save_args *args = libxl__ao_args(ao);
+    return with_configuration(ao) && args->in.has_policy ? &args->in.policy : NULL;
 }
 
 /* ---- look: the domain is looked up */
@@ -85,6 +102,7 @@ static int look_start(libxl__ao *ao, struct saving *s)
         rc = libxl__hv_info(ao, ao->subject.number, &info);
     if (!rc && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
         rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", ao->subject.number);
+    s->pages = rc ? 0 : info.tot_pages;
     if (!rc)
         rc = claim_domain(ao, s);
     if (!rc)
@@ -155,13 +173,17 @@ static int transfer_start(libxl__ao *ao, struct saving *s)
     const int flags = (given & LIBXL_SUSPEND_LIVE ? LIVE : 0) | (given & LIBXL_SUSPEND_DEBUG ? DEBUG : 0);
     const char *domid = libxl__gc_printf(&ao->gc, "%u", ao->subject.number);
     const char *how = libxl__gc_printf(&ao->gc, "%d", flags);
-    const bool with_header = ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SAVE];
+    const bool with_header = with_configuration(ao);
+    const libxl_save_policy *policy = policy_of(ao);
+    const char *rate = libxl__gc_printf(&ao->gc, "%llu", policy ? 1024ull * policy->bandwidth_kib : 0ull);
     size_t size = 0;
     const void *header = with_header ? make_header(ao, s, &size) : NULL;
-    if (!domid || !how || (with_header && !header))
+    if (!domid || !how || !rate || (with_header && !header))
         return ERROR_NOMEM;
-    const int rc = libxl__transfer_start(ao, &s->transfer, (const char *const[]){"save", domid, how, NULL},
-                                         args_of(ao)->in.fd, header, size);
+    libxl__precopy_begin(&s->precopy, policy, s->pages);
+    const int rc =
+        libxl__transfer_start(ao, &s->transfer, (const char *const[]){"save", domid, how, rate, NULL},
+                              args_of(ao)->in.fd, header, size);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -181,6 +203,11 @@ static int transfer_poll(libxl__ao *ao, struct saving *s)
     while (libxl__transfer_next(ao, &s->transfer, &message) == 0)
         if (message.kind == LIBXL__TRANSFER_SUSPEND && !s->suspension.started && !s->stopping)
             libxl__nested_start(&s->suspension);
+        else if (message.kind == LIBXL__TRANSFER_ROUND)
+            libxl__transfer_send(&s->transfer, &(libxl__transfer_message){
+                                                   .kind = LIBXL__TRANSFER_POLICY,
+                                                   .value = libxl__precopy_decide(ao, &s->precopy, &message),
+                                               });
     answer(s);
     if (!libxl__transfer_done(&s->transfer) || (s->suspension.started && !s->suspension.done))
         return LIBXL__AO_WAIT;

@@ -2,7 +2,7 @@
 /*
  * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the
  * whole transfer and cannot be stopped, so the library runs them in a process of their own. The program has
- * one thread, except for the handler of SIGTERM.
+ * one thread, except for the handler of SIGTERM, and a second one if the rate of the stream is limited.
  */
 #ifndef AIOXEN_TRANSFER_PROGRAM_H
 #define AIOXEN_TRANSFER_PROGRAM_H
@@ -59,8 +59,22 @@ const char *first_error(const char *otherwise);
 bool write_all(int fd, const void *data, size_t size);
 bool read_all(int fd, void *data, size_t size);
 
+/* ---- pace.c: limits the rate of the stream */
+
+/*
+ * From now on at most `rate` octets are written to the descriptor STREAM in a second. STREAM becomes a pipe, and
+ * a thread copies from it. Returns false with errno.
+ */
+bool pace_begin(uint64_t rate);
+/* Ends the limit. */
+void pace_no_more(void);
+/* Waits until all octets are written. Returns false with errno. Does nothing if there was no limit. */
+bool pace_end(void);
+/* Returns the errno of the thread's failed write, or 0. */
+int pace_error(void);
+
 /* ---- save.c, restore.c: run the program. Return the exit status. */
-int save(xc_interface *xch, uint32_t domid, uint32_t flags);
+int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate);
 int restore(xc_interface *xch, bool has_head);
 
 #endif

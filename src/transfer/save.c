@@ -15,12 +15,6 @@
 
 #include <xenstore.h>
 
-/*
- * The end of the copying while the guest runs: fewer dirty pages than this, or more rounds than this. libxenguest has
- * the same values.
- */
-enum { FEW_DIRTY_PAGES = 50, MOST_ROUNDS = 5 };
-
 enum {
     WAITS_FOR_SUSPENSION = 200
 }; /* of 50 ms: how long a guest may take that has acknowledged the request */
@@ -38,18 +32,25 @@ static int on_suspend(void *data)
     if (is_alone())
         return 0; /* nobody has asked the guest, so there is nothing to recover from */
     s->asked = true;
+    pace_no_more();
     send_message(&message);
     return receive_message(LIBXL__TRANSFER_SUSPENDED, &message) && message.value;
 }
 
 static int on_round(struct precopy_stats stats, void *data)
 {
+    libxl__transfer_message message = {
+        .kind = LIBXL__TRANSFER_ROUND,
+        .value = (int32_t)stats.iteration,
+        .numbers = {stats.total_written, stats.dirty_count < 0 ? UINT64_MAX : (uint64_t)stats.dirty_count},
+    };
     (void)data;
     if (stopped() || is_alone())
         return XGS_POLICY_ABORT;
-    return (stats.dirty_count >= 0 && stats.dirty_count < FEW_DIRTY_PAGES) || stats.iteration >= MOST_ROUNDS
-               ? XGS_POLICY_STOP_AND_COPY
-               : XGS_POLICY_CONTINUE_PRECOPY;
+    send_message(&message);
+    if (!receive_message(LIBXL__TRANSFER_POLICY, &message))
+        return XGS_POLICY_ABORT;
+    return message.value ? XGS_POLICY_STOP_AND_COPY : XGS_POLICY_CONTINUE_PRECOPY;
 }
 
 /* Does nothing, because a PVH guest has no device model that writes into its memory. libxenguest requires it. */
@@ -117,31 +118,39 @@ static void recover(const saving *s)
     xs_close(store);
 }
 
-static int run(saving *s, uint32_t flags)
+/* Reports that the stream cannot be written. */
+static int report_stream(int errnoval)
+{
+    const int paced = pace_error();
+    return stopped() ? report(LIBXL__TRANSFER_STOPPED, 0, "")
+                     : report(LIBXL__TRANSFER_IO, paced ? paced : errnoval, "the stream");
+}
+
+static int run(saving *s, uint32_t flags, uint64_t rate)
 {
     struct save_callbacks callbacks = {
         .suspend = on_suspend, .precopy_policy = on_round, .switch_qemu_logdirty = on_log_dirty, .data = s};
     const stream_record end = {.type = RECORD_END};
+    if (rate && !pace_begin(rate))
+        return report(LIBXL__TRANSFER_IO, errno, "limiting the rate");
     if (!write_beginning())
-        return stopped() ? report(LIBXL__TRANSFER_STOPPED, 0, "")
-                         : report(LIBXL__TRANSFER_IO, errno, "the stream");
+        return report_stream(errno);
     errno = 0;
     if (xc_domain_save(s->xch, STREAM, s->domid, flags, &callbacks, XC_STREAM_PLAIN, -1)) {
         const int failed = errno;
         return !stopped() && (failed == EPIPE || failed == ENOSPC || failed == EFBIG || failed == EDQUOT)
-                   ? report(LIBXL__TRANSFER_IO, failed, "the stream")
+                   ? report_stream(failed)
                    : report_xen("saving", failed);
     }
-    if (!write_all(STREAM, &end, sizeof(end)))
-        return stopped() ? report(LIBXL__TRANSFER_STOPPED, 0, "")
-                         : report(LIBXL__TRANSFER_IO, errno, "the stream");
+    if (!write_all(STREAM, &end, sizeof(end)) || !pace_end())
+        return report_stream(errno);
     return report(LIBXL__TRANSFER_OK, 0, "");
 }
 
-int save(xc_interface *xch, uint32_t domid, uint32_t flags)
+int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate)
 {
     saving s = {.xch = xch, .domid = domid};
-    const int status = run(&s, flags);
+    const int status = run(&s, flags, rate);
     if (s.asked && is_alone())
         recover(&s);
     return status;

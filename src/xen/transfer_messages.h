@@ -7,7 +7,8 @@
  * stream, 2 a file in memory, called the head. When a domain is saved, the head has what the program writes before the
  * stream. When a domain is restored, the program writes into the head what it has read before the stream.
  *
- * The program's arguments are `save DOMID FLAGS`, where FLAGS are those of xc_domain_save, or `restore HEAD`,
+ * The program's arguments are `save DOMID FLAGS RATE`, where FLAGS are those of xc_domain_save, and RATE is the
+ * number of octets that may be sent in a second while the guest runs, or 0. Or the arguments are `restore HEAD`,
  * where HEAD is 1 if the stream begins with xl's header.
  */
 #ifndef LIBXL__TRANSFER_MESSAGES_H
@@ -23,11 +24,16 @@
     X(LOG, program, "a message of libxenguest: level is value, the text is text")                            \
     X(PROGRESS, program, "value: the round of the save, from 0; numbers: done, total, in pages")             \
     X(HEAD, program, "the header was read: the head has numbers[0] octets of JSON")                          \
+    X(ROUND, program,                                                                                        \
+      "a round of a live save begins or has ended; value: the round, from 0; numbers: the pages sent so "    \
+      "far, "                                                                                                \
+      "the dirty pages, or UINT64_MAX if they are not known; POLICY answers")                                \
     X(SUSPEND, program, "the guest must be suspended now; SUSPENDED answers")                                \
     X(RESULT, program,                                                                                       \
       "the last message; value: libxl__transfer_end; numbers: errno, frame of the xenstore ring, "           \
       "frame of the console ring; text: the reason of a failure")                                            \
     X(SUSPENDED, library, "value: 1 if the guest is suspended, 0 if it cannot be")                           \
+    X(POLICY, library, "value: 0: the copying goes on, 1: the guest is to be suspended now")                 \
     X(BUILT, library,                                                                                        \
       "the domain to restore into exists; numbers: domid, xenstore's port, the console's port; value: 1: a " \
       "PV guest")

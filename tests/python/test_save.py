@@ -386,3 +386,31 @@ async def test_two_savings_of_a_domain_exclude_each_other(
     os.close(fd)
     assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
     await dom.destroy()
+
+
+async def test_the_rounds_of_a_live_save_are_reported_and_limited(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    events: list[aioxen.OperationProgress] = []
+    policy = aioxen.SavePolicy(downtime_ms=1000, most_rounds=3, bandwidth_kib=64 << 10)
+    await dom.save(tmp_path / "saved", live=True, policy=policy, progress=events.append)
+    ended = [event for event in events if event.rate]
+    assert 1 << 20 < ended[0].sent << 12 < 1 << 26
+    assert max(event.rate for event in ended) < 72 << 20
+    assert all(event.downtime_ms <= 1000 for event in ended[-1:]) and ended[-1].round <= 3
+    restored = await xen.restore(tmp_path / "saved")
+    await restored.unpause()
+    assert await runs(restored)
+    await restored.destroy()
+
+
+async def test_a_full_disk_ends_a_limited_save(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    full = os.open("/dev/full", os.O_WRONLY)
+    policy = aioxen.SavePolicy(bandwidth_kib=1 << 20)
+    with pytest.raises(aioxen.FailedError, match="fd: No space left on device"):
+        await dom.save_stream(full, aioxen.Suspend.LIVE, policy)
+    os.close(full)
+    assert await runs(dom)
+    await dom.destroy()

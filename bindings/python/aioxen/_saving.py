@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aioxen._spec import Progress
     from aioxen.context import Context
     from aioxen.domain import Domain
-    from aioxen.types import DomainConfig, OperationProgress
+    from aioxen.types import DomainConfig, OperationProgress, SavePolicy
 
 Afterwards: TypeAlias = Literal["destroy", "resume", "keep"]
 """What Domain.save() does with the suspended domain."""
@@ -62,6 +62,7 @@ async def save(
     xen: ContextOperations,
     target: str | os.PathLike[str] | int | asyncio.StreamWriter,
     live: bool,
+    policy: SavePolicy | None,
     afterwards: Afterwards,
     timeout: float | None,  # noqa: ASYNC109
     progress: Progress[OperationProgress] | None,
@@ -73,7 +74,7 @@ async def save(
     saving: asyncio.Future[None] | None = None
     try:
         async with _writable(target) as fd:
-            saving = xen.domain_save_stream(domain, fd, flags, timeout=timeout, progress=progress)
+            saving = xen.domain_save_stream(domain, fd, flags, policy, timeout=timeout, progress=progress)
             await saving
     except BaseException:
         # The file is not complete, so the guest must go on. A cancelled operation may have succeeded.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aioxen.console import Console
     from aioxen.domains import DomainState
     from aioxen.operation import Operation
-    from aioxen.types import OperationProgress
+    from aioxen.types import OperationProgress, SavePolicy
 
 
 class Domain(Handle, DomainOperations):
@@ -122,6 +122,7 @@ class Domain(Handle, DomainOperations):
         target: str | os.PathLike[str] | int | asyncio.StreamWriter,
         *,
         live: bool = False,
+        policy: SavePolicy | None = None,
         afterwards: Afterwards = "destroy",
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
@@ -134,12 +135,15 @@ class Domain(Handle, DomainOperations):
 
         live: Whether the guest runs while most of its memory is saved.
 
+        policy: When a live guest is suspended, and how much is sent in a second until then.
+
         afterwards: "destroy"; "resume": the guest goes on, but its disks then differ from the saved state;
         "keep": the domain stays suspended.
 
         timeout: Seconds for the saving.
 
-        progress: Receives each OperationProgress.
+        progress: Receives each OperationProgress. While a live guest is copied, its members `round`, `sent`,
+        `dirty`, `rate` and `downtime_ms` are set.
 
         Raises: the errors of save_stream(); OSError, for a file. After an error the guest goes on, and no
         file is left.
@@ -149,7 +153,7 @@ class Domain(Handle, DomainOperations):
         # Imported here, because the module needs modules that take time to import.
         from aioxen._saving import save
 
-        await save(self, self._xen, target, live, afterwards, timeout, progress)
+        await save(self, self._xen, target, live, policy, afterwards, timeout, progress)
 
     def _request_stop(
         self,

@@ -84,7 +84,7 @@ void saving_prepare(libxl_ctx *ctx)
     if (lseek(source, 0, SEEK_END) > 0)
         return;
     const libxl_domid domid = new_guest(ctx, "l", true);
-    const int rc = libxl_domain_save(ctx, domid, source, 0, NULL);
+    const int rc = libxl_domain_save(ctx, domid, source, 0, NULL, NULL);
     if (rc)
         fail_msg("saving a guest failed: %d: %s", rc, libxl_error_message());
     guest_destroy(ctx, domid);

@@ -338,7 +338,7 @@ static int start_suspend(struct starter *s)
 
 static int start_save(struct starter *s)
 {
-    return libxl_domain_save(s->ctx, s->guest, saving_sink(), 0, NULL);
+    return libxl_domain_save(s->ctx, s->guest, saving_sink(), 0, NULL, NULL);
 }
 
 static int start_restore(struct starter *s)
