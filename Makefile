@@ -13,7 +13,7 @@ include gen/Makefile.inc
 -include tests/Makefile.inc
 -include bench/Makefile.inc
 
-.PHONY: all help demo test test-fast test-packages deb lint analyze clean
+.PHONY: all help try demo test test-fast test-packages deb lint analyze clean
 all: lib python examples ## the C library, the Python package, the examples
 
 help: ## this list
@@ -21,6 +21,9 @@ help: ## this list
 
 # Installs the packages that a target needs, and then runs a second make, which sees the installed files.
 INSTALLED = @tools/install-packages $(1) && $(MAKE) --no-print-directory -j$$(nproc)
+
+try: ## installs what is missing, builds, and opens a shell on a simulated Xen machine
+	$(call INSTALLED,build) -s all guest sim && B=$(abspath $(B)) PYTHON=$(PYTHON) tools/try
 
 demo: ## installs what is missing, builds, and shows guests on a real Xen
 	$(call INSTALLED,build) -s all guest sim && PYTHONPATH=$(B)/python tools/on-xen \

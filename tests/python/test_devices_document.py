@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import aioxen
 import pytest
+from documents import blocks
 from limits import scaled
 from worldly import ROOT
 
@@ -18,7 +18,7 @@ from worldly import ROOT
 async def test_the_program_of_the_document(
     kernel: Path, sim: object, nothing_left: None, tmp_path: Path
 ) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/devices.md").read_text(), re.DOTALL)
+    program = blocks(ROOT / "docs/devices.md")[0].text
     for name in "web.img", "data.img":
         (tmp_path / name).write_bytes(bytes(1 << 20))
     for path, other in {

@@ -10,15 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import sections
 from limits import scaled
 from test_opentelemetry import sdk as sdk
 from worldly import ROOT
 
-TEXT = (ROOT / "docs" / "observability.md").read_text()
-BLOCKS = {
-    heading: re.findall(r"```(python|sh)\n(.*?)```", section, re.DOTALL)
-    for heading, section in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, re.M | re.DOTALL)
-}
+DOCUMENT = ROOT / "docs" / "observability.md"
+TEXT = DOCUMENT.read_text()
+BLOCKS = sections(DOCUMENT)
 EXPECTED = {
     "Messages": [r"ERROR domain_shutdown 4711: .*4711.*\n"],
     "Hooks": [r"(?s).*domain_create of domain \d+: success after 0\.\d+ s \(name, make, .*, unmark\)\n.*"],
@@ -60,7 +59,7 @@ def run(kind: str, block: str, folder: Path, kernel: Path) -> str:
 def test_the_blocks_work(
     heading: str, kernel: Path, sim: object, nothing_left: None, sdk: None, tmp_path: Path
 ) -> None:
-    outputs = [run(kind, block, tmp_path, kernel) for kind, block in BLOCKS[heading]]
+    outputs = [run(block.language, block.text, tmp_path, kernel) for block in BLOCKS[heading]]
     assert len(outputs) == len(EXPECTED[heading])
     for output, expected in zip(outputs, EXPECTED[heading], strict=True):
         assert re.fullmatch(expected, output), output
