@@ -40,11 +40,11 @@ class Stage(Timeline):
         finally:
             dying = [info.domid for info in await xen.domain_list() if info.dying]
             await asyncio.gather(*[xen.domain_wait_gone(domid) for domid in dying])
-            left = len(await xen.domain_list()) - before
+            domains = len(await xen.domain_list()) - before
             count = xen.counters()
             self.say(
                 f"operations: {count.operations_started} started, {count.operations_completed} completed, "
-                f"{count.operations_aborted} aborted, {count.operations} live; domains left: {left}"
+                f"{count.operations_aborted} aborted, {count.operations} live; domains left: {domains}"
             )
 
 

@@ -1,101 +1,53 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs guests from xl files. When a guest stops, the program carries out the action that the file names:
-on_poweroff, on_reboot and so on.
+"""Runs guests from xl files. The parts are in the package supervision.
 
-A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset. Ctrl-C
-asks the guests to stop, and destroys those that have not stopped after a while.
+- When a guest stops, the program carries out the action that its file names: on_poweroff, on_reboot and so
+  on. A guest that stops soon after its start is created again only after a while.
+- Guests say in xenstore how much memory they would like to have, and get it if there is enough.
+- A socket answers requests in JSON: which guests there are, what they do; stop one, start one.
+- SIGTERM and Ctrl-C ask the guests to stop, wait, and destroy those that have not stopped.
+
+    supervisor.py --socket /run/supervisor.sock /etc/xen/*.cfg &
+    echo '{"do": "list"}' | nc -UN /run/supervisor.sock
 """
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import datetime
+import signal
+import sys
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import aioxen
 import click
-from aioxen import ActionOnShutdown as Action
-
-PATIENCE = 30  # The time limit of a guest's shutdown after Ctrl-C, in seconds.
-AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
-DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
+from supervision.api import serving
+from supervision.fleet import Fleet
+from supervision.guest import Rules
 
 
-class Guest:
-    """One guest, which may be created several times."""
-
-    def __init__(self, xen: aioxen.Context, config: aioxen.DomainConfig, dumps: Path) -> None:
-        self.xen, self.config, self.name, self.dumps = xen, config, config.c_info.name, dumps
-
-    def say(self, text: str) -> None:
-        click.echo(f"{datetime.now():%H:%M:%S} {self.name}: {text}")
-
-    async def supervise(self) -> None:
-        """Runs the guest until its configuration says that it is destroyed or preserved."""
-        while await self.live():
-            self.say("created anew")
-
-    async def live(self) -> bool:
-        """Runs the guest once. Returns whether the guest must be created again."""
-        dom = await self.xen.domain_create(self.config)
-        try:
-            await dom.unpause()
-            self.say(f"runs as domain {dom.domid}")
-            reason = await dom.wait_shutdown()
-        except asyncio.CancelledError:
-            await self.stop(dom)
-            raise
-        what = aioxen.shutdown_action(self.config, reason)
-        self.say(f"has stopped: {reason}; action: {what}")
-        if what is not Action.DESTROY and what not in (*AGAIN, *DUMPED):
-            return False
-        if what in DUMPED:
-            await self.dump(dom)
-        if what in AGAIN:
-            # This configuration also has the UUID and the MAC addresses that the library has chosen.
-            self.config = await dom.configuration()
-        if what is Action.RESTART_RENAME:
-            await dom.rename(f"{self.name}-{dom.domid}")
-            self.config.c_info.uuid = uuid4()
-        else:
-            await dom.destroy()
-        return what in AGAIN
-
-    async def dump(self, dom: aioxen.Domain) -> None:
-        """Writes the guest's memory to a file. If this fails, prints the error and goes on."""
-        file = self.dumps / f"{datetime.now():%Y-%m%d-%H%M.%S}-{self.name}.{dom.domid}.core"
-        try:
-            await dom.core_dump(str(file))
-            self.say(f"its memory is in {file}")
-        except aioxen.Error as error:
-            self.say(f"its memory cannot be written: {error}")
-
-    async def stop(self, dom: aioxen.Domain) -> None:
-        """Asks the guest to stop, and destroys the guest."""
-        with contextlib.suppress(aioxen.Error):
-            self.say(f"asked to stop: {await dom.shutdown(timeout=PATIENCE)}")
-            await dom.wait_shutdown(timeout=PATIENCE)
-        await dom.destroy()
-
-
-async def report_failures(xen: aioxen.Context) -> None:
-    """Prints which devices do not work, and the reasons."""
-    async for event in xen.device_events(types=[aioxen.DeviceFailed]):
-        if isinstance(event, aioxen.DeviceFailed):
-            device = f"domain {event.domid}, {event.kind} {event.devid}"
-            click.echo(f"{datetime.now():%H:%M:%S} {device}: {event.message}")
-
-
-async def run(files: tuple[Path, ...], dumps: Path) -> None:
-    async with aioxen.Context() as xen:
-        reporter = asyncio.create_task(report_failures(xen))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for file in files:
-                    group.create_task(Guest(xen, aioxen.load(file), dumps).supervise())
-        finally:
-            reporter.cancel()
+async def run(files: tuple[Path, ...], rules: Rules, budget: int | None, socket: str | None) -> bool:
+    """Runs the guests. Without a socket, returns when all have ended. With a socket, goes on until a signal
+    comes, because a client may start them again. Returns whether no guest has failed."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in signal.SIGINT, signal.SIGTERM:
+        loop.add_signal_handler(number, ended.set)
+    configs = [aioxen.load(file) for file in files]
+    async with (
+        aioxen.Context() as xen,
+        Fleet(xen, configs, rules, budget) as fleet,
+        serving(fleet, socket) if socket else contextlib.nullcontext(),
+    ):
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(ended.wait())}
+        if not socket:
+            waits.add(asyncio.create_task(fleet.wait()))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+    return not fleet.failed
 
 
 @click.command()
@@ -109,10 +61,31 @@ async def run(files: tuple[Path, ...], dumps: Path) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The directory of core dumps.",
 )
-def main(files: tuple[Path, ...], dumps: Path) -> None:
+@click.option("--socket", type=click.Path(), help="The path of the socket for requests.")
+@click.option(
+    "--patience",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="The seconds that a guest has to stop when it is asked.",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="The memory of all guests together. Default: what is free.",
+)
+def main(
+    files: tuple[Path, ...], dumps: Path, socket: str | None, patience: float, memory: int | None
+) -> None:
     """Runs a guest for each of FILES, in xl's form."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run(files, dumps.absolute()))
+    rules = Rules(patience, dumps.absolute())
+    budget = None if memory is None else memory << 10
+    try:
+        well = asyncio.run(run(files, rules, budget, socket))
+    except (aioxen.XlFileError, aioxen.Error, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(0 if well else 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns Guest: one guest of the supervisor, which may be created several times.
+
+A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum, auto
+from pathlib import Path
+from uuid import uuid4
+
+import aioxen
+from aioxen import ActionOnShutdown as Action
+
+from supervision.memory import Balancer
+
+AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
+DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
+GONE = (aioxen.DomainNotFoundError, aioxen.DomainDestroyedError, aioxen.DomainGoneError)
+
+SHORT_LIFE = 5.0
+"""A life that is shorter, in seconds, counts as a failed start. Before the next life the guest waits."""
+FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0
+"""The waits between short lives, in seconds. Each is twice as long as the one before."""
+
+
+class State(StrEnum):
+    """What a guest does."""
+
+    STARTING = auto()
+    RUNNING = auto()
+    WAITING = auto()  # Its next life begins soon.
+    STOPPING = auto()
+    ENDED = auto()  # Its domain is gone.
+    PRESERVED = auto()  # Its domain has stopped, and is left as it is.
+    FAILED = auto()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is the same for all guests."""
+
+    patience: float  # The seconds that a guest has to stop when it is asked.
+    dumps: Path  # The directory of core dumps.
+
+
+class Guest:
+    """One guest. run() is its whole life. Cancelling run() stops the guest: it is asked, and destroyed if it
+    has not stopped in time."""
+
+    def __init__(
+        self,
+        xen: aioxen.Context,
+        config: aioxen.DomainConfig,
+        rules: Rules,
+        balancer: Balancer,
+        report: Callable[[str, str], None],
+    ) -> None:
+        self.xen, self.config, self.rules, self.balancer, self.report = xen, config, rules, balancer, report
+        self.name = config.c_info.name or ""
+        self.state = State.ENDED
+        self.dom: aioxen.Domain | None = None
+        self.lives = 0
+        self.reason: aioxen.ShutdownReason | None = None  # Why the last life has ended.
+        self.error: aioxen.Error | None = None
+
+    def say(self, text: str) -> None:
+        self.report(self.name, text)
+
+    async def run(self) -> None:
+        """Runs the guest until its configuration says that it is destroyed or preserved."""
+        wait = FIRST_WAIT
+        self.error = None
+        try:
+            while True:
+                began = time.monotonic()
+                if not await self._live():
+                    return
+                wait = FIRST_WAIT if time.monotonic() - began >= SHORT_LIFE else min(2 * wait, LONGEST_WAIT)
+                self.state = State.WAITING
+                await asyncio.sleep(wait)
+                self.say("created anew")
+        except GONE:
+            self.say("was destroyed by another program")
+            self.state = State.ENDED
+        except aioxen.Error as error:
+            self.say(f"failed: {error}")
+            self.state, self.error = State.FAILED, error
+        except asyncio.CancelledError:
+            self.state = State.ENDED
+            raise
+        finally:
+            self.dom = None
+
+    async def _live(self) -> bool:
+        """Runs the guest once. Returns whether the guest must be created again."""
+        self.state = State.STARTING
+        self.dom = dom = await self.xen.domain_create(self.config)
+        balanced = self.balancer.follow(self.name, dom, self.config)
+        try:
+            await dom.unpause()
+            self.lives += 1
+            self.state = State.RUNNING
+            self.say(f"runs as domain {dom.domid}")
+            self.reason = await dom.wait_shutdown()
+            balanced.cancel()
+            return await self._carry_out(dom, self.reason)
+        except asyncio.CancelledError:
+            await self._stop(dom)
+            raise
+        finally:
+            balanced.cancel()
+
+    async def _carry_out(self, dom: aioxen.Domain, reason: aioxen.ShutdownReason) -> bool:
+        """Carries out the action for a guest that has stopped. Returns whether it must be created again."""
+        what = aioxen.shutdown_action(self.config, reason)
+        self.say(f"has stopped: {reason}; action: {what}")
+        if what is not Action.DESTROY and what not in (*AGAIN, *DUMPED):
+            self.state = State.PRESERVED
+            return False
+        if what in DUMPED:
+            await self._dump(dom)
+        if what in AGAIN:
+            # This configuration also has the UUID and the MAC addresses that the library has chosen.
+            self.config = await dom.configuration()
+        if what is Action.RESTART_RENAME:
+            await dom.rename(f"{self.name}-{dom.domid}")
+            self.config.c_info.uuid = uuid4()
+        else:
+            await dom.destroy()
+        self.state = State.ENDED
+        return what in AGAIN
+
+    async def _dump(self, dom: aioxen.Domain) -> None:
+        """Writes the guest's memory to a file. If this fails, reports the error and goes on."""
+        file = (
+            self.rules.dumps
+            / f"{datetime.now():%Y-%m%d-%H%M.%S}-{self.name.replace('/', '_')}.{dom.domid}.core"
+        )
+        try:
+            await dom.core_dump(str(file))
+            self.say(f"its memory is in {file}")
+        except aioxen.Error as error:
+            self.say(f"its memory cannot be written: {error}")
+
+    async def _stop(self, dom: aioxen.Domain) -> None:
+        """Asks the guest to stop, waits, and destroys the guest."""
+        self.state = State.STOPPING
+        try:
+            self.say(f"asked to stop: {await dom.shutdown(timeout=self.rules.patience)}")
+        except GONE:
+            self.say("was destroyed by another program")
+        except aioxen.Error as error:
+            self.say(f"destroyed, because it has not stopped: {type(error).__name__}")
+        with contextlib.suppress(*GONE):
+            await dom.destroy()
