@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_list_unfinished: finds the domains whose creations were not finished (marks.h). unfinished.h says which domain
- * belongs to a mark.
+ * domain_list_unfinished: finds the domains whose creations were not finished (marks.h), and those whose saves were not
+ * finished (save_mark.h). unfinished.h says which domain belongs to the mark of a creation.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -17,6 +17,7 @@ struct candidate {
     /* The request that reads the mark, and later the tree; NULL: no domain was found. */
     libxl__xs_request *request;
     uint32_t domid;
+    libxl_unfinished_work work;
 };
 
 typedef struct list_unfinished {
@@ -24,7 +25,7 @@ typedef struct list_unfinished {
     uint32_t group;                    /* the number of groups whose listing has begun */
     libxl__xs_batch *batch;
     struct candidate *all; /* the array of candidates, in the operation's memory */
-    uint32_t count, room;
+    uint32_t count, room, creations;
 } domain_list_unfinished_state;
 
 static int list_start(libxl__ao *ao, struct list_unfinished *s)
@@ -32,19 +33,27 @@ static int list_start(libxl__ao *ao, struct list_unfinished *s)
     return libxl__xs_directory_start(ao, &s->groups, LIBXL__MARKS);
 }
 
+/* Makes room for `more` candidates. */
+static int make_room(libxl__ao *ao, struct list_unfinished *s, uint32_t more)
+{
+    const uint32_t most = s->count + more;
+    if (most <= s->room)
+        return 0;
+    struct candidate *larger = libxl__gc_alloc(&ao->gc, (size_t)2 * most * sizeof(*larger));
+    if (!larger)
+        return ERROR_NOMEM;
+    if (s->count)
+        memcpy(larger, s->all, s->count * sizeof(*larger));
+    s->all = larger;
+    s->room = 2 * most;
+    return 0;
+}
+
 /* Adds a candidate for each name of the present group that is a UUID. */
 static int add_candidates(libxl__ao *ao, struct list_unfinished *s)
 {
-    const uint32_t most = s->count + s->marks.count;
-    if (most > s->room) {
-        struct candidate *larger = libxl__gc_alloc(&ao->gc, (size_t)2 * most * sizeof(*larger));
-        if (!larger)
-            return ERROR_NOMEM;
-        if (s->count)
-            memcpy(larger, s->all, s->count * sizeof(*larger));
-        s->all = larger;
-        s->room = 2 * most;
-    }
+    if (make_room(ao, s, s->marks.count))
+        return ERROR_NOMEM;
     for (uint32_t i = 0; i < s->marks.count; i++) {
         struct candidate *added = &s->all[s->count];
         *added = (struct candidate){.domid = LIBXL_DOMID_INVALID};
@@ -153,7 +162,63 @@ static int compare_start(libxl__ao *ao, struct list_unfinished *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/* Ends the creations: stores whether their domains exist. */
 static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
+{
+    (void)ao;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    for (uint32_t i = 0; !rc && i < s->count; i++) {
+        struct candidate *c = &s->all[i];
+        if (!c->request || libxl__tree_is_foreign(c->request))
+            c->domid = LIBXL_DOMID_INVALID;
+    }
+    return rc;
+}
+
+/* ---- saves: the marks of saves are in the domains' trees */
+
+static int saves_start(libxl__ao *ao, struct list_unfinished *s)
+{
+    const xc_domaininfo_t *list;
+    const int count = libxl__hv_list(ao->ctx, &list);
+    int rc = begin_batch(ao, s);
+    if (count < 0)
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
+    if (rc || make_room(ao, s, (uint32_t)count))
+        return ERROR_NOMEM;
+    s->creations = s->count;
+    for (int i = 0; i < count; i++) {
+        if (!list[i].domain || list[i].flags & XEN_DOMINF_dying)
+            continue;
+        struct candidate *added = &s->all[s->count++];
+        *added = (struct candidate){.domid = list[i].domain, .work = LIBXL_UNFINISHED_WORK_SAVE};
+        memcpy(added->uuid.uuid, list[i].handle, sizeof(added->uuid.uuid));
+        added->request = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, list[i].domain);
+    }
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Removes the candidates that no save has marked whose process has ended. Sorts the others and the creations. */
+static void keep_left_saves(libxl__ao *ao, struct list_unfinished *s)
+{
+    uint32_t kept = s->creations;
+    for (uint32_t i = kept; i < s->count; i++) {
+        struct candidate *c = &s->all[i];
+        libxl__save_mark found;
+        if (!libxl__save_mark_read(ao->ctx, libxl__xs_value(c->request), &found) || !found.mark.left)
+            continue;
+        c->mark = found.mark;
+        s->all[kept++] = *c;
+    }
+    s->count = kept;
+    if (kept)
+        qsort(s->all, kept, sizeof(*s->all), by_uuid);
+}
+
+static int saves_poll(libxl__ao *ao, struct list_unfinished *s)
 {
     const libxl__domain_list_unfinished_args *args = libxl__ao_args(ao);
     if (!libxl__xs_done(s->batch))
@@ -161,14 +226,14 @@ static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
     const int rc = libxl__xs_result(s->batch);
     if (rc)
         return rc;
+    keep_left_saves(ao, s);
     libxl_unfinished_domain *domains = calloc(s->count ? s->count : 1, sizeof(*domains));
     if (!domains)
         return ERROR_NOMEM;
     for (uint32_t i = 0; i < s->count; i++) {
         const struct candidate *c = &s->all[i];
-        const bool ours = c->request && !libxl__tree_is_foreign(c->request);
         domains[i] = (libxl_unfinished_domain){
-            .uuid = c->uuid, .domid = ours ? c->domid : LIBXL_DOMID_INVALID, .age_ms = c->mark.age_ms};
+            .uuid = c->uuid, .domid = c->domid, .age_ms = c->mark.age_ms, .work = c->work};
     }
     args->out.list->domains = domains;
     args->out.list->num_domains = (int)s->count;

@@ -1,36 +1,77 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_resume, and domain_recover, which a failed save runs. Both let a suspended domain run again.
+ * domain_resume lets a suspended domain run again. domain_keep_suspended ends a save, and leaves the domain suspended.
  *
  * xenstored reports the stop of a domain once. So it must be told that the domain runs again (XS_RESUME,
  * Xen's docs/misc/xenstore.txt). Otherwise it would not report the next stop.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
-#include "ops.h"
+#include "recover.h"
 #include "resume.h"
 
 #include <errno.h>
 
 typedef struct resuming {
     libxl__resume resume;
-    libxl__xs_batch *told;
-} domain_resume_state, domain_recover_state;
+    libxl__xs_batch *batch;
+    libxl__xs_request *mark;
+} domain_resume_state, domain_keep_suspended_state;
 
-static const libxl__domain_resume_args *resume_of(libxl__ao *ao)
+static const libxl__domain_resume_args *args_of(libxl__ao *ao)
 {
-    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RESUME] ? libxl__ao_args(ao) : NULL;
+    return libxl__ao_args(ao);
 }
+
+/* ---- check: the domain is not being saved */
+
+static int check_start(libxl__ao *ao, struct resuming *s)
+{
+    xc_domaininfo_t info;
+    int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (!rc && info.domain == 0)
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
+    if (!rc && libxl__is_claimed(ao))
+        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", info.domain);
+    if (rc)
+        return rc;
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->batch)
+        return ERROR_NOMEM;
+    s->mark = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, ao->subject.number);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/*
+ * The mark of another process forbids the resumption, until that process has saved the domain. A save of this
+ * process is in the context's list.
+ */
+static int check_poll(libxl__ao *ao, struct resuming *s)
+{
+    libxl__save_mark found;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    const bool busy = libxl__save_mark_read(ao->ctx, libxl__xs_value(s->mark), &found) && !found.mark.left &&
+                      !found.mark.own && found.stage != LIBXL__SAVE_SAVED;
+    libxl__xs_batch_free(s->batch);
+    s->batch = NULL;
+    return busy ? libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u",
+                                 ao->subject.number, found.mark.pid)
+                : 0;
+}
+
+/* ---- resume: a worker resumes the domain */
 
 static int resume_start(libxl__ao *ao, struct resuming *s)
 {
-    const libxl__domain_resume_args *args = resume_of(ao);
-    const libxl__domain_recover_args *recover = libxl__ao_args(ao);
+    const libxl__domain_resume_args *args = args_of(ao);
     xc_domaininfo_t info;
-    int rc = args ? libxl__hv_info(ao, ao->subject.number, &info) : 0;
-    if (!rc && args && info.domain == 0)
-        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
-    if (!rc && args && !args->in.suspend_cancel && info.flags & XEN_DOMINF_hvm_guest)
+    int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (!rc && !args->in.suspend_cancel && info.flags & XEN_DOMINF_hvm_guest)
         rc = libxl__ao_fail(ao, ERROR_INVAL, "suspend_cancel: must be 1, because domain %u is not a PV guest",
                             info.domain);
     if (!rc)
@@ -38,9 +79,8 @@ static int resume_start(libxl__ao *ao, struct resuming *s)
     if (rc)
         return rc;
     s->resume.domid = ao->subject.number;
-    s->resume.cancelled = !args || args->in.suspend_cancel;
-    s->resume.saved = !args;
-    s->resume.suspended = args || recover->in.suspended;
+    s->resume.cancelled = args->in.suspend_cancel;
+    s->resume.suspended = true;
     libxl__resume_start(ao, &s->resume);
     return LIBXL__AO_WAIT;
 }
@@ -52,28 +92,29 @@ static int resume_poll(libxl__ao *ao, struct resuming *s)
     errno = s->resume.errnoval;
     if (errno)
         return libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "resuming", ao->subject.number);
-    if (!s->resume.resumed && resume_of(ao))
+    if (!s->resume.resumed)
         return libxl__ao_fail(ao, ERROR_NOT_READY, "domid: domain %u is not suspended", ao->subject.number);
     return 0;
 }
 
+/* ---- tell: xenstored learns that the domain runs again, and the mark of a save is removed */
+
 static int tell_start(libxl__ao *ao, struct resuming *s)
 {
-    if (!s->resume.resumed)
-        return 0;
     libxl__domains_look_soon(ao->ctx);
-    s->told = libxl__xs_batch_new(ao, ao->subject.number);
-    if (!s->told)
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->batch)
         return ERROR_NOMEM;
-    libxl__xs_resume(s->told);
-    const int rc = libxl__xs_run(s->told, LIBXL__XS_ONE_BY_ONE);
+    libxl__save_mark_remove(s->batch, ao->subject.number);
+    libxl__xs_resume(s->batch);
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 static int tell_poll(libxl__ao *ao, struct resuming *s)
 {
     (void)ao;
-    return libxl__xs_done(s->told) ? libxl__xs_result(s->told) : LIBXL__AO_WAIT;
+    return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
 }
 
 /* The request was sent already, so nothing has to be done. */
@@ -82,5 +123,25 @@ static void tell_stop(libxl__ao *ao, struct resuming *s)
     (void)ao, (void)s;
 }
 
-#include "_libxl_phases_domain_recover.h"
+/* ---- unmark: the mark of a save is removed */
+
+static int unmark_start(libxl__ao *ao, struct resuming *s)
+{
+    const uint32_t domid = ao->subject.number;
+    if (libxl__is_claimed(ao))
+        return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", domid);
+    s->batch = libxl__xs_batch_new(ao, domid);
+    if (!s->batch)
+        return ERROR_NOMEM;
+    libxl__save_mark_remove(s->batch, domid);
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int unmark_poll(libxl__ao *ao, struct resuming *s)
+{
+    return tell_poll(ao, s);
+}
+
+#include "_libxl_phases_domain_keep_suspended.h"
 #include "_libxl_phases_domain_resume.h"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * domain_save and domain_suspend: save a domain to a descriptor. The program aioxen-transfer (src/transfer)
- * writes the stream. When it asks for it, the nested operation domain_suspend_only suspends the guest. If the save
- * fails, the nested operation domain_recover lets the guest run again.
+ * writes the stream. When it asks for it, the nested operation domain_suspend_guest suspends the guest. If the save
+ * fails, the nested operation domain_recover lets the guest run again (recover.h). If this process dies, the program
+ * does so; if the program dies, too, the mark of the save stays (save_mark.h).
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_json.h"
-#include "ops.h"
 #include "precopy.h"
-#include "resume.h"
+#include "recover.h"
 #include "transfer.h"
 
 #include <stddef.h>
@@ -19,19 +19,21 @@
 enum { LIVE = 1, DEBUG = 2 }; /* the flags of xc_domain_save */
 
 typedef struct saving {
-    libxl__source claim; /* attached while the saving is in the context's list; never fires */
-    LIST_ENTRY(saving) link;
-    libxl__resume worker;        /* only reserves a worker for the recovery */
+    libxl__xs_batch *batch;
+    libxl__xs_request *mark;     /* reads the mark of another save */
     libxl__nested configuration; /* retrieve_domain_configuration */
     libxl__source held;          /* attached while `config` has memory; never fires */
     libxl_domain_config config;  /* its result */
-    libxl__nested suspension;    /* domain_suspend_only, reserved before the program is started */
-    libxl__nested recovery;      /* domain_recover, reserved before the program is started */
+    libxl__nested suspension;    /* domain_suspend_guest, reserved before the program is started */
+    libxl__nested recovery;      /* domain_recover, reserved before the mark is written */
     libxl__transfer transfer;
     libxl__precopy precopy;
-    uint64_t pages; /* how many pages the domain has */
-    bool answered;  /* the program knows whether the guest is suspended */
-    bool stopping;  /* the program was asked to end */
+    uint64_t pages;   /* how many pages the domain has */
+    bool marking;     /* xenstored was asked to write the mark */
+    bool marked;      /* the mark was written */
+    bool answered;    /* the program knows whether the guest is suspended */
+    bool stopping;    /* the program was asked to end */
+    bool may_suspend; /* the suspension has failed, and the guest may still suspend itself */
 } domain_save_state, domain_suspend_state;
 
 static const libxl__domain_suspend_args *args_of(libxl__ao *ao)
@@ -68,28 +70,6 @@ static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
     return libxl__phases_reserve(child);
 }
 
-static void release_domain(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)ctx;
-    LIST_REMOVE(LIBXL__CONTAINER(source, struct saving, claim), link);
-}
-
-/*
- * Enters the saving into the context's list until the operation ends. Two savings of a domain would disturb each
- * other: the one that fails would resume the guest while the other one copies its memory. The list is short,
- * because each saving runs a process.
- */
-static int claim_domain(libxl__ao *ao, struct saving *s)
-{
-    const struct saving *other;
-    LIST_FOREACH (other, &ao->ctx->xen->savings, link)
-        if (other->claim.ao->subject.number == ao->subject.number)
-            return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", ao->subject.number);
-    LIST_INSERT_HEAD(&ao->ctx->xen->savings, s, link);
-    libxl__source_attach(ao, &s->claim, release_domain);
-    return 0;
-}
-
 static int look_start(libxl__ao *ao, struct saving *s)
 {
     xc_domaininfo_t info;
@@ -104,14 +84,77 @@ static int look_start(libxl__ao *ao, struct saving *s)
         rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", ao->subject.number);
     s->pages = rc ? 0 : info.tot_pages;
     if (!rc)
-        rc = claim_domain(ao, s);
+        rc = libxl__recover_reserve(ao, &s->recovery);
     if (!rc)
-        rc = libxl__resume_reserve(ao, &s->worker);
-    if (!rc)
-        rc = reserve(ao, &s->suspension, LIBXL__OP_DOMAIN_SUSPEND_ONLY);
-    if (!rc)
-        rc = reserve(ao, &s->recovery, LIBXL__OP_DOMAIN_RECOVER);
-    return rc;
+        rc = reserve(ao, &s->suspension, LIBXL__OP_DOMAIN_SUSPEND_GUEST);
+    if (rc)
+        return rc;
+    libxl__domain_suspend_guest_args *args = libxl__ao_args(s->suspension.child);
+    args->out.may_suspend = &s->may_suspend;
+    return 0;
+}
+
+/* ---- mark: the save is marked, so that no other process saves the domain, and a later process can finish it */
+
+static int run_batch(libxl__ao *ao, struct saving *s, libxl__xs_mode mode)
+{
+    (void)ao;
+    const int rc = libxl__xs_run(s->batch, mode);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int begin_batch(libxl__ao *ao, struct saving *s)
+{
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    return s->batch ? 0 : ERROR_NOMEM;
+}
+
+static int mark_start(libxl__ao *ao, struct saving *s)
+{
+    const int rc = begin_batch(ao, s);
+    if (rc)
+        return rc;
+    s->mark = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, ao->subject.number);
+    return run_batch(ao, s, LIBXL__XS_ONE_BY_ONE);
+}
+
+/*
+ * Writes the mark, unless a process that runs has written one. The domain runs, so a mark with the stage `saved`
+ * is of a save that has ended.
+ */
+static int write_mark(libxl__ao *ao, struct saving *s)
+{
+    const uint32_t domid = ao->subject.number;
+    const char *text = libxl__xs_value(s->mark);
+    libxl__save_mark found;
+    if (text && libxl__save_mark_read(ao->ctx, text, &found) && !found.mark.left &&
+        found.stage != LIBXL__SAVE_SAVED)
+        return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u", domid,
+                              found.mark.pid);
+    text = text ? libxl__gc_printf(&ao->gc, "%s", text) : NULL;
+    const int rc = begin_batch(ao, s);
+    if (rc)
+        return rc;
+    libxl__xs_require_domain(s->batch, &ao->subject.uuid);
+    if (text)
+        libxl__xs_require(s->batch, ERROR_BUSY, text, LIBXL__SAVE_MARK, domid);
+    else
+        libxl__xs_require_absent(s->batch, ERROR_BUSY, LIBXL__SAVE_MARK, domid);
+    libxl__save_mark_write(s->batch, domid, LIBXL__SAVE_SAVING, false);
+    s->marking = true;
+    return run_batch(ao, s, LIBXL__XS_TRANSACTION);
+}
+
+static int mark_poll(libxl__ao *ao, struct saving *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc || !s->marking)
+        return rc ? rc : write_mark(ao, s);
+    s->marked = true;
+    return 0;
 }
 
 /* ---- configuration: the domain's configuration is read */
@@ -226,29 +269,70 @@ static void transfer_stop(libxl__ao *ao, struct saving *s)
         libxl__ao_request_stop(s->suspension.child, ERROR_ABORTED);
 }
 
-/*
- * The guest is suspended in one case only: domain_suspend_only has succeeded. Otherwise another program may have
- * suspended it, and it is not resumed. domain_recover also ends log-dirty mode, in which a program that was
- * killed leaves the domain.
- */
 static int transfer_undo(libxl__ao *ao, struct saving *s)
 {
     libxl__transfer_kill(ao->ctx, &s->transfer);
-    if (s->transfer.child.running)
-        return LIBXL__AO_WAIT;
-    if (s->suspension.started && !s->suspension.done) {
+    if (s->suspension.started && !s->suspension.done)
         libxl__ao_request_stop(s->suspension.child, ERROR_ABORTED);
+    const bool waits = s->transfer.child.running || (s->suspension.started && !s->suspension.done);
+    return waits ? LIBXL__AO_WAIT : 0;
+}
+
+/* ---- settle: the mark says that the domain is saved */
+
+/* A failure is ignored, because the save has succeeded. */
+static int settle_start(libxl__ao *ao, struct saving *s)
+{
+    if (begin_batch(ao, s))
+        return 0;
+    libxl__xs_require_domain(s->batch, &ao->subject.uuid);
+    libxl__save_mark_write(s->batch, ao->subject.number, LIBXL__SAVE_SAVED, false);
+    return libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION) ? 0 : LIBXL__AO_WAIT;
+}
+
+static int settle_poll(libxl__ao *ao, struct saving *s)
+{
+    (void)ao;
+    return libxl__xs_done(s->batch) ? 0 : LIBXL__AO_WAIT;
+}
+
+/* ---- the undo of the mark: what the save has changed is taken back */
+
+/*
+ * Returns LIBXL__AO_WAIT while the request that writes the mark is under way. Afterwards `marked` is true if the mark
+ * may be in xenstore.
+ */
+static int wait_for_mark(struct saving *s)
+{
+    if (s->marked || !s->marking)
+        return 0;
+    if (!libxl__xs_done(s->batch) && !libxl__xs_take_back(s->batch))
         return LIBXL__AO_WAIT;
-    }
+    const int rc = libxl__xs_done(s->batch) ? libxl__xs_rc(s->batch) : ERROR_ABORTED;
+    libxl__xs_batch_free(s->batch);
+    s->batch = NULL;
+    s->marking = false;
+    s->marked = !rc || rc == ERROR_NO_XENSTORE;
+    return 0;
+}
+
+/*
+ * The guest is suspended by this save in one case only: domain_suspend_guest has succeeded. Otherwise another program
+ * may have suspended it, and it is not resumed.
+ */
+static int mark_undo(libxl__ao *ao, struct saving *s)
+{
     if (!s->recovery.started) {
-        libxl__domain_recover_args *args = libxl__ao_args(s->recovery.child);
-        args->in.suspended = s->suspension.done && !s->suspension.rc;
-        s->recovery.outlives = true;
-        libxl__nested_start(&s->recovery);
+        const int rc = wait_for_mark(s);
+        if (rc || !s->marked)
+            return rc;
+        const bool asked = s->suspension.started;
+        const bool suspended = s->suspension.done && !s->suspension.rc;
+        libxl__recover_start(&s->recovery, asked ? LIBXL__SAVE_ASKED : LIBXL__SAVE_SAVING, suspended,
+                             s->may_suspend ? LIBXL__RECOVER_FOLLOWS : 0);
     }
-    if (!s->recovery.done)
-        return LIBXL__AO_WAIT;
-    return s->recovery.rc == ERROR_DOMAIN_NOTFOUND ? 0 : s->recovery.rc;
+    const int rc = libxl__recover_poll(ao, &s->recovery, false);
+    return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
 }
 
 #include "_libxl_phases_domain_save.h"

@@ -33,7 +33,8 @@ typedef struct ask {
     bool written;       /* xenstored has confirmed that it has written the request */
     bool withdraws;     /* the request may be in xenstore, so it must be withdrawn */
     bool out_of_memory; /* the withdrawal uses the spare batch */
-} domain_shutdown_state, domain_reboot_state, domain_suspend_only_state, domain_send_sysrq_state;
+} domain_shutdown_state, domain_reboot_state, domain_suspend_only_state, domain_suspend_guest_state,
+    domain_send_sysrq_state;
 
 static const libxl__domain_send_sysrq_args *sysrq_of(libxl__ao *ao)
 {
@@ -45,9 +46,23 @@ static const char *node_of(libxl__ao *ao)
     return sysrq_of(ao) ? "sysrq" : "shutdown";
 }
 
+/* Returns whether the operation suspends the guest for a save. */
+static bool saves(const libxl__ao *ao)
+{
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_GUEST];
+}
+
 static bool suspends(const libxl__ao *ao)
 {
-    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
+    return saves(ao) || ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
+}
+
+/* Tells a save that has failed whether the guest may still suspend itself. */
+static void note_may_suspend(libxl__ao *ao, bool may)
+{
+    const libxl__domain_suspend_guest_args *args = libxl__ao_args(ao);
+    if (saves(ao))
+        *args->out.may_suspend = may;
 }
 
 static const char *request_of(libxl__ao *ao)
@@ -104,6 +119,8 @@ static int request_start(libxl__ao *ao, struct ask *s)
         return ERROR_NOMEM;
     libxl__xs_require_domain(s->request, &ao->subject.uuid);
     libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), NODE, NODE_OF(ao));
+    if (saves(ao))
+        libxl__save_mark_write(s->request, domid, LIBXL__SAVE_ASKED, false);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
         rc = libxl__xs_run(s->request, LIBXL__XS_TRANSACTION);
@@ -215,6 +232,7 @@ static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
  */
 static int request_undo(libxl__ao *ao, struct ask *s)
 {
+    note_may_suspend(ao, false);
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
     if (s->domain.follower.was_shutdown)
@@ -223,6 +241,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
         return 0;
     const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
+    note_may_suspend(ao, rc && rc != ERROR_DOMAIN_DESTROYED);
     if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
         /*
          * The queue may be long, because thousands of requests may be withdrawn at the same time. So the
@@ -299,4 +318,5 @@ static int suspended_start(libxl__ao *ao, struct ask *s)
 #include "_libxl_phases_domain_reboot.h"
 #include "_libxl_phases_domain_send_sysrq.h"
 #include "_libxl_phases_domain_shutdown.h"
+#include "_libxl_phases_domain_suspend_guest.h"
 #include "_libxl_phases_domain_suspend_only.h"

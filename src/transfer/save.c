@@ -101,20 +101,32 @@ static bool withdraw(struct xs_handle *store, uint32_t domid)
 }
 
 /*
- * Lets the guest run again, because the library's process has ended. A guest that has acknowledged the request
- * to suspend is suspended soon.
+ * Lets a guest run again that was asked to suspend itself. A guest that has acknowledged the request is suspended
+ * soon. Returns false if the guest is suspended, or may still suspend itself.
+ */
+static bool let_run(const saving *s, struct xs_handle *store)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    if (!is_suspended(s) && withdraw(store, s->domid))
+        return true;
+    for (int i = 0; !is_suspended(s) && i < WAITS_FOR_SUSPENSION; i++)
+        nanosleep(&pause, NULL);
+    return is_suspended(s) && !xc_domain_resume(s->xch, s->domid, 1) && xs_resume_domain(store, s->domid);
+}
+
+/*
+ * Ends the save, because the library's process has ended. The mark of the save stays if the guest does not run
+ * again, so that `aioxen unfinished` lists the domain.
  */
 static void recover(const saving *s)
 {
-    const struct timespec pause = {.tv_nsec = 50000000};
+    char mark[64];
     struct xs_handle *store = xs_open(0);
     if (!store)
         return;
-    const bool withdrawn = !is_suspended(s) && withdraw(store, s->domid);
-    for (int i = 0; !withdrawn && !is_suspended(s) && i < WAITS_FOR_SUSPENSION; i++)
-        nanosleep(&pause, NULL);
-    if (is_suspended(s) && !xc_domain_resume(s->xch, s->domid, 1))
-        xs_resume_domain(store, s->domid);
+    snprintf(mark, sizeof(mark), LIBXL__SAVE_MARK, s->domid);
+    if (!s->asked || let_run(s, store))
+        xs_rm(store, XBT_NULL, mark);
     xs_close(store);
 }
 
@@ -151,7 +163,7 @@ int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate)
 {
     saving s = {.xch = xch, .domid = domid};
     const int status = run(&s, flags, rate);
-    if (s.asked && is_alone())
+    if (is_alone())
         recover(&s);
     return status;
 }

@@ -145,8 +145,10 @@ bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark)
         mark->pid > INT32_MAX || !read_domid(word, &mark->domid))
         return false;
     const uint64_t now = since_boot_ms();
-    const bool here = strcmp(where, marker_of(ctx)->where) == 0;
+    const libxl__marker *self = marker_of(ctx);
+    const bool here = strcmp(where, self->where) == 0;
     mark->left = here && has_ended(mark->pid, start);
+    mark->own = here && mark->pid == self->pid && start == self->start;
     mark->age_ms = here && now > then ? now - then : 0;
     return true;
 }

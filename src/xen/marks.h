@@ -83,6 +83,7 @@ typedef struct libxl__mark {
      * finished.
      */
     bool left;
+    bool own; /* this process has written the mark, and has not given up the domain */
     uint64_t age_ms;
 } libxl__mark;
 

@@ -62,6 +62,9 @@ typedef struct libxl__transfer_message {
     char text[LIBXL__TRANSFER_TEXT];
 } libxl__transfer_message;
 
+/* The node of the mark of a save (save_mark.h); a format, whose argument is the domid. */
+#define LIBXL__SAVE_MARK "/libxl/%u/aioxen-save"
+
 /*
  * xl's header, in the machine's byte order. A file of `xl save` begins with it. The length of the JSON and the
  * JSON with its terminating zero follow it, and then libxl's stream.

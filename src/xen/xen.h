@@ -22,6 +22,7 @@
 #include "kept_names.h"
 #include "marks.h"
 #include "names.h"
+#include "save_mark.h"
 #include "admission.h"
 #include "userdata.h"
 #include "watch.h"
@@ -33,12 +34,12 @@
 /* The operations of src/ops/device_model.c, each of which starts the QEMU of a domain. */
 LIST_HEAD(libxl__device_models, device_model);
 
-/* The operations of src/ops/domain_save.c, each of which saves a domain. */
-LIST_HEAD(libxl__savings, saving);
+/* The recoveries of src/ops/domain_recover.c, one for each domain that is saved or recovered. */
+LIST_HEAD(libxl__recoveries, recovering);
 
 struct libxl__xen {
     struct libxl__device_models device_models;
-    struct libxl__savings savings;
+    struct libxl__recoveries recoveries;
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
     libxl__lane statistics_lane, dump_lane, resume_lane;

@@ -28,7 +28,7 @@ from aioxen.operation import UndoableOperation
 from aioxen.types import StoreAction, StoreStep, StoreSteps
 from leftovers import check_nothing_left, snapshot
 from limits import scaled
-from worldly import Configure, ended
+from worldly import Configure, ended, read_node, write_node
 
 CANCELLATIONS = 3000
 WORKERS = 12
@@ -52,7 +52,14 @@ WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected"}
 NODE = "/tool/test-cancellation"
 """The node of xenstore that the operations on nodes are about."""
 
-SAVING = {"domain_suspend_only", "domain_suspend", "domain_save_stream", "domain_resume", "domain_restore"}
+SAVING = {
+    "domain_suspend_only",
+    "domain_suspend",
+    "domain_save_stream",
+    "domain_resume",
+    "resume_unfinished",
+    "domain_restore",
+}
 """The operations on guests that are saved. The simulator saves PVH guests only."""
 
 DEVICES: dict[str, Any] = {
@@ -222,6 +229,7 @@ class Arguments:
             changing: dict[str, Any] = {
                 "domid": dom,
                 "d_config": self.guest(name=next(NAMES)),
+                "uuid": dom.uuid if name == "resume_unfinished" else self.fixed["uuid"],
                 "name": "Domain-0" if name == "domain_find" else next(NAMES),
             }
             opened = changing["fd"] = os.open(*file) if "fd" in needed else -1
@@ -263,6 +271,15 @@ class Guests:
         self.current = None
 
 
+async def give_up_save(dom: aioxen.Domain) -> None:
+    """Saves the domain, and marks the save as one that was given up."""
+    fd, node = os.open(os.devnull, os.O_WRONLY), f"/libxl/{dom.domid}/aioxen-save"
+    await dom.save_stream(fd)
+    os.close(fd)
+    _, rest = (read_node(node) or "").split(" ", 1)
+    write_node(node, f"0 {rest}")
+
+
 async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
     """Adds the device that an operation removes, makes the node that it reads or removes, or suspends the
     guest that it resumes."""
@@ -270,6 +287,8 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
         await arguments.xen.store_write(NODE, b"value")
     if name == "domain_resume":
         await dom.suspend_only()
+    if name == "resume_unfinished":
+        await give_up_save(dom)
     device, _, verb = name.partition("_")
     if device in arguments.fixed and verb in ("remove", "destroy", "safe_remove"):
         try:

@@ -86,6 +86,8 @@ async def save(
         await xen.domain_destroy(domain)
     elif afterwards == "resume":
         await xen.domain_resume(domain)
+    else:
+        await xen.domain_keep_suspended(domain)
 
 
 async def restore(

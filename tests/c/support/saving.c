@@ -29,6 +29,7 @@ static int sink, source;
 bool saving_is(unsigned operation)
 {
     return operation == LIBXL__OP_DOMAIN_SUSPEND_ONLY || operation == LIBXL__OP_DOMAIN_RESUME ||
+           operation == LIBXL__OP_DOMAIN_SUSPEND_GUEST || operation == LIBXL__OP_DOMAIN_RESUME_UNFINISHED ||
            operation == LIBXL__OP_DOMAIN_RECOVER || operation == LIBXL__OP_DOMAIN_SUSPEND ||
            operation == LIBXL__OP_DOMAIN_SAVE || operation == LIBXL__OP_DOMAIN_RESTORE;
 }

@@ -54,6 +54,7 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
 {
     switch (kind) {
     case SCENARIO_PVH:
+    case SCENARIO_HALF_SAVED:
     case SCENARIO_SUSPENDED: return saving_guest(ctx, "b");
     case SCENARIO_OBEDIENT: return saving_guest(ctx, "l");
     default: return guest_new(ctx, "b", true);
@@ -96,6 +97,18 @@ static void add_nic(libxl_ctx *ctx, libxl_domid guest)
     wait_connected(guest, "device/vif/0/state");
 }
 
+/* Writes the mark of a save that has asked the guest to suspend itself, and was given up. */
+static void mark_save(libxl_ctx *ctx, libxl_domid domid)
+{
+    char path[64], text[LIBXL__MARK_TEXT], mark[LIBXL__MARK_TEXT + 8];
+    libxl__ctx_lock(ctx);
+    libxl__mark_text(ctx, true, domid, text);
+    libxl__ctx_unlock(ctx);
+    snprintf(path, sizeof(path), LIBXL__SAVE_MARK, domid);
+    snprintf(mark, sizeof(mark), "%s asked", text);
+    fixture_write(path, mark);
+}
+
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s)
 {
     libxl_dominfo info;
@@ -112,6 +125,8 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
         add_nic(ctx, s->guest);
     if (scenario->guest == SCENARIO_MARKED)
         mark_guest(ctx, s);
-    if (scenario->guest == SCENARIO_SUSPENDED)
+    if (scenario->guest == SCENARIO_HALF_SAVED)
+        mark_save(ctx, s->guest);
+    if (scenario->guest == SCENARIO_SUSPENDED || scenario->guest == SCENARIO_HALF_SAVED)
         saving_suspend(s->guest);
 }

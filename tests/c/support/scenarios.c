@@ -107,6 +107,12 @@ static void fill_remove_unfinished(struct subject *s, void *p)
     args->in.uuid = s->uuid;
 }
 
+static void fill_resume_unfinished(struct subject *s, void *p)
+{
+    libxl__domain_resume_unfinished_args *args = p;
+    args->in.uuid = s->uuid;
+}
+
 static void fill_set_name(struct subject *s, void *p)
 {
     libxl__domain_set_name_args *args = p;
@@ -312,6 +318,13 @@ static void fill_resume(struct subject *s, void *p)
     args->in.suspend_cancel = 1;
 }
 
+static void fill_suspend_guest(struct subject *s, void *p)
+{
+    libxl__domain_suspend_guest_args *args = p;
+    args->in.domid = s->guest;
+    args->out.may_suspend = &s->results.may_suspend;
+}
+
 static void fill_recover(struct subject *s, void *p)
 {
     libxl__domain_recover_args *args = p;
@@ -363,6 +376,9 @@ static const struct scenario scenarios[] = {
      SCENARIO_MARKED},
     {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished,
      SCENARIO_MARKED},
+    {LIBXL__OP_DOMAIN_RESUME_UNFINISHED, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, fill_resume_unfinished,
+     SCENARIO_HALF_SAVED},
+    {LIBXL__OP_DOMAIN_SUSPEND_GUEST, LIBXL__OP_DOMAIN_SUSPEND_GUEST, fill_suspend_guest, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_CONSOLE_TTY, LIBXL__OP_DOMAIN_CONSOLE_TTY, fill_console, SCENARIO_ANY_GUEST},
     {LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, fill_retrieve,
      SCENARIO_ANY_GUEST},

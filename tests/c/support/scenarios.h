@@ -17,7 +17,8 @@ enum scenario_guest {
     SCENARIO_MARKED,   /* The guest has the mark of a domain whose creation was given up. */
     SCENARIO_OBEDIENT, /* A PVH guest that obeys requests. */
     SCENARIO_SUSPENDED,
-    SCENARIO_SAVED, /* No guest. The operation restores a saved domain. */
+    SCENARIO_HALF_SAVED, /* A suspended guest with the mark of a save that was given up. */
+    SCENARIO_SAVED,      /* No guest. The operation restores a saved domain. */
 };
 
 /* The guest on which an operation of the sweep works, and the operation's results. */
@@ -27,6 +28,7 @@ struct subject {
     struct {
         libxl_domid domid;
         libxl_shutdown_reason reason;
+        bool may_suspend;
         char *name;
         libxl_blob value;
         libxl_string_list names;

@@ -98,6 +98,15 @@ static int start_remove_unfinished(struct starter *s)
     return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 
+/* Starts the resumption of an unfinished save with a UUID that no domain has. */
+static int start_resume_unfinished(struct starter *s)
+{
+    libxl_uuid uuid;
+    libxl_uuid_generate(&uuid);
+    const int rc = libxl_domain_resume_unfinished(s->ctx, &uuid, NULL);
+    return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
 /* ---- domains that run */
 
 /* Defines the function start_NAME. The result `out` of the call has the type `type`. start_NAME disposes
@@ -363,6 +372,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_VERSION] = start_host_version,
     [LIBXL__OP_DOMAIN_LIST_UNFINISHED] = start_list_unfinished,
     [LIBXL__OP_DOMAIN_REMOVE_UNFINISHED] = start_remove_unfinished,
+    [LIBXL__OP_DOMAIN_RESUME_UNFINISHED] = start_resume_unfinished,
     [LIBXL__OP_DOMAIN_LIST_VCPUS] = start_list_vcpus,
     [LIBXL__OP_DOMAIN_SET_VCPU_AFFINITY] = start_set_affinity,
     [LIBXL__OP_DOMAIN_SET_NODE_AFFINITY] = start_set_nodes,

@@ -113,7 +113,7 @@ static bool is_of(const libxl__phase *phase, unsigned operation, const char *nam
 }
 
 /*
- * Returns whether the phase waits in this test. Six phases wait only in special cases, so the sweep does not
+ * Returns whether the phase waits in this test. Eight phases wait only in special cases, so the sweep does not
  * count them:
  *
  *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more creations
@@ -122,16 +122,25 @@ static bool is_of(const libxl__phase *phase, unsigned operation, const char *nam
  *   driver         the guest of this test has taken its disk before the removal (device_detach)
  *   domain         the backend of the disk is in domain 0 (device_detach)
  *   make           waits for a boot loader only, and a saved domain has none (domain_restore)
+ *   follow         the guest of this test is suspended already (domain_recover)
+ *   withdraw       the guest of this test is suspended already (domain_resume_unfinished)
  */
 static bool waits(const libxl__phase *phase)
 {
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
            strcmp(phase->name, "trees") != 0 && !is_of(phase, LIBXL__OP_DEVICE_DETACH, "driver") &&
            !is_of(phase, LIBXL__OP_DEVICE_DETACH, "domain") &&
-           !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make");
+           !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
+           !is_of(phase, LIBXL__OP_DOMAIN_RECOVER, "follow") &&
+           !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "withdraw");
 }
 
-static const libxl__ao_class *const suspend_only = &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
+/* Returns whether the operation asks a guest to suspend itself. */
+static bool suspends(const libxl__ao_class *cls)
+{
+    return cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY] ||
+           cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_GUEST];
+}
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {
@@ -139,7 +148,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     const libxl__phase *phase = libxl__phase_of(ao);
     if (ao->cls != r->cls)
         return 0;
-    if (moment == LIBXL__PHASE_BEFORE_UNDO && r->acknowledged && r->cls == suspend_only)
+    if (moment == LIBXL__PHASE_BEFORE_UNDO && r->acknowledged && suspends(r->cls))
         saving_suspend(r->subject.guest); /* as a guest does that has acknowledged the request */
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
         allocation_fail_from(1); /* From here on all allocations fail until the operation completes. */
@@ -309,9 +318,10 @@ static void check_guest(const struct run *r)
     }
 }
 
-/* Lists and removes the unfinished domains of a killed process, from another process. Returns the number
- * of these domains. */
-static int remove_unfinished(void)
+/*
+ * Lists and ends the unfinished creations and saves of a killed process, from another process. Returns their number.
+ */
+static int end_unfinished(void)
 {
     libxl_ctx *ctx;
     libxl_unfinished_list list;
@@ -319,7 +329,10 @@ static int remove_unfinished(void)
     assert_int_equal(libxl_domain_list_unfinished(ctx, &list, NULL), 0);
     const int count = list.num_domains;
     for (int i = 0; i < count; i++)
-        assert_int_equal(libxl_domain_remove_unfinished(ctx, &list.domains[i].uuid, NULL), 0);
+        if (list.domains[i].work == LIBXL_UNFINISHED_WORK_SAVE)
+            assert_int_equal(libxl_domain_resume_unfinished(ctx, &list.domains[i].uuid, NULL), 0);
+        else
+            assert_int_equal(libxl_domain_remove_unfinished(ctx, &list.domains[i].uuid, NULL), 0);
     libxl_unfinished_list_dispose(&list);
     assert_int_equal(libxl_ctx_free(ctx), 0);
     return count;
@@ -329,7 +342,9 @@ static int remove_unfinished(void)
  * the process is killed between these phases. */
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
-    const int removed = remove_unfinished();
+    if (suspends(r->cls))
+        saving_suspend(r->subject.guest); /* as a guest does that has acknowledged the request */
+    const int removed = end_unfinished();
     const unsigned named = scenario->operation == LIBXL__OP_DOMAIN_RESTORE ? 1 : 0; /* the phase `name` */
     if (!scenario_makes(scenario) || scenario->operation != scenario->started_by ||
         r->phase + 1u == r->cls->phases->count)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The commands operations, which lists what the commands on this host are doing, and unfinished, for domains
-whose creators were killed."""
+whose creators or savers were killed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
@@ -14,6 +16,10 @@ from aioxen.cli.output import record_of
 from aioxen.cli.parallel import Done, Handled
 from aioxen.cli.peers import operations_of_all
 from aioxen.cli.progress import Report
+from aioxen.types import UnfinishedWork
+
+if TYPE_CHECKING:
+    from aioxen.operation import Operation
 
 HEAD = ("PID", "Age(s)", "Domain", "Operation", "Phase", "Done", "Command")
 
@@ -32,32 +38,57 @@ async def operations(session: Session) -> None:
     session.out.table("%7d %8.1f %6s %-22s %-12s %-12s %s", HEAD, rows)
 
 
-unfinished: click.Group = group("unfinished", "Lists and removes domains whose creations were not finished.")
+unfinished: click.Group = group(
+    "unfinished", "Lists and ends creations and saves of domains that were not finished."
+)
 
 
 @command("list", unfinished)
 async def list_unfinished(session: Session) -> None:
-    """Lists the domains whose creations were not finished, because the processes were killed."""
+    """Lists the domains whose creations or saves were not finished, because the processes were killed."""
     found = await session.xen.unfinished(timeout=session.timeout)
-    rows = [((u.uuid, u.domid, u.age_ms / 1000), record_of(u)) for u in found]
-    session.out.table("%-36s %5d %8.1f", ("UUID", "ID", "Age(s)"), rows)
+    rows = [((u.uuid, u.domid, u.age_ms / 1000, u.work.name.lower()), record_of(u)) for u in found]
+    session.out.table("%-36s %5d %8.1f %s", ("UUID", "ID", "Age(s)", "Work"), rows)
+
+
+async def _end_all(
+    session: Session,
+    uuids: tuple[UUID, ...],
+    everything: bool,
+    work: UnfinishedWork,
+    end: Callable[..., Operation[None]],
+    word: str,
+) -> None:
+    """Ends the creations or saves of the UUIDs, or of all that are listed."""
+    if everything == bool(uuids):
+        raise click.UsageError("name UUIDs, or use --all")
+    if everything:
+        found = await session.xen.unfinished(timeout=session.timeout)
+        uuids = tuple(u.uuid for u in found if u.work is work)
+
+    def handled(uuid: UUID) -> Handled:
+        async def act(report: Report) -> Done:
+            await end(uuid, timeout=session.timeout, progress=report)
+            return Done(word, {"outcome": word})
+
+        return Handled(str(uuid), act, lambda: parallel.state_of(session, str(uuid)))
+
+    await parallel.all_of(session, [handled(uuid) for uuid in uuids])
 
 
 @command("remove", unfinished)
 @click.argument("uuids", metavar="UUID...", nargs=-1, type=click.UUID)
-@click.option("-a", "--all", "everything", is_flag=True, help="All that `unfinished list` lists.")
+@click.option("-a", "--all", "everything", is_flag=True, help="All creations that `unfinished list` lists.")
 async def remove_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
-    """Destroys unfinished domains, and removes their nodes and marks."""
-    if everything == bool(uuids):
-        raise click.UsageError("name UUIDs, or use --all")
-    if everything:
-        uuids = tuple(u.uuid for u in await session.xen.unfinished(timeout=session.timeout))
+    """Destroys domains whose creations were not finished, and removes their nodes and marks."""
+    work, end = UnfinishedWork.CREATION, session.xen.remove_unfinished
+    await _end_all(session, uuids, everything, work, end, "removed")
 
-    def removal(uuid: UUID) -> Handled:
-        async def act(report: Report) -> Done:
-            await session.xen.remove_unfinished(uuid, timeout=session.timeout, progress=report)
-            return Done("removed", {"outcome": "removed"})
 
-        return Handled(str(uuid), act, lambda: parallel.state_of(session, str(uuid)))
-
-    await parallel.all_of(session, [removal(uuid) for uuid in uuids])
+@command("resume", unfinished)
+@click.argument("uuids", metavar="UUID...", nargs=-1, type=click.UUID)
+@click.option("-a", "--all", "everything", is_flag=True, help="All saves that `unfinished list` lists.")
+async def resume_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
+    """Lets the guests run again whose saves were not finished."""
+    work, end = UnfinishedWork.SAVE, session.xen.resume_unfinished
+    await _end_all(session, uuids, everything, work, end, "resumed")

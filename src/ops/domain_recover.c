@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_recover: the nested operation that takes back what a save has changed. It runs after a save has failed, and for
+ * a save whose process has ended.
+ *
+ * A guest that has agreed to suspend itself may do so late. The recovery follows it, and resumes it then. If the
+ * hypervisor refuses, or xenstored cannot be reached, the recovery tries again every second until it succeeds or
+ * the context is closed. The first failure wakes the parent, which then does not wait for the recovery any more.
+ * If the context is closed before the recovery has ended, the mark of the save says that the domain was given up.
+ *
+ * Owns: the operation's state, and its entry in the context's list of recoveries. The caller holds the context's lock.
+ */
+#include "recover.h"
+#include "resume.h"
+
+#include <errno.h>
+
+#define NEVER         (UINT64_MAX / 2)
+#define UNTIL_A_RETRY LIBXL__SECONDS(1)
+
+typedef struct recovering {
+    libxl__source claim; /* attached while the recovery is in the context's list; never fires */
+    LIST_ENTRY(recovering) link;
+    libxl__ao *parent; /* the operation that has made the claim; only compared */
+    libxl__resume resume;
+    libxl__domain_source domain;
+    libxl__alarm alarm; /* the alarm for the next attempt, or for the end of following */
+    libxl__xs_batch *batch;
+    libxl__save_stage stage;
+    bool reserved;
+    bool follows; /* the guest has not suspended itself yet */
+    bool waits_to_retry;
+    bool stopped; /* no further attempt is made, because the context is closing */
+    bool said;    /* the parent's message names what is not recovered */
+    int refusal;  /* the error of the last attempt; 0: none */
+} domain_recover_state;
+
+static const libxl__domain_recover_args *args_of(libxl__ao *ao)
+{
+    return libxl__ao_args(ao);
+}
+
+/* ---- resources */
+
+static int reserve(libxl__ao *ao, struct recovering *s)
+{
+    if (s->reserved)
+        return 0;
+    int rc = libxl__phases_reserve(ao);
+    if (!rc)
+        rc = libxl__resume_reserve(ao, &s->resume);
+    if (!rc)
+        rc = libxl__domain_source_reserve(ao, &s->domain);
+    if (!rc)
+        rc = libxl__alarm_set(ao, &s->alarm, NEVER);
+    s->reserved = !rc;
+    return rc;
+}
+
+/* ---- attempts */
+
+/* Plans another attempt after one that has failed with `rc`, and wakes the parent. */
+static int plan_retry(libxl__ao *ao, struct recovering *s, int rc)
+{
+    s->refusal = rc;
+    libxl__alarm_set(ao, &s->alarm, UNTIL_A_RETRY); /* cannot fail, because the alarm is set already */
+    s->waits_to_retry = true;
+    libxl__nested_tell(ao);
+    return LIBXL__AO_WAIT;
+}
+
+/* Returns whether the time of the next attempt has come. */
+static bool is_time_to_retry(struct recovering *s)
+{
+    if (!s->waits_to_retry || !s->alarm.rang)
+        return false;
+    s->waits_to_retry = false;
+    return true;
+}
+
+/* Writes that the domain was given up. Returns LIBXL__AO_WAIT, and `rc` once xenstored has answered. */
+static int give_up(libxl__ao *ao, struct recovering *s, int rc)
+{
+    if (!s->batch) {
+        s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+        if (!s->batch)
+            return rc;
+        libxl__xs_require_domain(s->batch, &ao->subject.uuid);
+        libxl__save_mark_write(s->batch, ao->subject.number, s->stage, true);
+        libxl__xs_run_anyway(s->batch, LIBXL__XS_TRANSACTION);
+    }
+    return libxl__xs_done(s->batch) ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- follow: a guest that has agreed to suspend itself is followed until it does */
+
+static int follow_poll(libxl__ao *ao, struct recovering *s)
+{
+    if (s->domain.follower.was_shutdown || s->domain.follower.phase >= LIBXL__DOMAIN_DYING) {
+        s->follows = false;
+        return 0;
+    }
+    if (s->stopped)
+        return give_up(ao, s, ERROR_ABORTED);
+    if (!s->alarm.rang)
+        return LIBXL__AO_WAIT;
+    libxl__ao_log(ao, XTL_WARN, -1, "the guest has agreed to suspend itself, and has not done so in %d s",
+                  args_of(ao)->in.follow_ms / 1000);
+    s->follows = false;
+    return 0;
+}
+
+static int follow_start(libxl__ao *ao, struct recovering *s)
+{
+    xc_domaininfo_t info;
+    int rc = reserve(ao, s);
+    if (rc || !args_of(ao)->in.follow_ms || libxl__hv_look(ao, ao->subject.number, &info))
+        return rc;
+    rc = libxl__domain_source_start(ao, &s->domain, &info);
+    if (rc)
+        return rc;
+    libxl__alarm_set(ao, &s->alarm, LIBXL__MILLISECONDS(args_of(ao)->in.follow_ms));
+    s->follows = true;
+    libxl__nested_tell(ao);
+    return follow_poll(ao, s);
+}
+
+static void follow_stop(libxl__ao *ao, struct recovering *s)
+{
+    (void)ao;
+    s->stopped = true;
+}
+
+/* ---- resume: a worker ends log-dirty mode, and resumes a suspended guest */
+
+static int resume_start(libxl__ao *ao, struct recovering *s)
+{
+    s->resume.domid = ao->subject.number;
+    s->resume.cancelled = true;
+    s->resume.saved = true;
+    s->resume.suspended = args_of(ao)->in.suspended;
+    libxl__resume_start(ao, &s->resume);
+    return LIBXL__AO_WAIT;
+}
+
+static int resume_poll(libxl__ao *ao, struct recovering *s)
+{
+    if (!libxl__resume_done(&s->resume))
+        return LIBXL__AO_WAIT;
+    if (!s->resume.errnoval || s->resume.errnoval == ESRCH)
+        return 0;
+    if (is_time_to_retry(s) && !s->stopped)
+        return resume_start(ao, s);
+    if (s->waits_to_retry && !s->stopped)
+        return LIBXL__AO_WAIT;
+    errno = s->resume.errnoval;
+    const int rc = libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "resuming", ao->subject.number);
+    return s->stopped ? give_up(ao, s, rc) : plan_retry(ao, s, rc);
+}
+
+static void resume_stop(libxl__ao *ao, struct recovering *s)
+{
+    (void)ao;
+    s->stopped = true;
+}
+
+/* ---- tell: xenstored learns that the domain runs again, and the mark is removed */
+
+static int tell_start(libxl__ao *ao, struct recovering *s)
+{
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->batch)
+        return plan_retry(ao, s, ERROR_NOMEM);
+    libxl__save_mark_remove(s->batch, ao->subject.number);
+    if (s->resume.resumed) {
+        libxl__domains_look_soon(ao->ctx);
+        libxl__xs_resume(s->batch);
+    }
+    libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return LIBXL__AO_WAIT;
+}
+
+static int tell_poll(libxl__ao *ao, struct recovering *s)
+{
+    if (is_time_to_retry(s) && !s->stopped)
+        return tell_start(ao, s);
+    if (s->waits_to_retry)
+        return s->stopped ? s->refusal : LIBXL__AO_WAIT;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_rc(s->batch);
+    if (s->resume.errnoval)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u is gone", ao->subject.number);
+    if ((rc == ERROR_NO_XENSTORE || rc == ERROR_NOMEM) && !s->stopped)
+        return plan_retry(ao, s, rc);
+    return libxl__xs_result(s->batch);
+}
+
+static void tell_stop(libxl__ao *ao, struct recovering *s)
+{
+    (void)ao;
+    s->stopped = true;
+}
+
+#include "_libxl_phases_domain_recover.h"
+
+/* ---- functions for the operations that run a recovery */
+
+bool libxl__is_claimed(const libxl__ao *ao)
+{
+    const struct recovering *other;
+    LIST_FOREACH (other, &ao->ctx->xen->recoveries, link)
+        if (other->parent != ao && other->claim.ao->subject.number == ao->subject.number)
+            return true;
+    return false;
+}
+
+static void release_claim(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    LIST_REMOVE(LIBXL__CONTAINER(source, struct recovering, claim), link);
+}
+
+int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery)
+{
+    if (libxl__is_claimed(parent))
+        return libxl__ao_fail(parent, ERROR_BUSY, "domid: domain %u is being saved", parent->subject.number);
+    libxl__ao *child = libxl__nested_create(parent, recovery, &libxl__operations[LIBXL__OP_DOMAIN_RECOVER]);
+    if (!child)
+        return ERROR_NOMEM;
+    struct recovering *s = libxl__ao_state(child);
+    libxl__domain_recover_args *args = libxl__ao_args(child);
+    child->subject = parent->subject;
+    args->in.domid = parent->subject.number;
+    recovery->outlives = true;
+    s->parent = parent;
+    LIST_INSERT_HEAD(&parent->ctx->xen->recoveries, s, link);
+    libxl__source_attach(child, &s->claim, release_claim);
+    const int rc = reserve(child, s);
+    if (!rc)
+        return 0;
+    libxl__ao_fail(parent, rc, "%s", libxl__ao_words(child, rc));
+    libxl__source_stop(parent->ctx, &recovery->source); /* stopping the source destroys the child */
+    return rc;
+}
+
+void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool suspended, int follow_ms)
+{
+    libxl__domain_recover_args *args = libxl__ao_args(recovery->child);
+    struct recovering *s = libxl__ao_state(recovery->child);
+    s->stage = stage;
+    args->in.suspended = suspended || follow_ms;
+    args->in.follow_ms = follow_ms;
+    libxl__nested_start(recovery);
+}
+
+int libxl__recover_poll(libxl__ao *parent, const libxl__nested *recovery, bool waits)
+{
+    if (recovery->done)
+        return recovery->rc;
+    struct recovering *s = libxl__ao_state(recovery->child);
+    const int rc = s->refusal ? s->refusal : s->follows && !waits ? ERROR_GUEST_TIMEDOUT : LIBXL__AO_WAIT;
+    if (rc == LIBXL__AO_WAIT)
+        return rc;
+    if (s->refusal)
+        libxl__ao_fail(parent, rc, "%s", libxl__ao_words(recovery->child, rc));
+    if (!s->said && s->refusal)
+        libxl__ao_fail_also(parent,
+                            "domain %u may stay suspended: %s; its resumption is tried again every second",
+                            parent->subject.number, libxl__ao_words(recovery->child, rc));
+    else if (!s->said)
+        libxl__ao_fail_also(parent, "domain %u may still suspend itself; it is resumed then",
+                            parent->subject.number);
+    s->said = true;
+    return rc;
+}

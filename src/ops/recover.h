@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_recover.c: the nested operation that takes back what a save has changed, and the right to save a domain.
+ * Call all functions with the context locked.
+ */
+#ifndef LIBXL__RECOVER_H
+#define LIBXL__RECOVER_H
+
+#include "ops.h"
+
+/* The longest time for which a recovery follows a guest that may suspend itself, in ms. */
+enum { LIBXL__RECOVER_FOLLOWS = 600000 };
+
+/*
+ * Creates the recovery of the parent's domain, and reserves all its resources, so that libxl__recover_start
+ * cannot fail. While the recovery exists, no other operation of the context can create one for the same domain.
+ * When the parent ends, a recovery that was started goes on, and one that was not started is freed. Errors: BUSY,
+ * NOMEM, FAIL, recorded in the parent. After an error there is nothing to release.
+ */
+int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery);
+
+/*
+ * Starts the recovery: log-dirty mode ends, a suspended guest runs again, and the mark (save_mark.h) is removed.
+ * `stage` is the stage of the save. `suspended`: the save has suspended the guest, or follows a guest that may suspend
+ * itself. `follow_ms`: if the guest has agreed to suspend itself, the longest time until it does; otherwise 0.
+ */
+void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool suspended, int follow_ms);
+
+/*
+ * Call this from the parent's poll or undo. Returns LIBXL__AO_WAIT, or the recovery's result. If the recovery
+ * has failed and will be tried again, returns the error; if it follows the guest and `waits` is false, returns
+ * GUEST_TIMEDOUT. In both cases the parent's message says so, and the recovery goes on.
+ */
+int libxl__recover_poll(libxl__ao *parent, const libxl__nested *recovery, bool waits);
+
+/* Returns whether an operation of the context other than `ao` saves or recovers this domain. */
+bool libxl__is_claimed(const libxl__ao *ao);
+
+#endif

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Saves that were not finished are marked. Another process lists them, and lets the guest run again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import aioxen
+import pytest
+from saving import programs, resumed, runs, started
+from worldly import Configure, read_node, write_node
+
+pytestmark = pytest.mark.usefixtures("sim")
+
+UNFINISHED_SAVE = """
+import asyncio, os, signal, sys
+import aioxen
+
+async def main():
+    async with aioxen.Context() as xen:
+        dom = await xen.domain(int(sys.argv[1]))
+        replace = os.replace
+        def killed(*names):
+            if sys.argv[3] == "after":
+                replace(*names)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.replace = killed
+        await dom.save(sys.argv[2])
+
+asyncio.run(main())
+"""
+"""A program that is killed when the file of the second argument gets its name."""
+
+
+async def saver(program: str, *arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, *map(str, arguments))
+
+
+async def left(xen: aioxen.Context) -> list[tuple[object, int, aioxen.UnfinishedWork]]:
+    return [(u.uuid, u.domid, u.work) for u in await xen.unfinished()]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_process_that_is_killed_as_it_names_the_file_leaves_a_mark(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, moment: str
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    process = await saver(UNFINISHED_SAVE, dom.domid, tmp_path / "saved", moment)
+    assert await process.wait() == -signal.SIGKILL
+    assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
+    assert await left(xen) == [(dom.uuid, dom.domid, aioxen.UnfinishedWork.SAVE)]
+    with pytest.raises(aioxen.NotFoundError, match="no creation"):
+        await xen.remove_unfinished(dom.uuid)
+    command = [sys.executable, "-m", "aioxen", "unfinished", "resume", "--all"]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert await left(xen) == []
+    with pytest.raises(aioxen.NotFoundError, match="no save"):
+        await xen.resume_unfinished(dom.uuid)
+    assert await runs(dom)
+    await dom.destroy()
+
+
+@pytest.mark.parametrize("end", ["xl destroy", "resume", "keep"])
+async def test_a_finished_save_leaves_no_mark(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, xl: Callable[..., str], end: str
+) -> None:
+    dom = await started(xen, guest("l", machine="pvh"))
+    node = f"/libxl/{dom.domid}/aioxen-save"
+    fd = os.open(tmp_path / "saved", os.O_WRONLY | os.O_CREAT)
+    await dom.save_stream(fd)
+    os.close(fd)
+    assert (read_node(node) or "").endswith(" saved")
+    assert await left(xen) == []  # this process still runs
+    if end == "xl destroy":
+        await asyncio.to_thread(xl, "destroy", str(dom.domid))
+    elif end == "resume":
+        await dom.resume()
+        assert await runs(dom)
+    else:
+        await xen.domain_keep_suspended(dom)
+    assert read_node(node) is None
+    if end != "xl destroy":
+        await dom.destroy()
+
+
+MUTE_SAVER = """
+import asyncio, os, sys
+import aioxen
+
+async def main():
+    async with aioxen.Context() as xen:
+        await xen.domain_save_stream(int(sys.argv[1]), os.open("/dev/null", os.O_WRONLY))
+
+asyncio.run(main())
+"""
+
+
+async def kill_both(process: asyncio.subprocess.Process) -> None:
+    """Kills a process that saves, and its program, so that neither withdraws the request."""
+    (program,) = programs()
+    os.kill(program, signal.SIGSTOP)
+    process.kill()
+    await process.wait()
+    os.kill(program, signal.SIGKILL)
+    while programs():
+        await asyncio.sleep(0.01)
+
+
+async def asked(dom: aioxen.Domain) -> None:
+    while read_node(f"/local/domain/{dom.domid}/control/shutdown") != "suspend":
+        await asyncio.sleep(0.01)
+
+
+async def test_a_mark_of_another_process_excludes_saves_until_it_ends(
+    xen: aioxen.Context, guest: Configure
+) -> None:
+    dom = await started(xen, guest("b", machine="pvh"))  # the guest does not answer
+    process = await saver(MUTE_SAVER, dom.domid)
+    await asked(dom)
+    fd = os.open("/dev/null", os.O_WRONLY)
+    with pytest.raises(aioxen.BusyError, match=f"is being saved by process {process.pid}"):
+        await dom.save_stream(fd)
+    with pytest.raises(aioxen.BusyError, match=f"is being saved by process {process.pid}"):
+        await dom.resume()
+    with pytest.raises(aioxen.NotFoundError, match=f"process {process.pid} is saving"):
+        await xen.resume_unfinished(dom.uuid)
+    await kill_both(process)
+    assert await left(xen) == [(dom.uuid, dom.domid, aioxen.UnfinishedWork.SAVE)]
+    with pytest.raises(aioxen.TimedOutError):
+        await dom.save_stream(fd, timeout=0.5)  # the owner of the mark is dead
+    os.close(fd)
+    assert await left(xen) == []
+    assert not read_node(f"/local/domain/{dom.domid}/control/shutdown")
+    await dom.destroy()
+
+
+async def test_the_request_of_a_killed_process_is_withdrawn(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await started(xen, guest("b", machine="pvh"))
+    process = await saver(MUTE_SAVER, dom.domid)
+    await asked(dom)
+    await kill_both(process)
+    await xen.resume_unfinished(dom.uuid)
+    assert not read_node(f"/local/domain/{dom.domid}/control/shutdown")
+    assert await left(xen) == []
+    info = await dom.info()
+    assert not info.shutdown
+    await dom.destroy()
+
+
+async def test_a_guest_that_suspends_itself_late_is_resumed(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
+) -> None:
+    dom = await started(xen, guest("b", machine="pvh"))
+    fd = os.open("/dev/null", os.O_WRONLY)
+    saving = dom.save_stream(fd)
+    await asked(dom)
+    write_node(f"/local/domain/{dom.domid}/control/shutdown", "")  # acknowledged
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    with pytest.raises(aioxen.BusyError, match="is being saved"):
+        await dom.save_stream(fd)
+    os.close(fd)
+    sim("shutdown", str(dom.domid), "suspend")
+    await resumed(dom)
+    assert read_node(f"/libxl/{dom.domid}/aioxen-save") is None
+    await dom.destroy()
