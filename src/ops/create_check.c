@@ -119,6 +119,9 @@ static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
     const char *field = NULL;
     if (config->c_info.domid && config->c_info.domid != LIBXL_DOMID_INVALID)
         field = "c_info.domid";
+    else if (!libxl_defbool_is_default(config->c_info.run_hotplug_scripts) &&
+             !libxl_defbool_val(config->c_info.run_hotplug_scripts))
+        field = "c_info.run_hotplug_scripts";
     else if (is_given(config->b_info.video_memkb))
         field = "b_info.video_memkb";
     else if (libxl_defbool_val(config->b_info.arch_x86.msr_relaxed))

@@ -108,6 +108,9 @@ static int name_start(libxl__ao *ao, struct create *s)
 {
     libxl_domain_config *config = config_of(ao);
     ao->subject.name = config->c_info.name;
+    s->build.stored_max_vcpus = config->b_info.max_vcpus;
+    if (!config->b_info.max_vcpus)
+        config->b_info.max_vcpus = 1;
     s->build.restores = libxl__restores(ao);
     int rc = libxl__create_check(ao, config, &s->build);
     if (!rc)

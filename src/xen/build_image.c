@@ -108,6 +108,7 @@ static int load(libxl__builder *b, struct xc_dom_image *dom)
     dom->max_vcpus = (unsigned)build->config->b_info.max_vcpus;
     dom->xenstore_evtchn = build->store_port;
     dom->console_evtchn = build->console_port;
+    dom->claim_enabled = libxl_defbool_val(build->config->b_info.claim_mode);
     const size_t most = b->kernel.size > MOST_DECOMPRESSED ? b->kernel.size : MOST_DECOMPRESSED;
     errno = 0;
     if (xc_dom_kernel_max_size(dom, most))

@@ -159,17 +159,16 @@ void libxl__xl_read_vcpus(libxl__xl *x, void *object, const libxl__xl_field *fie
 static void finish_vcpus(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings)
 {
     libxl_domain_build_info *b = &config->b_info;
-    if (!b->max_vcpus)
-        b->max_vcpus = 1;
+    const int most = b->max_vcpus ? b->max_vcpus : 1;
     if (!b->avail_vcpus.size) { /* the file has no key vcpus, so one processor is online */
         if (libxl_bitmap_alloc(NULL, &b->avail_vcpus, 1))
             libxl__xl_no_memory(x);
         libxl_bitmap_set(&b->avail_vcpus, 0);
     }
     const int online = libxl_bitmap_count_set(&b->avail_vcpus);
-    if (online > b->max_vcpus)
+    if (online > most)
         libxl__xl_error(x, place_of(settings, "maxvcpus"), "maxvcpus: less than vcpus, %d", online);
-    if (online == b->max_vcpus) /* all processors are online; the initial value has the same meaning */
+    if (online == most) /* all processors are online; the initial value has the same meaning */
         libxl_bitmap_dispose(&b->avail_vcpus);
     if (b->max_memkb != LIBXL_MEMKB_DEFAULT && b->target_memkb != LIBXL_MEMKB_DEFAULT &&
         b->max_memkb < b->target_memkb)

@@ -64,20 +64,21 @@ void libxl__xl_write_maxmem(FILE *out, const void *object, const void *base, con
 static int online(const libxl_domain_build_info *b)
 {
     const int n = libxl_bitmap_count_set(&b->avail_vcpus);
-    return n ? n : b->max_vcpus;
+    return n ? n : b->max_vcpus ? b->max_vcpus : 1;
 }
 
 void libxl__xl_write_vcpus(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     UNUSED(base);
-    if (online(INFO(object)) != 1)
+    if (INFO(object)->max_vcpus || online(INFO(object)) != 1)
         fprintf(out, "%s = %d\n", field->name, online(INFO(object)));
 }
 
 void libxl__xl_write_maxvcpus(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     UNUSED(base);
-    if (online(INFO(object)) != INFO(object)->max_vcpus || INFO(object)->num_vnuma_nodes)
+    if ((INFO(object)->max_vcpus && online(INFO(object)) != INFO(object)->max_vcpus) ||
+        INFO(object)->num_vnuma_nodes)
         fprintf(out, "%s = %d\n", field->name, INFO(object)->max_vcpus);
 }
 

@@ -27,6 +27,20 @@ static void expect_refusal(scene *s, libxl_domain_config *config, int rc, const 
     assert_int_equal(domid, LIBXL_DOMID_INVALID); /* The result of a refused call has its initial value. */
 }
 
+static void a_guest_without_a_number_of_vcpus_has_one(scene *s)
+{
+    libxl_domid domid;
+    libxl_dominfo info;
+    libxl_domain_config config = guest_config("b");
+    config.b_info.max_vcpus = 0;
+    assert_int_equal(create(s, &config, &domid), 0);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(libxl_domain_get_info(s->ctx, domid, &info, NULL), 0);
+    assert_int_equal(info.vcpu_max_id, 0);
+    libxl_dominfo_dispose(&info);
+    destroy(s, domid);
+}
+
 static void set(char **text, const char *value)
 {
     free(*text);
@@ -93,7 +107,6 @@ REFUSED(name_with_a_slash, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "a
 REFUSED(name_with_a_control_character, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "a\nb"))
 REFUSED(name_that_is_a_number, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "12"))
 REFUSED(name_in_use, ERROR_DOMAIN_EXISTS, "Domain-0", set(&c->name, "Domain-0"))
-REFUSED(no_vcpu, ERROR_INVAL, "d_config.b_info.max_vcpus: 0", b->max_vcpus = 0)
 REFUSED(too_many_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: 129", b->max_vcpus = 129)
 REFUSED(negative_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: -1", b->max_vcpus = -1)
 REFUSED(no_type, ERROR_INVAL, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYPE_INVALID)
@@ -383,7 +396,7 @@ static const body bodies[] = {
     BODY(name_in_use),
     BODY(name_too_long),
     BODY(command_line_too_long),
-    BODY(no_vcpu),
+    BODY(a_guest_without_a_number_of_vcpus_has_one),
     BODY(too_many_vcpus),
     BODY(negative_vcpus),
     BODY(no_type),

@@ -242,7 +242,7 @@ def test_defaults_are_those_of_c(shapes: Any) -> None:
     assert (machine.weight, machine.colour, machine.names) == (256, shapes.types.Colour.UNKNOWN, [])
     assert (machine.load, machine.factor, machine.mask) == (2**64 - 1, 16, 2**32 - 1)
     assert (machine.ready, machine.group.all) == (True, [])
-    assert aioxen.DomainConfig().b_info.max_vcpus == 1
+    assert aioxen.DomainConfig().b_info.max_vcpus == 0
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_functions_of_the_module_dataclasses() -> None:
     config = aioxen.DomainConfig()
     assert dataclasses.is_dataclass(aioxen.DomainConfig)
     assert dataclasses.replace(config.c_info, name="b") == aioxen.DomainCreateInfo(name="b")
-    assert dataclasses.asdict(config)["b_info"]["max_vcpus"] == 1
+    assert dataclasses.asdict(config)["b_info"]["max_vcpus"] == 0
     assert dataclasses.astuple(aioxen.EventsLost(3)) == (3,)
     assert len(dataclasses.fields(aioxen.Counters)) == len(vars(aioxen.Counters)["__slots__"])
     assert dataclasses.replace(aioxen.Counters(*range(11)), jobs=0).threads == 9

@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 
 WITHOUT_EFFECT = {
     "c_info.hap": "only PVH has it; tests/c/settings.c",
+    "c_info.run_hotplug_scripts": "only the default is implemented; test_claims.py",
+    "b_info.claim_mode": "the claim is gone when the domain is built; test_claims.py",
     "b_info.cmdline": "it is in the guest's memory; each guest of the tests obeys it",
     "b_info.cpuid": "the policy depends on the processor; tests/c/placed.c",
     "b_info.disable_migrate": "the policy depends on the processor; tests/c/placed.c",
