@@ -138,7 +138,7 @@ static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
         libxl__error_message_set(rc, ao->message);
     libxl__ao_destroy(ctx, ao);
     libxl__ctx_unlock(ctx);
-    return rc;
+    return libxl__ctx_outward(ctx, rc);
 }
 
 /*
@@ -159,9 +159,9 @@ static int leave_from_stack(libxl__ao *ao, int rc)
         ao->cls->dispose(ao->args);
     libxl__gc_end(&ao->gc);
     if (rc || !how.callback)
-        return rc;
+        return libxl__ctx_outward(ctx, rc);
     libxl__deliver_at_once(ctx, &how);
-    return ERROR_ASYNC_INPROGRESS;
+    return ctx->conventions->started;
 }
 
 int libxl__ao_abort_start(libxl__ao *ao, int rc)
@@ -260,7 +260,7 @@ static int wait_or_leave(libxl__ao *ao)
     assert(ao->magic == LIBXL__AO_MAGIC);
     if (ao->notify_target == LIBXL__AO_HOW) {
         libxl__ctx_leave(ctx); /* this call may destroy the record */
-        return ERROR_ASYNC_INPROGRESS;
+        return ctx->conventions->started;
     }
     if (!ao->notified)
         ao = wait_until_notified(ao);

@@ -90,6 +90,13 @@ void libxl__ctx_leave(libxl_ctx *ctx)
     libxl__ctx_unlock(ctx);
 }
 
+static int unchanged(int rc)
+{
+    return rc;
+}
+
+static const libxl__conventions own_conventions = {.started = ERROR_ASYNC_INPROGRESS, .outward = unchanged};
+
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
 {
     *ctx_out = NULL;
@@ -97,6 +104,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
     if (!ctx)
         return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     ctx->logger = logger;
+    ctx->conventions = &own_conventions;
     pthread_mutex_init(&ctx->lock, NULL);
     libxl__aos_open(ctx);
     libxl__events_open(ctx);

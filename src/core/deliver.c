@@ -144,7 +144,7 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
     int rc = ao->rc;
     libxl__ctx_unlock(ctx);
     libxl__error_message_set(rc, rc ? ao->message : NULL);
-    how.callback(ctx, rc, how.u.for_callback);
+    how.callback(ctx, libxl__ctx_outward(ctx, rc), how.u.for_callback);
     libxl__ctx_lock(ctx);
     libxl__ao_destroy(ctx, ao);
 }

@@ -120,7 +120,7 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
     libxl__event_taken(ctx, event);
     if (is_completion(event)) {
         char *message = event->u.operation_complete.message;
-        if (message && message != libxl__error_words(event->u.operation_complete.rc))
+        if (message && message != libxl__error_words(operation_of(event)->rc))
             free(message);
         libxl__ao_destroy(ctx, operation_of(event));
     } else {

@@ -69,7 +69,7 @@ def test_the_layers_are_those_that_are_built() -> None:
     match = re.search(r"^LAYERS\s*:=\s*(.*)$", makefile, re.MULTILINE)
     assert match and match[1].split() == LAYERS
     folders = {path.name for path in (ROOT / "src").iterdir() if path.is_dir()}
-    assert folders == {*LAYERS, "include", "transfer"}
+    assert folders == {*LAYERS, "include", "libxl", "transfer"}
 
 
 def test_no_header_of_a_layer_above_is_included() -> None:
