@@ -9,11 +9,32 @@ from pathlib import Path
 import aioxen
 from limits import scaled
 
+SAVER = (
+    "import asyncio, aioxen, sys\n"
+    "async def main():\n"
+    "    async with aioxen.Context() as xen:\n"
+    "        await xen.domain_save_stream(int(sys.argv[1]), 1)\n"
+    "asyncio.run(main())"
+)
+"""A program that saves the domain of the first argument to its standard output."""
+
 
 async def started(xen: aioxen.Context, config: aioxen.DomainConfig) -> aioxen.Domain:
     dom = await xen.domain_create(config)
     await dom.unpause()
     return dom
+
+
+def saved_domain(kernel: Path, file: Path) -> bytes:
+    """Saves a domain to the file, destroys it, and returns the file's content."""
+
+    async def make() -> None:
+        async with aioxen.Context() as xen:
+            dom = await started(xen, aioxen.pvh("template", kernel, memory="20M", cmdline="l"))
+            await dom.save(file)
+
+    asyncio.run(make())
+    return file.read_bytes()
 
 
 async def runs(dom: aioxen.Domain) -> bool:

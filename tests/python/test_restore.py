@@ -14,7 +14,7 @@ from typing import Any
 import aioxen
 import pytest
 from limits import scaled
-from saving import programs, started
+from saving import programs, saved_domain
 from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -23,15 +23,7 @@ pytestmark = pytest.mark.usefixtures("sim")
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory, kernel: Path) -> bytes:
     """Returns a saved domain."""
-    file = tmp_path_factory.mktemp("saved") / "file"
-
-    async def make() -> None:
-        async with aioxen.Context() as xen:
-            dom = await started(xen, aioxen.pvh("template", kernel, memory="20M", cmdline="l"))
-            await dom.save(file)
-
-    asyncio.run(make())
-    return file.read_bytes()
+    return saved_domain(kernel, tmp_path_factory.mktemp("saved") / "file")
 
 
 async def refused(xen: aioxen.Context, data: bytes, path: Path) -> aioxen.Error:

@@ -17,7 +17,7 @@ from typing import Any
 
 import aioxen
 import pytest
-from saving import programs, resumed, runs, started
+from saving import SAVER, programs, resumed, runs, started
 from worldly import Configure, ended, read_node
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -242,16 +242,6 @@ async def test_a_descriptor_that_cannot_be_used_is_refused(
         await dom.save_stream(9999)
     assert await runs(dom)
     await dom.destroy()
-
-
-SAVER = (
-    "import asyncio, aioxen, sys\n"
-    "async def main():\n"
-    "    async with aioxen.Context() as xen:\n"
-    "        await xen.domain_save_stream(int(sys.argv[1]), 1)\n"
-    "asyncio.run(main())"
-)
-"""A program that saves the domain of the first argument to its standard output."""
 
 
 async def test_a_killed_process_leaves_a_running_guest(
