@@ -18,6 +18,7 @@ void fault_check_spec(int argc, char **argv);
 void calls_list(int argc, char **argv);
 void names_list(int argc, char **argv);
 void guest_shutdown(int argc, char **argv);
+void log_dirty_list(int argc, char **argv);
 void nodes_set(int argc, char **argv);
 void xenstored_stop(int argc, char **argv);
 void xenstored_cont(int argc, char **argv);

@@ -35,6 +35,16 @@ void guest_shutdown(int argc, char **argv)
         fail("there is no guest %llu", (unsigned long long)domid);
 }
 
+void log_dirty_list(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    machine_lock();
+    for (const struct domain *d = domain_next(0); d; d = domain_next(d->domid + 1u))
+        if (d->log_dirty)
+            printf("%u\n", d->domid);
+    machine_unlock();
+}
+
 void nodes_set(int argc, char **argv)
 {
     (void)argc;

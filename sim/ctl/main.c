@@ -58,6 +58,7 @@ static const struct command commands[] = {
      true,
      nodes_set,
      "N                      the machine has N NUMA nodes, at most one for each processor"},
+    {{"log-dirty", NULL}, 0, 0, true, log_dirty_list, "                    the domains in log-dirty mode"},
     {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers no request ..."},
     {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and continues"},
     {{"xenstored", "kill"}, 0, 0, true, xenstored_kill, "              xenstored ends, with all nodes ..."},

@@ -27,6 +27,12 @@ static void put(struct console *c, const struct domain *d, const char *text)
     channel_notify(d->domid, c->port);
 }
 
+void console_write(struct console *c, const struct domain *d, const char *text)
+{
+    if (c->page)
+        put(c, d, text);
+}
+
 bool console_open(struct console *c, struct domain *d, uint16_t listener, const struct boot_info *info)
 {
     struct channel *channel = channel_get(d->domid, info->console_port);

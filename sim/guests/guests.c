@@ -12,12 +12,15 @@
 
 #define NEVER        UINT64_MAX
 #define TENTH_S      100000000ull
+#define WRITES_NS    10000000ull
 #define NO_GUEST     NULL
 #define NANOSECOND_S 1000000000ull
 
 struct guest {
     uint64_t serial; /* the serial of the guest's domain */
     uint64_t deadline;
+    uint64_t next_write; /* NEVER: the guest writes into no pages */
+    uint32_t writes;
     char action;
     struct ring ring;
     struct console console;
@@ -59,6 +62,19 @@ static void announce(struct domain *d, const char *line)
         kill(machine->devices, SIGUSR1);
 }
 
+/* Starts to write into pages, if the command line says so. */
+static void begin_writing(struct guest *g, struct domain *d, const char *line)
+{
+    char value[16], text[64];
+    g->next_write = NEVER;
+    if (!find_word(line, "dirty", value, sizeof value))
+        return;
+    g->writes = (uint32_t)strtoul(value, NULL, 10);
+    g->next_write = now_ns();
+    if (dirty_check(d, text))
+        console_write(&g->console, d, text);
+}
+
 static struct guest *begin(struct domain *d)
 {
     struct boot_info info;
@@ -73,6 +89,7 @@ static struct guest *begin(struct domain *d)
     g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
     if (boots)
         console_open(&g->console, d, player, &info);
+    begin_writing(g, d, info.command_line);
     if (info.command_line[1] >= '0' && info.command_line[1] <= '9')
         g->deadline = now_ns() + (info.command_line[1] - '0') * TENTH_S;
     return g;
@@ -102,9 +119,21 @@ static bool is_over(const struct guest *g)
     return g->deadline <= now_ns();
 }
 
+static void write_if_due(struct guest *g, struct domain *d)
+{
+    const uint64_t now = now_ns();
+    if (g->next_write <= now) {
+        dirty_write(d, g->writes);
+        g->next_write = now + WRITES_NS;
+    }
+    if (g->next_write < next_deadline)
+        next_deadline = g->next_write;
+}
+
 static void step(struct guest *g, struct domain *d)
 {
     console_step(&g->console, d);
+    write_if_due(g, d);
     switch (g->action) {
     case 'r': domain_shutdown(d, SHUTDOWN_reboot); break;
     case 'c': domain_shutdown(d, SHUTDOWN_crash); break;
@@ -147,7 +176,7 @@ static void look_at_deadlines(void)
         return;
     next_deadline = NEVER;
     for (uint32_t domid = 1; domid <= machine->top_domid; domid++)
-        if (guests[domid] && guests[domid]->deadline != NEVER)
+        if (guests[domid] && (guests[domid]->deadline != NEVER || guests[domid]->next_write != NEVER))
             look_at(domid);
 }
 

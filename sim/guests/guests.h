@@ -11,6 +11,8 @@
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
  *
+ * A guest with the word dirty=N in its command line writes into N pages each 10 ms; see dirty.c.
+ *
  * Each guest writes "tiny: COMMAND LINE" to its console. console.c describes what a guest does with input.
  *
  * Lock: the program has one thread. It holds machine->lock during each step of a guest. Call all functions
@@ -71,6 +73,13 @@ struct console {
 bool console_open(struct console *c, struct domain *d, uint16_t listener, const struct boot_info *info);
 void console_close(struct console *c);
 void console_step(struct console *c, const struct domain *d);
+/* Writes a text. Does nothing if the console is not open. */
+void console_write(struct console *c, const struct domain *d, const char *text);
+
+/* dirty.c */
+/* Checks the memory of a guest that was restored. Returns whether it was, and what the guest writes to its console. */
+bool dirty_check(struct domain *d, char text[64]);
+void dirty_write(struct domain *d, uint32_t pages);
 
 /* guests.c */
 /*

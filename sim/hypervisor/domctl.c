@@ -59,15 +59,6 @@ static long frame_types(struct domain *d, struct xen_domctl_getpageframeinfo3 *g
     return 0;
 }
 
-static long shadow(struct domain *d, struct xen_domctl_shadow_op *o)
-{
-    if (o->op == XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION)
-        d->shadow_mb = o->mb;
-    else if (o->op == XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION)
-        o->mb = d->shadow_mb;
-    return 0;
-}
-
 static long get_tsc(const struct domain *d, struct xen_domctl_tsc_info *t)
 {
     *t = (struct xen_domctl_tsc_info){.tsc_mode = d->tsc_mode, .gtsc_khz = 2000000};
@@ -108,7 +99,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_set_paging_mempool_size: d->paging_pool = op->u.paging_mempool.size; return 0;
     case XEN_DOMCTL_settscinfo: d->tsc_mode = op->u.tsc_info.tsc_mode; return 0;
     case XEN_DOMCTL_gettscinfo: return get_tsc(d, &op->u.tsc_info);
-    case XEN_DOMCTL_shadow_op: return shadow(d, &op->u.shadow_op);
+    case XEN_DOMCTL_shadow_op: return do_shadow_op(d, &op->u.shadow_op);
     case XEN_DOMCTL_getpageframeinfo3: return frame_types(d, &op->u.getpageframeinfo3);
     case XEN_DOMCTL_gethvmcontext: return hvm_get_context(d, &op->u.hvmcontext);
     case XEN_DOMCTL_sethvmcontext: return hvm_set_context(d, &op->u.hvmcontext);

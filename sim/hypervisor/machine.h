@@ -44,7 +44,10 @@
 #define ALL_CPUS        ((1u << NR_CPUS) - 1)
 #define ALL_NODES       ((1u << machine->nr_nodes_of_host) - 1)
 #define AFFINITIES      128 /* the number of vcpus of a domain that can have their own affinity */
-#define NO_FRAME        0u  /* the value that means no frame; frame 0 is never allocated */
+/* The guest frames whose writes log-dirty mode notes; see log_dirty.c. */
+#define DIRTY_FIRST 2048u
+#define DIRTY_PAGES 2048u
+#define NO_FRAME    0u /* the value that means no frame; frame 0 is never allocated */
 /* An entry of the tree of guest frames. It means that the frame's memory is allocated at the first access. */
 #define ON_DEMAND UINT32_MAX
 
@@ -115,7 +118,7 @@ struct domain {
     _Alignas(64) uint64_t serial;
     uint16_t domid;
     uint8_t state;
-    bool shut_down, started, running, debugged, address32, driver;
+    bool shut_down, started, running, debugged, address32, driver, log_dirty;
     uint8_t shutdown_code;
     uint32_t pause_count, flags, ssidref, cpupool;
     uint32_t max_vcpus, online_vcpus;
@@ -158,6 +161,7 @@ struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
     uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* the affinities of the vcpus; each processor has one bit */
+    uint8_t dirty[DIRTY_PAGES / 8];             /* the pages that were written; each page has one bit */
 };
 
 struct fault {
@@ -308,6 +312,11 @@ uint32_t pod_populate(struct domain *d, uint64_t gfn);
 void pod_free(struct domain *d);
 long pod_set_target(struct domain *d, xen_pod_target_t *target);
 long pod_get_target(const struct domain *d, xen_pod_target_t *target);
+
+/* log_dirty.c */
+/* Notes that the guest has written into a page. */
+void log_dirty_note(struct domain *d, uint64_t gfn);
+long do_shadow_op(struct domain *d, struct xen_domctl_shadow_op *o);
 
 /* channels.c: event channels. The functions return 0 or a port, or -errno. */
 struct channel *channel_get(uint32_t domid, uint32_t port);

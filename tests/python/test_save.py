@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 
 import aioxen
 import pytest
+from limits import scaled
 from saving import SAVER, programs, resumed, runs, started
 from worldly import Configure, ended, read_node
 
@@ -48,8 +50,10 @@ async def test_a_saved_domain_continues_in_a_new_domain(
 async def test_xl_and_aioxen_read_each_others_files(
     xen: aioxen.Context, guest: Configure, tmp_path: Path, xl: Callable[..., str], saver: str, restorer: str
 ) -> None:
-    dom = await started(xen, guest("l", machine="pvh", memory="24M"))
+    """The guest writes into its memory while it is saved, and checks its memory after it was restored."""
+    dom = await started(xen, guest("l dirty=100", machine="pvh", memory="24M"))
     file, name = tmp_path / "saved", str(guest().c_info.name)
+    await asyncio.sleep(0.1)
     if saver == "xl":
         await asyncio.to_thread(xl, "save", str(dom.domid), str(file))
     else:
@@ -61,6 +65,9 @@ async def test_xl_and_aioxen_read_each_others_files(
         restored = await xen.restore(file)
         await restored.unpause()
     assert restored.uuid == dom.uuid and restored.domid != dom.domid
+    async with restored.console() as console:
+        match = await console.expect(r"dirty: (.*)\n", timeout=scaled(20))
+        assert re.fullmatch(rb"continues after \d{3,}", match[1].strip())
     assert await runs(restored)
     await restored.destroy()
 
