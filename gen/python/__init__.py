@@ -8,13 +8,14 @@ convert      conversion to and from C                   -> aioxen/_convert.py
 json         conversion to and from JSON              -> aioxen/_json.py
 operations   the methods of Context and Domain        -> aioxen/_operations.py
 sync         the methods of aioxen.sync               -> aioxen/_sync_operations.py
+fleet        the methods of aioxen.fleet              -> aioxen/_fleet_operations.py
 native       the types of the cffi module             -> aioxen/_native.pyi
 """
 
 from __future__ import annotations
 
 from gen import model as m
-from gen.python import classes, convert, errors, json, native, operations, sync
+from gen.python import classes, convert, errors, fleet, json, native, operations, sync
 from gen.python.names import HEAD, LINE, Names, is_domid
 from gen.python.names import operations as in_python
 
@@ -87,6 +88,7 @@ def outputs(model: m.Model) -> dict[str, str]:
         modules["__init__.py"] = extended
     else:
         modules["_sync_operations.py"] = sync.text
+        modules["_fleet_operations.py"] = fleet.text
     return {f"python/{package}/{name}": laid_out(text(model)) for name, text in modules.items()}
 
 

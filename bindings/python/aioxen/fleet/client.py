@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns Fleet, the connection of a program to the agents of many hosts.
+
+A request stays pending until its last reply. As long as the host may have missed it, it is sent again, with
+the same id, and the host answers a request that it knows without carrying it out again. So a broker that is
+killed and an agent that is started anew cost time, and no operation is lost or done twice. A host that is
+not heard of for `patience` seconds is lost, and its pending operations raise UnknownOutcomeError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from aioxen.errors import InvalidError
+from aioxen.fleet import wire
+from aioxen.fleet.errors import HostNotFoundError, NotAllowedError, UnknownOutcomeError
+from aioxen.fleet.events import FleetEvents
+from aioxen.fleet.host import Host
+from aioxen.fleet.link import Link, Receiver
+from aioxen.fleet.operation import RemoteOperation
+from aioxen.fleet.select import Outcome, Target, targets
+from aioxen.fleet.url import Url
+
+log = logging.getLogger("aioxen.fleet")
+
+T = TypeVar("T")
+
+TICK = 0.25
+FIRST_AGAIN = 1.0
+"""When a request that was not answered is sent again, in seconds."""
+LATER_AGAIN = 5.0
+"""When a request that is in progress is sent again, in case its last reply was lost."""
+SILENT = 3.0
+"""How long a host is not heard of before it counts as silent, in seconds."""
+MOST_BEAT = 4096
+MOST_HOSTS = 100_000
+
+
+class HostState(NamedTuple):
+    """What is known of a host."""
+
+    name: str
+    state: str
+    """"up"; "silent": not heard of for 3 s; "lost": not heard of for `patience`; "stopped": the agent has
+    said that it ends."""
+    calls: int
+    """The number of calls that its agent carries out."""
+    domains: int
+    """The number of its domains, including domain 0."""
+    version: str
+    """The version of aioxen."""
+    epoch: str
+    """The run of the agent."""
+    link: int
+    """How often the agent has connected to the broker again."""
+    heard: float
+    """When the host was last heard of, as time.monotonic() counts."""
+
+
+class Hosts(Mapping[str, HostState]):
+    """The hosts that were heard of, by name. The mapping is live."""
+
+    def __init__(self, patience: float) -> None:
+        self._beats: dict[str, HostState] = {}
+        self._patience = patience
+        self.changed = asyncio.Event()
+        """Is set when a host is heard of."""
+
+    def __getitem__(self, name: str) -> HostState:
+        beat = self._beats[name]
+        silence = time.monotonic() - beat.heard
+        if beat.state == "up" and silence > min(SILENT, self._patience):
+            return beat._replace(state="lost" if silence > self._patience else "silent")
+        return beat
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._beats))
+
+    def __len__(self) -> int:
+        return len(self._beats)
+
+
+class Fleet(Receiver):
+    """The hosts of a fleet, made by connect(). `f["host7"]` is a host, and its methods are the operations."""
+
+    def __init__(self, link: Link, patience: float) -> None:
+        self._link = link
+        self._patience = patience
+        self._hosts: dict[str, Host] = {}
+        self._pending: dict[str, RemoteOperation[Any]] = {}
+        self._watcher: asyncio.Task[None] | None = None
+        self._sign: Callable[[bytes], Mapping[str, str]] = lambda message: {}
+        self.hosts: Hosts = Hosts(patience)
+        """The hosts that were heard of, by name."""
+
+    @property
+    def name(self) -> str:
+        """The name by which the hosts know this program."""
+        return self._link.name
+
+    def __getitem__(self, name: str) -> Host:
+        """Returns a host. It need not have been heard of."""
+        if name not in self._hosts:
+            if not wire.NAME.fullmatch(name):
+                raise KeyError(name)
+            self._hosts[name] = Host(self, name)
+        return self._hosts[name]
+
+    async def wait_for(self, *names: str, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Waits until these hosts are up. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while any(name not in self.hosts or self.hosts[name].state != "up" for name in names):
+                self.hosts.changed.clear()
+                await self.hosts.changed.wait()
+
+    @asynccontextmanager
+    async def _events(self, since: str | None, capacity: int, audit: bool) -> AsyncIterator[FleetEvents]:
+        found = await self._subscribe(FleetEvents(capacity), since, audit)
+        try:
+            yield found
+        finally:
+            await found.aclose()
+
+    async def _subscribe(self, events: FleetEvents, since: str | None, audit: bool = False) -> FleetEvents:
+        events._source = await self._link.events(since, events._put, audit)
+        return events
+
+    async def subscribe(self, since: str | None = None, *, capacity: int = 65536) -> FleetEvents:
+        """Subscribes to the lifecycle and device events of all hosts, from the moment at which this returns.
+
+        since: None: new events only. "all": all events that the broker keeps. A position of an earlier
+        FleetEvents: the events after it.
+
+        capacity: The number of events that wait to be read. Further events are lost, and the iteration tells
+        how many.
+
+        Raises: ConnectionError, if the broker keeps no events and `since` is not None; ValueError.
+        """
+        return await self._subscribe(FleetEvents(capacity), since)
+
+    async def events(self, since: str | None = None, *, capacity: int = 65536) -> AsyncIterator[Any]:
+        """Yields the events of all hosts: `async for e in f.events():`. The arguments are those of
+        subscribe()."""
+        async with self._events(since, capacity, False) as found:
+            async for event in found:
+                yield event
+
+    async def map(
+        self,
+        operation: str | Callable[[Any], Awaitable[Any]],
+        selector: str,
+        *arguments: Any,
+        width: int = 64,
+        **options: Any,
+    ) -> dict[str, Outcome]:
+        """Calls an operation on many hosts or domains at the same time. Returns the outcome of each, by name.
+
+        operation: The name of a method of Host or Domain; or a function of a Host or Domain.
+
+        selector: Patterns, separated by commas: "web-*" are hosts, "web-*/db-*" domains of hosts. A domain is
+        named by its name, domid or UUID; "*/*" is every domain except domain 0.
+
+        width: How many calls are in progress at the same time.
+
+        Raises: nothing for a host that fails; its outcome has the error. A cancellation stops all calls.
+        """
+        if width < 1:
+            raise ValueError(f"width: {width} is less than 1")
+        slots = asyncio.Semaphore(width)
+
+        async def one(target: Target) -> Outcome:
+            async with slots:
+                try:
+                    subject = await target.find()
+                    call = getattr(subject, operation) if isinstance(operation, str) else operation
+                    given = arguments if isinstance(operation, str) else (subject, *arguments)
+                    return Outcome(await call(*given, **options), None)
+                except Exception as error:
+                    return Outcome(None, error)
+
+        found = await targets(self, selector)
+        async with asyncio.TaskGroup() as group:
+            tasks = {target.name: group.create_task(one(target)) for target in found}
+        return {name: task.result() for name, task in tasks.items()}
+
+    # Sending
+
+    def _start(
+        self, host: Host, name: str, inputs: dict[str, Any], timeout: float | None, progress: Any
+    ) -> RemoteOperation[Any]:
+        operation: RemoteOperation[Any] = RemoteOperation(
+            host, name, wire.new_id(), inputs, timeout, progress
+        )
+        self._write(operation, name, operation.id, inputs)
+        self._pending[operation.id] = operation
+        self._send(operation)
+        return operation
+
+    def _write(self, operation: RemoteOperation[Any], call: str, id: str, inputs: dict[str, Any]) -> None:
+        """Makes the message that is sent from now on."""
+        message = wire.dumps(
+            {
+                "v": wire.VERSION,
+                "id": id,
+                "caller": self.name,
+                "host": operation.host.name,
+                "call": call,
+                "issued": time.time(),
+                "timeout": operation._timeout,
+                "progress": operation._progress is not None,
+                "inputs": inputs,
+            }
+        )
+        if len(message) > wire.MOST_REQUEST:
+            raise InvalidError(f"the request has {len(message)} octets, more than {wire.MOST_REQUEST}")
+        operation._message = call, message, dict(self._sign(message))
+        operation._accepted = False
+
+    def _send(self, operation: RemoteOperation[Any]) -> None:
+        assert operation._message is not None
+        call, message, headers = operation._message
+        operation._sent += 1
+        operation._next = time.monotonic() + (LATER_AGAIN if operation._accepted else FIRST_AGAIN)
+        self._link.send(operation.host.name, call, operation.id, message, headers)
+
+    def _control(self, operation: RemoteOperation[Any], call: str) -> None:
+        self._write(operation, call, wire.new_id(), {"of": operation.id})
+        operation._sent += 1  # The host may know the request, so that an absent agent says nothing about it.
+        self._send(operation)
+
+    def _stop(self, operation: RemoteOperation[Any]) -> None:
+        self._control(operation, wire.CANCEL)
+
+    def _forget(self, operation: RemoteOperation[Any]) -> None:
+        if self._pending.get(operation.id) is operation:
+            del self._pending[operation.id]
+
+    async def _resolve(self, lost: RemoteOperation[Any], timeout: float | None) -> Any:  # noqa: ASYNC109
+        """Asks for the outcome of a request until the host answers."""
+        async with asyncio.timeout(timeout):
+            operation: RemoteOperation[Any] = RemoteOperation(lost.host, lost.name, lost.id, {}, None, None)
+            operation._observes = True
+            self._pending[lost.id] = operation
+            self._control(operation, wire.CANCEL if lost._stopping else wire.OUTCOME)
+            return await operation
+
+    async def _watch(self) -> None:
+        """Sends again what may have been lost, and gives up hosts that are lost."""
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            for operation in list(self._pending.values()):
+                known = self.hosts.get(operation.host.name)
+                heard = max(known.heard if known else 0, operation._began)
+                if now - heard > self._patience and not operation._observes:
+                    self._lose(operation)
+                elif now >= operation._next:
+                    self._send(operation)
+
+    def _lose(self, operation: RemoteOperation[Any]) -> None:
+        """Gives an operation up. If no message about it was delivered, nothing was done."""
+        if operation._absent == operation._sent:
+            error = HostNotFoundError(operation.host.name, "no agent serves this host", operation.name)
+            return operation._finish(None, error)
+        if operation._observes:
+            return
+
+        async def resolve(timeout: float | None) -> Any:  # noqa: ASYNC109
+            return await self._resolve(operation, timeout)
+
+        unknown = UnknownOutcomeError(operation.host.name, operation.name, operation.id, resolve)
+        operation._finish(None, unknown)
+
+    # Receiving
+
+    def on_reply(self, host: str, message: bytes) -> None:
+        try:
+            given = wire.loads(message, wire.MOST_REPLY)
+            operation = self._pending.get(wire.member(given, "id", str))
+            if operation is not None and operation.host.name == host:
+                operation._take(given)
+        except (InvalidError, ValueError) as error:
+            log.warning("%s sends a reply that cannot be read: %s", host, error)
+
+    def on_beat(self, message: bytes) -> None:
+        try:
+            given = wire.loads(message, MOST_BEAT)
+            name, state = wire.member(given, "host", str), wire.member(given, "state", str)
+            numbers = [wire.member(given, key, int) for key in ("calls", "domains")]
+            texts = [wire.member(given, key, str) for key in ("version", "epoch")]
+            link = wire.member(given, "link", int)
+            if not wire.NAME.fullmatch(name) or state not in ("up", "bye"):
+                raise InvalidError("host, state: wrong")
+        except InvalidError as error:
+            return log.warning("a heartbeat that cannot be read: %s", error.message)
+        before = self.hosts._beats.get(name)
+        if before is None and len(self.hosts) >= MOST_HOSTS:
+            return
+        word = "up" if state == "up" else "stopped"
+        self.hosts._beats[name] = HostState(
+            name, word, numbers[0], numbers[1], texts[0], texts[1], link, time.monotonic()
+        )
+        self.hosts.changed.set()
+        if before is not None and (before.epoch, before.link) != (texts[1], link):
+            self._again(name)
+
+    def on_absent(self, host: str, id: str) -> None:
+        operation = self._pending.get(id)
+        if operation is None or operation.host.name != host:
+            return
+        operation._absent += 1
+        known = self.hosts.get(host)
+        if operation._absent == operation._sent and (known is None or known.state == "stopped"):
+            self._lose(operation)
+        else:  # The agent's connection may come back.
+            operation._next = min(operation._next, time.monotonic() + TICK)
+
+    def on_forbidden(self, host: str, call: str) -> None:
+        for operation in list(self._pending.values()):
+            message = operation._message
+            if operation.host.name == host and message is not None and message[0] == call:
+                if operation._accepted and not operation._observes:
+                    continue
+                text = f"the broker does not allow {self.name} to call {call} on {host}"
+                operation._finish(None, NotAllowedError(host, text, operation.name))
+
+    def on_connected(self) -> None:
+        self._again(None)
+
+    def _again(self, host: str | None) -> None:
+        """Sends the pending requests of a host again, or of all hosts."""
+        for operation in self._pending.values():
+            if host is None or operation.host.name == host:
+                operation._next = 0.0
+
+
+@asynccontextmanager
+async def connect(
+    url: str, *, identity: str | Path | None = None, name: str = "", patience: float = 10.0
+) -> AsyncIterator[Fleet]:
+    """Connects to a fleet: `async with fleet.connect("tls://broker") as f:`.
+
+    url: tls://BROKER[:PORT]; nats://127.0.0.1[:PORT], without encryption, for tests;
+    unix:///PATH[,/PATH...], the sockets of agents; ssh://[USER@]HOST[,...].
+
+    identity: The directory with the certificates ca.pem, cert.pem and key.pem. None: that of the environment
+    variable AIOXEN_FLEET_IDENTITY.
+
+    name: The caller's name where there is no certificate. Empty: the user's.
+
+    patience: After how many seconds of silence a host is lost.
+
+    Operations that are in progress at the end of the block are not stopped on their hosts.
+
+    Raises: ConnectionError, PermissionError, ValueError; OSError for the certificates.
+    """
+    parsed, found = Url.read(url), identity or os.environ.get("AIOXEN_FLEET_IDENTITY")
+    link: Link
+    sign: Callable[[bytes], Mapping[str, str]] | None = None
+    if parsed.scheme in ("unix", "ssh"):
+        from aioxen.fleet.link_stream import StreamLink
+
+        link = StreamLink(parsed, name)
+    else:
+        from aioxen.fleet.link_nats import NatsLink
+
+        certificates = None
+        if found is not None:
+            from aioxen.fleet.identity import Identity
+
+            certificates = Identity(found)
+            sign = certificates.sign
+        link = NatsLink(parsed, certificates, name or getpass.getuser())
+    made = Fleet(link, patience)
+    if sign is not None:
+        made._sign = sign
+    await link.open(made)
+    made._watcher = asyncio.create_task(made._watch())
+    try:
+        yield made
+    finally:
+        made._watcher.cancel()
+        for operation in list(made._pending.values()):
+            operation._finish(None, ConnectionError("the connection to the fleet is closed"))
+            operation.exception()
+        await link.aclose()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the errors that only operations on other hosts raise. The errors of the operations themselves are
+those of aioxen.errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aioxen.errors import Error, FailedError
+
+
+class FleetError(Error):
+    """An operation on another host has failed, and not in the host's library."""
+
+    rc = FailedError.rc
+
+    def __init__(self, host: str, message: str = "", operation: str | None = None) -> None:
+        super().__init__(message, operation)
+        self.host: str = host
+        """The name of the host."""
+
+    def __str__(self) -> str:
+        return f"{self.host}: {super().__str__()}"
+
+
+class HostNotFoundError(FleetError, LookupError):
+    """No agent serves this host. Nothing was done."""
+
+
+class NotAllowedError(FleetError, PermissionError):
+    """The broker or the host's agent does not allow the call. Nothing was done."""
+
+    __str__ = FleetError.__str__
+
+
+class OverloadedError(FleetError):
+    """The host's agent has too many calls in progress. Nothing was done."""
+
+
+class RefusedError(FleetError, ValueError):
+    """The host's agent cannot accept the call: it is malformed, too old, or unknown to this agent. Nothing
+    was done."""
+
+    __str__ = FleetError.__str__
+
+
+class NotDoneError(FleetError):
+    """The call has never reached the host, and it will not be carried out any more."""
+
+
+class InterruptedError(FleetError):
+    """The agent ended while it carried out the call. What the call has done is not known, and must be looked
+    up on the host."""
+
+
+class UnknownOutcomeError(FleetError):
+    """The host was lost after the call was sent. The call may have been carried out, or may still be.
+
+    resolve() tells the outcome when the host is back.
+    """
+
+    def __init__(
+        self, host: str, operation: str, id: str, resolve: Callable[[float | None], Awaitable[Any]]
+    ) -> None:
+        message = f"the host does not answer: the outcome of {operation} (request {id}) is unknown"
+        super().__init__(host, message, operation)
+        self.id: str = id
+        """The request's id."""
+        self._resolve = resolve
+
+    async def resolve(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        """Waits until the host answers, and returns the result of the call.
+
+        timeout: Seconds; TimeoutError is raised then. None: no limit.
+
+        Raises: the error of the operation; CancelledError, if the call was cancelled; NotDoneError, if it has
+        not reached the host, and then it never will; InterruptedError, if the agent ended during the call.
+        """
+        return await self._resolve(timeout)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the frames of connections without a broker: sockets, and an agent on standard input.
+
+A frame is a letter, the length of the body as four octets in network order, and the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import struct
+
+from aioxen.errors import InvalidError
+from aioxen.fleet import wire
+
+HEAD = struct.Struct(">cI")
+
+
+class Frame(enum.Enum):
+    """The letters."""
+
+    CALL = b"C"
+    """From the client: a request."""
+    NAME = b"N"
+    """From a bridge that runs as the agent's user or as root: the caller's name, in the first frame."""
+    SINCE = b"S"
+    """From the client: it wants events, of the given epoch with greater numbers: "EPOCH NUMBER", or "" for
+    new events only."""
+    REPLY = b"R"
+    BEAT = b"H"
+    EVENT = b"E"
+
+
+def frame(kind: Frame, body: bytes) -> bytes:
+    return HEAD.pack(kind.value, len(body)) + body
+
+
+async def read(reader: asyncio.StreamReader, most: int) -> tuple[Frame, bytes] | None:
+    """Reads a frame. Returns None at the end. Raises InvalidError for a frame that is wrong or too long."""
+    try:
+        letter, length = HEAD.unpack(await reader.readexactly(HEAD.size))
+        kind = Frame(letter)
+        if length > most:
+            raise InvalidError(f"a frame of {length} octets is longer than {most}")
+        return kind, await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    except ValueError as error:
+        if isinstance(error, InvalidError):
+            raise
+        raise InvalidError(f"a frame of an unknown kind: {letter!r}") from None
+
+
+MOST_IN = wire.MOST_REQUEST
+MOST_OUT = wire.MOST_REPLY + 4096

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the agent's memory of requests that change something: an SQLite file, so that an agent that was killed
+still knows them.
+
+A request is written before its operation starts, and its last reply when it ends. The file is not
+synchronised with the disk: it must survive the agent's end, and not the host's. A host that has lost power
+has lost its domains, too, and the agent refuses requests from before the host's start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from aioxen.fleet import wire
+
+MOST = 20_000
+"""The greatest number of requests that are remembered."""
+
+KEPT = wire.WINDOW + 2 * wire.SKEW
+"""How long an ended request is remembered, in seconds. It is longer than a request stays acceptable."""
+
+
+class Entry(NamedTuple):
+    """A request that is remembered."""
+
+    id: str
+    caller: str
+    digest: bytes
+    operation: str
+    domid: int | None
+    uuid: str
+    reply: bytes | None
+    """The last reply; None: the operation is in progress, or the agent has ended during it."""
+
+
+class Journal:
+    """The memory of requests."""
+
+    def __init__(self, path: str | Path = ":memory:") -> None:
+        self._file = sqlite3.connect(path, isolation_level=None)
+        self._file.execute("PRAGMA journal_mode = WAL")
+        self._file.execute("PRAGMA synchronous = OFF")
+        self._file.execute(
+            "CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, caller TEXT, digest BLOB, "
+            " operation TEXT, domid INTEGER, uuid TEXT, reply BLOB, ended REAL) WITHOUT ROWID"
+        )
+        self._file.execute("CREATE INDEX IF NOT EXISTS by_end ON requests (ended)")
+        self._count: int
+        (self._count,) = self._file.execute("SELECT count(*) FROM requests").fetchone()
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether no further request can be remembered. Forgets requests that are too old to be accepted."""
+        if self._count >= MOST:
+            self._count -= self._file.execute(
+                "DELETE FROM requests WHERE ended < ?", (time.time() - KEPT,)
+            ).rowcount
+        return self._count >= MOST
+
+    def begin(self, entry: Entry) -> None:
+        """Remembers a request. A request with a reply is one that is never carried out."""
+        ended = None if entry.reply is None else time.time()
+        self._file.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*entry, ended))
+        self._count += 1
+
+    def end(self, id: str, reply: bytes) -> None:
+        """Remembers the last reply to a request."""
+        self._file.execute("UPDATE requests SET reply = ?, ended = ? WHERE id = ?", (reply, time.time(), id))
+
+    def find(self, id: str) -> Entry | None:
+        row = self._file.execute(
+            "SELECT id, caller, digest, operation, domid, uuid, reply FROM requests WHERE id = ?", (id,)
+        ).fetchone()
+        return Entry(*row) if row else None
+
+    def interrupted(self) -> Iterator[Entry]:
+        """Yields the requests that were in progress when the agent ended. For an agent that has just
+        started."""
+        for row in self._file.execute(
+            "SELECT id, caller, digest, operation, domid, uuid, reply FROM requests WHERE reply IS NULL"
+        ).fetchall():
+            yield Entry(*row)

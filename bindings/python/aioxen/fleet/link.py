@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns Link, the interface of what carries a client's messages, and Receiver, which gets what comes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+Put = Callable[[str | None, bytes], None]
+"""Takes an event: where the broker has stored it, and the message. Does not wait."""
+
+
+class Receiver(ABC):
+    """Gets what comes from hosts. The methods do not wait."""
+
+    @abstractmethod
+    def on_reply(self, host: str, message: bytes) -> None: ...
+
+    @abstractmethod
+    def on_beat(self, message: bytes) -> None: ...
+
+    @abstractmethod
+    def on_absent(self, host: str, id: str) -> None:
+        """The message about the request was not delivered, because no agent takes messages for this host."""
+
+    @abstractmethod
+    def on_forbidden(self, host: str, call: str) -> None:
+        """The broker has refused a message for this host."""
+
+    @abstractmethod
+    def on_connected(self) -> None:
+        """The connection is there again. Messages may have been lost."""
+
+
+class Events(ABC):
+    """A subscription to the events of all hosts."""
+
+    @abstractmethod
+    async def aclose(self) -> None: ...
+
+
+class Link(ABC):
+    """What carries a client's messages."""
+
+    name: str
+    """The caller's name, which requests must carry."""
+
+    @abstractmethod
+    async def open(self, receiver: Receiver) -> None:
+        """Connects. Raises OSError if nobody answers, PermissionError if the client is refused."""
+
+    @abstractmethod
+    async def aclose(self) -> None: ...
+
+    @abstractmethod
+    def send(self, host: str, call: str, id: str, message: bytes, headers: Mapping[str, str]) -> None:
+        """Sends a message. The replies are about the request `id`. Does not wait; a message may be lost."""
+
+    @abstractmethod
+    async def events(self, since: str | None, put: Put, audit: bool) -> Events:
+        """Subscribes to events.
+
+        since: None: only new events. "all": all that are kept. Otherwise events after this position.
+
+        audit: Subscribes to the audit log instead.
+        """

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns a client's connection to NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import nats
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import Error as StreamError
+
+from aioxen.fleet import subjects
+from aioxen.fleet.identity import Identity
+from aioxen.fleet.link import Events, Link, Put, Receiver
+from aioxen.fleet.outgoing import Outgoing
+from aioxen.fleet.url import Url
+
+log = logging.getLogger("aioxen.fleet")
+
+FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)\.([^.\"]+)", re.IGNORECASE)
+MOST_OUTGOING = 65536
+
+
+class NatsLink(Link):
+    """A connection to a broker, which comes back by itself."""
+
+    def __init__(self, url: Url, identity: Identity | None, name: str) -> None:
+        url.require_encryption(identity is not None)
+        self.url = url
+        self.identity = identity
+        self.name = identity.name if identity else name
+        self.session = secrets.token_urlsafe(9)
+        self.nc: Any = None
+        self._streams: list[NatsEvents] = []
+
+    async def open(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        options: dict[str, Any] = {"tls": self.identity.tls()} if self.identity else {}
+        try:
+            self.nc = await nats.connect(
+                self.url.broker,
+                name=f"aioxen {self.name}",
+                inbox_prefix=subjects.inbox(self.name).encode(),
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,
+                connect_timeout=5,
+                ping_interval=5,
+                max_outstanding_pings=2,
+                error_cb=self._on_error,
+                reconnected_cb=self._on_reconnected,
+                **options,
+                **({} if self.identity else {"allow_reconnect": True}),
+            )
+        except NoServersError:
+            raise ConnectionError(
+                f"{self.url.broker}: no broker answers, or it refuses the certificate"
+            ) from None
+        except NatsError as error:
+            raise PermissionError(f"{self.url.broker}: {error}") from None
+        self._outgoing: Outgoing[tuple[str, bytes, str, dict[str, str]]] = Outgoing(
+            self._publish, MOST_OUTGOING
+        )
+        mine = subjects.replies("*", self.name, self.session, "*")
+        await self.nc.subscribe(mine, cb=self._on_reply)
+        await self.nc.subscribe(subjects.BEATS, cb=self._on_beat)
+        await self.nc.publish(subjects.HELLO, b"")
+        await self.nc.flush()
+
+    async def aclose(self) -> None:
+        await self._outgoing.aclose()
+        for stream in list(self._streams):
+            await stream.aclose()
+        await self.nc.close()
+
+    def send(self, host: str, call: str, id: str, message: bytes, headers: Mapping[str, str]) -> None:
+        answer = subjects.replies(host, self.name, self.session, id)
+        self._outgoing.put((subjects.requests(host, call), message, answer, dict(headers)))
+
+    async def _publish(self, item: tuple[str, bytes, str, dict[str, str]]) -> None:
+        subject, message, answer, headers = item
+        try:
+            await self.nc.publish(subject, message, answer, headers or None)
+        except NatsError as error:  # Too much waits for the broker to come back. The message is sent again.
+            log.warning("a message is dropped: %s", error)
+
+    async def _on_reply(self, message: Msg) -> None:
+        host, id = message.subject.split(".")[2], message.subject.rpartition(".")[2]
+        if message.headers and message.headers.get("Status") == "503":
+            self.receiver.on_absent(host, id)
+        else:
+            self.receiver.on_reply(host, message.data)
+
+    async def _on_beat(self, message: Msg) -> None:
+        self.receiver.on_beat(message.data)
+
+    async def _on_error(self, error: Exception) -> None:
+        if found := FORBIDDEN.search(str(error)):
+            self.receiver.on_forbidden(found[1], found[2])
+        else:
+            log.info("broker: %s", error)
+
+    async def _on_reconnected(self) -> None:
+        await self.nc.publish(subjects.HELLO, b"")
+        self.receiver.on_connected()
+        for stream in self._streams:
+            stream.renew()
+
+    async def events(self, since: str | None, put: Put, audit: bool) -> Events:
+        stream = NatsEvents(self, since, put, audit)
+        await stream.subscribe()
+        self._streams.append(stream)
+        return stream
+
+
+class NatsEvents(Events):
+    """A subscription that reads a stream of the broker, if the broker keeps one.
+
+    After a new connection it continues after the last message that it has read.
+    """
+
+    def __init__(self, link: NatsLink, since: str | None, put: Put, audit: bool) -> None:
+        self.link = link
+        self.put = put
+        self.subject = subjects.ALL_AUDIT if audit else subjects.ALL_EVENTS
+        self.stream = subjects.AUDIT if audit else subjects.EVENTS
+        self.policy = DeliverPolicy.NEW if since is None else DeliverPolicy.ALL
+        self.last = int(since) if since and since != "all" else 0
+        self.wanted = since is not None
+        self.subscription: Any = None
+        self.renewing: asyncio.Task[None] | None = None
+
+    async def subscribe(self) -> None:
+        config = ConsumerConfig(deliver_policy=self.policy)
+        if self.last:
+            config = ConsumerConfig(
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self.last + 1
+            )
+        js = self.link.nc.jetstream()
+        try:
+            self.subscription = await js.subscribe(
+                self.subject, stream=self.stream, ordered_consumer=True, cb=self._on_stored, config=config
+            )
+        except (NatsError, StreamError, TimeoutError) as error:
+            if self.wanted or self.subscription is not None:
+                raise ConnectionError(f"the broker's stream {self.stream} cannot be read: {error}") from None
+            self.subscription = await self.link.nc.subscribe(self.subject, cb=self._on_message)
+
+    async def _on_stored(self, message: Msg) -> None:
+        sequence = message.metadata.sequence.stream
+        if sequence > self.last:
+            self.last = sequence
+            self.put(str(sequence), message.data)
+
+    async def _on_message(self, message: Msg) -> None:
+        self.put(None, message.data)
+
+    def renew(self) -> None:
+        """Subscribes anew, because the broker may have forgotten its consumer."""
+        if self.last and (self.renewing is None or self.renewing.done()):
+            self.renewing = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        while True:
+            with contextlib.suppress(NatsError):
+                await self.subscription.unsubscribe()
+            try:
+                return await self.subscribe()
+            except (ConnectionError, NatsError):
+                await asyncio.sleep(0.5)
+
+    async def aclose(self) -> None:
+        if self in self.link._streams:
+            self.link._streams.remove(self)
+        if self.renewing is not None:
+            self.renewing.cancel()
+        with contextlib.suppress(NatsError):
+            await self.subscription.unsubscribe()

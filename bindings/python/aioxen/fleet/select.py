@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns selectors: how users name hosts, and domains of hosts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aioxen import errors
+
+if TYPE_CHECKING:
+    from aioxen.fleet.client import Fleet
+    from aioxen.fleet.domain import Domain
+    from aioxen.fleet.host import Host
+
+PATTERN = frozenset("*?[")
+
+
+class Outcome(NamedTuple):
+    """What has become of one call of Fleet.map()."""
+
+    value: Any
+    error: Exception | None
+
+    def result(self) -> Any:
+        """Returns the value, or raises the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Target(NamedTuple):
+    """A host or a domain that a selector names."""
+
+    name: str
+    """HOST, or HOST/DOMAIN."""
+    find: Callable[[], Awaitable[Any]]
+
+
+def hosts(fleet: Fleet, pattern: str) -> list[Host]:
+    """Returns the hosts that a pattern names. A name without wildcards names a host that need not be known.
+    A pattern does not name hosts whose agent has stopped."""
+    if not PATTERN & set(pattern):
+        return [fleet[pattern]]
+    known = [name for name, state in fleet.hosts.items() if state.state != "stopped"]
+    return [fleet[name] for name in known if fnmatchcase(name, pattern)]
+
+
+async def targets(fleet: Fleet, selector: str) -> list[Target]:
+    """Returns what a selector names. A host whose domains cannot be listed is a target whose search fails."""
+    found: dict[str, Target] = {}
+    for part in selector.split(","):
+        host_pattern, slash, domain = part.strip().partition("/")
+        matching = hosts(fleet, host_pattern)
+        if not slash:
+            made = [Target(host.name, lambda host=host: _now(host)) for host in matching]  # type: ignore[misc]
+        elif not PATTERN & set(domain):
+            made = [
+                Target(f"{host.name}/{domain}", lambda host=host, domain=domain: host.domain(domain))  # type: ignore[misc]
+                for host in matching
+            ]
+        else:
+            lists = await asyncio.gather(*(_matching(host, domain) for host in matching))
+            made = [target for one in lists for target in one]
+        found |= {target.name: target for target in made}
+    return list(found.values())
+
+
+async def _now(value: Any) -> Any:
+    return value
+
+
+async def _matching(host: Host, pattern: str) -> list[Target]:
+    try:
+        domains = [dom for dom in await host.domains() if dom.domid != 0]
+        names = await asyncio.gather(*(_name(dom) for dom in domains))
+    except Exception as error:
+        failure = error
+
+        async def fail() -> Any:
+            raise failure
+
+        return [Target(f"{host.name}/{pattern}", fail)]
+    return [
+        Target(f"{host.name}/{name or dom.domid}", lambda dom=dom: _now(dom))  # type: ignore[misc]
+        for dom, name in zip(domains, names, strict=True)
+        if fnmatchcase(name, pattern)
+    ]
+
+
+async def _name(dom: Domain) -> str:
+    try:
+        return await dom.name()
+    except (errors.DomainNotFoundError, errors.NotFoundError):
+        return ""

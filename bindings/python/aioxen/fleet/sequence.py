@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the sequence of an agent's events, and its heartbeats.
+
+Each event has a number, which grows by one. The epoch names the run of the agent in which the numbers
+count. So a reader of the events sees from the numbers whether events were lost, wherever that happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import aioxen
+from aioxen._fleet_operations import EVENTS
+from aioxen.fleet import wire
+
+KINDS = {row.kind: (word, row) for word, row in EVENTS.items()}
+KEPT = 4096
+"""The number of the last events that the agent keeps for clients that connect again without a broker."""
+
+BEAT = 1.0
+"""The time between two heartbeats, in seconds."""
+
+Listener = Callable[[int, str, bytes], None]
+"""Takes an event: its number, its kind, and the message."""
+
+
+class Sequence:
+    """Numbers the events of a context, and passes them to listeners."""
+
+    def __init__(self, xen: aioxen.Context, host: str) -> None:
+        self.xen = xen
+        self.host = host
+        self.epoch: str = f"{time.time_ns():x}"
+        self.number = 0
+        self.link = 0
+        """How often the agent has connected to the broker. After each time, clients send again what they
+        wait for."""
+        self.kept: deque[tuple[int, str, bytes]] = deque(maxlen=KEPT)
+        self.listeners: list[Listener] = []
+
+    async def follow(self) -> None:
+        """Numbers events until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(self.xen.events()))
+            group.create_task(self._follow(self.xen.device_events()))
+
+    async def _follow(self, events: aioxen.Events[Any]) -> None:
+        async for event in events:
+            if isinstance(event, aioxen.EventsLost):
+                self.put("lost", {"count": event.count})
+            elif type(event) in KINDS:
+                word, row = KINDS[type(event)]
+                self.put(word, row.encode(event))
+
+    def put(self, kind: str, event: dict[str, Any]) -> None:
+        """Gives an event the next number."""
+        self.number += 1
+        head = {"host": self.host, "epoch": self.epoch, "number": self.number, "time": time.time()}
+        message = wire.dumps({**head, "kind": kind, "event": event})
+        self.kept.append((self.number, kind, message))
+        for listener in self.listeners:
+            listener(self.number, kind, message)
+
+    def beat(self, calls: int, state: str = "up") -> bytes:
+        """Returns a heartbeat. `state`: "up", or "bye" for the last one."""
+        domains = len(self.xen.domain_list().result()) if not self.xen.closed else 0
+        head = {"host": self.host, "epoch": self.epoch, "number": self.number, "time": time.time()}
+        more = {
+            "state": state,
+            "calls": calls,
+            "link": self.link,
+            "domains": domains,
+            "version": aioxen.__version__,
+        }
+        return wire.dumps(head | more)

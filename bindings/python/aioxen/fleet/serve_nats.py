@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the agent's connection to NATS: requests come in, replies, heartbeats, events and the audit log go
+out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import nats
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import StreamConfig
+from nats.js.errors import Error as StreamError
+from nats.js.errors import NoStreamResponseError
+
+from aioxen.fleet import subjects, wire
+from aioxen.fleet.agent import Agent
+from aioxen.fleet.identity import Identity
+from aioxen.fleet.outgoing import Outgoing
+from aioxen.fleet.sequence import BEAT, Sequence
+
+log = logging.getLogger("aioxen.fleet")
+
+MOST_REQUESTS = 4096
+"""The greatest number of requests that wait to be read. The broker's client drops further ones."""
+MOST_OUTGOING = 8192
+STREAMS = {subjects.EVENTS: (subjects.ALL_EVENTS, 1 << 30), subjects.AUDIT: (subjects.ALL_AUDIT, 1 << 28)}
+"""The streams, with what they keep and the most octets."""
+KEPT_SECONDS = 7 * 86400
+
+
+class NatsService:
+    """Serves one agent."""
+
+    def __init__(self, agent: Agent, sequence: Sequence, url: str, identity: Identity | None) -> None:
+        self.agent = agent
+        self.sequence = sequence
+        self.url = url
+        self.identity = identity
+        self.nc: Any = None
+        self._kept = True  # Whether the broker has streams.
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Serves until it is cancelled. Calls `ready` when requests are accepted."""
+        host = self.agent.host
+        options: dict[str, Any] = {"tls": self.identity.tls()} if self.identity else {}
+        self.nc = await nats.connect(
+            self.url,
+            name=f"aioxen-agent {host}",
+            inbox_prefix=subjects.inbox(host).encode(),
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,
+            connect_timeout=5,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            allow_reconnect=True,
+            error_cb=self._on_error,
+            reconnected_cb=self._on_reconnected,
+            **options,
+        )
+        self._replies: Outgoing[tuple[str, bytes]] = Outgoing(self._reply, MOST_OUTGOING)
+        self._stored: Outgoing[tuple[str, bytes, str]] = Outgoing(self._store, MOST_OUTGOING)
+        self.sequence.listeners.append(self._on_event)
+        self.agent.audit.listeners.append(self._on_audit)
+        try:
+            await self._make_streams()
+            request = subjects.requests(host, "*")
+            await self.nc.subscribe(request, cb=self._on_request, pending_msgs_limit=MOST_REQUESTS)
+            await self.nc.subscribe(subjects.HELLO, cb=self._on_hello)
+            ready()
+            while True:
+                self._beat()
+                await asyncio.sleep(BEAT)
+        finally:
+            await asyncio.shield(self._end())
+
+    async def _end(self) -> None:
+        """Ends the calls, sends the last replies and the last heartbeat."""
+        await self.agent.aclose()
+        self._beat("bye")
+        await self._replies.aclose()
+        await self._stored.aclose()
+        await self.nc.close()
+
+    async def _make_streams(self) -> None:
+        js = self.nc.jetstream()
+        for name, (subject, most) in STREAMS.items():
+            config = StreamConfig(
+                name=name, subjects=[subject], max_bytes=most, max_age=KEPT_SECONDS, duplicate_window=120
+            )
+            try:
+                await js.add_stream(config)
+            except (NatsError, StreamError, TimeoutError) as error:
+                log.warning("the broker keeps no events (stream %s): %s", name, error)
+                self._kept = False
+
+    # In
+
+    async def _on_request(self, message: Msg) -> None:
+        sink = partial(self._put_reply, message.reply)
+        call = message.subject.rpartition(".")[2]
+        self.agent.accept(message.data, message.headers or {}, sink, None, call)
+
+    async def _on_hello(self, message: Msg) -> None:
+        self._beat()
+
+    # Out
+
+    def _put_reply(self, subject: str, reply: bytes) -> None:
+        if subject.startswith(f"xen.re.{self.agent.host}."):
+            self._replies.put((subject, reply))
+
+    def _beat(self, state: str = "up") -> None:
+        beat = self.sequence.beat(len(self.agent.calls), state)
+        self._replies.put((f"xen.hb.{self.agent.host}", beat))
+
+    def _on_event(self, number: int, kind: str, message: bytes) -> None:
+        subject = f"xen.ev.{self.agent.host}.{kind}"
+        self._stored.put((subject, message, f"{self.agent.host}-{self.sequence.epoch}-{number}"))
+
+    def _on_audit(self, line: bytes) -> None:
+        self._stored.put((f"xen.au.{self.agent.host}", line, wire.new_id()))
+
+    async def _reply(self, item: tuple[str, bytes]) -> None:
+        try:
+            await self.nc.publish(*item)
+        except NatsError as error:  # Too much waits for the broker to come back.
+            log.warning("a reply is dropped: %s", error)
+
+    async def _store(self, item: tuple[str, bytes, str]) -> None:
+        """Publishes a message until the broker has stored it. The message's id makes a repetition
+        harmless."""
+        subject, message, id = item
+        while self._kept:
+            try:
+                await self.nc.jetstream().publish(subject, message, timeout=1.5, headers={"Nats-Msg-Id": id})
+                return
+            except NoStreamResponseError:
+                if self.nc.is_connected:  # The broker has lost the stream, or has none.
+                    await self._make_streams()
+                await asyncio.sleep(0.5)
+            except (NatsError, StreamError, TimeoutError) as error:
+                log.info("an event is sent again: %s", error)
+                await asyncio.sleep(0.5)
+        await self._reply((subject, message))
+
+    async def _on_error(self, error: Exception) -> None:
+        log.warning("broker: %s", error)
+
+    async def _on_reconnected(self) -> None:
+        self.sequence.link += 1
+        self._beat()

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns what the fleet's tests run: a broker, and agents, each in a simulated machine of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aioxen
+from limits import scaled
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KERNEL = ROOT / "build/guest/tiny"
+SIM = ROOT / "sim/aioxen-sim"
+SERVER = ROOT / "build/fleet/bin/nats-server"
+POLICY = '[[allow]]\ncallers = ["*"]\noperations = ["@admin"]\n'
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def wait_until(ready: Any, what: str) -> None:
+    end = time.monotonic() + scaled(10)
+    while not ready():
+        assert time.monotonic() < end, f"{what} is not ready"
+        time.sleep(0.02)
+
+
+class Broker:
+    """A broker of NATS on this machine. `config`: a file of its settings; None: no certificates, one user."""
+
+    def __init__(self, folder: Path, config: Path | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"{'tls' if config else 'nats'}://127.0.0.1:{self.port}"
+        self.arguments = ["-a", "127.0.0.1", "-p", str(self.port), "-l", str(folder / "broker.log")]
+        self.arguments += ["-c", str(config)] if config else ["-js"]
+        self.arguments += ["-sd", str(folder / "store")]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([str(SERVER), *self.arguments])
+        wait_until(self._answers, "the broker")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+class World:
+    """A simulated machine. The agents that are started one after the other in it find the same domains."""
+
+    def __init__(self, folder: Path, host: str, arguments: list[str]) -> None:
+        self.folder = folder
+        self.host = host
+        self.audit = folder / f"{host}.audit"
+        self.policy = folder / f"{host}.policy"
+        self.policy.write_text(POLICY)
+        state = folder / f"{host}.state"
+        state.mkdir(exist_ok=True)
+        agent = [sys.executable, "-m", "aioxen.fleet.service", "--host", host, "--policy", str(self.policy)]
+        agent += ["--state", str(state), "--audit", str(self.audit), *arguments]
+        self.pid_file = folder / f"{host}.pid"
+        # The shell is the command of the world. It starts an agent each time it reads a line.
+        script = 'while read -r line; do "$@" & echo $! >"$PIDS"; done'
+        self.log = (folder / f"{host}.log").open("ab")
+        self.process = subprocess.Popen(
+            [str(SIM), "--", "sh", "-c", script, "sh", *agent],
+            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log,
+            env={**os.environ, "PIDS": str(self.pid_file)},
+        )  # fmt: skip
+
+    def start_agent(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"start\n")
+        self.process.stdin.flush()
+
+    def _agents(self) -> list[int]:
+        """Returns the process ids of this world's agents. The world has a namespace of process ids."""
+        mark = f"\0-m\0aioxen.fleet.service\0--host\0{self.host}\0--policy\0{self.policy}\0".encode()
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    line = (folder / "cmdline").read_bytes()
+                    if line.startswith(sys.executable.encode() + mark):
+                        found.append(int(folder.name))
+        return found
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to the agent."""
+        for pid in self._agents():
+            os.kill(pid, number)
+
+    def kill_agent(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Ends the agent, and waits until it has ended."""
+        self.send(number)
+        wait_until(lambda: not any(_alive(pid) for pid in self._agents()), "the end of the agent")
+
+    def audited(self) -> list[dict[str, Any]]:
+        text = self.audit.read_text() if self.audit.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.log.close()
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b") Z" not in Path(f"/proc/{pid}/stat").read_bytes()
+    return False
+
+
+@contextlib.contextmanager
+def worlds(folder: Path, hosts: Iterable[str], url: str, *more: str) -> Iterator[dict[str, World]]:
+    """Yields worlds with agents that connect to a broker."""
+    made: dict[str, World] = {}
+    try:
+        for host in hosts:
+            made[host] = World(folder, host, ["--url", url.format(host=host), *more])
+            made[host].start_agent()
+        yield made
+    finally:
+        for world in made.values():
+            world.end()
+
+
+def guest(command: str = "b", name: str = "guest") -> aioxen.DomainConfig:
+    return aioxen.pv(name, KERNEL, memory="24M", cmdline=command)
+
+
+async def names(host: Any) -> list[str]:
+    """Returns the names of a host's domains, without domain 0."""
+    found = await asyncio.gather(*(dom.name() for dom in await host.domains() if dom.domid))
+    return sorted(found)
