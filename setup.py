@@ -93,6 +93,10 @@ class BuildPython(build_py):  # type: ignore[misc]
         version = self.distribution.get_version()
         text = f'{HEAD}"""The version of the package."""\n\n__version__ = "{version}"\n'
         Path(package, "_version.py").write_text(text)
+        sys.path.insert(0, str(ROOT / BINDINGS))
+        import derive
+
+        Path(package, "_sync_derived.py").write_text(derive.text(), encoding="utf-8")
         if not TREE:
             simulator = Path(self.build_lib, "aioxen_sim")
             self.copy(sorted(Path("sim/scripts").iterdir()), simulator / "scripts")

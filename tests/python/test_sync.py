@@ -16,9 +16,12 @@ from collections.abc import Iterator
 from typing import assert_type
 
 import aioxen
+import aioxen.store
 import aioxen.sync
+import aioxen.transaction
 import pytest
 from aioxen import _operations, _sync_operations
+from aioxen._sync_derived import Store, Transaction
 from limits import scaled
 from worldly import Configure
 
@@ -228,3 +231,86 @@ def test_a_script_ends_at_ctrl_c(hypervisor: None) -> None:
         assert script.stderr
         assert b"KeyboardInterrupt" in script.stderr.read()
     assert script.returncode == -signal.SIGINT
+
+
+def test_xenstore(xen: aioxen.sync.Context) -> None:
+    store = xen.store
+    store.write("/tool/script/a", "1")
+    store.write("/tool/script/b", b"\xff")
+    assert_type(store.read("/tool/script/a"), str)
+    assert (store.read("/tool/script/a"), store.read_bytes("/tool/script/b")) == ("1", b"\xff")
+    assert sorted(store.list("/tool/script")) == ["a", "b"]
+    assert store.get("/tool/script/c") is None
+    assert store.get("/tool/script/c", "none") == "none"
+    walk = store.walk("/tool/script")
+    assert next(walk) == ("/tool/script", "")
+    assert dict(walk) == {"/tool/script/a": "1", "/tool/script/b": "\udcff"}
+    permissions = store.permissions("/tool/script/a")
+    store.set_permissions("/tool/script/b", permissions)
+    assert store.permissions("/tool/script/b") == permissions
+    with pytest.raises(aioxen.TimedOutError):
+        store.wait("/tool/script/a", lambda value: value == "2", timeout=0.01)
+    assert store.wait("/tool/script/a") == "1"
+    store.remove("/tool/script")
+    with pytest.raises(aioxen.NotFoundError):
+        store.read("/tool/script/a")
+
+
+def test_a_watch_of_xenstore(xen: aioxen.sync.Context) -> None:
+    with xen.store.watch("/tool/script") as changes:
+        assert_type(changes, aioxen.sync.Events[aioxen.StoreChanged])
+        assert isinstance(change := changes.get(timeout=scaled(20)), aioxen.StoreChanged)
+        assert change.path == "/tool/script"
+        xen.store.write("/tool/script/a", "1")
+        assert isinstance(change := next(changes), aioxen.StoreChanged)
+        assert change.path == "/tool/script/a"
+        xen.store.remove("/tool/script")
+
+
+def test_transactions_of_xenstore(xen: aioxen.sync.Context) -> None:
+    """The function may use the context, and runs again after a change by another program."""
+    store, runs = xen.store, 0
+    with store.transaction() as t:
+        t.write("/tool/script/n", "1")
+        assert t.read("/tool/script/n") == "1"
+
+    def add(t: Transaction) -> int:
+        nonlocal runs
+        runs += 1
+        value = int(t.read("/tool/script/n"))
+        if runs == 1:
+            store.write("/tool/script/n", "10")
+        t.write("/tool/script/n", str(value + 1))
+        return value + 1
+
+    assert (store.transact(add), store.read("/tool/script/n"), runs) == (11, "11", 2)
+
+    def fail(t: Transaction) -> None:
+        t.write("/tool/script/n", "0")
+        raise LookupError("no")
+
+    def interrupt(t: Transaction) -> None:
+        t.write("/tool/script/n", "0")
+        raise KeyboardInterrupt
+
+    with pytest.raises(LookupError, match="no"):
+        store.transact(fail)
+    with pytest.raises(KeyboardInterrupt):
+        store.transact(interrupt)
+    assert store.read("/tool/script/n") == "11"
+    with pytest.raises(ValueError, match="attempts"):
+        store.transact(add, attempts=0)
+    with pytest.raises(LookupError, match="no"), store.transaction() as t:
+        fail(t)
+    assert store.read("/tool/script/n") == "11"
+    store.remove("/tool/script")
+
+
+def test_every_method_of_xenstore_is_there() -> None:
+    for ours, theirs in (Store, aioxen.store.Store), (Transaction, aioxen.transaction.Transaction):
+        public = {name for name in vars(theirs) if name[0] != "_"}
+        assert public == {name for name in vars(ours) if name[0] != "_"}
+        for name in public:
+            sync, core = inspect.signature(getattr(ours, name)), inspect.signature(getattr(theirs, name))
+            assert sync.parameters.keys() == core.parameters.keys()
+            assert "await" not in inspect.getdoc(getattr(ours, name))  # type: ignore[operator]

@@ -19,13 +19,15 @@ import asyncio
 import os
 import re
 import selectors
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from types import EllipsisType, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
-from aioxen import console, context, domain, events
+from aioxen import console, context, domain
 from aioxen._handle import Handle
 from aioxen._queue import EventsLost
+from aioxen._subscription import Subscription
+from aioxen._sync_derived import Store, Subscriptions
 from aioxen._sync_operations import ContextOperations, DomainOperations
 from aioxen.types import ConsoleType, Event
 
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from aioxen._base import Counters
     from aioxen._spec import DomainLike, Progress
-    from aioxen.context import DeviceEvent, DomainEvent
     from aioxen.domains import DomainState
     from aioxen.types import OperationInfo, OperationProgress, ShutdownReason
 
@@ -43,6 +44,9 @@ __all__ = ["Console", "Context", "Domain", "Events"]
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 E_co = TypeVar("E_co", bound=Event, covariant=True)
+A = TypeVar("A")
+
+_END: Any = object()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -60,7 +64,7 @@ async def _result(operation: Awaitable[T]) -> T:
     return await operation
 
 
-class Context(ContextOperations):
+class Context(Subscriptions, ContextOperations):
     """A connection to the hypervisor of this host, for programs without an event loop.
 
     Use it as `with aioxen.sync.Context() as xen:`. It has an event loop of its own, which runs during calls
@@ -152,71 +156,71 @@ class Context(ContextOperations):
         infos = self._core.domain_list().result()
         return iter([Domain(self, info.domid, info.uuid) for info in infos])
 
-    # Events and monitoring
+    # Events, xenstore and monitoring
 
-    @overload
-    def events(
-        self, domid: DomainLike | None = None, types: None = None, *, capacity: int = 1024
-    ) -> Events[DomainEvent]: ...
+    def _subscription(self, begin: Callable[[], Subscription[E]]) -> Events[E]:
+        """Begins a subscription in the loop."""
 
-    @overload
-    def events(
-        self, domid: DomainLike | None = None, *, types: Iterable[type[E]], capacity: int = 1024
-    ) -> Events[E]: ...
-
-    @overload
-    def events(
-        self, domid: DomainLike | None, types: Iterable[type[E]], *, capacity: int = 1024
-    ) -> Events[E]: ...
-
-    def events(
-        self,
-        domid: DomainLike | None = None,
-        types: Iterable[type[Event]] | None = None,
-        *,
-        capacity: int = 1024,
-    ) -> Events[Any]:
-        """Subscribes to the events of one domain, or of all domains, as aioxen.Context.events() does."""
-        return self._subscribe(domid, types, capacity, devices=False)
-
-    @overload
-    def device_events(
-        self, domid: DomainLike | None = None, types: None = None, *, capacity: int = 1024
-    ) -> Events[DeviceEvent]: ...
-
-    @overload
-    def device_events(
-        self, domid: DomainLike | None = None, *, types: Iterable[type[E]], capacity: int = 1024
-    ) -> Events[E]: ...
-
-    @overload
-    def device_events(
-        self, domid: DomainLike | None, types: Iterable[type[E]], *, capacity: int = 1024
-    ) -> Events[E]: ...
-
-    def device_events(
-        self,
-        domid: DomainLike | None = None,
-        types: Iterable[type[Event]] | None = None,
-        *,
-        capacity: int = 1024,
-    ) -> Events[Any]:
-        """Subscribes to the events of devices, as aioxen.Context.device_events() does."""
-        return self._subscribe(domid, types, capacity, devices=True)
-
-    def _subscribe(
-        self,
-        domid: DomainLike | None,
-        types: Iterable[type[Event]] | None,
-        capacity: int,
-        *,
-        devices: bool,
-    ) -> Events[Any]:
-        async def subscribe() -> events.Events[Event]:
-            return self._async._subscribe(domid, types, capacity, devices)
+        async def subscribe() -> Subscription[E]:
+            return begin()
 
         _refuse_in_a_loop()
         return Events(self, self._run(subscribe()))
+
+    @property
+    def store(self) -> Store:
+        """xenstore: its nodes, their values, and their changes. The methods are those of aioxen.store.Store,
+        and wait."""
+        return Store(self, self._core.store)
+
+    def _each(self, values: AsyncGenerator[T, None]) -> Iterator[T]:
+        """Yields what an asynchronous generator yields. The loop runs while a value is awaited."""
+        _refuse_in_a_loop()
+        try:
+            while (value := self._run(anext(values, _END))) is not _END:
+                yield cast(T, value)
+        finally:
+            if not self._async.closed:
+                self._run(values.aclose())
+
+    def _in_turns(
+        self, function: Callable[[A], T], begin: Callable[[Callable[[A], Awaitable[T]]], Awaitable[T]]
+    ) -> T:
+        """Calls `begin` with a coroutine function that stands for `function`, and waits for what it returns.
+
+        When the coroutine function is awaited, the loop stops, and `function` runs outside the loop, so it
+        may use this context.
+        """
+        _refuse_in_a_loop()
+        loop = self._runner.get_loop()
+        calls: list[tuple[A, asyncio.Future[T]]] = []
+        called = asyncio.Event()
+
+        async def stand_in(argument: A) -> T:
+            result: asyncio.Future[T] = loop.create_future()
+            calls.append((argument, result))
+            called.set()
+            return await result
+
+        task = loop.create_task(_result(begin(stand_in)))
+        task.add_done_callback(lambda _: called.set())
+        try:
+            while True:
+                self._run(called.wait())
+                called.clear()
+                if task.done():
+                    return task.result()
+                argument, result = calls.pop()
+                try:
+                    value = function(argument)
+                except Exception as error:
+                    result.set_exception(error)
+                else:
+                    result.set_result(value)
+        finally:
+            if not task.done():
+                task.cancel()
+                self._run(_ended(task))
 
     def operations(self) -> list[OperationInfo]:
         """Returns the operations in progress, for example undos in the background."""
@@ -297,12 +301,12 @@ class Domain(Handle, DomainOperations):
 
 
 class Events(Generic[E_co]):
-    """A subscription, made by Context.events() or device_events(): `for event in xen.events():`.
+    """A subscription: `for event in xen.events():`. events(), device_events() and store.watch() make it.
 
     The iteration waits for events, and ends as that of aioxen.Events does.
     """
 
-    def __init__(self, xen: Context, core: events.Events[E_co]) -> None:
+    def __init__(self, xen: Context, core: Subscription[E_co]) -> None:
         self._xen = xen
         self._core = core
 
