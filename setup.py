@@ -39,6 +39,7 @@ OWN = [LIBRARY, "aioxen-transfer"]  # the private copy of the library, and the p
 NEEDED = {"make": "make", "cc": "gcc", "pkg-config": "pkg-config"}
 NEEDED_LIBRARIES = {"xencontrol": "libxen-dev", "json-c": "libjson-c-dev", "libmnl": "libmnl-dev"}
 SIMULATOR = ["libaioxen-sim.so", *(f"aioxen-sim-{name}" for name in ("guests", "devices", "qemu", "ctl"))]
+SIMULATOR += ["xen-release"]
 
 LICENSE = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
 HEAD = f"{LICENSE}# Generated from pyproject.toml by setup.py. Do not edit.\n"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 _INSTALLED = _HERE / "programs"
+_DEFAULT = "4.17"
+"""The release of Xen for which the tree's build/dom0 is unpacked."""
 
 
 class WorldError(Exception):
@@ -76,23 +78,25 @@ def find() -> Tools:
     """Returns the programs of this installation, or of this source tree. The directory AIOXEN_BUILD
     replaces the tree's build."""
     if _INSTALLED.is_dir():
-        cache = _cache()
+        xen = _xen_of(_INSTALLED)
+        cache = _cache(xen)
         machine = Path("/")
         return Tools(
             sim=_INSTALLED,
             scripts=_HERE / "scripts",
             dom0=machine
-            if not cache.is_dir() and list(machine.glob("usr/lib/xen-4.17/bin/xenstored"))
+            if not cache.is_dir() and list(machine.glob(f"usr/lib/xen-{xen}/bin/xenstored"))
             else cache,
             kernel=_INSTALLED / "tiny",
             remedy="run `aioxen-sim --download` once",
         )
     root = _HERE.parent.parent
     build = Path(os.environ.get("AIOXEN_BUILD", root / "build"))
+    xen = _xen_of(build / "sim")
     return Tools(
         sim=build / "sim",
         scripts=root / "sim/scripts",
-        dom0=build / "dom0",
+        dom0=build / ("dom0" if xen == _DEFAULT else f"dom0-{xen}"),
         kernel=build / "guest/tiny",
         remedy="make sim",
     )
@@ -106,10 +110,17 @@ def download() -> int:
     unpack = _HERE / "tools/unpack-packages"
     if not unpack.exists():
         unpack = _HERE.parent.parent / "tools/unpack-packages"
-    cache = _cache()
+    xen = _xen_of(_INSTALLED)
+    cache = _cache(xen)
     cache.parent.mkdir(parents=True, exist_ok=True)
-    return subprocess.run([unpack, "--simulator", cache], check=False).returncode
+    return subprocess.run([unpack, "--simulator", "--xen", xen, cache], check=False).returncode
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aioxen/dom0-4.17"
+def _xen_of(sim: Path) -> str:
+    """Returns the release of Xen with whose headers the simulated hypervisor was built."""
+    file = sim / "xen-release"
+    return file.read_text().strip() if file.exists() else _DEFAULT
+
+
+def _cache(xen: str) -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / f"aioxen/dom0-{xen}"

@@ -8,6 +8,7 @@
  */
 #include "boot_loader.h"
 #include "build_parts.h"
+#include "release.h"
 #include "xen.h"
 
 #include <errno.h>
@@ -80,7 +81,7 @@ static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create
     libxl__build *build = b->build;
     libxl__build_set_limits(build->config, create);
     memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
-    uint32_t domid = 0;
+    uint32_t domid = LIBXL__DOMID_ANY;
     if (xc_domain_create(b->xch, &domid, create))
         return libxl__build_fail_errno(build, LIBXL__CALL_MAKE_DOMAIN, "making the domain");
     note_domain(build, domid);

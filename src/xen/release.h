@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What differs between the releases of Xen. No other file of the library depends on the release, and the library
+ * compiles with the headers of 4.17 and 4.20 (tests/releases).
+ */
+#ifndef LIBXL__RELEASE_H
+#define LIBXL__RELEASE_H
+
+#include <xenctrl.h>
+
+/*
+ * The domid with which xc_domain_create makes a domain that gets any free domid. From 4.22 on this is DOMID_ANY, and 0
+ * requests the domid 0. Older headers do not have DOMID_ANY.
+ */
+#ifdef DOMID_ANY
+#define LIBXL__DOMID_ANY DOMID_ANY
+#else
+#define LIBXL__DOMID_ANY 0
+#endif
+
+#endif

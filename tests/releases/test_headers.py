@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The library and the simulator compile with the headers of other releases of Xen.
+
+tests/package/long runs their tests with the libraries of these releases, in a Debian that has them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build"
+RELEASES = ["4.20"]
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+GENERATED = {"src": ["gen/include", "gen/src"], "sim": ["sim"]}
+
+
+@pytest.fixture(params=RELEASES)
+def headers(request: pytest.FixtureRequest) -> Path:
+    """Unpacks Xen's headers of one release. Returns their directory."""
+    folder = BUILD / f"headers-{request.param}"
+    subprocess.run(
+        [ROOT / "tools/unpack-packages", "--headers", "--xen", request.param, folder], check=True
+    )
+    return folder / "usr/include"
+
+
+def compiles(headers: Path, tree: str, *arguments: str | Path) -> str:
+    """Returns what gcc writes about a compilation with these headers. `tree` has the sources."""
+    own = [*sorted((ROOT / tree).glob("*/")), *(BUILD / folder for folder in GENERATED[tree])]
+    command = ["gcc", *FLAGS, "-isystem", headers, *(f"-I{path}" for path in own), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def test_the_headers_are_those_of_the_release(headers: Path, tmp_path: Path) -> None:
+    """The system's headers do not hide them."""
+    source = tmp_path / "which.c"
+    source.write_text("#include <xenctrl.h>\n#include <xenguest.h>\n")
+    command = ["gcc", "-M", "-isystem", headers, source]
+    used = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    xen = [name for name in used if "/xen" in name and name != str(source)]
+    assert xen and all(name.startswith(str(headers)) for name in xen)
+
+
+@pytest.mark.parametrize("tree", ["src", "sim"])
+def test_everything_compiles(headers: Path, tree: str) -> None:
+    sources = sorted((ROOT / tree).glob("*/*.c"))
+    assert len(sources) > 20
+    assert compiles(headers, tree, *sources) == ""
+
+
+def test_a_domain_gets_any_free_domid(headers: Path, tmp_path: Path) -> None:
+    """From Xen 4.22 on the domid 0 requests the domid 0, and DOMID_ANY any domid."""
+    source = tmp_path / "any.c"
+    source.write_text('#include "release.h"\n_Static_assert(LIBXL__DOMID_ANY == WANTED, "any domid");\n')
+    assert compiles(headers, "src", "-DWANTED=0", source) == ""
+    assert compiles(headers, "src", "-DDOMID_ANY=0x7ff5", "-DWANTED=0x7ff5", source) == ""
+    assert "LIBXL__DOMID_ANY" in (ROOT / "src/xen/build.c").read_text()
