@@ -255,11 +255,11 @@ class Remote:
     def __init__(
         self, inputs: list[Input], results: list[Kind[Any]], undo: str = "", waits: bool = False
     ) -> None:
-        self.inputs = inputs
-        self.results = results
-        self.undo = undo
+        self.inputs: list[Input] = inputs
+        self.results: list[Kind[Any]] = results
+        self.undo: str = undo
         """The operation that undoes this one. Its input is the domain that this one makes."""
-        self.waits = waits
+        self.waits: bool = waits
         """Whether the operation waits, and so reports progress."""
 
     def encode_inputs(self, given: Mapping[str, Any]) -> Json:

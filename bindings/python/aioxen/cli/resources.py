@@ -21,7 +21,7 @@ UNITS: dict[str, float] = {"b": 1 / 1024, "k": 1, "": 1 << 10, "m": 1 << 10, "g"
 VCPU_HEAD = ("Name", "ID", "VCPU", "CPU", "State", "Time(s)", "Affinity (Hard / Soft)")
 
 
-class Memory(click.ParamType):
+class _Memory(click.ParamType):
     """An amount of memory with a unit, as xl reads it. The value is in KiB."""
 
     name = "memory"
@@ -48,7 +48,7 @@ async def mem(session: Session, domains: tuple[str, ...]) -> None:
 
 @command("mem-set")
 @domain_argument()
-@click.argument("memory", type=Memory())
+@click.argument("memory", type=_Memory())
 @click.option("-w", "--wait", is_flag=True, help="Wait until the guest has reached the target.")
 async def mem_set(session: Session, domain: str, memory: int, wait: bool) -> None:
     """Sets a domain's memory target: a number of MiB, or with a unit: b, k, m, g, t."""
@@ -62,7 +62,7 @@ async def mem_set(session: Session, domain: str, memory: int, wait: bool) -> Non
 
 @command("mem-max")
 @domain_argument()
-@click.argument("memory", type=Memory())
+@click.argument("memory", type=_Memory())
 async def mem_max(session: Session, domain: str, memory: int) -> None:
     """Sets the maximum of a domain's memory: a number of MiB, or with a unit: b, k, m, g, t."""
 

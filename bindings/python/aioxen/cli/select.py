@@ -24,7 +24,7 @@ async def name_of(dom: aioxen.Domain, limit: float | None = None) -> str:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class DomainType(click.ParamType):
+class _DomainType(click.ParamType):
     """The type of an argument that names a domain."""
 
     name = "domain"
@@ -52,10 +52,10 @@ async def _all_names() -> list[tuple[int, str]]:
 
 def domain_argument() -> Callable[[F], F]:
     """Returns a decorator: the argument DOMAIN."""
-    return click.argument("domain", type=DomainType())
+    return click.argument("domain", type=_DomainType())
 
 
 def domains_argument(required: bool = True) -> Callable[[F], F]:
     """Returns a decorator: the argument DOMAIN, any number of times."""
     metavar = "DOMAIN..." if required else "[DOMAIN]..."
-    return click.argument("domains", metavar=metavar, type=DomainType(), nargs=-1, required=required)
+    return click.argument("domains", metavar=metavar, type=_DomainType(), nargs=-1, required=required)

@@ -51,14 +51,14 @@ class Call:
     __slots__ = ("request", "sink", "remote", "task", "stopped", "domid", "uuid", "began")
 
     def __init__(self, request: Request, sink: Sink, remote: Remote) -> None:
-        self.request = request
-        self.sink = sink
-        self.remote = remote
+        self.request: Request = request
+        self.sink: Sink = sink
+        self.remote: Remote = remote
         self.task: asyncio.Task[None] | None = None
-        self.stopped = False  # The caller has asked to stop it.
+        self.stopped: bool = False  # The caller has asked to stop it.
         self.domid: int | None = None
         self.uuid: str = ""
-        self.began = time.monotonic()
+        self.began: float = time.monotonic()
 
 
 class Agent:

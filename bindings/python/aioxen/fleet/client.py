@@ -29,7 +29,7 @@ from aioxen.fleet.operation import RemoteOperation
 from aioxen.fleet.select import Outcome, Target, targets
 from aioxen.fleet.url import Url
 
-log = logging.getLogger("aioxen.fleet")
+log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Hosts(Mapping[str, HostState]):
     def __init__(self, patience: float) -> None:
         self._beats: dict[str, HostState] = {}
         self._patience = patience
-        self.changed = asyncio.Event()
+        self.changed: asyncio.Event = asyncio.Event()
         """Is set when a host is heard of."""
 
     def __getitem__(self, name: str) -> HostState:

@@ -13,7 +13,7 @@ from aioxen.errors import Error, FailedError
 class FleetError(Error):
     """An operation on another host has failed, and not in the host's library."""
 
-    rc = FailedError.rc
+    rc: int = FailedError.rc
 
     def __init__(self, host: str, message: str = "", operation: str | None = None) -> None:
         super().__init__(message, operation)
@@ -31,7 +31,8 @@ class HostNotFoundError(FleetError, LookupError):
 class NotAllowedError(FleetError, PermissionError):
     """The broker or the host's agent does not allow the call. Nothing was done."""
 
-    __str__ = FleetError.__str__
+    def __str__(self) -> str:
+        return FleetError.__str__(self)
 
 
 class OverloadedError(FleetError):
@@ -42,7 +43,8 @@ class RefusedError(FleetError, ValueError):
     """The host's agent cannot accept the call: it is malformed, too old, or unknown to this agent. Nothing
     was done."""
 
-    __str__ = FleetError.__str__
+    def __str__(self) -> str:
+        return FleetError.__str__(self)
 
 
 class NotDoneError(FleetError):

@@ -17,7 +17,7 @@ from aioxen.fleet import wire
 from aioxen.fleet.link import Events as Source
 from aioxen.types import Event
 
-log = logging.getLogger("aioxen.fleet")
+log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 MOST_EVENT = 64 << 10
 

@@ -40,7 +40,7 @@ class Identity:
 
     def __init__(self, folder: str | Path) -> None:
         """Reads the files. Raises OSError, and ValueError for a file that is no certificate or key."""
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         key = load_pem_private_key((self.folder / "key.pem").read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ValueError(f"{self.folder}/key.pem: a key on an elliptic curve is expected")

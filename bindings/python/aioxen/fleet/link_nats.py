@@ -24,7 +24,7 @@ from aioxen.fleet.link import Events, Link, Put, Receiver
 from aioxen.fleet.outgoing import Outgoing
 from aioxen.fleet.url import Url
 
-log = logging.getLogger("aioxen.fleet")
+log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)\.([^.\"]+)", re.IGNORECASE)
 MOST_OUTGOING = 65536
@@ -37,8 +37,8 @@ class NatsLink(Link):
         url.require_encryption(identity is not None)
         self.url = url
         self.identity = identity
-        self.name = identity.name if identity else name
-        self.session = secrets.token_urlsafe(9)
+        self.name: str = identity.name if identity else name
+        self.session: str = secrets.token_urlsafe(9)
         self.nc: Any = None
         self._streams: list[NatsEvents] = []
 
@@ -132,9 +132,9 @@ class NatsEvents(Events):
         self.put = put
         self.subject = subjects.ALL_AUDIT if audit else subjects.ALL_EVENTS
         self.stream = subjects.AUDIT if audit else subjects.EVENTS
-        self.policy = DeliverPolicy.NEW if since is None else DeliverPolicy.ALL
-        self.last = int(since) if since and since != "all" else 0
-        self.wanted = since is not None
+        self.policy: DeliverPolicy = DeliverPolicy.NEW if since is None else DeliverPolicy.ALL
+        self.last: int = int(since) if since and since != "all" else 0
+        self.wanted: bool = since is not None
         self.subscription: Any = None
         self.renewing: asyncio.Task[None] | None = None
 

@@ -16,7 +16,7 @@ from aioxen.fleet.frames import MOST_OUT, Frame, frame, read
 from aioxen.fleet.link import Events, Link, Put, Receiver
 from aioxen.fleet.url import Url
 
-log = logging.getLogger("aioxen.fleet")
+log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 AGAIN = 0.5
 """The time between two attempts to connect, in seconds."""
@@ -30,9 +30,9 @@ class StreamLink(Link):
 
     def __init__(self, url: Url, name: str) -> None:
         self.url = url
-        self.name = name or getpass.getuser()
+        self.name: str = name or getpass.getuser()
         parts = url.path.split(",") if url.scheme == "unix" else url.host.split(",")
-        self.agents = [Connection(self, part) for part in parts]
+        self.agents: list[Connection] = [Connection(self, part) for part in parts]
         self.subscriptions: list[StreamEvents] = []
 
     async def open(self, receiver: Receiver) -> None:
@@ -77,12 +77,12 @@ class Connection:
     def __init__(self, link: StreamLink, where: str) -> None:
         self.link = link
         self.where = where
-        self.host = ""
+        self.host: str = ""
         """The host's name, which the agent has told."""
-        self.known = asyncio.Event()
+        self.known: asyncio.Event = asyncio.Event()
         self.writer: asyncio.StreamWriter | None = None
         self.task: asyncio.Task[None] | None = None
-        self.subscribed = False
+        self.subscribed: bool = False
 
     async def run(self) -> None:
         """Keeps the connection until it is cancelled."""

@@ -25,11 +25,12 @@ from aioxen.fleet.wire import Reason, State
 
 if TYPE_CHECKING:
     from aioxen._spec import Progress
+    from aioxen.fleet.errors import FleetError
     from aioxen.fleet.host import Host
 
 T = TypeVar("T")
 
-REFUSALS = {
+REFUSALS: dict[Reason, type[FleetError]] = {
     Reason.POLICY: NotAllowedError,
     Reason.IDENTITY: NotAllowedError,
     Reason.OVERLOADED: OverloadedError,
@@ -100,7 +101,8 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
                 raise
         return self.result()
 
-    __iter__ = __await__
+    if not TYPE_CHECKING:
+        __iter__ = __await__
 
     async def __aenter__(self) -> T:
         """Waits for the operation, and returns its result. The end of the block undoes the operation."""

@@ -16,7 +16,7 @@ class Outgoing(Generic[T]):
     def __init__(self, send: Callable[[T], Awaitable[None]], most: int) -> None:
         self._send = send
         self._queue: asyncio.Queue[T] = asyncio.Queue(most)
-        self.dropped = 0
+        self.dropped: int = 0
         """The number of items that were dropped."""
         self._task = asyncio.create_task(self._run())
 

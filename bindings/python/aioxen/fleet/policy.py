@@ -31,8 +31,8 @@ class Rule:
         for name in given:
             if name not in ("callers", "operations", "domains"):
                 raise ValueError(f"{where}.{name}: there is no such key")
-        self.callers = _texts(given.get("callers"), f"{where}.callers")
-        self.domains = _texts(given.get("domains", ["*"]), f"{where}.domains")
+        self.callers: list[str] = _texts(given.get("callers"), f"{where}.callers")
+        self.domains: list[str] = _texts(given.get("domains", ["*"]), f"{where}.domains")
         self.operations: set[str] = set()
         for word in _texts(given.get("operations"), f"{where}.operations"):
             if word[:1] == "@" and word[1:] in ROLES:

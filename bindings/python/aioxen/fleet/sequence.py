@@ -35,7 +35,7 @@ class Sequence:
         self.xen = xen
         self.host = host
         self.epoch: str = f"{time.time_ns():x}"
-        self.number = 0
+        self.number: int = 0
         self.link = 0
         """How often the agent has connected to the broker. After each time, clients send again what they
         wait for."""

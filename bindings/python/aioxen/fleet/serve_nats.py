@@ -23,7 +23,7 @@ from aioxen.fleet.identity import Identity
 from aioxen.fleet.outgoing import Outgoing
 from aioxen.fleet.sequence import BEAT, Sequence
 
-log = logging.getLogger("aioxen.fleet")
+log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 MOST_REQUESTS = 4096
 """The greatest number of requests that wait to be read. The broker's client drops further ones."""

@@ -23,7 +23,7 @@ from aioxen.fleet.agent import Agent
 from aioxen.fleet.frames import MOST_IN, Frame, frame, read
 from aioxen.fleet.sequence import BEAT, Sequence
 
-log = logging.getLogger("aioxen.fleet")
+log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 MOST_WAITING = 16 << 20
 """The greatest number of octets that wait to be read by one client. Further messages are dropped."""
