@@ -8,7 +8,7 @@ import sys
 
 from gen import c, c_deprecated
 from gen import model as m
-from gen.c_types import init_key_name, struct_heads
+from gen.c_types import enumeration_heads, error_enumeration, init_key_name, struct_heads
 from gen.json_forms import Form, form, members, structs
 
 HEADER = """\
@@ -80,9 +80,10 @@ def header(model: m.Model) -> str:
 def source(model: m.Model) -> str:
     parts = [c.banner("The structs' forms in JSON."), f'#include "_{model.name}_types_json.h"\n']
     used = {t: None for s in structs(model) for t in m.walk(s)}
-    macros = [
-        use("LIBXL__JSON_WORDS_OF", t.c_name, f'"{t.name}"') for t in model.whole.enumerations if t in used
-    ]
+    own = enumerations(model)
+    in_words = [t for t in model.whole.enumerations if t in used or t in own]
+    in_words += [t for t in own if t not in in_words]
+    macros = [use("LIBXL__JSON_WORDS_OF", t.c_name, f'"{t.name}"') for t in in_words]
     for kind in by_hand(model):
         given = [kind.c_name, f'"{kind.name}"', write_function(kind), read_function(kind)]
         macros.append(use("LIBXL__JSON_BUILTIN_OF", *given))
@@ -91,12 +92,36 @@ def source(model: m.Model) -> str:
     macros = list(dict.fromkeys(macros))
     if macros:
         parts.append("".join(macros))
+    parts += [functions_of_words(kind) for kind in own]
     parts += [part for kind in structs(model) for part in Tables(kind).parts()]
     deprecated = [c_deprecated.function(s) for s in model.structs if s.copy_deprecated_fn]
     if deprecated:
         parts[1] = parts[1].rstrip("\n") + '\n\n#include <stdio.h>\n#include <string.h>\n\n#include "log.h"\n'
         parts += [c.section("deprecated fields"), c_deprecated.BOTH_GIVEN, *deprecated]
     return "\n".join(parts)
+
+
+def enumerations(model: m.Model) -> list[m.Enumeration]:
+    """Returns the enumerations that have functions for JSON, including that of the errors."""
+    errors = [error_enumeration(model)] if model.errors else []
+    return errors + [kind for kind in model.enumerations if not isinstance(kind, m.Flags)]
+
+
+def functions_of_words(kind: m.Enumeration) -> str:
+    name, heads = kind.c_name, enumeration_heads(kind)
+    read = (
+        f"int value;\nint rc = libxl__json_read_word(&{name}_json_words, &value, json);\n(void)ctx;\n"
+        f"if (!rc)\n    *out = ({name})value;\nreturn rc;\n"
+    )
+    return "\n".join(
+        [
+            c.function(
+                heads["to_json"],
+                f"(void)ctx;\nreturn libxl__json_write_word(&{name}_json_words, (int)value);\n",
+            ),
+            c.function(heads["from_json"], read),
+        ]
+    )
 
 
 def use(macro: str, *arguments: str) -> str:

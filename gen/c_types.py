@@ -23,7 +23,9 @@ T_from_json overwrites *p, which is not disposed of first. It reads at most 16 M
 After an error of these two, libxl_error_message names the path of the fault (disks[2].format).
 An array is empty if it is NULL or its length is not above 0, for all of these functions.
 T_to_string returns a value's word in lower case, a constant, or NULL for an unknown value.
-T_from_string reads that word in any case. It returns 0, or ERROR_INVAL and *out is unchanged."""
+T_from_string reads that word in any case. It returns 0, or ERROR_INVAL and *out is unchanged.
+For an enumeration, T_to_json and T_from_json write and read the word as a JSON string. \
+After an error *out is unchanged."""
 
 
 def outputs(model: m.Model) -> dict[str, str]:
@@ -56,6 +58,7 @@ def errors(model: m.Model) -> str:
         + f"const char *{model.name}_error_name(int rc);\n\n"
         + c.comment("What an error means, in one line, or NULL; a constant.")
         + f"const char *{model.name}_error_describe(int rc);\n"
+        + "".join(f"{head};\n" for head in enumeration_heads(error_enumeration(model)).values())
     )
 
 
@@ -92,11 +95,36 @@ def enumeration(kind: m.Enumeration) -> str:
 
 
 def enumeration_heads(kind: m.Enumeration) -> dict[str, str]:
+    """Returns the heads of an enumeration's functions. A set of flags is an array in JSON, so a single value
+    has no functions for JSON."""
     name = kind.c_name
-    return {
+    heads = {
         "to_string": c.prototype("const char *", f"{name}_to_string", [f"{name} value"]),
         "from_string": c.prototype("int", f"{name}_from_string", ["const char *text", f"{name} *out"]),
     }
+    if not isinstance(kind, m.Flags):
+        heads["to_json"] = c.prototype("char *", f"{name}_to_json", ["libxl_ctx *ctx", f"{name} value"])
+        heads["from_json"] = c.prototype(
+            "int", f"{name}_from_json", ["libxl_ctx *ctx", f"{name} *out", "const char *json"]
+        )
+    return heads
+
+
+def error_heads(model: m.Model) -> dict[str, str]:
+    """Returns the heads of the functions of the library's errors."""
+    name = f"{model.name}_error"
+    return {
+        "name": c.prototype("const char *", f"{name}_name", ["int rc"]),
+        "describe": c.prototype("const char *", f"{name}_describe", ["int rc"]),
+        **enumeration_heads(error_enumeration(model)),
+    }
+
+
+def error_enumeration(model: m.Model) -> m.Enumeration:
+    """Returns the library's errors as an enumeration, which no type refers to."""
+    values = [m.EnumValue(value=e.value, name=e.name, c_name=e.c_name, place=e.place) for e in model.errors]
+    place = model.errors[0].place
+    return m.Enumeration(name="error", namespace=f"{model.name}_", place=place, values=values)
 
 
 def hidden(kind: m.Type) -> str:

@@ -10,6 +10,7 @@ from gen.c_types import (
     checked_copy_head,
     checked_copy_name,
     enumeration_heads,
+    error_enumeration,
     hidden,
     keyed_unions,
     struct_heads,
@@ -70,7 +71,7 @@ def outputs(model: m.Model) -> dict[str, str]:
     parts += [f'#include "{internal_header_name(model)}"\n']
     if model.errors or model.enumerations:
         parts.append(NAMES)
-    if model.enumerations:
+    if model.enumerations or model.errors:
         parts.append(VALUES)
     functions = [part for kind in model.structs for part in struct(kind)]
     if any("copy_string(" in f for f in functions):
@@ -129,12 +130,13 @@ def errors(model: m.Model) -> str:
                 f"const char *{model.name}_error_describe(int rc)",
                 "return name_of(error_descriptions, COUNT(error_descriptions), rc);\n",
             ),
+            enumeration(error_enumeration(model), "error_words"),
         ]
     )
 
 
-def enumeration(kind: m.Enumeration) -> str:
-    names = f"{kind.name}_names"
+def enumeration(kind: m.Enumeration, names: str = "") -> str:
+    names = names or f"{kind.name}_names"
     heads = enumeration_heads(kind)
     from_string = (
         f"int value;\nint rc = value_of({names}, COUNT({names}), text, &value);\n\n"

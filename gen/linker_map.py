@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from gen import model as m
-from gen.c_types import enumeration_heads, struct_heads
+from gen.c_types import enumeration_heads, error_heads, struct_heads
 
 
 def outputs(model: m.Model) -> dict[str, str]:
@@ -45,7 +45,7 @@ def exported(model: m.Model) -> Iterator[tuple[str, str]]:
             yield from ((kind.since, called(head)) for head in heads(kind).values())
     if model.errors:
         first = min((f.since for f in model.functions), key=version)
-        yield from ((first, f"{model.name}_error_{what}") for what in ("name", "describe"))
+        yield from ((first, called(head)) for head in error_heads(model).values())
 
 
 def heads(kind: m.Type) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 from gen import c, phase_text
 from gen import model as m
-from gen.c_types import FUNCTIONS, enumeration_heads, struct_heads
+from gen.c_types import FUNCTIONS, enumeration_heads, error_heads, struct_heads
 from gen.linker_map import called, heads
 from gen.reference import limits, rows_of
 
@@ -59,7 +59,7 @@ def described_elsewhere(model: m.Model, pages: Collection[str]) -> dict[str, str
         own = [kind for kind in (model.event, model.event_type) if kind is not None]
         where |= {name: f"{model.name}_events" for kind in own for name in named_by(kind)}
     if model.errors:
-        where |= {f"{model.name}_error_{what}": f"{model.name}_errors" for what in ("name", "describe")}
+        where |= {called(head): f"{model.name}_errors" for head in error_heads(model).values()}
     return where
 
 
@@ -246,8 +246,12 @@ def errors(model: m.Model) -> str:
         f"{model.name}_error_name gives the name of an error without its prefix, {model.name}_error_describe "
         "what it means. Both give a constant, or NULL for a number that is no error."
     )
+    about.append(
+        f"The other functions treat {model.name}_error as an enumeration. "
+        "Its words are the names in lower case."
+    )
     name = f"{model.name}_error"
-    prototypes = f"const char *{name}_name(int rc);\nconst char *{name}_describe(int rc);"
+    prototypes = "\n".join(f"{head};" for head in error_heads(model).values())
     return page(
         f"{name}s",
         "What can go wrong",

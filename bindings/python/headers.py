@@ -15,6 +15,7 @@ from pathlib import Path
 SYSTEM = """
 typedef int pid_t;
 typedef ... xentoollog_logger;
+typedef enum { XTL_NONE, ... } xentoollog_level;
 struct pollfd { int fd; short events; short revents; };
 struct timeval { long tv_sec; long tv_usec; };
 void free(void *memory);

@@ -149,7 +149,8 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     bool hvm = config->flags & XEN_DOMCTL_CDF_hvm;
     if (!is_possible(config))
         return -EINVAL;
-    if (config->cpupool_id || config->max_grant_frames > MOST_GRANT_FRAMES ||
+    const struct cpupool *pool = cpupool_get(config->cpupool_id);
+    if (!pool || !pool->cpus || config->max_grant_frames > MOST_GRANT_FRAMES ||
         config->max_maptrack_frames > MOST_MAPTRACK_FRAMES)
         return -EINVAL;
     if ((config->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1)) || !config->max_vcpus ||

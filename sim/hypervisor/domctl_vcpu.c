@@ -86,7 +86,8 @@ static long set_nodes(struct domain *d, const struct xen_domctl_nodeaffinity *n)
  */
 static long scheduler(struct domain *d, struct xen_domctl_scheduler_op *o)
 {
-    if (o->sched_id != XEN_SCHEDULER_CREDIT2)
+    const struct cpupool *pool = cpupool_get(d->cpupool);
+    if (o->sched_id != XEN_SCHEDULER_CREDIT2 || !pool || pool->sched != o->sched_id)
         return -EINVAL;
     switch (o->cmd) {
     case XEN_DOMCTL_SCHEDOP_getinfo:

@@ -169,6 +169,7 @@ static void power_on(void)
     machine->next_domid = 1;
     machine->nr_nodes_of_host = 1;
     machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* the hypervisor has the same default */
+    machine->cpupools[0] = (struct cpupool){.used = true, .cpus = ALL_CPUS, .sched = XEN_SCHEDULER_CREDIT2};
     machine->next_serial = machine->next_listener = 1;
     machine->low_port = 1;
 

@@ -195,6 +195,13 @@ struct behaviour {
     char text[72];
 };
 
+/* A cpupool. `cpus` has a bit for each processor. */
+#define MAX_CPUPOOLS 8
+struct cpupool {
+    bool used;
+    uint32_t id, cpus, sched;
+};
+
 struct machine {
     uint64_t magic, world;
     pthread_mutex_t lock;
@@ -219,6 +226,7 @@ struct machine {
     uint32_t ratelimit_us; /* a parameter of the scheduler credit2 */
     /* The number of the host's NUMA nodes; processor N is on node N modulo this number. */
     uint32_t nr_nodes_of_host;
+    struct cpupool cpupools[MAX_CPUPOOLS];
     uint64_t calls[NR_CALLS]; /* the number of calls of each kind; atomic, so the lock is not needed */
     struct fault faults[MAX_FAULTS];
     uint32_t nr_behaviours;
@@ -391,6 +399,9 @@ long do_domctl(struct xen_domctl *op);
 long do_domctl_vcpu(struct domain *d, struct xen_domctl *op);
 /* Sets the affinities of a new domain's vcpus to their defaults. */
 void vcpus_reset(struct domain *d);
+/* cpupool.c. cpupool_get returns NULL if there is no such cpupool. */
+struct cpupool *cpupool_get(uint32_t id);
+long do_cpupool(struct xen_sysctl_cpupool_op *o);
 long do_sysctl(struct xen_sysctl *op);
 long do_memory_op(unsigned int cmd, void *arg);
 long do_event_channel_op(unsigned int cmd, void *arg);

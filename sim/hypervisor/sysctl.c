@@ -82,32 +82,20 @@ static long numa(struct xen_sysctl_numainfo *t)
     return 0;
 }
 
-static long cpupool(struct xen_sysctl_cpupool_op *o)
+/* Every device is on node 0. A device of a segment above 0 is not known. */
+static long pci_topology(struct xen_sysctl_pcitopoinfo *t)
 {
-    uint8_t *map = (uint8_t *)o->cpumap.bitmap.p;
-    switch (o->op) {
-    case XEN_SYSCTL_CPUPOOL_OP_INFO:
-        if (o->cpupool_id)
-            return -ENOENT;
-        o->sched_id = CREDIT2;
-        o->n_dom = machine->nr_domains;
-        break;
-    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: break;
-    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN: return domain_get(o->domid) ? 0 : -ESRCH;
-    default: return -EINVAL;
-    }
-    if (map && o->cpumap.nr_bits) {
-        memset(map, 0, (o->cpumap.nr_bits + 7) / 8);
-        *map = o->op == XEN_SYSCTL_CPUPOOL_OP_INFO ? ALL_CPUS : 0;
-    }
+    for (uint32_t i = 0; i < t->num_devs; i++)
+        t->nodes.p[i] = t->devs.p[i].seg ? XEN_INVALID_DEV : 0;
     return 0;
 }
 
 static long scheduler(struct xen_sysctl_scheduler_op *o)
 {
-    if (o->cpupool_id)
+    const struct cpupool *pool = cpupool_get(o->cpupool_id);
+    if (!pool)
         return -ESRCH;
-    if (o->sched_id != CREDIT2)
+    if (o->sched_id != pool->sched || o->sched_id != CREDIT2)
         return -EINVAL;
     uint32_t *us = &o->u.sched_credit2.ratelimit_us;
     if (o->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
@@ -128,8 +116,9 @@ long do_sysctl(struct xen_sysctl *op)
     case XEN_SYSCTL_getdomaininfolist: return list(&op->u.getdomaininfolist);
     case XEN_SYSCTL_readconsole: return console(&op->u.readconsole);
     case XEN_SYSCTL_cputopoinfo: return cpu_topology(&op->u.cputopoinfo);
+    case XEN_SYSCTL_pcitopoinfo: return pci_topology(&op->u.pcitopoinfo);
     case XEN_SYSCTL_numainfo: return numa(&op->u.numainfo);
-    case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);
+    case XEN_SYSCTL_cpupool_op: return do_cpupool(&op->u.cpupool_op);
     case XEN_SYSCTL_get_cpu_policy: return policy_get_system(&op->u.cpu_policy);
     case XEN_SYSCTL_get_cpu_featureset: return policy_get_featureset(&op->u.cpu_featureset);
     case XEN_SYSCTL_scheduler_op: return scheduler(&op->u.scheduler_op);

@@ -58,20 +58,21 @@ extern "C" {
  * libxl's macros for conditional compilation. Defined are the macros for the features of libxl that this
  * library has.
  */
-#define LIBXL_HAVE_AO_ABORT                        1
-#define LIBXL_HAVE_BUILDINFO_KERNEL                1
-#define LIBXL_HAVE_BYTEARRAY_UUID                  1
-#define LIBXL_HAVE_CONST_COPY_AND_LENGTH_FUNCTIONS 1
-#define LIBXL_HAVE_DOMINFO_OUTSTANDING_MEMKB       1
-#define LIBXL_HAVE_ERROR_DOMAIN_NOTFOUND           1
-#define LIBXL_HAVE_FN_USING_QMP_ASYNC              1
-#define LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG 1
-#define LIBXL_HAVE_PHYSINFO_CAP_HAP_SHADOW         1
-#define LIBXL_HAVE_PHYSINFO_CAP_PV                 1
-#define LIBXL_HAVE_PHYSINFO_OUTSTANDING_PAGES      1
-#define LIBXL_HAVE_SIGCHLD_OWNER_SELECTIVE_REAP    1
-#define LIBXL_HAVE_SIGCHLD_SHARING                 1
-#define LIBXL_HAVE_UUID_COPY_CTX_PARAM             1
+#define LIBXL_HAVE_AO_ABORT                             1
+#define LIBXL_HAVE_BUILDINFO_KERNEL                     1
+#define LIBXL_HAVE_BYTEARRAY_UUID                       1
+#define LIBXL_HAVE_CONST_COPY_AND_LENGTH_FUNCTIONS      1
+#define LIBXL_HAVE_DOMINFO_OUTSTANDING_MEMKB            1
+#define LIBXL_HAVE_ERROR_DOMAIN_NOTFOUND                1
+#define LIBXL_HAVE_FN_USING_QMP_ASYNC                   1
+#define LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG      1
+#define LIBXL_HAVE_NONCONST_LIBXL_BASENAME_RETURN_VALUE 1
+#define LIBXL_HAVE_PHYSINFO_CAP_HAP_SHADOW              1
+#define LIBXL_HAVE_PHYSINFO_CAP_PV                      1
+#define LIBXL_HAVE_PHYSINFO_OUTSTANDING_PAGES           1
+#define LIBXL_HAVE_SIGCHLD_OWNER_SELECTIVE_REAP         1
+#define LIBXL_HAVE_SIGCHLD_SHARING                      1
+#define LIBXL_HAVE_UUID_COPY_CTX_PARAM                  1
 
 /*
  * A program written for libxl may define LIBXL_API_VERSION before it includes this header: 0x040200 for libxl
@@ -105,8 +106,26 @@ typedef uint64_t libxl_ev_user;
  */
 #define LIBXL_CPUTOPOLOGY_INVALID_ENTRY (~(uint32_t)0)
 #define LIBXL_NUMAINFO_INVALID_ENTRY    (~(uint32_t)0)
+/* The value of a PCI device's node in libxl_pcitopology if the node is not known. */
+#define LIBXL_PCITOPOLOGY_INVALID_ENTRY (~(uint32_t)0)
+
+/* The number of bits of the bitmaps viridian_enable and viridian_disable. */
+#define LIBXL_BUILDINFO_HVM_VIRIDIAN_ENABLE_DISABLE_WIDTH 64
+
+/* The limits of grants that libxl 4.17 no longer uses. */
+#define LIBXL_MAX_GRANT_FRAMES_DEFAULT    32
+#define LIBXL_MAX_MAPTRACK_FRAMES_DEFAULT 1024
 
 #include <libxl_values.h>
+
+/*
+ * A word of an enumeration and its value. libxl has the type for its tables of words; libxl_T_to_string and
+ * libxl_T_from_string do what the tables are for.
+ */
+typedef struct {
+    const char *s;
+    int v;
+} libxl_enum_string_table;
 
 struct libxl_event;
 
@@ -255,6 +274,10 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
 #include <_libxl_types.h>
+
+/* libxl's second name of the type. */
+typedef libxl_psr_cbm_type libxl_psr_type;
+
 #include <_libxl_operations.h>
 
 /* ------------------------------------------------------------------ operations in progress */
@@ -323,6 +346,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
 #include <libxl_console.h>
 #include <libxl_running.h>
+#include <libxl_host.h>
 #include <_libxl_devices.h>
 #include <libxl_xl.h>
 #include <libxl_userdata.h>

@@ -42,6 +42,52 @@ int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, lib
  */
 int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, libxl_device_vtpm *vtpm);
 
+/*
+ * Finds a domain by its number, if `name` has only digits, or by its name. A number is stored without a check
+ * that the domain exists. Errors: those of libxl_name_to_domid.
+ */
+int libxl_domain_qualifier_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid);
+/*
+ * Returns the domain that runs the device model of this domain. Returns 0 if domain 0 runs it, or after an
+ * error.
+ */
+int libxl_get_stubdom_id(libxl_ctx *ctx, int guest_domid);
+/*
+ * Returns 1 if the domain runs the device model of another domain, whose number is stored in *target_domid;
+ * NULL: it is not stored. Otherwise returns 0.
+ */
+int libxl_is_stubdom(libxl_ctx *ctx, uint32_t domid, uint32_t *target_domid);
+
+/* ------------------------------------------------------------------ names of cpupools */
+
+/* Finds a cpupool by its name. Errors: INVAL (there is none), and those of libxl_host_list_cpupools. */
+int libxl_name_to_cpupoolid(libxl_ctx *ctx, const char *name, uint32_t *poolid);
+/* Returns a cpupool's name, which the caller frees with free(). Returns NULL if there is no such cpupool. */
+char *libxl_cpupoolid_to_name(libxl_ctx *ctx, uint32_t poolid);
+/* Returns 1 if the cpupool exists, otherwise 0. */
+int libxl_cpupoolid_is_valid(libxl_ctx *ctx, uint32_t poolid);
+/*
+ * Finds a cpupool by its number, if `p` has only digits, or by its name. A number is stored without a check that the
+ * cpupool exists. *was_name_r becomes 1 if `p` is a name, otherwise 0; NULL: it is not stored. Errors: INVAL (no
+ * cpupool has the name), and those of libxl_host_list_cpupools.
+ */
+int libxl_cpupool_qualifier_to_cpupoolid(libxl_ctx *ctx, const char *p, uint32_t *poolid_r, int *was_name_r);
+
+/* ------------------------------------------------------------------ sets of processors, nodes and sockets */
+
+/*
+ * Make the set of the processors of these nodes or of this node, and the set of the nodes of these processors.
+ * The caller disposes of the set, and initialises it before. Errors: INVAL, NOMEM, and those of
+ * libxl_host_cpu_topology.
+ */
+int libxl_nodemap_to_cpumap(libxl_ctx *ctx, const libxl_bitmap *nodemap, libxl_bitmap *cpumap);
+int libxl_node_to_cpumap(libxl_ctx *ctx, int node, libxl_bitmap *cpumap);
+int libxl_cpumap_to_nodemap(libxl_ctx *ctx, const libxl_bitmap *cpumap, libxl_bitmap *nodemap);
+/* Makes an empty set for this many sockets; 0: for all sockets of the host. */
+int libxl_socket_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *socketmap, int max_sockets);
+/* Sets the bits of the sockets that have a processor online. The set must have room for all sockets. */
+int libxl_get_online_socketmap(libxl_ctx *ctx, libxl_bitmap *socketmap);
+
 /* ------------------------------------------------------------------ bitmaps */
 
 /*
@@ -88,6 +134,52 @@ int libxl_bitmap_equal(const libxl_bitmap *ba, const libxl_bitmap *bb, int nr_bi
 #define libxl_for_each_set_bit(v, m)                                                                         \
     for ((v) = 0; (v) < (int)((m).size * 8); (v)++)                                                          \
         if (libxl_bitmap_test(&(m), v))
+
+/* ------------------------------------------------------------------ strings, files and processes */
+
+/*
+ * Functions that programs for libxl use for themselves. They take no lock and use no state of the context, except its
+ * logger. They block as long as their system calls do.
+ */
+
+/*
+ * Returns a copy of what follows the last '/' in `name`, or "." if `name` is empty. The caller frees it. Returns NULL
+ * if there is no memory.
+ */
+char *libxl_basename(const char *name);
+/* Stores a copy of *src, or NULL if *src is NULL. Without memory *dst is NULL, and errno is ENOMEM. */
+void libxl_string_copy(libxl_ctx *ctx, char **dst, char *const *src);
+/* Returns the memory in KiB for shadow paging of a domain with this memory and this number of vcpus. */
+unsigned long libxl_get_required_shadow_memory(unsigned long maxmem_kb, unsigned int smp_cpus);
+/*
+ * Stores the backend with this name: phy, file, qdisk or standalone. The name "tap" gives INVAL. For any other text
+ * *backend does not change, and the result is 0, as in libxl.
+ */
+int libxl_string_to_backend(libxl_ctx *ctx, char *s, libxl_disk_backend *backend);
+
+/*
+ * Reads a file into memory that the caller frees. An empty file gives NULL and 0. data_r and datalen_r may be NULL.
+ * Returns 0 or an errno value. Errors other than ENOENT are logged. After an error nothing is stored.
+ */
+int libxl_read_file_contents(libxl_ctx *ctx, const char *filename, void **data_r, int *datalen_r);
+/*
+ * Read or write exactly `sz` octets. Return 0 or an errno value. The end of the file gives EPROTO. Errors are
+ * logged with `filename`, and with `what`, which may be NULL.
+ */
+int libxl_read_exactly(libxl_ctx *ctx, int fd, void *data, ssize_t sz, const char *filename,
+                       const char *what);
+int libxl_write_exactly(libxl_ctx *ctx, int fd, const void *data, ssize_t sz, const char *filename,
+                        const char *what);
+/* Calls pipe(). Logs an error. Returns 0 or FAIL. */
+int libxl_pipe(libxl_ctx *ctx, int pipes[2]);
+/* Logs how a child process has ended. `status` is from waitpid(). Any status is logged as a failure. */
+void libxl_report_child_exitstatus(libxl_ctx *ctx, xentoollog_level level, const char *what, pid_t pid,
+                                   int status);
+/*
+ * Makes the path of a log file in /var/log/xen, NAME.log, and stores the path, which the caller frees. Renames up to
+ * ten older files of this name: NAME.log.1 is the newest. Returns 0 or an error.
+ */
+int libxl_create_logfile(libxl_ctx *ctx, const char *name, char **full_name);
 
 /* ------------------------------------------------------------------ others */
 

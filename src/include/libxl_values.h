@@ -99,6 +99,10 @@ void libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src);
 #define LIBXL__MAC_BYTES(octets) (octets)[0], (octets)[1], (octets)[2], (octets)[3], (octets)[4], (octets)[5]
 #define LIBXL_MAC_BYTES(mac)     LIBXL__MAC_BYTES(mac)
 
+/* The processors' features, as the hypervisor reports them: eight words of 32 bits. */
+typedef uint32_t libxl_hwcap[8];
+void libxl_hwcap_copy(libxl_ctx *ctx, libxl_hwcap *dst, const libxl_hwcap *src);
+
 /* The VM generation ID. Windows reads it to find out whether it was restored from an older state. */
 #define LIBXL_MS_VM_GENID_LEN 16
 typedef struct {

@@ -132,6 +132,13 @@ int libxl__json_check(const libxl__json_type *type, const void *p, int unsupport
  */
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text);
 
+/*
+ * The same for a value of an enumeration, whose JSON form is a string. A number without a word gives NULL.
+ * After an error of libxl__json_read_word *out is unchanged.
+ */
+char *libxl__json_write_word(const libxl__json_words *words, int value);
+int libxl__json_read_word(const libxl__json_words *words, int *out, const char *text);
+
 /* ------------------------------------------------------------------ macros for the generated tables */
 
 /* The offset and the size of a field. */

@@ -344,6 +344,17 @@ static int parse(const char *text, json_object **out)
     return rc;
 }
 
+int libxl__json_read_word(const libxl__json_words *words, int *out, const char *text)
+{
+    const libxl__json_field field = {.kind = LIBXL__JSON_WORD, .words = words};
+    json_object *document = NULL;
+    int rc = text ? parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
+    if (!rc)
+        rc = read_word(NULL, &field, out, document);
+    json_object_put(document);
+    return rc;
+}
+
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text)
 {
     json_object *document = NULL;

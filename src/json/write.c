@@ -311,20 +311,42 @@ int libxl__json_object(const libxl__json_type *type, const void *p, json_object 
     return object_of(type, p, false, out);
 }
 
+/* Returns a copy of the object's text, or NULL if there is no memory. */
+static char *print(json_object *object)
+{
+    const char *printed =
+        json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    char *text = printed ? strdup(printed) : NULL;
+
+    if (!text)
+        libxl__refuse(ERROR_NOMEM, "out of memory (writing JSON)");
+    return text;
+}
+
 static char *text_of(const libxl__json_type *type, const void *p, bool all)
 {
     json_object *object;
     char *text = NULL;
     int rc = object_of(type, p, all, &object);
 
-    if (!rc) {
-        const char *printed =
-            json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-        text = printed ? strdup(printed) : NULL;
-    }
-    json_object_put(object);
-    if (!text && rc != ERROR_INVAL)
+    if (!rc)
+        text = print(object);
+    else if (rc != ERROR_INVAL)
         libxl__refuse(ERROR_NOMEM, "out of memory (writing JSON)");
+    json_object_put(object);
+    return text;
+}
+
+char *libxl__json_write_word(const libxl__json_words *words, int value)
+{
+    const char *word = words->word(value);
+    if (!word) {
+        libxl__json_fail(NULL, ERROR_INVAL, "%d is not a %s", value, words->name);
+        return NULL;
+    }
+    json_object *object = json_object_new_string(word);
+    char *text = print(object);
+    json_object_put(object);
     return text;
 }
 

@@ -27,6 +27,7 @@ struct libxl__evgen_disk_eject {
 typedef struct eject {
     libxl__await ejected;
     libxl__xs_batch *emptying;
+    libxl__xs_request *backend; /* reads the path of the backend */
     /*
      * A source that is attached while the connection to xenstored is lost. It fires when the connection is up
      * again.
@@ -37,22 +38,49 @@ typedef struct eject {
     char path[96];
 } disk_eject_state;
 
-static void report_eject(libxl__ao *ao)
+static int vdev_number(libxl__ao *ao)
+{
+    const libxl__disk_eject_args *args = libxl__ao_args(ao);
+    return libxl__vdev_number(args->in.vdev);
+}
+
+/*
+ * Fills in the empty drive. `path` is the path of the backend, which a toolstack has written, or NULL. Returns
+ * whether there was memory.
+ */
+static bool describe_drive(libxl_device_disk *disk, const char *vdev, const char *path)
+{
+    unsigned domid;
+    char kind[16];
+    disk->format = LIBXL_DISK_FORMAT_EMPTY;
+    disk->is_cdrom = disk->removable = 1;
+    if (path && sscanf(path, "/local/domain/%u/backend/%15[a-z0-9]/", &domid, kind) == 2) {
+        disk->backend_domid = domid;
+        disk->backend = !strcmp(kind, "qdisk") ? LIBXL_DISK_BACKEND_QDISK : LIBXL_DISK_BACKEND_PHY;
+    }
+    disk->vdev = strdup(vdev);
+    disk->pdev_path = strdup("");
+    return disk->vdev && disk->pdev_path;
+}
+
+static void report_eject(libxl__ao *ao, const char *backend)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
     libxl_ctx *ctx = ao->ctx;
     libxl_event *event = libxl__event_new(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, ao->subject.number,
                                           libxl__generator_of_operation(ao)->user);
-    char *vdev = strdup(args->in.vdev);
-    if (!event || !vdev) {
-        free(vdev);
+    if (event)
+        event->u.disk_eject.vdev = strdup(args->in.vdev);
+    if (event)
+        libxl_device_disk_init(&event->u.disk_eject.disk);
+    if (!event || !event->u.disk_eject.vdev ||
+        !describe_drive(&event->u.disk_eject.disk, args->in.vdev, backend)) {
         if (event)
             libxl__event_discard(ctx, event);
         libxl__event_missed(ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
         return;
     }
     event->domuuid = ao->subject.uuid;
-    event->u.disk_eject.vdev = vdev;
     libxl__event_occurred(ctx, event);
 }
 
@@ -62,6 +90,8 @@ static int empty_node(libxl__ao *ao, struct eject *s)
     if (!s->emptying)
         return ERROR_NOMEM;
     libxl__xs_require_domain(s->emptying, &ao->subject.uuid);
+    s->backend =
+        libxl__xs_read(s->emptying, "/libxl/%u/device/vbd/%d/backend", ao->subject.number, vdev_number(ao));
     libxl__xs_require(s->emptying, ERROR_NOTFOUND, "eject", "%s", s->path);
     libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", s->path);
     const int rc = libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);
@@ -76,13 +106,13 @@ static int empty_node(libxl__ao *ao, struct eject *s)
 static int node_emptied(libxl__ao *ao, struct eject *s)
 {
     const int rc = libxl__xs_rc(s->emptying);
+    if (!rc || rc == ERROR_NOTFOUND)
+        report_eject(ao, libxl__xs_value(s->backend));
     libxl__xs_batch_free(s->emptying);
     s->emptying = NULL;
     if (rc == ERROR_DOMAIN_DESTROYED)
         return rc; /* the domain is gone, so no event can follow */
-    if (!rc || rc == ERROR_NOTFOUND)
-        report_eject(ao);
-    else
+    if (rc && rc != ERROR_NOTFOUND)
         libxl__event_missed(ao->ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
     libxl__await_again(&s->ejected);
     return 0;
@@ -133,12 +163,11 @@ static int watch_again(libxl__ao *ao, struct eject *s)
 
 static int watch_start(libxl__ao *ao, struct eject *s)
 {
-    const libxl__disk_eject_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
     /* This call is made only to set subject.uuid, so its error does not matter. */
     (void)libxl__hv_look(ao, ao->subject.number, &info);
     snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
-             libxl__vdev_number(args->in.vdev));
+             vdev_number(ao));
     const int rc = libxl__await_start(ao, &s->ejected, s->path, libxl__await_equal, "eject");
     return rc ? rc : LIBXL__AO_WAIT;
 }

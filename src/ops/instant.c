@@ -23,8 +23,10 @@ int libxl__domain_get_info_body(libxl__ao *ao, libxl__domain_get_info_args *args
 {
     xc_domaininfo_t info;
     int rc = libxl__hv_info(ao, args->in.domid, &info);
-    if (!rc)
+    if (!rc) {
         libxl__hv_dominfo(&info, args->out.info);
+        args->out.info->ssid_label = libxl__hv_label(ao->ctx, info.ssidref);
+    }
     return rc;
 }
 
@@ -40,7 +42,8 @@ int libxl__domain_check_uuid_body(libxl__ao *ao, libxl__domain_check_uuid_args *
 }
 
 /* Appends a page's domains to the list. Returns 0, or -1 if there is no memory. */
-static int add_page(libxl_dominfo_list *list, const xc_domaininfo_t *page, int count, int *room)
+static int add_page(libxl_ctx *ctx, libxl_dominfo_list *list, const xc_domaininfo_t *page, int count,
+                    int *room)
 {
     if (list->num_domains + count > *room) {
         *room = *room ? 2 * *room : LIBXL__HV_PAGE;
@@ -49,8 +52,11 @@ static int add_page(libxl_dominfo_list *list, const xc_domaininfo_t *page, int c
             return -1;
         list->domains = larger;
     }
-    for (int i = 0; i < count; i++)
-        libxl__hv_dominfo(&page[i], &list->domains[list->num_domains++]);
+    for (int i = 0; i < count; i++) {
+        libxl_dominfo *info = &list->domains[list->num_domains++];
+        libxl__hv_dominfo(&page[i], info);
+        info->ssid_label = libxl__hv_label(ctx, page[i].ssidref);
+    }
     return 0;
 }
 
@@ -67,7 +73,7 @@ int libxl__domain_list_body(libxl__ao *ao, libxl__domain_list_args *args)
         if (got < 0)
             rc = libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %s",
                                 strerror(errno));
-        else if (add_page(out, page, got, &room))
+        else if (add_page(ao->ctx, out, page, got, &room))
             rc = libxl__ao_fail(ao, ERROR_NOMEM, "listing %d domains and more", out->num_domains);
         if (rc) {
             libxl_dominfo_list_dispose(out);

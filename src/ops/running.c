@@ -4,6 +4,7 @@
  * nodes and schedulers. Each body calls one function of src/xen/running.h. A synchronous call takes no lock
  * (ao.h). This file owns nothing.
  */
+#include "cpupools.h"
 #include "ops.h"
 #include "running.h"
 
@@ -60,3 +61,8 @@ int libxl__host_memory_needed_body(libxl__ao *ao, libxl__host_memory_needed_args
 
 BODY(host_cpu_topology, libxl__hv_topology(ao, args->out.list))
 BODY(host_numa, libxl__hv_numa(ao, args->out.list))
+BODY(host_pci_topology, libxl__hv_pci_topology(ao, args->out.list))
+BODY(host_add_cpupool_cpus, libxl__hv_change_cpus(ao, args->in.poolid, &args->in.cpumap, true))
+BODY(host_remove_cpupool_cpus, libxl__hv_change_cpus(ao, args->in.poolid, &args->in.cpumap, false))
+BODY(host_free_cpus, libxl__hv_free_cpus(ao, args->out.cpumap))
+BODY(domain_set_cpupool, libxl__hv_move_domain(ao, args->in.poolid, args->in.domid))

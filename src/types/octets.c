@@ -100,6 +100,51 @@ int libxl__ms_vm_genid_parse_json(libxl_ctx *ctx, libxl_ms_vm_genid *p, json_obj
     return 0;
 }
 
+/* ---- features of processors. The JSON form is an array of eight numbers. */
+
+void libxl_hwcap_copy(libxl_ctx *ctx, libxl_hwcap *dst, const libxl_hwcap *src)
+{
+    (void)ctx;
+    memcpy(*dst, *src, sizeof(*dst));
+}
+
+int libxl__hwcap_copy(libxl_ctx *ctx, libxl_hwcap *dst, const libxl_hwcap *src)
+{
+    libxl_hwcap_copy(ctx, dst, src);
+    return 0;
+}
+
+int libxl__hwcap_gen_json(const libxl_hwcap *p, json_object **out)
+{
+    *out = json_object_new_array();
+    if (!*out)
+        return ERROR_NOMEM;
+    for (size_t i = 0; i < sizeof(*p) / sizeof(**p); i++)
+        if (libxl__json_append(*out, json_object_new_int64((*p)[i]))) {
+            json_object_put(*out);
+            *out = NULL;
+            return ERROR_NOMEM;
+        }
+    return 0;
+}
+
+int libxl__hwcap_parse_json(libxl_ctx *ctx, libxl_hwcap *p, json_object *in)
+{
+    const size_t count = sizeof(*p) / sizeof(**p);
+    (void)ctx;
+    if (!json_object_is_type(in, json_type_array) || json_object_array_length(in) != count)
+        return ERROR_INVAL;
+    for (size_t i = 0; i < count; i++) {
+        json_object *element = json_object_array_get_idx(in, i);
+        const int64_t value =
+            json_object_is_type(element, json_type_int) ? json_object_get_int64(element) : -1;
+        if (value < 0 || value > UINT32_MAX)
+            return ERROR_INVAL;
+        (*p)[i] = (uint32_t)value;
+    }
+    return 0;
+}
+
 /* ---- the JSON form of UUIDs: a string that libxl_uuid_from_string reads. uuid.c has the other functions. */
 
 int libxl__uuid_gen_json(const libxl_uuid *p, json_object **out)

@@ -6,6 +6,8 @@
 #include "xen.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +177,21 @@ static libxl_domain_type type_of(const xc_domaininfo_t *info)
     return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 }
 
+enum { MOST_LABEL = 1024 };
+
+char *libxl__hv_label(libxl_ctx *ctx, uint32_t ssidref)
+{
+    static atomic_bool absent; /* whether the hypervisor has FLASK does not change while this machine runs */
+    char text[MOST_LABEL] = "";
+    if (atomic_load_explicit(&absent, memory_order_relaxed))
+        return NULL;
+    if (!xc_flask_sid_to_context(libxl__xch(ctx), (int)ssidref, text, sizeof(text) - 1))
+        return strdup(text);
+    if (errno == ENOSYS)
+        atomic_store_explicit(&absent, true, memory_order_relaxed);
+    return NULL;
+}
+
 /*
  * Sets every member explicitly. Otherwise the compiler clears the structure first, which takes as long as
  * setting the members.
@@ -184,11 +201,13 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
     *out = (libxl_dominfo){
         .uuid = uuid_of(info),
         .domid = info->domain,
+        .ssidref = info->ssidref,
         .running = info->flags & XEN_DOMINF_running,
         .blocked = info->flags & XEN_DOMINF_blocked,
         .paused = info->flags & XEN_DOMINF_paused,
         .shutdown = info->flags & XEN_DOMINF_shutdown,
         .dying = info->flags & XEN_DOMINF_dying,
+        .never_stop = info->flags & XEN_DOMINF_xs_domain,
         .shutdown_reason = info->flags & XEN_DOMINF_shutdown ? libxl__hv_shutdown_reason(shutdown_code(info))
                                                              : LIBXL_SHUTDOWN_REASON_UNKNOWN,
         .outstanding_memkb = info->outstanding_pages * PAGE_KB,
@@ -200,6 +219,7 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
         .vcpu_max_id = info->max_vcpu_id,
         .vcpu_online = info->nr_online_vcpus,
         .cpupool = info->cpupool,
+        .gpaddr_bits = info->gpaddr_bits,
         .domain_type = type_of(info),
     };
 }
@@ -207,7 +227,8 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
 int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
 {
     xc_physinfo_t info = {.max_cpu_id = 0};
-    if (xc_physinfo(libxl__xch(ao->ctx), &info))
+    xc_interface *xch = libxl__xch(ao->ctx);
+    if (xc_physinfo(xch, &info))
         return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "asking about the host: %m");
     *out = (libxl_physinfo){
         .threads_per_core = info.threads_per_core,
@@ -219,13 +240,37 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
         .free_pages = info.free_pages,
         .scrub_pages = info.scrub_pages,
         .outstanding_pages = info.outstanding_pages,
+        .max_possible_mfn = info.max_mfn,
         .nr_nodes = info.nr_nodes,
         .cap_hvm = info.capabilities & XEN_SYSCTL_PHYSCAP_hvm,
         .cap_pv = info.capabilities & XEN_SYSCTL_PHYSCAP_pv,
+        .cap_hvm_directio = info.capabilities & XEN_SYSCTL_PHYSCAP_directio,
         .cap_hap = info.capabilities & XEN_SYSCTL_PHYSCAP_hap,
         .cap_shadow = info.capabilities & XEN_SYSCTL_PHYSCAP_shadow,
+        .cap_iommu_hap_pt_share = info.capabilities & XEN_SYSCTL_PHYSCAP_iommu_hap_pt_share,
+        .cap_vmtrace = info.capabilities & XEN_SYSCTL_PHYSCAP_vmtrace,
+        .cap_vpmu = info.capabilities & XEN_SYSCTL_PHYSCAP_vpmu,
+        .cap_gnttab_v1 = info.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v1,
+        .cap_gnttab_v2 = info.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2,
     };
+    memcpy(out->hw_cap, info.hw_cap, sizeof(out->hw_cap));
+    /* A hypervisor without memory sharing has no such numbers, which count as 0. */
+    const long freed = xc_sharing_freed_pages(xch), used = xc_sharing_used_frames(xch);
+    out->sharing_freed_pages = freed > 0 ? (uint64_t)freed : 0;
+    out->sharing_used_frames = used > 0 ? (uint64_t)used : 0;
     return 0;
+}
+
+/* The greatest length of a build ID that this library shows, in octets. */
+enum { BUILD_ID_MAX = 1000 };
+
+/* Returns hexadecimal digits, which the caller frees. Returns NULL if there is no memory. */
+static char *hex(const unsigned char *octets, size_t count)
+{
+    char *text = calloc(2 * count + 1, 1);
+    for (size_t i = 0; text && i < count; i++)
+        snprintf(text + 2 * i, 3, "%02x", octets[i]);
+    return text;
 }
 
 int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
@@ -237,6 +282,11 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
         xen_capabilities_info_t capabilities;
         xen_changeset_info_t changeset;
         xen_commandline_t commandline;
+        xen_platform_parameters_t platform;
+        struct {
+            xen_build_id_t head;
+            unsigned char octets[BUILD_ID_MAX];
+        } id;
     } u;
     int version = xc_version(xch, XENVER_version, NULL);
     if (version < 0)
@@ -264,8 +314,20 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     TEXT(XENVER_changeset, changeset, u.changeset);
     TEXT(XENVER_commandline, commandline, u.commandline);
     TEXT(XENVER_compile_info, compiler, u.build.compiler);
+    TEXT(XENVER_compile_info, compile_by, u.build.compile_by);
+    TEXT(XENVER_compile_info, compile_domain, u.build.compile_domain);
     TEXT(XENVER_compile_info, compile_date, u.build.compile_date);
 #undef TEXT
+    if (xc_version(xch, XENVER_platform_parameters, &u.platform) < 0)
+        failed = true;
+    else
+        out->virt_start = u.platform.virt_start;
+    memset(&u, 0, sizeof(u));
+    u.id.head.len = BUILD_ID_MAX;
+    /* A hypervisor without a build ID returns an error. */
+    const int length = xc_version(xch, XENVER_build_id, &u.id.head);
+    if (!(out->build_id = hex(u.id.head.buf, length < 0 ? 0 : (size_t)length)))
+        failed = true;
     if (!failed)
         return 0;
     libxl_version_info_dispose(out);

@@ -52,6 +52,8 @@ int libxl__hv_set_credit2(struct libxl__ao *ao, uint32_t poolid, const libxl_sch
 
 int libxl__hv_topology(struct libxl__ao *ao, libxl_cputopology_list *out);
 int libxl__hv_numa(struct libxl__ao *ao, libxl_numainfo_list *out);
+/* In pci_topology.c. */
+int libxl__hv_pci_topology(struct libxl__ao *ao, libxl_pcitopology_list *out);
 int libxl__hv_free_memory(struct libxl__ao *ao, uint64_t *kb_out);
 int libxl__hv_debug_keys(struct libxl__ao *ao, const char *keys);
 

@@ -214,6 +214,7 @@ static int list_domains(libxl_ctx *ctx, libxl_domain_counters_list *list)
             libxl_domain_counters *domain = &list->domains[list->num_domains++];
             *domain = (libxl_domain_counters){.num_vcpus = 0};
             libxl__hv_dominfo(&page[i], &domain->info);
+            domain->info.ssid_label = libxl__hv_label(ctx, page[i].ssidref);
         }
     } while (got == LIBXL__HV_PAGE);
     return 0;

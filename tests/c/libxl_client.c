@@ -74,6 +74,8 @@ static void every_call_of_libxl_works(scene *s)
 {
     const char *failed = libxl_config_calls(s->ctx);
     const libxl_domid domid = guest(s, "b", true);
+    failed = failed ? failed : libxl_enumeration_calls(s->ctx);
+    failed = failed ? failed : libxl_host_calls(s->ctx, domid);
     failed = failed ? failed : libxl_running_calls(s->ctx, domid);
     failed = failed ? failed : libxl_userdata_calls(s->ctx, domid);
     failed = failed ? failed : libxl_calls(s->ctx, domid);

@@ -65,6 +65,7 @@ OWN = Subject(
             "00:00:00:00:00:00",
         ),
         "libxl_ms_vm_genid": (st.lists(st.integers(0, 255), min_size=16, max_size=16), [0] * 16),
+        "libxl_hwcap": (st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8), [0] * 8),
         "libxl_cpuid_policy_list": (CPUID, {"cpuid": [], "msr": []}),
     },
     constants={

@@ -30,6 +30,7 @@ VALUES: dict[str, object] = {
     "libxl_uuid": "00000000-0000-0000-0000-000000000007",
     "libxl_mac": "00:16:3e:00:00:07",
     "libxl_ms_vm_genid": list(range(16)),
+    "libxl_hwcap": list(range(8)),
 }
 """For each type except numbers, a value that differs from the initial value of every field. value_of() has
 the numbers."""

@@ -52,6 +52,9 @@ WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected"}
 NODE = "/tool/test-cancellation"
 """The node of xenstore that the operations on nodes are about."""
 
+POOL = 7
+"""The cpupool that the operations on cpupools are about."""
+
 SAVING = {
     "domain_suspend_only",
     "domain_suspend",
@@ -206,6 +209,8 @@ class Arguments:
             "target_memkb": 20 << 10,
             "max_memkb": 24 << 10,
             "cpumap": {0},
+            "sched": aioxen.Scheduler.UNKNOWN,
+            "poolid": POOL,
             "sysrq": "h",
             "filename": str(folder / "core"),
             "path": NODE,
@@ -289,6 +294,9 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
         await dom.suspend_only()
     if name == "resume_unfinished":
         await give_up_save(dom)
+    if name in ("host_destroy_cpupool", "host_rename_cpupool"):
+        with contextlib.suppress(aioxen.InvalidError):  # The cpupool is there already.
+            await arguments.xen.host_create_cpupool("p", aioxen.Scheduler.UNKNOWN, wanted=POOL)
     device, _, verb = name.partition("_")
     if device in arguments.fixed and verb in ("remove", "destroy", "safe_remove"):
         try:
@@ -297,7 +305,9 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
             return  # The device was not removed, or an earlier removal goes on.
 
 
-async def destroy_result(result: object) -> None:
+async def destroy_result(xen: aioxen.Context, name: str, result: object) -> None:
+    if name == "host_create_cpupool" and isinstance(result, int):
+        await xen.host_destroy_cpupool(result)
     if isinstance(result, aioxen.Domain) and result.domid:
         await result.destroy()
 
@@ -334,11 +344,13 @@ async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start],
         dom = await guests.alive()
         await prepare(name, dom, arguments)
         run = Run(arguments.of(name, dom), way, moment)
-        await destroy_result(await run())
+        await destroy_result(arguments.xen, name, await run())
         count += run.task.cancelled()
         if moment[0] == "phase" and run.reports < moment[1]:
             break  # The operation has no further phase.
     await guests.end()
+    if name == "host_rename_cpupool":
+        await arguments.xen.host_destroy_cpupool(POOL)
     await quiet(arguments.xen)
     return count
 
@@ -381,8 +393,12 @@ async def test_each_way_to_wait_at_each_moment(
     check_nothing_left(before, way.__name__)
 
 
-LIGHT = [name for name in OPERATIONS if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm")]
-"""The operations of the random cancellations: those that start no QEMU."""
+LIGHT = [
+    name
+    for name in OPERATIONS
+    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm") and not name.endswith("_cpupool")
+]
+"""The operations of the random cancellations: those that start no QEMU, and do not share a cpupool."""
 
 
 async def test_random_cancellations(
@@ -410,8 +426,9 @@ async def test_random_cancellations(
             dom = await guests.alive()
             kind = rng.choice(["turn", "turn", "phase", "end", "ms"])
             moment = kind, 0 if kind == "end" else rng.randint(kind == "phase", 5)
-            run = Run(arguments.of(rng.choice(LIGHT), dom), rng.choice(WAYS), moment)
-            await destroy_result(await run())
+            name = rng.choice(LIGHT)
+            run = Run(arguments.of(name, dom), rng.choice(WAYS), moment)
+            await destroy_result(xen, name, await run())
             cancelled += run.task.cancelled()
         await guests.end()
 

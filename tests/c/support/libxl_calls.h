@@ -21,6 +21,12 @@ const char *libxl_config_calls(libxl_ctx *ctx);
 const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid);
 const char *libxl_userdata_calls(libxl_ctx *ctx, uint32_t domid);
 
+/* Calls the functions of enumerations. Returns NULL, or the condition that did not hold. */
+const char *libxl_enumeration_calls(libxl_ctx *ctx);
+/* Calls the functions that describe the host. `domid` is a running guest. Returns NULL, or the condition that
+ * did not hold. */
+const char *libxl_host_calls(libxl_ctx *ctx, uint32_t domid);
+
 /* If the condition does not hold, returns the text of the condition from the calling function. */
 #define CHECK(condition)                                                                                     \
     do                                                                                                       \
@@ -40,6 +46,18 @@ const char *libxl_userdata_calls(libxl_ctx *ctx, uint32_t domid);
         CHECK(!libxl_##T##_from_json(ctx, &copy, json));                                                     \
         libxl_##T##_dispose(&copy);                                                                          \
         libxl_##T##_dispose(&value);                                                                         \
+        free(json);                                                                                          \
+    } while (0)
+
+/* Calls the functions that each enumeration has. */
+#define CALLS_OF_ENUMERATION(T, word)                                                                        \
+    do {                                                                                                     \
+        libxl_##T value, again;                                                                              \
+        CHECK(!libxl_##T##_from_string(word, &value));                                                       \
+        CHECK(!strcmp(libxl_##T##_to_string(value), word));                                                  \
+        char *json = libxl_##T##_to_json(ctx, value);                                                        \
+        CHECK(json &&strstr(json, "\"" word "\""));                                                          \
+        CHECK(!libxl_##T##_from_json(ctx, &again, json) && again == value);                                  \
         free(json);                                                                                          \
     } while (0)
 

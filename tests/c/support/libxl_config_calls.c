@@ -13,13 +13,6 @@
 
 /* ---- generated types */
 
-#define CALLS_OF_ENUMERATION(T, word)                                                                        \
-    do {                                                                                                     \
-        libxl_##T value;                                                                                     \
-        CHECK(!libxl_##T##_from_string(word, &value));                                                       \
-        CHECK(!strcmp(libxl_##T##_to_string(value), word));                                                  \
-    } while (0)
-
 static const char *devices(libxl_ctx *ctx)
 {
     libxl_device_disk disk;
@@ -124,39 +117,6 @@ static const char *structs(libxl_ctx *ctx)
     CALLS_OF_STRUCT(device_usbctrl);
     CALLS_OF_STRUCT(device_usbdev);
     CALLS_OF_STRUCT(domain_config);
-    return NULL;
-}
-
-static const char *enumerations(void)
-{
-    CALLS_OF_ENUMERATION(passthrough, "share_pt");
-    CALLS_OF_ENUMERATION(tsc_mode, "native_paravirt");
-    CALLS_OF_ENUMERATION(device_model_version, "qemu_xen");
-    CALLS_OF_ENUMERATION(scheduler, "null");
-    CALLS_OF_ENUMERATION(timer_mode, "one_missed_tick_pending");
-    CALLS_OF_ENUMERATION(tee_type, "optee");
-    CALLS_OF_ENUMERATION(bios_type, "ovmf");
-    CALLS_OF_ENUMERATION(hdtype, "ahci");
-    CALLS_OF_ENUMERATION(vga_interface_type, "qxl");
-    CALLS_OF_ENUMERATION(gfx_passthru_kind, "igd");
-    CALLS_OF_ENUMERATION(vendor_device, "xenserver");
-    CALLS_OF_ENUMERATION(rdm_reserve_strategy, "host");
-    CALLS_OF_ENUMERATION(rdm_reserve_policy, "relaxed");
-    CALLS_OF_ENUMERATION(gic_version, "v3");
-    CALLS_OF_ENUMERATION(vuart_type, "sbsa_uart");
-    CALLS_OF_ENUMERATION(altp2m_mode, "limited");
-    CALLS_OF_ENUMERATION(disk_backend, "standalone");
-    CALLS_OF_ENUMERATION(disk_format, "qed");
-    CALLS_OF_ENUMERATION(disk_specification, "virtio");
-    CALLS_OF_ENUMERATION(disk_transport, "mmio");
-    CALLS_OF_ENUMERATION(nic_type, "vif");
-    CALLS_OF_ENUMERATION(vkb_backend, "linux");
-    CALLS_OF_ENUMERATION(vsnd_pcm_format, "gsm");
-    CALLS_OF_ENUMERATION(vsnd_stream_type, "c");
-    CALLS_OF_ENUMERATION(channel_connection, "socket");
-    CALLS_OF_ENUMERATION(usbctrl_type, "qusb");
-    CALLS_OF_ENUMERATION(usbdev_type, "hostdev");
-    CALLS_OF_ENUMERATION(action_on_shutdown, "soft_reset");
     return NULL;
 }
 
@@ -284,7 +244,6 @@ const char *libxl_config_calls(libxl_ctx *ctx)
 {
     const char *failed = structs(ctx);
     failed = failed ? failed : devices(ctx);
-    failed = failed ? failed : enumerations();
     failed = failed ? failed : keys();
     failed = failed ? failed : bitmaps(ctx);
     failed = failed ? failed : booleans();

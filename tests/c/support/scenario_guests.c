@@ -123,6 +123,11 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
         add_disk(ctx, s->guest);
     if (scenario->guest == SCENARIO_WITH_NIC)
         add_nic(ctx, s->guest);
+    uint32_t pool = SCENARIO_POOL;
+    if (scenario->guest == SCENARIO_WITHOUT_POOL) /* The last round may have made it. */
+        libxl_host_destroy_cpupool(ctx, pool, NULL);
+    if (scenario->guest == SCENARIO_WITH_POOL) /* It may be left from an earlier round. */
+        libxl_host_create_cpupool(ctx, "q", LIBXL_SCHEDULER_UNKNOWN, NULL, NULL, pool, &pool, NULL);
     if (scenario->guest == SCENARIO_MARKED)
         mark_guest(ctx, s);
     if (scenario->guest == SCENARIO_HALF_SAVED)

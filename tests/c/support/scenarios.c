@@ -258,6 +258,34 @@ static void fill_statistics(struct subject *s, void *p)
     args->out.list = &s->results.counters;
 }
 
+static void fill_list_cpupools(struct subject *s, void *p)
+{
+    libxl__host_list_cpupools_args *args = p;
+    args->out.list = &s->results.pools;
+}
+
+static void fill_create_cpupool(struct subject *s, void *p)
+{
+    libxl__host_create_cpupool_args *args = p;
+    args->in.name = strdup("p");
+    args->in.wanted = SCENARIO_POOL;
+    args->out.poolid = &s->results.domid;
+}
+
+static void fill_destroy_cpupool(struct subject *s, void *p)
+{
+    libxl__host_destroy_cpupool_args *args = p;
+    (void)s;
+    args->in.poolid = SCENARIO_POOL;
+}
+
+static void fill_rename_cpupool(struct subject *s, void *p)
+{
+    libxl__host_rename_cpupool_args *args = p;
+    (void)s;
+    args->in.name = strdup("Pool-0");
+}
+
 static void fill_nic_add(struct subject *s, void *p)
 {
     libxl__device_nic_add_args *args = p;
@@ -395,6 +423,12 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_STORE_READ, LIBXL__OP_STORE_READ, fill_store_read, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_LIST, LIBXL__OP_STORE_LIST, fill_store_list, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_WRITE, LIBXL__OP_STORE_WRITE, fill_store_write, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_HOST_LIST_CPUPOOLS, LIBXL__OP_HOST_LIST_CPUPOOLS, fill_list_cpupools, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_HOST_CREATE_CPUPOOL, LIBXL__OP_HOST_CREATE_CPUPOOL, fill_create_cpupool,
+     SCENARIO_WITHOUT_POOL},
+    {LIBXL__OP_HOST_DESTROY_CPUPOOL, LIBXL__OP_HOST_DESTROY_CPUPOOL, fill_destroy_cpupool,
+     SCENARIO_WITH_POOL},
+    {LIBXL__OP_HOST_RENAME_CPUPOOL, LIBXL__OP_HOST_RENAME_CPUPOOL, fill_rename_cpupool, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_RESUME, LIBXL__OP_DOMAIN_RESUME, fill_resume, SCENARIO_SUSPENDED},
     {LIBXL__OP_DOMAIN_RECOVER, LIBXL__OP_DOMAIN_RECOVER, fill_recover, SCENARIO_SUSPENDED},
@@ -452,4 +486,5 @@ void scenario_dispose(struct subject *s)
     libxl_device_status_list_dispose(&s->results.devices);
     libxl_domain_config_dispose(&s->results.config);
     libxl_domain_counters_list_dispose(&s->results.counters);
+    libxl_cpupool_list_dispose(&s->results.pools);
 }

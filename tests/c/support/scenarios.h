@@ -19,7 +19,11 @@ enum scenario_guest {
     SCENARIO_SUSPENDED,
     SCENARIO_HALF_SAVED, /* A suspended guest with the mark of a save that was given up. */
     SCENARIO_SAVED,      /* No guest. The operation restores a saved domain. */
+    SCENARIO_WITH_POOL,  /* There is the cpupool SCENARIO_POOL. */
+    SCENARIO_WITHOUT_POOL,
 };
+
+enum { SCENARIO_POOL = 5 };
 
 /* The guest on which an operation of the sweep works, and the operation's results. */
 struct subject {
@@ -44,6 +48,7 @@ struct subject {
         uint64_t kb;
         libxl_domain_config config;
         libxl_domain_counters_list counters;
+        libxl_cpupool_list pools;
     } results;
 };
 

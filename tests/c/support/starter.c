@@ -160,6 +160,35 @@ STARTS_PLAIN(free_memory, uint64_t out, libxl_host_free_memory(s->ctx, &out, NUL
 
 STARTS(statistics, domain_counters_list, libxl_domain_statistics(s->ctx, true, true, &out, NULL))
 STARTS_PLAIN(memory_needed, uint64_t out, libxl_host_memory_needed(s->ctx, &s->config, &out, NULL))
+STARTS(list_cpupools, cpupool_list, libxl_host_list_cpupools(s->ctx, &out, NULL))
+STARTS(free_cpus, bitmap, libxl_host_free_cpus(s->ctx, &out, NULL))
+STARTS(pci_topology, pcitopology_list, libxl_host_pci_topology(s->ctx, &out, NULL))
+STARTS_PLAIN(rename_cpupool, (void)0, libxl_host_rename_cpupool(s->ctx, 0, "Pool-0", NULL))
+STARTS_PLAIN(set_cpupool, (void)0, libxl_domain_set_cpupool(s->ctx, s->guest, 0, NULL))
+STARTS_PLAIN(add_cpus, libxl_bitmap none = {.size = 0}, libxl_host_add_cpupool_cpus(s->ctx, 0, &none, NULL))
+STARTS_PLAIN(remove_cpus, libxl_bitmap none = {.size = 0},
+             libxl_host_remove_cpupool_cpus(s->ctx, 0, &none, NULL))
+
+enum { STARTER_POOL = 6 };
+
+/* Creates an empty cpupool. Destroys it before, if an earlier call has left it, and afterwards. */
+static int start_create_cpupool(struct starter *s)
+{
+    uint32_t poolid = STARTER_POOL;
+    libxl_host_destroy_cpupool(s->ctx, poolid, NULL);
+    const int rc =
+        libxl_host_create_cpupool(s->ctx, "p", LIBXL_SCHEDULER_UNKNOWN, NULL, NULL, poolid, &poolid, NULL);
+    libxl_host_destroy_cpupool(s->ctx, STARTER_POOL, NULL);
+    return rc;
+}
+
+static int start_destroy_cpupool(struct starter *s)
+{
+    uint32_t poolid = STARTER_POOL;
+    libxl_host_create_cpupool(s->ctx, "p", LIBXL_SCHEDULER_UNKNOWN, NULL, NULL, poolid, &poolid, NULL);
+    return libxl_host_destroy_cpupool(s->ctx, STARTER_POOL, NULL);
+}
+
 STARTS_PLAIN(core_dump, (void)0, libxl_domain_core_dump(s->ctx, s->guest, "/tmp/core-of-starter", NULL))
 STARTS_PLAIN(set_name, (void)0, libxl_domain_set_name(s->ctx, s->guest, "renamed", NULL, NULL))
 STARTS_PLAIN(get_target, uint64_t out, libxl_domain_get_memory_target(s->ctx, s->guest, &out, NULL))
@@ -391,6 +420,15 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_FREE_MEMORY] = start_free_memory,
     [LIBXL__OP_HOST_CPU_TOPOLOGY] = start_topology,
     [LIBXL__OP_HOST_NUMA] = start_numa,
+    [LIBXL__OP_HOST_LIST_CPUPOOLS] = start_list_cpupools,
+    [LIBXL__OP_HOST_CREATE_CPUPOOL] = start_create_cpupool,
+    [LIBXL__OP_HOST_DESTROY_CPUPOOL] = start_destroy_cpupool,
+    [LIBXL__OP_HOST_RENAME_CPUPOOL] = start_rename_cpupool,
+    [LIBXL__OP_HOST_ADD_CPUPOOL_CPUS] = start_add_cpus,
+    [LIBXL__OP_HOST_REMOVE_CPUPOOL_CPUS] = start_remove_cpus,
+    [LIBXL__OP_HOST_FREE_CPUS] = start_free_cpus,
+    [LIBXL__OP_DOMAIN_SET_CPUPOOL] = start_set_cpupool,
+    [LIBXL__OP_HOST_PCI_TOPOLOGY] = start_pci_topology,
     [LIBXL__OP_DOMAIN_STATISTICS] = start_statistics,
     [LIBXL__OP_DOMAIN_CORE_DUMP] = start_core_dump,
     [LIBXL__OP_HOST_MEMORY_NEEDED] = start_memory_needed,

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Like libxl_calls.c, this file is a program written for libxl. It uses the types and functions that describe
+ * the host. tests/libxl compiles the program against Debian's headers and against aioxen's.
+ * tests/c/libxl_client runs the program.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl_utils.h>
+
+#include "libxl_calls.h"
+
+static const char *structs(libxl_ctx *ctx)
+{
+    CALLS_OF_STRUCT(cpupoolinfo);
+    CALLS_OF_STRUCT(vminfo);
+    CALLS_OF_STRUCT(pcitopology);
+    CALLS_OF_STRUCT(psr_cat_info);
+    CALLS_OF_STRUCT(psr_hw_info);
+    CALLS_OF_STRUCT(usbctrlinfo);
+    CALLS_OF_STRUCT(connectorinfo);
+    CALLS_OF_STRUCT(vdisplinfo);
+    CALLS_OF_STRUCT(streaminfo);
+    CALLS_OF_STRUCT(pcminfo);
+    CALLS_OF_STRUCT(vsndinfo);
+    CALLS_OF_STRUCT(domain_remus_info);
+    libxl_psr_hw_info info;
+    libxl_psr_hw_info_init(&info);
+    libxl_psr_hw_info_init_type(&info, LIBXL_PSR_FEAT_TYPE_MBA);
+    CHECK(info.type == LIBXL_PSR_FEAT_TYPE_MBA && !info.u.mba.linear);
+    libxl_psr_hw_info_dispose(&info);
+    const libxl_hwcap words = {1, 2};
+    libxl_hwcap copy;
+    libxl_hwcap_copy(ctx, &copy, &words);
+    CHECK(copy[0] == 1 && copy[1] == 2 && !copy[7]);
+    return NULL;
+}
+
+static const char *cpupools(libxl_ctx *ctx, uint32_t domid)
+{
+    int count, was_name;
+    uint32_t poolid = LIBXL_CPUPOOL_POOLID_ANY, found;
+    libxl_bitmap free_cpus, cpus;
+    libxl_cpupoolinfo info;
+    CHECK(!libxl_cpu_bitmap_alloc(ctx, &cpus, 0));
+    CHECK(!libxl_cpupool_create(ctx, "pool-of-calls", LIBXL_SCHEDULER_CREDIT2, cpus, NULL, &poolid));
+    libxl_cpupoolinfo *list = libxl_list_cpupool(ctx, &count);
+    CHECK(list && count > 1 && !strcmp(list[0].pool_name, "Pool-0"));
+    libxl_cpupoolinfo_list_free(list, count);
+    CHECK(!libxl_cpupool_rename(ctx, "renamed", poolid));
+    CHECK(!libxl_name_to_cpupoolid(ctx, "renamed", &found) && found == poolid);
+    CHECK(!libxl_cpupool_qualifier_to_cpupoolid(ctx, "renamed", &found, &was_name) && was_name);
+    CHECK(!libxl_cpupool_qualifier_to_cpupoolid(ctx, "0", &found, &was_name) && !found && !was_name);
+    CHECK(libxl_cpupoolid_is_valid(ctx, poolid) && !libxl_cpupoolid_is_valid(ctx, 77));
+    char *name = libxl_cpupoolid_to_name(ctx, poolid);
+    CHECK(name && !strcmp(name, "renamed"));
+    free(name);
+
+    CHECK(!libxl_cpupool_cpuremove(ctx, 0, 1) && !libxl_cpupool_cpuadd(ctx, poolid, 1));
+    CHECK(!libxl_cpupool_info(ctx, &info, poolid) && libxl_bitmap_test(&info.cpumap, 1));
+    libxl_cpupoolinfo_dispose(&info);
+    CHECK(!libxl_cpupool_movedomain(ctx, poolid, domid) && !libxl_cpupool_movedomain(ctx, 0, domid));
+    libxl_bitmap_set(&cpus, 1);
+    CHECK(!libxl_cpupool_cpuremove_cpumap(ctx, poolid, &cpus));
+    CHECK(!libxl_get_freecpus(ctx, &free_cpus) && libxl_bitmap_test(&free_cpus, 1));
+    libxl_bitmap_dispose(&free_cpus);
+    CHECK(!libxl_cpupool_cpuadd_cpumap(ctx, poolid, &cpus));
+    libxl_bitmap_dispose(&cpus);
+    CHECK(!libxl_cpupool_cpuremove_node(ctx, poolid, 0, &count) && count == 1);
+    CHECK(!libxl_cpupool_cpuadd_node(ctx, 0, 0, &count) && count == 1);
+    CHECK(!libxl_cpupool_destroy(ctx, poolid) && !libxl_cpupoolid_is_valid(ctx, poolid));
+    return NULL;
+}
+
+static const char *sets(libxl_ctx *ctx)
+{
+    libxl_bitmap nodes, cpus, sockets;
+    int count;
+    libxl_bitmap_init(&nodes);
+    libxl_bitmap_init(&cpus);
+    CHECK(!libxl_node_to_cpumap(ctx, 0, &cpus) && libxl_bitmap_test(&cpus, 0));
+    CHECK(!libxl_cpumap_to_nodemap(ctx, &cpus, &nodes) && libxl_bitmap_test(&nodes, 0));
+    CHECK(!libxl_nodemap_to_cpumap(ctx, &nodes, &cpus) && libxl_bitmap_test(&cpus, 0));
+    CHECK(!libxl_socket_bitmap_alloc(ctx, &sockets, 0));
+    CHECK(!libxl_get_online_socketmap(ctx, &sockets) && libxl_bitmap_test(&sockets, 0));
+    libxl_bitmap_dispose(&nodes);
+    libxl_bitmap_dispose(&cpus);
+    libxl_bitmap_dispose(&sockets);
+    libxl_pcitopology *devices = libxl_get_pci_topology(ctx, &count);
+    CHECK(devices || !count);
+    libxl_pcitopology_list_free(devices, count);
+    return NULL;
+}
+
+static const char *domains(libxl_ctx *ctx, uint32_t domid)
+{
+    uint32_t found = 0;
+    int count;
+    CHECK(!libxl_domain_qualifier_to_domid(ctx, "17", &found) && found == 17);
+    CHECK(!libxl_domain_qualifier_to_domid(ctx, "Domain-0", &found) && !found);
+    CHECK(libxl_domain_qualifier_to_domid(ctx, "nobody", &found));
+    CHECK(!libxl_get_stubdom_id(ctx, (int)domid) && !libxl_is_stubdom(ctx, domid, &found));
+    CHECK(libxl_domid_valid_guest(1) && !libxl_domid_valid_guest(0) && !libxl_domid_valid_guest(0x7ff0));
+    CHECK(libxl_vm_get_start_time(ctx, domid) > 1000000000u);
+    CHECK(libxl_vm_get_start_time(ctx, 0) == (uint32_t)-1);
+    libxl_vminfo *vms = libxl_list_vm(ctx, &count);
+    CHECK(vms && count >= 2 && !vms[0].domid);
+    libxl_vminfo_list_free(vms, count);
+    CHECK(!libxl_clear_domid_history(ctx));
+    return NULL;
+}
+
+static const char *strings(libxl_ctx *ctx)
+{
+    char *name = (char *)libxl_basename("a/b"), *copy, *phy = strdup("phy");
+    libxl_disk_backend backend;
+    CHECK(name && !strcmp(name, "b"));
+    libxl_string_copy(ctx, &copy, &name);
+    CHECK(copy && copy != name && !strcmp(copy, name));
+    free(copy);
+    free(name);
+    CHECK(!libxl_string_to_backend(ctx, phy, &backend) && backend == LIBXL_DISK_BACKEND_PHY);
+    free(phy);
+    CHECK(libxl_get_required_shadow_memory(1 << 20, 1) == 9216);
+    libxl_ms_vm_genid id = {{0}};
+    CHECK(!libxl_ms_vm_genid_generate(ctx, &id) && !libxl_ms_vm_genid_is_zero(&id));
+    return NULL;
+}
+
+static const char *files(libxl_ctx *ctx)
+{
+    int pipes[2], size = 7;
+    char octets[3], *path;
+    void *data = octets;
+    CHECK(!libxl_pipe(ctx, pipes));
+    CHECK(!libxl_fd_set_cloexec(ctx, pipes[0], 1) && !libxl_fd_set_nonblock(ctx, pipes[0], 0));
+    CHECK(!libxl_write_exactly(ctx, pipes[1], "abc", 3, "the pipe", "three octets"));
+    CHECK(!libxl_read_exactly(ctx, pipes[0], octets, 3, "the pipe", NULL) && !memcmp(octets, "abc", 3));
+    close(pipes[1]);
+    CHECK(libxl_read_exactly(ctx, pipes[0], octets, 1, "the pipe", NULL) == EPROTO);
+    close(pipes[0]);
+    CHECK(libxl_read_file_contents(ctx, "/nowhere/at/all", &data, &size) == ENOENT && data == octets);
+    CHECK(!libxl_read_file_contents(ctx, "/etc/passwd", &data, &size) && size > 0);
+    free(data);
+    CHECK(!libxl_create_logfile(ctx, "calls-of-libxl", &path));
+    CHECK(!strcmp(path, "/var/log/xen/calls-of-libxl.log"));
+    free(path);
+    libxl_report_child_exitstatus(ctx, XTL_DEBUG, "a child", 1, 0);
+    return NULL;
+}
+
+static const char *tmem(libxl_ctx *ctx)
+{
+    char text[] = "x";
+    CHECK(!libxl_tmem_list(ctx, 0, 0) && libxl_tmem_freeze(ctx, 0) == ERROR_FAIL);
+    CHECK(libxl_tmem_thaw(ctx, 0) == ERROR_FAIL && libxl_tmem_set(ctx, 0, text, 0) == ERROR_FAIL);
+    CHECK(libxl_tmem_shared_auth(ctx, 0, text, 0) == ERROR_FAIL && libxl_tmem_freeable(ctx) == ERROR_FAIL);
+    return NULL;
+}
+
+const char *libxl_host_calls(libxl_ctx *ctx, uint32_t domid)
+{
+    const char *failed = structs(ctx);
+    failed = failed ? failed : cpupools(ctx, domid);
+    failed = failed ? failed : sets(ctx);
+    failed = failed ? failed : domains(ctx, domid);
+    failed = failed ? failed : strings(ctx);
+    failed = failed ? failed : files(ctx);
+    return failed ? failed : tmem(ctx);
+}
