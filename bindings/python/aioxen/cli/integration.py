@@ -10,6 +10,16 @@ from click.shell_completion import get_completion_class
 
 from aioxen.cli.core import COMMANDS
 
+REGISTRATION = "compdef _aioxen_completion aioxen;"
+LOADED = """\
+compdef _aioxen_completion aioxen
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    _aioxen_completion "$@"
+fi
+"""
+"""What click 8.1.3 writes for zsh, and what stands in its place. zsh runs the file at the first Tab, and the
+registration alone would complete nothing then."""
+
 UNIT = "aioxen-guest@.service"
 
 
@@ -27,7 +37,7 @@ def completion(shell: str) -> None:
 
     made = get_completion_class(shell)
     assert made is not None
-    click.echo(made(app, {}, "aioxen", "_AIOXEN_COMPLETE").source())
+    click.echo(made(app, {}, "aioxen", "_AIOXEN_COMPLETE").source().replace(REGISTRATION, LOADED))
 
 
 @click.command("unit")
