@@ -159,6 +159,8 @@ void libxl__ao_report_phase(libxl__ao *ao)
 
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit)
 {
+    if (ao->notify_target == LIBXL__AO_PARENT && ao->nested->counts)
+        libxl__ao_count(ao->parent, done, total, unit);
     struct libxl__ao_report *report = report_of(ao);
     if (!report)
         return;
@@ -170,6 +172,8 @@ void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *u
 
 void libxl__ao_count_copying(libxl__ao *ao, const libxl__copying *copying)
 {
+    if (ao->notify_target == LIBXL__AO_PARENT && ao->nested->counts)
+        libxl__ao_count_copying(ao->parent, copying);
     struct libxl__ao_report *report = report_of(ao);
     if (!report)
         return;

@@ -112,8 +112,16 @@ int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity,
                          const libxl_domain_create_info *info)
 {
     uint32_t namesake;
-    const int rc = libxl__name_search_step(ao, &identity->namesake, &namesake);
-    return rc || namesake == LIBXL_DOMID_INVALID ? rc : name_exists(ao, info->name);
+    int rc = libxl__name_search_step(ao, &identity->namesake, &namesake);
+    if (rc)
+        return rc;
+    if (namesake != LIBXL_DOMID_INVALID)
+        return name_exists(ao, identity->searches_later ? identity->later : info->name);
+    if (!identity->later || identity->searches_later)
+        return 0;
+    identity->searches_later = true;
+    rc = libxl__name_search_start(ao, &identity->namesake, identity->later, true, NULL);
+    return rc ? rc : LIBXL__AO_WAIT;
 }
 
 void libxl__identity_mark_domid(libxl__create_identity *identity, const libxl__build *build)

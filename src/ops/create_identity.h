@@ -15,6 +15,9 @@
 typedef struct libxl__create_identity {
     libxl__creation creation;
     libxl__name_search namesake;
+    /* Another name that no domain may have, because the domain will get it; NULL: none. */
+    const char *later;
+    bool searches_later;     /* this name is being searched */
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     /* Writes the mark a second time, with the domid; NULL: the mark needs no domid. */
     libxl__xs_batch *remark;

@@ -3,9 +3,30 @@
 #include "create_restore.h"
 #include "_libxl_types_json.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 bool libxl__restores(const libxl__ao *ao)
 {
-    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RESTORE];
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RESTORE] || libxl__is_incoming(ao);
+}
+
+bool libxl__is_incoming(const libxl__ao *ao)
+{
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RESTORE_INCOMING];
+}
+
+int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const char **name_out)
+{
+    char *name = NULL;
+    if (!libxl__is_incoming(ao) || !config->c_info.name)
+        return 0;
+    *name_out = libxl__gc_printf(&ao->gc, "%s", config->c_info.name);
+    if (!*name_out || asprintf(&name, "%s" LIBXL__INCOMING, config->c_info.name) < 0)
+        return ERROR_NOMEM;
+    free(config->c_info.name);
+    config->c_info.name = name;
+    return 0;
 }
 
 /* ---- the header */
@@ -13,7 +34,7 @@ bool libxl__restores(const libxl__ao *ao)
 int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
 {
     const libxl__domain_restore_args *args = libxl__ao_args(ao);
-    int rc = libxl__transfer_check(ao, args->in.fd, false);
+    int rc = libxl__transfer_check(ao, "fd", args->in.fd, false);
     if (!rc)
         rc = libxl__transfer_start(ao, transfer,
                                    (const char *const[]){"restore", args->in.has_d_config ? "0" : "1", NULL},

@@ -9,8 +9,19 @@
 #include "ops.h"
 #include "transfer.h"
 
-/* Returns whether the operation is domain_restore. */
+/* Returns whether the operation is domain_restore or domain_restore_incoming, which have the same inputs. */
 bool libxl__restores(const libxl__ao *ao);
+/* Returns whether the operation is domain_restore_incoming. */
+bool libxl__is_incoming(const libxl__ao *ao);
+
+/* What is added to the name of a domain that another machine sends, until it is this machine's. xl's word. */
+#define LIBXL__INCOMING "--incoming"
+
+/*
+ * For domain_restore_incoming: adds LIBXL__INCOMING to the configuration's name, and stores the former name in
+ * *name_out, in the operation's memory. Does nothing for another operation. Errors: NOMEM.
+ */
+int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const char **name_out);
 
 /*
  * Starts the program. It reads xl's header, unless the application has given the configuration. Returns 0,

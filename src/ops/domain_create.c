@@ -43,6 +43,9 @@ typedef struct create {
     bool undone;   /* the domain is being taken down, so its time limits are not extended */
 } domain_create_new_state, domain_restore_state;
 
+_Static_assert(sizeof(libxl__domain_restore_args) == sizeof(libxl__domain_restore_incoming_args),
+               "both operations have the same inputs");
+
 static libxl_domain_config *config_of(libxl__ao *ao)
 {
     libxl__domain_create_new_args *create = libxl__ao_args(ao);
@@ -113,6 +116,9 @@ static int name_start(libxl__ao *ao, struct create *s)
         config->b_info.max_vcpus = 1;
     s->build.restores = libxl__restores(ao);
     int rc = libxl__create_check(ao, config, &s->build);
+    if (!rc)
+        rc = libxl__incoming_rename(ao, config, &s->identity.later);
+    ao->subject.name = config->c_info.name;
     if (!rc)
         rc = libxl__identity_claim(ao, &s->identity, &s->build, &config->c_info);
     if (!rc)
@@ -427,10 +433,11 @@ static int devices_start(libxl__ao *ao, struct create *s)
 static int unmark_poll(libxl__ao *ao, struct create *s)
 {
     int rc = check_domain(ao, s);
-    if (!rc && !libxl__xs_done(s->identity.unmark))
-        return LIBXL__AO_WAIT;
-    if (!rc)
+    if (!rc && !libxl__is_incoming(ao)) {
+        if (!libxl__xs_done(s->identity.unmark))
+            return LIBXL__AO_WAIT;
         rc = reason_of(ao, s, libxl__xs_result(s->identity.unmark));
+    }
     if (rc)
         return rc;
     libxl__domain_create_new_args *create = libxl__ao_args(ao);
@@ -441,7 +448,9 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
 
 static int unmark_start(libxl__ao *ao, struct create *s)
 {
-    libxl__xs_run_anyway(s->identity.unmark, LIBXL__XS_ONE_BY_ONE);
+    /* domain_receive removes the mark of an incoming domain. */
+    if (!libxl__is_incoming(ao))
+        libxl__xs_run_anyway(s->identity.unmark, LIBXL__XS_ONE_BY_ONE);
     return unmark_poll(ao, s);
 }
 

@@ -211,6 +211,8 @@ static void keep_left_saves(libxl__ao *ao, struct list_unfinished *s)
         if (!libxl__save_mark_read(ao->ctx, libxl__xs_value(c->request), &found) || !found.mark.left)
             continue;
         c->mark = found.mark;
+        if (found.stage == LIBXL__SAVE_GIVEN)
+            c->work = LIBXL_UNFINISHED_WORK_MIGRATION;
         s->all[kept++] = *c;
     }
     s->count = kept;

@@ -73,7 +73,7 @@ static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
 static int look_start(libxl__ao *ao, struct saving *s)
 {
     xc_domaininfo_t info;
-    int rc = libxl__transfer_check(ao, args_of(ao)->in.fd, true);
+    int rc = libxl__transfer_check(ao, "fd", args_of(ao)->in.fd, true);
     if (!rc && args_of(ao)->in.flags & ~(LIBXL_SUSPEND_DEBUG | LIBXL_SUSPEND_LIVE))
         rc = libxl__ao_fail(ao, ERROR_INVAL, "flags: %d has unknown bits", args_of(ao)->in.flags);
     if (!rc && ao->subject.number == 0)

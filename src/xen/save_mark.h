@@ -10,6 +10,7 @@
  *    saving   the guest runs
  *    asked    the guest was asked to suspend itself
  *    saved    the whole domain was written; the guest is suspended
+ *    given    another machine may have been told that the guest is its own; the guest is suspended here
  *
  * Call all functions with the context locked.
  */
@@ -23,6 +24,7 @@ typedef enum libxl__save_stage {
     LIBXL__SAVE_SAVING,
     LIBXL__SAVE_ASKED,
     LIBXL__SAVE_SAVED,
+    LIBXL__SAVE_GIVEN,
 } libxl__save_stage;
 
 typedef struct libxl__save_mark {

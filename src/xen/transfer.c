@@ -95,14 +95,14 @@ static int make_head(const void *head, size_t size)
     return -1;
 }
 
-int libxl__transfer_check(libxl__ao *ao, int fd, bool writes)
+int libxl__transfer_check(libxl__ao *ao, const char *field, int fd, bool writes)
 {
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
-        return libxl__ao_fail(ao, ERROR_INVAL, "fd: %s", strerror(errno));
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s: %s", field, strerror(errno));
     if ((flags & O_ACCMODE) == (writes ? O_RDONLY : O_WRONLY))
-        return libxl__ao_fail(ao, ERROR_INVAL, "fd: not open for %s", writes ? "writing" : "reading");
-    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "fd: not blocking") : 0;
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s: not open for %s", field, writes ? "writing" : "reading");
+    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "%s: not blocking", field) : 0;
 }
 
 static int fail_start(libxl__ao *ao, int error)

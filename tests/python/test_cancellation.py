@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import inspect
 import itertools
@@ -19,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aioxen
 import pytest
@@ -56,6 +58,8 @@ POOL = 7
 """The cpupool that the operations on cpupools are about."""
 
 SAVING = {
+    "domain_migrate_stream",
+    "domain_receive_stream",
     "domain_suspend_only",
     "domain_suspend",
     "domain_save_stream",
@@ -191,6 +195,20 @@ class Run:
             self.task.cancel()
 
 
+RECEIVER = (
+    b"xl migration receiver ready, send binary domain data.\n"
+    b"domain received, ready to unpause\0my copy unpause results are as follows\0\0"
+)
+"""All messages of a receiver that lets the guest run."""
+
+GO = b"domain is yours, you are cleared to unpause\0"
+"""The last message of a sender."""
+
+
+def close(fd: int, _: object) -> None:
+    os.close(fd)
+
+
 class Arguments:
     """The arguments of all operations on a guest."""
 
@@ -199,6 +217,7 @@ class Arguments:
         self.disk = aioxen.DeviceDisk(vdev="xvda", pdev_path=str(folder / "image"), readwrite=1)
         (folder / "image").write_bytes(bytes(1 << 16))
         self.saved = folder / "saved"
+        self.uuid: UUID | None = None
         self.fixed: dict[str, Any] = {
             **DEVICES,
             "disk": self.disk,
@@ -237,19 +256,33 @@ class Arguments:
                 "uuid": dom.uuid if name == "resume_unfinished" else self.fixed["uuid"],
                 "name": "Domain-0" if name == "domain_find" else next(NAMES),
             }
+            ends = self.ends(name) if "in_fd" in needed else ()
+            changing |= dict(zip(("in_fd", "out_fd"), ends, strict=False))
             opened = changing["fd"] = os.open(*file) if "fd" in needed else -1
             given = [changing[n] if n in changing else self.fixed[n] for n in needed]
             operation: Operation[Any] = method(*given, timeout=limit, **keywords)
-            if opened >= 0:
-                operation.add_done_callback(lambda _: os.close(opened))
+            for fd in (opened, *ends):
+                if fd >= 0:
+                    operation.add_done_callback(functools.partial(close, fd))
             return operation
 
         return start
 
+    def ends(self, name: str) -> tuple[int, int]:
+        """Returns descriptors with all messages of the other side of a migration, and to no other side."""
+        messages = self.saved.with_name("messages")
+        if name == "domain_migrate_stream":
+            messages.write_bytes(RECEIVER)
+        else:
+            messages.write_bytes(self.saved.read_bytes() + GO)
+        return os.open(messages, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
+
     async def save(self) -> None:
         """Saves a domain for domain_restore."""
         guests = Guests(self, "pvh")
-        await (await guests.alive()).save(self.saved)
+        dom = await guests.alive()
+        self.uuid = dom.uuid
+        await dom.save(self.saved)
         await guests.end()
 
 
@@ -312,6 +345,13 @@ async def destroy_result(xen: aioxen.Context, name: str, result: object) -> None
         await result.destroy()
 
 
+async def destroy_received(arguments: Arguments) -> None:
+    """Destroys the domain that a cancelled domain_receive_stream() has received nevertheless."""
+    for info in await arguments.xen.domain_list():
+        if info.domid and info.uuid == arguments.uuid:
+            await aioxen.Domain(arguments.xen, info.domid, info.uuid).destroy()
+
+
 async def quiet(xen: aioxen.Context) -> None:
     """Waits until no operation is in progress, and all callbacks have run. Then removes the node."""
     gc.collect()
@@ -338,9 +378,10 @@ def moments() -> Iterator[Moment]:
 async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start], Awaitable[Any]]) -> int:
     """Returns the number of cancellations."""
     guests, count = Guests(arguments, "pvh" if name in SAVING else "pv"), 0
-    if name == "domain_restore":
+    if name in ("domain_restore", "domain_receive_stream"):
         await arguments.save()
     for moment in moments():
+        await destroy_received(arguments)
         dom = await guests.alive()
         await prepare(name, dom, arguments)
         run = Run(arguments.of(name, dom), way, moment)
@@ -348,6 +389,7 @@ async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start],
         count += run.task.cancelled()
         if moment[0] == "phase" and run.reports < moment[1]:
             break  # The operation has no further phase.
+    await destroy_received(arguments)
     await guests.end()
     if name == "host_rename_cpupool":
         await arguments.xen.host_destroy_cpupool(POOL)
@@ -396,9 +438,12 @@ async def test_each_way_to_wait_at_each_moment(
 LIGHT = [
     name
     for name in OPERATIONS
-    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm") and not name.endswith("_cpupool")
+    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm")
+    and not name.endswith("_cpupool")
+    and name != "domain_receive_stream"
 ]
-"""The operations of the random cancellations: those that start no QEMU, and do not share a cpupool."""
+"""The operations of the random cancellations: those that start no QEMU, do not share a cpupool, and make no domain
+of one UUID."""
 
 
 async def test_random_cancellations(

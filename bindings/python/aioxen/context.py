@@ -50,9 +50,11 @@ from aioxen.types import (
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from aioxen._migrating import Connection
     from aioxen.domain import Domain
     from aioxen.domains import Domains
     from aioxen.store import Store
+    from aioxen.types import OperationProgress
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -257,6 +259,35 @@ class Context(ContextCore, BaseContext):
         from aioxen._saving import restore
 
         return await restore(self, source, config, timeout)
+
+    async def receive(
+        self,
+        connection: Connection | tuple[int, int],
+        *,
+        paused: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109
+        progress: Progress[OperationProgress] | None = None,
+    ) -> Domain:
+        """Receives a guest that Domain.migrate() or `xl migrate` sends from another machine.
+
+        connection: A connected socket; a StreamReader and a StreamWriter of asyncio; or two blocking
+        descriptors, to read from and to write to.
+
+        paused: Whether the domain stays paused. Otherwise it runs.
+
+        timeout: Seconds for the migration.
+
+        progress: Receives each OperationProgress. The phases are those of domain_receive_stream().
+
+        Raises: the errors of domain_receive_stream(). After an error no domain is left, and the guest runs on
+        the other machine.
+
+        Cancelled: No domain is left, unless the guest runs here already.
+        """
+        # Imported here, because the module needs modules that take time to import.
+        from aioxen._migrating import receive
+
+        return await receive(self, connection, paused, timeout, progress)
 
     # Events
 

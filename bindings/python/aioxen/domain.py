@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import os
     from uuid import UUID
 
+    from aioxen._migrating import Transport
     from aioxen._saving import Afterwards
     from aioxen._shutdown import ShutdownFuture
     from aioxen._spec import Progress
@@ -154,6 +155,45 @@ class Domain(Handle, DomainOperations):
         from aioxen._saving import save
 
         await save(self, self._xen, target, live, policy, afterwards, timeout, progress)
+
+    async def migrate(
+        self,
+        transport: Transport,
+        *,
+        live: bool = True,
+        policy: SavePolicy | None = None,
+        receiver: str = "aioxen migrate-receive",
+        timeout: float | None = None,  # noqa: ASYNC109
+        progress: Progress[OperationProgress] | None = None,
+    ) -> None:
+        """Moves the running guest to another machine. The bytes are those of `xl migrate`, so the other side is
+        Context.receive(), `aioxen migrate-receive` or `xl migrate-receive`. The disks are not copied.
+
+        transport: How the other side is reached. "ssh://[USER@]HOST[:PORT]": ssh runs `receiver` there. A list
+        of strings: a command, whose standard input and output are connected to the other side. A path: a
+        unix socket. A connected socket, or a StreamReader and a StreamWriter of asyncio, for example of a TLS
+        connection.
+
+        live: Whether the guest runs while most of its memory is sent.
+
+        policy: When a live guest is suspended, and how much is sent in a second until then.
+
+        receiver: The command that ssh runs, for example "xl migrate-receive".
+
+        timeout: Seconds for the migration.
+
+        progress: Receives each OperationProgress. The phases are those of domain_migrate_stream().
+
+        Raises: the errors of domain_migrate_stream(); OSError: there is no connection. After success the domain
+        here is destroyed. After OwnerUnknownError the domain here is suspended, and the guest may run on the
+        other machine; after another error the guest runs here.
+
+        Cancelled: The guest runs here, unless the other side was told already that the guest is its own.
+        """
+        # Imported here, because the module needs modules that take time to import.
+        from aioxen._migrating import migrate
+
+        await migrate(self, self._xen, transport, live, policy, receiver, timeout, progress)
 
     def _request_stop(
         self,

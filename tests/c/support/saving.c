@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the file with the saved domain, its descriptor, the descriptor of the sink, and a handle to the hypervisor,
+/* Owns: the file with the saved domain, the descriptors, and a handle to the hypervisor,
  * from saving_begin() to saving_end(). */
 #include "saving.h"
 
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <xenctrl.h>
 
@@ -24,14 +25,16 @@
 enum { LIMIT_MS = 20000, COMM_SIZE = 16 };
 
 static xc_interface *xch;
-static int sink, source;
+static int sink, source, receiver;
 
 bool saving_is(unsigned operation)
 {
     return operation == LIBXL__OP_DOMAIN_SUSPEND_ONLY || operation == LIBXL__OP_DOMAIN_RESUME ||
            operation == LIBXL__OP_DOMAIN_SUSPEND_GUEST || operation == LIBXL__OP_DOMAIN_RESUME_UNFINISHED ||
            operation == LIBXL__OP_DOMAIN_RECOVER || operation == LIBXL__OP_DOMAIN_SUSPEND ||
-           operation == LIBXL__OP_DOMAIN_SAVE || operation == LIBXL__OP_DOMAIN_RESTORE;
+           operation == LIBXL__OP_DOMAIN_SAVE || operation == LIBXL__OP_DOMAIN_RESTORE ||
+           operation == LIBXL__OP_DOMAIN_RESTORE_INCOMING || operation == LIBXL__OP_DOMAIN_MIGRATE ||
+           operation == LIBXL__OP_DOMAIN_RECEIVE;
 }
 
 /* Makes the guest. `with_disk` gives it the disk xvda. */
@@ -64,16 +67,23 @@ libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line)
 
 void saving_begin(void)
 {
+    static const char answers[] = "xl migration receiver ready, send binary domain data.\n"
+                                  "domain received, ready to unpause\0"
+                                  "my copy unpause results are as follows\0";
     /* The tests of unit/ have no library beside them, and so no program. */
     setenv("AIOXEN_TRANSFER", "build/" PROGRAM, 0);
     xch = xc_interface_open(NULL, NULL, 0);
     sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
     source = open(SAVED, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(xch && sink >= 0 && source >= 0);
+    receiver = memfd_create("receiver", MFD_CLOEXEC);
+    assert_true(xch && sink >= 0 && source >= 0 && receiver >= 0);
+    /* The zero at the end of the string is the status. */
+    assert_int_equal(write(receiver, answers, sizeof(answers)), sizeof(answers));
 }
 
 void saving_end(void)
 {
+    close(receiver);
     close(source);
     close(sink);
     xc_interface_close(xch);
@@ -100,6 +110,22 @@ int saving_source(void)
 {
     lseek(source, 0, SEEK_SET);
     return source;
+}
+
+int saving_receiver(void)
+{
+    lseek(receiver, 0, SEEK_SET);
+    return receiver;
+}
+
+int saving_sender(void)
+{
+    static const char go[] = "domain is yours, you are cleared to unpause";
+    static off_t end;
+    if (!end)
+        end = lseek(source, 0, SEEK_END);
+    assert_int_equal(pwrite(source, go, sizeof(go), end), sizeof(go));
+    return saving_source();
 }
 
 /* Stores the state of the domain. Returns whether there is such a domain. */

@@ -21,6 +21,10 @@ libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line);
  * beginning. */
 int saving_sink(void);
 int saving_source(void);
+/* Return a descriptor with all messages of a receiver that lets the guest run, and one with a saved domain and the
+ * message of the sender that follows it. */
+int saving_receiver(void);
+int saving_sender(void);
 /* Suspends the guest at once, without asking it. Makes no hypercall if the domain does not run. */
 void saving_suspend(libxl_domid domid);
 /* Waits until no program that saves or restores is left. Fails the test if one is left after 20 s. */

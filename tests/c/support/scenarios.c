@@ -375,6 +375,22 @@ static void fill_restore(struct subject *s, void *p)
     args->out.domid = &s->results.domid;
 }
 
+static void fill_migrate(struct subject *s, void *p)
+{
+    libxl__domain_migrate_args *args = p;
+    args->in.domid = s->guest;
+    args->in.in_fd = saving_receiver();
+    args->in.out_fd = saving_sink();
+}
+
+static void fill_receive(struct subject *s, void *p)
+{
+    libxl__domain_receive_args *args = p;
+    args->in.in_fd = saving_sender();
+    args->in.out_fd = saving_sink();
+    args->out.domid = &s->results.domid;
+}
+
 /* ---- the table */
 
 static const struct scenario scenarios[] = {
@@ -435,6 +451,8 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_SUSPEND, LIBXL__OP_DOMAIN_SUSPEND, fill_save, SCENARIO_OBEDIENT},
     {LIBXL__OP_DOMAIN_SAVE, LIBXL__OP_DOMAIN_SAVE, fill_save, SCENARIO_OBEDIENT},
     {LIBXL__OP_DOMAIN_RESTORE, LIBXL__OP_DOMAIN_RESTORE, fill_restore, SCENARIO_SAVED},
+    {LIBXL__OP_DOMAIN_MIGRATE, LIBXL__OP_DOMAIN_MIGRATE, fill_migrate, SCENARIO_OBEDIENT},
+    {LIBXL__OP_DOMAIN_RECEIVE, LIBXL__OP_DOMAIN_RECEIVE, fill_receive, SCENARIO_SAVED},
 };
 
 bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)

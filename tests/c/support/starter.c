@@ -379,6 +379,16 @@ static int start_save(struct starter *s)
     return libxl_domain_save(s->ctx, s->guest, saving_sink(), 0, NULL, NULL);
 }
 
+static int start_migrate(struct starter *s)
+{
+    return libxl_domain_migrate(s->ctx, s->guest, saving_receiver(), saving_sink(), 0, NULL, NULL);
+}
+
+static int start_receive(struct starter *s)
+{
+    return libxl_domain_receive(s->ctx, saving_sender(), saving_sink(), 0, &s->made, NULL);
+}
+
 static int start_restore(struct starter *s)
 {
     return libxl_domain_restore(s->ctx, saving_source(), NULL, &s->made, NULL, NULL);
@@ -390,6 +400,8 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_SUSPEND] = start_suspend,
     [LIBXL__OP_DOMAIN_SAVE] = start_save,
     [LIBXL__OP_DOMAIN_RESTORE] = start_restore,
+    [LIBXL__OP_DOMAIN_MIGRATE] = start_migrate,
+    [LIBXL__OP_DOMAIN_RECEIVE] = start_receive,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
     [LIBXL__OP_DOMAIN_WAIT_GONE] = start_wait_gone,
     [LIBXL__OP_DOMAIN_GET_INFO] = start_get_info,
@@ -466,7 +478,7 @@ bool starter_is_hidden(unsigned operation)
     return operation == LIBXL__OP_DOMAIN_TEARDOWN || operation == LIBXL__OP_DISK_EJECT ||
            operation == LIBXL__OP_DEVICE_DETACH || operation == LIBXL__OP_DEVICE_MODEL ||
            operation == LIBXL__OP_DEVICE_EVENTS || operation == LIBXL__OP_DOMAIN_RECOVER ||
-           operation == LIBXL__OP_DEVICE_CHANNEL_ADD;
+           operation == LIBXL__OP_DOMAIN_RESTORE_INCOMING || operation == LIBXL__OP_DEVICE_CHANNEL_ADD;
 }
 
 int starter_run(struct starter *s, unsigned operation)

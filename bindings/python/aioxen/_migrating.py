@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns Domain.migrate() and Context.receive(): the connections over which a guest moves to another machine. The
+operations domain_migrate and domain_receive do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import socket
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from aioxen._coroutine import wait_uncancelled
+from aioxen.types import Suspend
+
+if TYPE_CHECKING:
+    from aioxen._operations import ContextOperations
+    from aioxen._spec import Progress
+    from aioxen.context import Context
+    from aioxen.domain import Domain
+    from aioxen.types import OperationProgress, SavePolicy
+
+Connection: TypeAlias = "socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter]"
+"""What is connected to the other side."""
+
+Transport: TypeAlias = "str | os.PathLike[str] | Sequence[str] | Connection"
+"""How Domain.migrate() reaches the other side."""
+
+Ends: TypeAlias = tuple[int, int]
+"""Two blocking descriptors: one to read from, one to write to. They may be the same one."""
+
+PATIENCE = 10.0
+"""The time for a command to end by itself after its input has ended, in seconds."""
+
+_CHUNK = 1 << 16
+
+
+async def migrate(
+    domain: Domain,
+    xen: ContextOperations,
+    transport: Transport,
+    live: bool,
+    policy: SavePolicy | None,
+    receiver: str,
+    timeout: float | None,  # noqa: ASYNC109
+    progress: Progress[OperationProgress] | None,
+) -> None:
+    """Does the work of Domain.migrate()."""
+    flags = Suspend.LIVE if live else Suspend(0)
+    async with _connected(transport, receiver) as (in_fd, out_fd):
+        await xen.domain_migrate_stream(
+            domain, in_fd, out_fd, flags, policy, timeout=timeout, progress=progress
+        )
+
+
+async def receive(
+    xen: Context,
+    connection: Connection | tuple[int, int],
+    paused: bool,
+    timeout: float | None,  # noqa: ASYNC109
+    progress: Progress[OperationProgress] | None,
+) -> Domain:
+    """Does the work of Context.receive()."""
+    async with _ends(connection) as (in_fd, out_fd):
+        return await xen.domain_receive_stream(in_fd, out_fd, int(paused), timeout=timeout, progress=progress)
+
+
+def ssh_command(url: str, receiver: str) -> list[str]:
+    """Returns the command that runs the receiver on the host of "ssh://[USER@]HOST[:PORT]"."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.password or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"transport: ssh://[USER@]HOST[:PORT] is expected, not {url!r}")
+    # A name that begins with a dash would be an option of ssh.
+    host = f"{parts.username}@{parts.hostname}" if parts.username else parts.hostname
+    port = ["-p", str(parts.port)] if parts.port else []
+    return ["ssh", *port, "--", host, *shlex.split(receiver)]
+
+
+@contextlib.asynccontextmanager
+async def _connected(transport: Transport, receiver: str) -> AsyncIterator[Ends]:
+    """Connects to the other side."""
+    if isinstance(transport, str) and transport.startswith("ssh://"):
+        transport = ssh_command(transport, receiver)
+    if isinstance(transport, str | os.PathLike):
+        connection = socket.socket(socket.AF_UNIX)
+        with connection:
+            connection.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connection, os.fspath(transport))
+            async with _ends(connection) as ends:
+                yield ends
+    elif isinstance(transport, Sequence) and all(isinstance(word, str) for word in transport):
+        async with _command([str(word) for word in transport]) as ends:
+            yield ends
+    else:
+        async with _ends(transport) as ends:  # type: ignore[arg-type]
+            yield ends
+
+
+@contextlib.asynccontextmanager
+async def _command(words: list[str]) -> AsyncIterator[Ends]:
+    """Runs a command. At the end of the block its input ends, and the command is awaited."""
+    theirs_in, ours_out = os.pipe()
+    ours_in, theirs_out = os.pipe()
+    try:
+        try:
+            process = await asyncio.create_subprocess_exec(*words, stdin=theirs_in, stdout=theirs_out)
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        try:
+            yield ours_in, ours_out
+        finally:
+            os.close(ours_out)
+            ours_out = -1
+            await wait_uncancelled(asyncio.ensure_future(_end(process)))
+    finally:
+        os.close(ours_in)
+        if ours_out >= 0:
+            os.close(ours_out)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Waits until the process ends. A process that does not end is ended."""
+    for stop in (process.terminate, process.kill):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), PATIENCE)
+            return
+        stop()
+    await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def _ends(connection: Connection | tuple[int, int]) -> AsyncIterator[Ends]:
+    """Gives blocking descriptors of a connection."""
+    if isinstance(connection, socket.socket):
+        limit = connection.gettimeout()
+        connection.setblocking(True)
+        try:
+            yield connection.fileno(), connection.fileno()
+        finally:
+            connection.settimeout(limit)
+        return
+    reader, writer = connection
+    if isinstance(reader, int) and isinstance(writer, int):
+        yield reader, writer
+    elif isinstance(reader, asyncio.StreamReader) and isinstance(writer, asyncio.StreamWriter):
+        async with _copied(reader, writer) as fd:
+            yield fd, fd
+    else:
+        raise TypeError(f"a connection is expected, not {connection!r}")
+
+
+@contextlib.asynccontextmanager
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[int]:
+    """Gives a socket whose octets are copied to and from the streams. The streams stay open."""
+    ours, theirs = socket.socketpair()
+    try:
+        near_reader, near_writer = await asyncio.open_connection(sock=ours)
+    except BaseException:
+        ours.close()
+        theirs.close()
+        raise
+    there = asyncio.create_task(_copy(near_reader, writer))
+    back = asyncio.create_task(_copy(reader, near_writer))
+
+    def close(task: asyncio.Task[None]) -> None:
+        # The operation then learns that the connection is lost.
+        near_writer.close()
+
+    there.add_done_callback(close)
+    back.add_done_callback(close)
+    try:
+        yield theirs.fileno()
+        # The last message may be on its way to the other side.
+        theirs.shutdown(socket.SHUT_WR)
+        await wait_uncancelled(there)
+    finally:
+        theirs.close()
+        for task in (there, back):
+            task.cancel()
+        await asyncio.wait((there, back))
+        near_writer.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copies until the end, or until the writer's side is gone."""
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` tells the receiver that
+ * the guest is its own. Before it an error or a stop request lets the guest run here. After it the receiver alone
+ * decides: its answer 0 means that the guest runs there, and another answer is followed by a permission to let the
+ * guest run here. Without an answer the domain here stays suspended.
+ *
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
+ */
+#include "peer.h"
+#include "recover.h"
+#include "save_mark.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AWAY "--migratedaway"
+
+typedef struct migration {
+    libxl__peer peer;
+    libxl__xs_batch *batch;
+    libxl__xs_batch
+        *unknown; /* marks the domain as one whose owner is not known; reserved before it is needed */
+    libxl__xs_request *name; /* reads the domain's name */
+    libxl__nested saving;    /* domain_save */
+    libxl__nested recovery;  /* lets the guest run again; reserved as soon as the save has released its own */
+    libxl__nested resumption; /* domain_resume, if the recovery could not be reserved */
+    libxl__nested renaming;   /* domain_set_name: to NAME--migratedaway */
+    libxl__nested back;       /* domain_set_name: to NAME; reserved before the domain is renamed */
+    libxl__nested teardown;   /* reserved before the guest is suspended */
+    bool gave_up;  /* the batch `unknown` was run */
+    bool answered;            /* the message ANSWER was read */
+    bool refused;             /* the receiver could not let the guest run */
+    int returned;             /* 0, or the error for which the guest stays here or was given back */
+} domain_migrate_state;
+
+static const libxl__domain_migrate_args *args_of(libxl__ao *ao)
+{
+    return libxl__ao_args(ao);
+}
+
+/* Creates a nested operation on the domain of `ao`. Its first input is the domid. */
+static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
+{
+    libxl__ao *child = libxl__nested_create(ao, nested, &libxl__operations[operation]);
+    if (!child)
+        return ERROR_NOMEM;
+    child->subject = ao->subject;
+    libxl__domain_suspend_only_args *args = libxl__ao_args(child);
+    args->in.domid = ao->subject.number;
+    return libxl__phases_reserve(child);
+}
+
+/* Creates a nested renaming from `from` to `to`. */
+static int reserve_renaming(libxl__ao *ao, libxl__nested *nested, const char *from, const char *to)
+{
+    const int rc = reserve(ao, nested, LIBXL__OP_DOMAIN_SET_NAME);
+    if (rc)
+        return rc;
+    libxl__domain_set_name_args *args = libxl__ao_args(nested->child);
+    args->in.name = strdup(to);
+    args->in.old_name = strdup(from);
+    args->in.has_old_name = true;
+    return args->in.name && args->in.old_name ? 0 : ERROR_NOMEM;
+}
+
+/* Starts a nested operation, unless it has started. Returns LIBXL__AO_WAIT, or its result. */
+static int run(libxl__nested *nested)
+{
+    if (!nested->started)
+        libxl__nested_start(nested);
+    return nested->done ? nested->rc : LIBXL__AO_WAIT;
+}
+
+static void ask_to_stop(const libxl__nested *nested)
+{
+    if (nested->started && !nested->done)
+        libxl__ao_request_stop(nested->child, ERROR_ABORTED);
+}
+
+/* ---- look: the domain is looked up, and everything is reserved */
+
+static int reserve_all(libxl__ao *ao, struct migration *s, const char *name)
+{
+    const char *away = libxl__gc_printf(&ao->gc, "%s" AWAY, name);
+    int rc = away ? 0 : ERROR_NOMEM;
+    if (!rc)
+        rc = libxl__teardown_reserve(ao, &s->teardown, false);
+    if (!rc)
+        rc = reserve(ao, &s->resumption, LIBXL__OP_DOMAIN_RESUME);
+    if (rc)
+        return rc;
+    libxl__domain_resume_args *resume = libxl__ao_args(s->resumption.child);
+    resume->in.suspend_cancel = 1;
+    s->resumption.outlives = true;
+    rc = reserve_renaming(ao, &s->back, away, name);
+    if (!rc)
+        rc = reserve_renaming(ao, &s->renaming, name, away);
+    if (!rc)
+        rc = reserve(ao, &s->saving, LIBXL__OP_DOMAIN_SAVE);
+    if (rc)
+        return rc;
+    libxl__domain_save_args *save = libxl__ao_args(s->saving.child);
+    save->in.fd = args_of(ao)->in.out_fd;
+    save->in.flags = args_of(ao)->in.flags;
+    save->in.has_policy = args_of(ao)->in.has_policy;
+    save->in.policy = args_of(ao)->in.policy;
+    s->saving.counts = true;
+    return 0;
+}
+
+static int look_start(libxl__ao *ao, struct migration *s)
+{
+    xc_domaininfo_t info;
+    int rc = libxl__peer_open(ao, &s->peer, args_of(ao)->in.in_fd, args_of(ao)->in.out_fd, "the receiver");
+    if (!rc && ao->subject.number == 0)
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
+    if (!rc)
+        rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (!rc && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", ao->subject.number);
+    if (rc)
+        return rc;
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->batch)
+        return ERROR_NOMEM;
+    s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", ao->subject.number);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int look_poll(libxl__ao *ao, struct migration *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    const char *name = rc ? NULL : libxl__xs_value(s->name);
+    if (rc)
+        return rc;
+    return name ? reserve_all(ao, s, name)
+                : libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u has no name",
+                                 ao->subject.number);
+}
+
+/* ---- greet: the receiver is ready */
+
+static int greet_poll(libxl__ao *ao, struct migration *s)
+{
+    return libxl__peer_expect(ao, &s->peer, LIBXL__PEER_GREETING);
+}
+
+static int greet_start(libxl__ao *ao, struct migration *s)
+{
+    return greet_poll(ao, s);
+}
+
+/* ---- send: the guest is saved to the receiver */
+
+static int send_poll(libxl__ao *ao, struct migration *s)
+{
+    const int rc = run(&s->saving);
+    return rc ? rc : libxl__recover_reserve(ao, &s->recovery);
+}
+
+static int send_start(libxl__ao *ao, struct migration *s)
+{
+    return send_poll(ao, s);
+}
+
+static void send_stop(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    ask_to_stop(&s->saving);
+}
+
+/* Lets the guest run. Returns LIBXL__AO_WAIT, or the result. */
+static int resume(libxl__ao *ao, struct migration *s)
+{
+    if (!s->recovery.started && !s->recovery.child)
+        return run(&s->resumption);
+    if (!s->recovery.started)
+        libxl__recover_start(&s->recovery, LIBXL__SAVE_SAVED, true, 0);
+    return libxl__recover_poll(ao, &s->recovery, true);
+}
+
+/* A save that has failed has let the guest run already. */
+static int send_undo(libxl__ao *ao, struct migration *s)
+{
+    if (s->saving.started && !s->saving.done) {
+        ask_to_stop(&s->saving);
+        return LIBXL__AO_WAIT;
+    }
+    return s->saving.done && !s->saving.rc ? resume(ao, s) : 0;
+}
+
+/* ---- received: the receiver has a paused copy */
+
+static int received_poll(libxl__ao *ao, struct migration *s)
+{
+    return libxl__peer_expect(ao, &s->peer, LIBXL__PEER_RECEIVED);
+}
+
+static int received_start(libxl__ao *ao, struct migration *s)
+{
+    return received_poll(ao, s);
+}
+
+/* ---- rename: whoever lists the domains sees that this one is on its way */
+
+static int rename_poll(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    return run(&s->renaming);
+}
+
+static int rename_start(libxl__ao *ao, struct migration *s)
+{
+    return rename_poll(ao, s);
+}
+
+static void rename_stop(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    ask_to_stop(&s->renaming);
+}
+
+static int rename_undo(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    if (s->renaming.started && !s->renaming.done) {
+        ask_to_stop(&s->renaming);
+        return LIBXL__AO_WAIT;
+    }
+    return s->renaming.done && !s->renaming.rc ? run(&s->back) : 0;
+}
+
+/* ---- mark: if this process ends, the guest may run on the other machine */
+
+static int mark_start(libxl__ao *ao, struct migration *s)
+{
+    const uint32_t domid = ao->subject.number;
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, domid);
+    s->unknown = libxl__xs_batch_new(ao, domid);
+    if (!s->batch || !s->unknown)
+        return ERROR_NOMEM;
+    int rc = libxl__xs_reserve(s->unknown, 1, LIBXL__MARK_PATH + LIBXL__MARK_TEXT + 8);
+    if (rc)
+        return rc;
+    libxl__save_mark_write(s->unknown, domid, LIBXL__SAVE_GIVEN, true);
+    libxl__save_mark_write(s->batch, domid, LIBXL__SAVE_GIVEN, false);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int mark_poll(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
+}
+
+/* ---- go: the receiver is told that the guest is its own */
+
+/* Marks the domain as one that this process has given up, so that it is listed as unfinished from now on. */
+static void give_up(struct migration *s)
+{
+    if (!s->gave_up)
+        libxl__xs_run_anyway(s->unknown, LIBXL__XS_ONE_BY_ONE);
+    s->gave_up = true;
+}
+
+static int end_unknown(libxl__ao *ao, struct migration *s)
+{
+    give_up(s);
+    libxl__ao_fail_also(ao, "domain %u stays suspended, because the receiver may run the guest",
+                        ao->subject.number);
+    return ERROR_OWNER_UNKNOWN;
+}
+
+static int go_start(libxl__ao *ao, struct migration *s)
+{
+    bool sent;
+    const int rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
+    if (rc && sent)
+        return end_unknown(ao, s);
+    s->returned = rc; /* the receiver destroys its copy, because it has not got the message */
+    return 0;
+}
+
+/* ---- answer: the receiver tells whether the guest runs */
+
+static int answer_poll(libxl__ao *ao, struct migration *s)
+{
+    if (s->returned)
+        return 0;
+    int rc = s->answered ? 0 : libxl__peer_expect(ao, &s->peer, LIBXL__PEER_ANSWER);
+    if (!rc) {
+        s->answered = true;
+        rc = libxl__peer_expect(ao, &s->peer, LIBXL__PEER_STATUS);
+    }
+    if (rc)
+        return rc == LIBXL__AO_WAIT ? rc : end_unknown(ao, s);
+    if (s->peer.status)
+        s->returned = libxl__ao_fail(ao, ERROR_FAIL, "the receiver cannot let the guest run: status %u",
+                                     s->peer.status);
+    s->refused = s->peer.status != 0;
+    return 0;
+}
+
+static int answer_start(libxl__ao *ao, struct migration *s)
+{
+    return answer_poll(ao, s);
+}
+
+static void answer_stop(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    give_up(s); /* a mark that is not needed goes with the domain, or when the guest runs */
+}
+
+/* ---- permission: the receiver has destroyed its copy */
+
+static int permission_poll(libxl__ao *ao, struct migration *s)
+{
+    if (!s->refused)
+        return 0;
+    const int rc = libxl__peer_expect(ao, &s->peer, LIBXL__PEER_GO);
+    return rc && rc != LIBXL__AO_WAIT ? end_unknown(ao, s) : rc;
+}
+
+static int permission_start(libxl__ao *ao, struct migration *s)
+{
+    return permission_poll(ao, s);
+}
+
+static void permission_stop(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    give_up(s); /* a mark that is not needed goes with the domain, or when the guest runs */
+}
+
+/* ---- finish: the domain here is destroyed, or the guest runs here */
+
+/* A renaming that fails does not keep the guest from running. */
+static int take_back(libxl__ao *ao, struct migration *s)
+{
+    if (run(&s->back) == LIBXL__AO_WAIT || resume(ao, s) == LIBXL__AO_WAIT)
+        return LIBXL__AO_WAIT;
+    return s->returned;
+}
+
+static int finish_poll(libxl__ao *ao, struct migration *s)
+{
+    return s->returned ? take_back(ao, s) : libxl__teardown_poll(ao, &s->teardown);
+}
+
+static int finish_start(libxl__ao *ao, struct migration *s)
+{
+    if (!s->returned)
+        libxl__teardown_start(&s->teardown, ao->subject.number, &ao->subject.uuid);
+    return finish_poll(ao, s);
+}
+
+#include "_libxl_phases_domain_migrate.h"

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_receive: receives a guest from another machine. peer.h has the messages. If the connection is lost
+ * before the sender has said that the guest is ours, the domain here is destroyed. If this side gives up after it has
+ * told the sender that the domain is here, the undos tell the sender that the guest does not run here, destroy the
+ * domain, and give the guest back, in this order. These are xl's messages.
+ *
+ * Owns: the domain and its mark (marks.h), until the phase `unmark` is done. The caller holds the context's lock.
+ */
+#include "create_restore.h"
+#include "peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The number that tells the sender that the guest does not run. xl sends the negative of libxl's error. */
+enum { STATUS_FAILED = -ERROR_FAIL };
+
+typedef struct receipt {
+    libxl__peer peer;
+    libxl__nested restoration; /* domain_restore_incoming */
+    libxl__nested teardown;    /* reserved before the restoration starts */
+    libxl__nested renaming;    /* domain_set_name */
+    libxl__xs_batch *batch;
+    libxl__xs_request *name; /* reads the domain's name */
+    uint32_t domid;
+    libxl_uuid uuid;
+    bool ready; /* the sender was told that the domain is here */
+} domain_receive_state;
+
+static const libxl__domain_receive_args *args_of(libxl__ao *ao)
+{
+    return libxl__ao_args(ao);
+}
+
+static int begin_batch(libxl__ao *ao, struct receipt *s)
+{
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, s->domid);
+    return s->batch ? 0 : ERROR_NOMEM;
+}
+
+static int run_batch(struct receipt *s)
+{
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- greet: the sender is told that this side is ready */
+
+static int greet_start(libxl__ao *ao, struct receipt *s)
+{
+    s->domid = LIBXL_DOMID_INVALID;
+    const int rc =
+        libxl__peer_open(ao, &s->peer, args_of(ao)->in.in_fd, args_of(ao)->in.out_fd, "the sender");
+    return rc ? rc : libxl__peer_send(ao, &s->peer, LIBXL__PEER_GREETING, NULL);
+}
+
+/* Gives the guest back. If the domain could not be destroyed, nobody may let the guest run. */
+static int greet_undo(libxl__ao *ao, struct receipt *s)
+{
+    if (!s->ready || !s->teardown.done || s->teardown.rc)
+        return 0;
+    return libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, NULL);
+}
+
+/* ---- restore: the domain is restored, paused */
+
+static int restore_poll(libxl__ao *ao, struct receipt *s)
+{
+    xc_domaininfo_t info;
+    if (!s->restoration.done)
+        return LIBXL__AO_WAIT;
+    int rc = s->restoration.rc;
+    if (!rc)
+        rc = libxl__hv_info(ao, s->domid, &info);
+    if (rc)
+        return rc;
+    memcpy(s->uuid.uuid, info.handle, sizeof(info.handle));
+    ao->subject.number = s->domid;
+    ao->subject.uuid = s->uuid;
+    return 0;
+}
+
+static int restore_start(libxl__ao *ao, struct receipt *s)
+{
+    int rc = libxl__teardown_reserve(ao, &s->teardown, true);
+    if (rc)
+        return rc;
+    libxl__ao *child =
+        libxl__nested_create(ao, &s->restoration, &libxl__operations[LIBXL__OP_DOMAIN_RESTORE_INCOMING]);
+    if (!child)
+        return ERROR_NOMEM;
+    libxl__domain_restore_incoming_args *args = libxl__ao_args(child);
+    libxl_domain_config_init(&args->in.d_config);
+    args->in.fd = args_of(ao)->in.in_fd;
+    args->out.domid = &s->domid;
+    s->restoration.counts = true;
+    libxl__nested_start(&s->restoration);
+    return restore_poll(ao, s);
+}
+
+static void restore_stop(libxl__ao *ao, struct receipt *s)
+{
+    (void)ao;
+    if (!s->restoration.done)
+        libxl__ao_request_stop(s->restoration.child, ERROR_ABORTED);
+}
+
+/* A restoration that has failed has destroyed the domain already. */
+static int restore_undo(libxl__ao *ao, struct receipt *s)
+{
+    if (s->restoration.started && !s->restoration.done) {
+        restore_stop(ao, s);
+        return LIBXL__AO_WAIT;
+    }
+    if (!s->restoration.done || s->restoration.rc)
+        return 0;
+    if (!s->teardown.started)
+        libxl__teardown_start(&s->teardown, s->domid, &s->uuid);
+    return libxl__teardown_poll(ao, &s->teardown);
+}
+
+/* ---- look: the domain's name is read */
+
+static int look_start(libxl__ao *ao, struct receipt *s)
+{
+    const int rc = begin_batch(ao, s);
+    if (rc)
+        return rc;
+    s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", s->domid);
+    return run_batch(s);
+}
+
+/* Creates the renaming from NAME--incoming to NAME. */
+static int reserve_renaming(libxl__ao *ao, struct receipt *s, const char *from)
+{
+    const size_t length = strlen(from) - (sizeof(LIBXL__INCOMING) - 1);
+    libxl__ao *child = libxl__nested_create(ao, &s->renaming, &libxl__operations[LIBXL__OP_DOMAIN_SET_NAME]);
+    if (!child)
+        return ERROR_NOMEM;
+    child->subject = ao->subject;
+    libxl__domain_set_name_args *args = libxl__ao_args(child);
+    args->in.domid = s->domid;
+    args->in.name = strndup(from, length);
+    args->in.old_name = strdup(from);
+    args->in.has_old_name = true;
+    return args->in.name && args->in.old_name ? libxl__phases_reserve(child) : ERROR_NOMEM;
+}
+
+static int look_poll(libxl__ao *ao, struct receipt *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    const char *name = libxl__xs_value(s->name);
+    const size_t length = name ? strlen(name) : 0, suffix = sizeof(LIBXL__INCOMING) - 1;
+    if (length <= suffix || strcmp(name + length - suffix, LIBXL__INCOMING) != 0)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "another program has changed the name of domain %u",
+                              s->domid);
+    return reserve_renaming(ao, s, name);
+}
+
+/* ---- ready: the sender is told that the domain is here */
+
+static int ready_start(libxl__ao *ao, struct receipt *s)
+{
+    s->ready = true;
+    return libxl__peer_send(ao, &s->peer, LIBXL__PEER_RECEIVED, NULL);
+}
+
+/*
+ * This does not depend on whether the sender's message has arrived: it may be on its way, and then the sender waits
+ * for this answer. From now on the guest does not run here.
+ */
+static int ready_undo(libxl__ao *ao, struct receipt *s)
+{
+    const int rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_ANSWER, NULL);
+    return rc ? rc : libxl__peer_send_status(ao, &s->peer, STATUS_FAILED);
+}
+
+/* ---- go: the sender says that the guest is ours */
+
+static int go_poll(libxl__ao *ao, struct receipt *s)
+{
+    return libxl__peer_expect(ao, &s->peer, LIBXL__PEER_GO);
+}
+
+static int go_start(libxl__ao *ao, struct receipt *s)
+{
+    return go_poll(ao, s);
+}
+
+/* ---- rename: the domain gets its name */
+
+static int rename_poll(libxl__ao *ao, struct receipt *s)
+{
+    (void)ao;
+    return s->renaming.done ? s->renaming.rc : LIBXL__AO_WAIT;
+}
+
+static int rename_start(libxl__ao *ao, struct receipt *s)
+{
+    libxl__nested_start(&s->renaming);
+    return rename_poll(ao, s);
+}
+
+static void rename_stop(libxl__ao *ao, struct receipt *s)
+{
+    (void)ao;
+    if (!s->renaming.done)
+        libxl__ao_request_stop(s->renaming.child, ERROR_ABORTED);
+}
+
+/* ---- unmark: the domain is complete */
+
+static int unmark_start(libxl__ao *ao, struct receipt *s)
+{
+    const int rc = begin_batch(ao, s);
+    if (rc)
+        return rc;
+    libxl__mark_remove(s->batch, &s->uuid);
+    return run_batch(s);
+}
+
+static int unmark_poll(libxl__ao *ao, struct receipt *s)
+{
+    (void)ao;
+    return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
+}
+
+/* ---- run: the guest runs here */
+
+/*
+ * This is one step, so that nothing is undone after the guest runs. If the answer cannot be sent, the guest runs
+ * here all the same, and the sender does not know it.
+ */
+static int run_start(libxl__ao *ao, struct receipt *s)
+{
+    int rc = args_of(ao)->in.paused ? 0 : libxl__hv_unpause(ao, s->domid);
+    if (rc)
+        return rc;
+    *args_of(ao)->out.domid = s->domid;
+    rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_ANSWER, NULL);
+    if (!rc)
+        rc = libxl__peer_send_status(ao, &s->peer, 0);
+    if (rc)
+        libxl__ao_log(ao, XTL_WARN, -1, "domain %u runs, but the sender could not be told so", s->domid);
+    return 0;
+}
+
+#include "_libxl_phases_domain_receive.h"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The other side of a migration: two descriptors, and the messages of `xl migrate` and `xl migrate-receive`. Between
+ * the messages the program aioxen-transfer uses the descriptors, so a message is read to its end and no further.
+ *
+ * Call all functions with the context locked.
+ */
+#ifndef LIBXL__PEER_H
+#define LIBXL__PEER_H
+
+#include "ao.h"
+
+/* The messages, in the order in which they are sent, with xl's words. GO is also the receiver's permission. */
+typedef enum libxl__peer_message {
+    LIBXL__PEER_GREETING,
+    LIBXL__PEER_RECEIVED,
+    LIBXL__PEER_GO,
+    LIBXL__PEER_ANSWER, /* one octet follows: 0, or a number of an error */
+    LIBXL__PEER_STATUS, /* this octet */
+} libxl__peer_message;
+
+/* One side. Embed this in the operation's state; zero-initialise it. */
+typedef struct libxl__peer {
+    libxl__source source; /* fires when octets can be read */
+    libxl__fd readable;   /* registered while a message is awaited */
+    int in, out;          /* the application's descriptors */
+    const char *who;      /* the other side, in messages: a static string */
+    char got[80];         /* what was read of the awaited message */
+    size_t count;         /* the number of octets in `got` */
+    unsigned char status; /* valid once LIBXL__PEER_STATUS was read */
+    bool lost;            /* the other side has closed the connection */
+} libxl__peer;
+
+/*
+ * Checks the descriptors, which must be open for reading and for writing, and blocking; they may be the same one.
+ * `who` names the other side. Errors, recorded in ao: INVAL.
+ */
+int libxl__peer_open(libxl__ao *ao, libxl__peer *peer, int in, int out, const char *who);
+/*
+ * Sends a message. All of it is sent, or an error is returned. *sent_out is then false if the other side can have got
+ * no octet of the message; it may be NULL. Errors: FAIL, recorded in ao.
+ */
+int libxl__peer_send(libxl__ao *ao, libxl__peer *peer, libxl__peer_message message, bool *sent_out);
+int libxl__peer_send_status(libxl__ao *ao, libxl__peer *peer, unsigned char status);
+/*
+ * Reads a message. Returns 0 once it was read, or LIBXL__AO_WAIT: call this again when a source has fired. Errors,
+ * recorded in ao: FAIL (the other side has sent something else, has closed the connection, or it cannot be read).
+ */
+int libxl__peer_expect(libxl__ao *ao, libxl__peer *peer, libxl__peer_message message);
+
+#endif
