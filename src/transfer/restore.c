@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Reports a stream that cannot be restored. Names the octet of a file. */
@@ -133,6 +134,31 @@ static int on_static_data(unsigned int missing, void *data)
     return missing ? -1 : 0;
 }
 
+/*
+ * Limits the memory of this program. libxenguest makes a bitmap up to the highest frame number of the stream, which is
+ * hostile. A real domain needs far less than FOR_EACH_PAGE octets for each page that it may have. Does nothing if the
+ * domain or the size of this program is not known.
+ */
+static void limit_memory(xc_interface *xch, uint32_t domid)
+{
+    enum { FOR_EACH_PAGE = 64, FOR_EACH_DOMAIN = 256 << 20 };
+    xc_domaininfo_t info;
+    struct rlimit limit;
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    const bool known = file && fscanf(file, "%lu", &pages) == 1;
+    if (file)
+        fclose(file);
+    if (!known || getrlimit(RLIMIT_AS, &limit) || xc_domain_getinfolist(xch, domid, 1, &info) != 1 ||
+        info.domain != domid)
+        return;
+    const rlim_t most =
+        ((rlim_t)pages << XC_PAGE_SHIFT) + FOR_EACH_DOMAIN + (rlim_t)info.max_pages * FOR_EACH_PAGE;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > most)
+        limit.rlim_cur = most;
+    setrlimit(RLIMIT_AS, &limit);
+}
+
 int restore(xc_interface *xch, bool has_head)
 {
     struct restore_callbacks callbacks = {.static_data_done = on_static_data};
@@ -144,6 +170,7 @@ int restore(xc_interface *xch, bool has_head)
     status = read_beginning();
     if (status)
         return status;
+    limit_memory(xch, (uint32_t)built.numbers[0]);
     errno = 0;
     if (xc_domain_restore(xch, STREAM, (uint32_t)built.numbers[0], (unsigned)built.numbers[1], &store, 0,
                           (unsigned)built.numbers[2], &console, 0, XC_STREAM_PLAIN, &callbacks, -1)) {

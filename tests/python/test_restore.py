@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import resource
 import struct
 import time
 from collections.abc import Callable
@@ -107,3 +108,26 @@ async def test_a_long_configuration_is_read_in_linear_time(
     error = await refused(xen, header + text, tmp_path / "file")
     assert "member0: there is no such member" in str(error)
     assert time.monotonic() - begin < scaled(2)  # quadratic: 10 s
+
+
+def place_of_first_page(data: bytes) -> int:
+    """Returns the place of the first frame number (Xen's docs/specs/libxc-migration-stream.pandoc)."""
+    (optional,) = struct.unpack_from("=I", data, 44)
+    at = 48 + optional + 16 + 8 + 24 + 16  # xl's header, libxl's header and record, libxc's two headers
+    while True:
+        kind, length = struct.unpack_from("=II", data, at)
+        if kind == 1:
+            return at + 16
+        at += 8 + (length + 7 & ~7)
+
+
+async def test_a_wrong_frame_number_costs_no_memory(
+    xen: aioxen.Context, saved: bytes, tmp_path: Path
+) -> None:
+    """libxenguest would make a bitmap of 512 MB."""
+    data, at = bytearray(saved), place_of_first_page(saved)
+    (entry,) = struct.unpack_from("=Q", data, at)
+    struct.pack_into("=Q", data, at, entry | 1 << 32)
+    error = await refused(xen, bytes(data), tmp_path / "file")
+    assert "bitmap" in str(error)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 300 << 10
