@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""far_world.py SOCKET: the program in the world to which the tests of migration send guests. It listens at SOCKET.
+"""far_world.py SOCKET: the program in the world to which the tests of migration send guests. It listens at
+SOCKET.
 
-Each line of its input is a call of a function below as a JSON array, and each line of its output is the result. After
-`receive` or `spawn`, the next connection is received: by this process, or by another program.
+Each line of its input is a call of a function below as a JSON array, and each line of its output is the
+result. After `receive` or `spawn`, the next connection is received: by this process, or by another program.
 """
 
 from __future__ import annotations
@@ -30,12 +31,19 @@ class World:
         self.task: asyncio.Task[str] | None = None
         self.process: asyncio.subprocess.Process | None = None
         self.before = xenstore()
+        self.waits = False
+
+    async def _accept(self) -> socket.socket:
+        self.waits = True
+        connection, _ = await asyncio.get_running_loop().sock_accept(self.listener)
+        self.waits = False
+        return connection
 
     async def receive(self, timeout: float | None = None) -> None:
         self.task = asyncio.create_task(self._receive(timeout))
 
     async def _receive(self, limit: float | None) -> str:
-        connection, _ = await asyncio.get_running_loop().sock_accept(self.listener)
+        connection = await self._accept()
         with connection:
             try:
                 return f"domain {(await self.xen.receive(connection, timeout=limit)).domid}"
@@ -46,7 +54,7 @@ class World:
         self.task = asyncio.create_task(self._spawn(words))
 
     async def _spawn(self, words: tuple[str, ...]) -> str:
-        connection, _ = await asyncio.get_running_loop().sock_accept(self.listener)
+        connection = await self._accept()
         with connection:
             connection.setblocking(True)
             self.process = await asyncio.create_subprocess_exec(
@@ -74,6 +82,13 @@ class World:
         create_info = aioxen.DomainCreateInfo(name=name, type=aioxen.DomainType.PV)
         build_info = aioxen.DomainBuildInfo(max_memkb=16 << 10, kernel="build/guest/tiny", cmdline="b")
         await self.xen.domain_create(aioxen.DomainConfig(create_info, build_info))
+
+    async def destroy(self, name: str) -> None:
+        await (await self.xen.domain_find(name)).destroy()
+
+    async def pending(self) -> str:
+        """Returns whether the connection is still awaited."""
+        return "waits" if self.waits else "came"
 
     async def states(self) -> dict[str, str]:
         """Returns the state of each domain, by name."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Domain.migrate() and Context.receive(): the connections over which a guest moves to another machine. The
-operations domain_migrate and domain_receive do the work."""
+"""Owns Domain.migrate() and Context.receive(): the connections over which a guest moves to another machine.
+The operations domain_migrate and domain_receive do the work."""
 
 from __future__ import annotations
 

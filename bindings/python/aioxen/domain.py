@@ -166,12 +166,12 @@ class Domain(Handle, DomainOperations):
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
     ) -> None:
-        """Moves the running guest to another machine. The bytes are those of `xl migrate`, so the other side is
-        Context.receive(), `aioxen migrate-receive` or `xl migrate-receive`. The disks are not copied.
+        """Moves the running guest to another machine. The bytes are those of `xl migrate`, so the other side
+        is Context.receive(), `aioxen migrate-receive` or `xl migrate-receive`. The disks are not copied.
 
-        transport: How the other side is reached. "ssh://[USER@]HOST[:PORT]": ssh runs `receiver` there. A list
-        of strings: a command, whose standard input and output are connected to the other side. A path: a
-        unix socket. A connected socket, or a StreamReader and a StreamWriter of asyncio, for example of a TLS
+        transport: How the other side is reached. "ssh://[USER@]HOST[:PORT]": ssh runs `receiver` there. A
+        list of strings: a command, whose standard input and output are connected to the other side. A path:
+        a unix socket. A connected socket. A StreamReader and a StreamWriter of asyncio, for example of a TLS
         connection.
 
         live: Whether the guest runs while most of its memory is sent.
@@ -184,11 +184,12 @@ class Domain(Handle, DomainOperations):
 
         progress: Receives each OperationProgress. The phases are those of domain_migrate_stream().
 
-        Raises: the errors of domain_migrate_stream(); OSError: there is no connection. After success the domain
-        here is destroyed. After OwnerUnknownError the domain here is suspended, and the guest may run on the
-        other machine; after another error the guest runs here.
+        Raises: the errors of domain_migrate_stream(); OSError: there is no connection. After success the
+        domain here is destroyed. After OwnerUnknownError the domain here is suspended, and the guest may run
+        on the other machine. After another error the guest runs here.
 
         Cancelled: The guest runs here, unless the other side was told already that the guest is its own.
+        Context.unfinished() lists the domain if it is not known where the guest runs.
         """
         # Imported here, because the module needs modules that take time to import.
         from aioxen._migrating import migrate

@@ -20,6 +20,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "run": ("run", "supervise"),
     "lifecycle": ("pause", "unpause", "shutdown", "reboot", "destroy", "wait", "rename"),
     "saved": ("save", "restore"),
+    "migration": ("migrate", "migrate-receive"),
     "console": ("console",),
     "events": ("events",),
     "devices": (

@@ -19,6 +19,7 @@ HEADINGS = {
     "run": "Supervising guests",
     "lifecycle": "Lives of domains",
     "saved": "Saved domains",
+    "migration": "Moving guests to other machines",
     "console": "Consoles",
     "events": "Events",
     "devices": "Disks and network interfaces",

@@ -26,7 +26,16 @@ Report = Callable[[Any], None]
 def phase_text(event: OperationProgress) -> str:
     """Returns the text of a phase: its name, and whether it is being undone."""
     undoing = "undoes " if event.state is OperationState.UNDOING else ""
-    return f"{event.operation}: {undoing}{event.phase}"
+    return f"{event.operation}: {undoing}{event.phase}{copying_text(event)}"
+
+
+def copying_text(event: OperationProgress) -> str:
+    """Returns the text of the round in which a guest's memory is copied. It is empty in the first round."""
+    if not event.rate:
+        return ""
+    rate = event.rate / (1 << 20)
+    words = f", round {event.round}: {event.dirty} pages dirty, {rate:.0f} MiB/s"
+    return f"{words}, downtime {event.downtime_ms} ms"
 
 
 class Meter(Protocol):
