@@ -154,7 +154,7 @@ void libxl__loop_postfork(libxl_ctx *ctx)
     const libxl__loop *loop = &ctx->loop;
     const libxl__fd *fd;
     LIST_FOREACH (fd, &loop->registered, link) {
-        if (fd->polled != fd->fd)
+        if (fd->polled >= 0 && fd->polled != fd->fd)
             close(fd->polled);
         if (fd->close_on_fork)
             close(fd->fd);
@@ -196,6 +196,14 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
     return 0;
 }
 
+void libxl__fd_hold(libxl_ctx *ctx, libxl__fd *fd, int number)
+{
+    assert(!fd->registered);
+    *fd = (libxl__fd){.fd = number, .polled = -1, .registered = true, .close_on_fork = true};
+    LIST_INSERT_HEAD(&ctx->loop.registered, fd, link);
+    ctx->loop.descriptors++;
+}
+
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events)
 {
     struct epoll_event wanted = {.events = events, .data.ptr = fd};
@@ -209,8 +217,9 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
     if (fd->ready_entry)
         fd->ready_entry->data.ptr = NULL;
     LIST_REMOVE(fd, link);
-    epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
-    if (fd->polled != fd->fd)
+    if (fd->polled >= 0)
+        epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
+    if (fd->polled >= 0 && fd->polled != fd->fd)
         close(fd->polled);
     ctx->loop.descriptors -= !fd->internal;
     memset(fd, 0, sizeof(*fd));

@@ -151,6 +151,11 @@ void libxl__loop_postfork(libxl_ctx *ctx);
  */
 int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
                        libxl__fd_callback *callback);
+/*
+ * Keeps a descriptor of the library, which is not polled, in the list of descriptors, so that the child of a fork
+ * closes its copy. libxl__fd_deregister takes it out of the list.
+ */
+void libxl__fd_hold(libxl_ctx *ctx, libxl__fd *fd, int number);
 /* Replaces the events of a registered descriptor. */
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
 /*

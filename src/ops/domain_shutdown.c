@@ -80,20 +80,26 @@ static int destroyed(libxl__ao *ao)
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", ao->subject.number);
 }
 
-/* Returns 0 if the domain has stopped, LIBXL__AO_WAIT while it runs, or DOMAIN_DESTROYED if it was destroyed. */
+static bool is_suspended(const struct ask *s)
+{
+    return s->domain.follower.was_shutdown &&
+           libxl__hv_shutdown_reason(s->domain.follower.code) == LIBXL_SHUTDOWN_REASON_SUSPEND;
+}
+
+/*
+ * Returns 0 if the domain has stopped, LIBXL__AO_WAIT while it runs, or DOMAIN_DESTROYED if it was destroyed. A guest that was
+ * suspended because of another request has not carried out this one: returns NOT_READY.
+ */
 static int check_domain(libxl__ao *ao, const struct ask *s)
 {
+    if (is_suspended(s) && !suspends(ao))
+        return libxl__ao_fail(ao, ERROR_NOT_READY, "domid: domain %u is suspended, and cannot answer",
+                              ao->subject.number);
     if (s->domain.follower.was_shutdown)
         return 0;
     if (s->domain.follower.phase < LIBXL__DOMAIN_DYING)
         return LIBXL__AO_WAIT;
     return destroyed(ao);
-}
-
-static bool is_suspended(const struct ask *s)
-{
-    return s->domain.follower.was_shutdown &&
-           libxl__hv_shutdown_reason(s->domain.follower.code) == LIBXL_SHUTDOWN_REASON_SUSPEND;
 }
 
 /* ---- request: the request is written */
@@ -235,8 +241,10 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     note_may_suspend(ao, false);
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
-    if (s->domain.follower.was_shutdown)
-        return suspends(ao) && !is_suspended(s) ? 0 : LIBXL__AO_CARRIED_OUT;
+    if (s->domain.follower.was_shutdown && suspends(ao) == is_suspended(s))
+        return LIBXL__AO_CARRIED_OUT;
+    if (s->domain.follower.was_shutdown && suspends(ao))
+        return 0;
     if (!s->withdraws && !give_up_request(s))
         return 0;
     const bool began = s->withdrawal;
@@ -250,7 +258,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
         libxl__phase_extend(ao);
     if (rc == ERROR_NOT_READY && s->written && libxl__xs_vacant(s->unanswered))
         /* A guest that has acknowledged the request suspends itself soon. The caller must know whether it did. */
-        return suspends(ao) ? LIBXL__AO_WAIT : LIBXL__AO_CARRIED_OUT;
+        return suspends(ao) ? LIBXL__AO_WAIT : is_suspended(s) ? 0 : LIBXL__AO_CARRIED_OUT;
     if (rc == ERROR_NOT_READY)
         return 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;

@@ -30,10 +30,11 @@ static void disconnect(libxl_ctx *ctx, libxl__source *source)
     libxl__transfer *t = LIBXL__CONTAINER(source, libxl__transfer, source);
     if (!t->control.registered)
         return;
-    const int control = t->control.fd;
+    const int control = t->control.fd, head = t->head.fd;
     libxl__fd_deregister(ctx, &t->control);
+    libxl__fd_deregister(ctx, &t->head);
     close(control);
-    close(t->head);
+    close(head);
 }
 
 static void readable(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
@@ -117,15 +118,16 @@ static int connect_program(libxl__ao *ao, libxl__transfer *t, const void *head, 
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
         return errno;
-    t->head = make_head(head, head_size);
-    if (t->head >= 0 && !libxl__fd_register(ao->ctx, &t->control, ends[0], EPOLLIN, readable)) {
+    const int memory = make_head(head, head_size);
+    if (memory >= 0 && !libxl__fd_register(ao->ctx, &t->control, ends[0], EPOLLIN, readable)) {
         t->control.close_on_fork = true;
+        libxl__fd_hold(ao->ctx, &t->head, memory);
         *theirs = ends[1];
         return 0;
     }
     const int error = errno;
-    if (t->head >= 0)
-        close(t->head);
+    if (memory >= 0)
+        close(memory);
     close(ends[0]);
     close(ends[1]);
     return error;
@@ -145,7 +147,7 @@ int libxl__transfer_start(libxl__ao *ao, libxl__transfer *t, const char *const a
     if (error)
         return fail_start(ao, error);
     libxl__source_attach(ao, &t->source, disconnect);
-    const int rc = libxl__child_start(ao, &t->child, argv, (const int[]){theirs, stream, t->head}, 0);
+    const int rc = libxl__child_start(ao, &t->child, argv, (const int[]){theirs, stream, t->head.fd}, 0);
     close(theirs);
     return rc;
 }
@@ -191,7 +193,7 @@ void libxl__transfer_send(const libxl__transfer *t, const libxl__transfer_messag
 char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *t, uint64_t length)
 {
     char *text = length > LIBXL__TRANSFER_LONGEST_HEAD ? NULL : libxl__gc_alloc(&ao->gc, length + 1);
-    return text && pread(t->head, text, length, 0) == (ssize_t)length ? text : NULL;
+    return text && pread(t->head.fd, text, length, 0) == (ssize_t)length ? text : NULL;
 }
 
 /* ---- the end of the program */

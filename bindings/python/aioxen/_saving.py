@@ -9,10 +9,10 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from aioxen._coroutine import wait_uncancelled
-from aioxen.errors import DomainNotFoundError, NotReadyError
+from aioxen.errors import DomainNotFoundError, Error, NotReadyError
 from aioxen.types import Suspend
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class _File:
     """A file that appears under its name only when it is complete."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.path.realpath(path)
+        self.path = os.path.realpath(path)
         self.fd = -1
 
     def open(self) -> None:
         """Makes the file, without its name."""
-        folder, name = os.path.split(self._path)
+        folder, name = os.path.split(self.path)
         self.fd, self._part = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
 
     def sync(self) -> None:
@@ -45,8 +45,14 @@ class _File:
         os.fsync(self.fd)
 
     def finish(self) -> None:
-        """Gives the file its name."""
-        os.replace(self._part, self._path)
+        """Gives the file its name, and writes the name to the disk. If this fails, no file is left."""
+        os.replace(self._part, self.path)
+        self._part = self.path
+        folder = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
         os.close(self.fd)
         self.fd = -1
 
@@ -55,6 +61,17 @@ class _File:
         if self.fd >= 0:
             os.close(self.fd)
             os.unlink(self._part)
+
+
+class _Target:
+    """What a domain is saved to."""
+
+    fd = -1
+    complete = False
+    """The domain is saved. After this the save cannot be cancelled."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 async def save(
@@ -72,22 +89,43 @@ async def save(
         raise ValueError(f'afterwards: "destroy", "resume" or "keep" is expected, not {afterwards!r}')
     flags = Suspend.LIVE if live else Suspend(0)
     saving: asyncio.Future[None] | None = None
+    cancelled: asyncio.CancelledError | None = None
+    written = _Target(repr(os.fspath(target)) if isinstance(target, str | os.PathLike) else "the stream")
     try:
-        async with _writable(target) as fd:
-            saving = xen.domain_save_stream(domain, fd, flags, policy, timeout=timeout, progress=progress)
+        async with _writable(target, written):
+            saving = xen.domain_save_stream(
+                domain, written.fd, flags, policy, timeout=timeout, progress=progress
+            )
             await saving
-    except BaseException:
-        # The file is not complete, so the guest must go on. A cancelled operation may have succeeded.
-        if saving and (saving.cancelled() or not saving.exception()):
-            with contextlib.suppress(NotReadyError, DomainNotFoundError):
-                await wait_uncancelled(xen.domain_resume(domain))
-        raise
-    if afterwards == "destroy":
-        await xen.domain_destroy(domain)
-    elif afterwards == "resume":
-        await xen.domain_resume(domain)
-    else:
-        await xen.domain_keep_suspended(domain)
+    except BaseException as error:
+        if written.complete and isinstance(error, asyncio.CancelledError):
+            cancelled = error
+        else:
+            # The file is not complete, so the guest must go on. A cancelled operation may have succeeded.
+            if saving and (saving.cancelled() or not saving.exception()):
+                with contextlib.suppress(NotReadyError, DomainNotFoundError):
+                    await wait_uncancelled(xen.domain_resume(domain))
+            raise
+    await _end(domain, xen, afterwards, written.name)
+    if cancelled:
+        raise cancelled
+
+
+async def _end(domain: Domain, xen: ContextOperations, afterwards: Afterwards, name: str) -> None:
+    """Does with the saved domain what the caller wants."""
+    try:
+        if afterwards == "destroy":
+            await xen.domain_destroy(domain)
+        elif afterwards == "resume":
+            await xen.domain_resume(domain)
+        else:
+            await xen.domain_keep_suspended(domain)
+    except Error as error:
+        words = (
+            f"domain {domain.domid} is saved in {name}, and does not run; "
+            f'afterwards="{afterwards}" has failed: {error.message}'
+        )
+        raise type(error)(words, error.operation, error.domid) from error
 
 
 async def restore(
@@ -102,24 +140,33 @@ async def restore(
 
 
 @contextlib.asynccontextmanager
-async def _writable(target: str | os.PathLike[str] | int | asyncio.StreamWriter) -> AsyncIterator[int]:
-    """Gives a descriptor whose octets go to `target`. They are all there at the end of the block."""
+async def _writable(
+    target: str | os.PathLike[str] | int | asyncio.StreamWriter, written: _Target
+) -> AsyncIterator[None]:
+    """Sets written.fd to a descriptor whose octets go to `target`. They are all there at the end of the
+    block."""
     if isinstance(target, asyncio.StreamWriter):
-        async with _pipe_to(target) as fd:
-            yield fd
+        async with _pipe_to(target) as written.fd:
+            yield
     elif isinstance(target, int):
-        yield target
+        written.fd = target
+        yield
     elif _is_special(target):
-        async with _opened(target, os.O_WRONLY) as fd:
-            yield fd
+        async with _opened(target, os.O_WRONLY) as written.fd:
+            yield
     else:
         file = _File(target)
         try:
             # A cancellation waits for these calls, because the thread uses the file until they end.
             await wait_uncancelled(asyncio.ensure_future(asyncio.to_thread(file.open)))
-            yield file.fd
+            written.fd = file.fd
+            yield
             await wait_uncancelled(asyncio.ensure_future(asyncio.to_thread(file.sync)))
-            file.finish()
+            naming = asyncio.ensure_future(asyncio.to_thread(file.finish))
+            try:
+                await wait_uncancelled(naming)
+            finally:
+                written.complete = not naming.cancelled() and naming.exception() is None
         finally:
             file.discard()
 
@@ -151,23 +198,47 @@ def _close_result(opening: asyncio.Future[int]) -> None:
 
 @contextlib.asynccontextmanager
 async def _pipe_to(writer: asyncio.StreamWriter) -> AsyncIterator[int]:
-    reader_fd, writer_fd = os.pipe()
     reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reader_fd, "rb", 0)
-    )
+    async with _pipe() as (reader_end, writer_end):
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), reader_end
+        )
+        async with _copied(reader, writer, transport) as copying:
+            yield writer_end.fileno()
+            writer_end.close()
+            await copying
+            await _send_all(writer)
+
+
+@contextlib.asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[BinaryIO, BinaryIO]]:
+    """Gives both ends of a pipe, and closes those that are open at the end of the block."""
+    reader_fd, writer_fd = os.pipe()
+    with os.fdopen(reader_fd, "rb", 0) as reader, os.fdopen(writer_fd, "wb", 0) as writer:
+        yield reader, writer
+
+
+@contextlib.asynccontextmanager
+async def _copied(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transport: asyncio.BaseTransport
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Copies a stream while the block runs. An error in the block is raised from the error of the copying."""
     copying = asyncio.create_task(_copy(reader, writer, transport))
     try:
-        yield writer_fd
-        os.close(writer_fd)
-        writer_fd = -1
-        await copying
-        await _send_all(writer)
+        yield copying
+    except Error as error:
+        cause = copying.exception() if copying.done() and not copying.cancelled() else None
+        raise error from cause
     finally:
-        if writer_fd >= 0:
-            os.close(writer_fd)
         copying.cancel()
+        copying.add_done_callback(_forget)
         transport.close()
+
+
+def _forget(copying: asyncio.Future[None]) -> None:
+    """Retrieves the exception, so that asyncio does not report it."""
+    if not copying.cancelled():
+        copying.exception()
 
 
 async def _send_all(writer: asyncio.StreamWriter) -> None:
@@ -206,16 +277,9 @@ async def _readable(source: str | os.PathLike[str] | int | asyncio.StreamReader)
 
 @contextlib.asynccontextmanager
 async def _pipe_from(reader: asyncio.StreamReader) -> AsyncIterator[int]:
-    reader_fd, writer_fd = os.pipe()
     loop = asyncio.get_running_loop()
-    transport, protocol = await loop.connect_write_pipe(
-        asyncio.streams.FlowControlMixin, os.fdopen(writer_fd, "wb", 0)
-    )
-    writer = asyncio.StreamWriter(transport, protocol, None, loop)
-    copying = asyncio.create_task(_copy(reader, writer, transport))
-    try:
-        yield reader_fd
-    finally:
-        copying.cancel()
-        transport.close()
-        os.close(reader_fd)
+    async with _pipe() as (reader_end, writer_end):
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, writer_end)
+        writer = asyncio.StreamWriter(transport, protocol, None, loop)
+        async with _copied(reader, writer, transport):
+            yield reader_end.fileno()

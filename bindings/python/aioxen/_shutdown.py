@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aioxen._coroutine import CoroutineMethods
-from aioxen.errors import TimedOutError
+from aioxen.errors import NotReadyError, TimedOutError
 
 if TYPE_CHECKING:
     from aioxen.operation import Operation
@@ -19,7 +19,7 @@ class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["Shutdow
     domain stops.
 
     The future completes when both operations have completed. If one fails, the other one is cancelled. If
-    both fail, the request's error is raised.
+    both fail, the request's error is raised. A guest that is suspended has not stopped: this is an error.
     """
 
     def __init__(self, request: Operation[None], stopped: Operation[ShutdownReason]) -> None:
@@ -61,5 +61,7 @@ class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["Shutdow
             super().cancel(self._message)
         elif error is not None:
             self.set_exception(error)
+        elif self._stopped.result().name == "SUSPEND":
+            self.set_exception(NotReadyError("the guest was suspended, and has not stopped"))
         else:
             self.set_result(self._stopped.result())

@@ -96,8 +96,9 @@ class Domain(Handle, DomainOperations):
 
         Returns: The reason why the domain has stopped. It may differ from the requested reason.
 
-        Raises: GuestTimedOutError, if the guest does not acknowledge the request in time; otherwise the
-        errors of both operations.
+        Raises: GuestTimedOutError, if the guest does not acknowledge the request in time; NotReadyError, if
+        the guest was suspended instead, because another task or program saves it; otherwise the errors of
+        both operations.
 
         Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has
         acknowledged the request still stops.
@@ -146,10 +147,13 @@ class Domain(Handle, DomainOperations):
         progress: Receives each OperationProgress. While a live guest is copied, its members `round`, `sent`,
         `dirty`, `rate` and `downtime_ms` are set.
 
-        Raises: the errors of save_stream(); OSError, for a file. After an error the guest goes on, and no
-        file is left.
+        Raises: the errors of save_stream(); OSError, for a file. After these errors the guest goes on, and no
+        file is left. If the file is complete, and the domain cannot be destroyed or resumed then, the error
+        says both: the file stays, and the guest does not run. It is suspended, unless its destruction has
+        begun. destroy() or resume() can be tried again.
 
-        Cancelled: The guest goes on, unless its destruction has begun.
+        Cancelled: The guest goes on, and no file is left. But if the file has its name already, the save
+        goes on to its end.
         """
         # Imported here, because the module needs modules that take time to import.
         from aioxen._saving import save
