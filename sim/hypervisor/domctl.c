@@ -129,6 +129,9 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_set_ext_vcpucontext:
     case XEN_DOMCTL_subscribe:
     case XEN_DOMCTL_set_virq_handler: return 0;
+#ifdef XEN_DOMCTL_set_llc_colors /* since 4.20; a hypervisor for x86 is built without cache colouring */
+    case XEN_DOMCTL_set_llc_colors: return -EOPNOTSUPP;
+#endif
     default: return -ENOSYS;
     }
 }

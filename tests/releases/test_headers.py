@@ -13,8 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
+UNPACK = str(ROOT / "tools/unpack-packages")
 RELEASES = ["4.20"]
-FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-DXEN_MINOR=0"]
 GENERATED = {"src": ["gen/include", "gen/src"], "sim": ["sim"]}
 
 
@@ -22,16 +23,14 @@ GENERATED = {"src": ["gen/include", "gen/src"], "sim": ["sim"]}
 def headers(request: pytest.FixtureRequest) -> Path:
     """Unpacks Xen's headers of one release. Returns their directory."""
     folder = BUILD / f"headers-{request.param}"
-    subprocess.run(
-        [ROOT / "tools/unpack-packages", "--headers", "--xen", request.param, folder], check=True
-    )
+    subprocess.run([UNPACK, "--headers", "--xen", request.param, str(folder)], check=True)
     return folder / "usr/include"
 
 
 def compiles(headers: Path, tree: str, *arguments: str | Path) -> str:
     """Returns what gcc writes about a compilation with these headers. `tree` has the sources."""
     own = [*sorted((ROOT / tree).glob("*/")), *(BUILD / folder for folder in GENERATED[tree])]
-    command = ["gcc", *FLAGS, "-isystem", headers, *(f"-I{path}" for path in own), *arguments]
+    command = ["gcc", *FLAGS, "-isystem", str(headers), *(f"-I{path}" for path in own), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
@@ -39,7 +38,7 @@ def test_the_headers_are_those_of_the_release(headers: Path, tmp_path: Path) -> 
     """The system's headers do not hide them."""
     source = tmp_path / "which.c"
     source.write_text("#include <xenctrl.h>\n#include <xenguest.h>\n")
-    command = ["gcc", "-M", "-isystem", headers, source]
+    command = ["gcc", "-M", "-isystem", str(headers), str(source)]
     used = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     xen = [name for name in used if "/xen" in name and name != str(source)]
     assert xen and all(name.startswith(str(headers)) for name in xen)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns a fresh Debian 12 in a directory, for tests that install packages. They need root and a mirror."""
+"""Owns a fresh Debian in a directory, for tests that install packages. They need root and a mirror."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PASSED = {"CI", "http_proxy", "https_proxy", "no_proxy"}
 
 @dataclass
 class Debian:
-    """A Debian 12 below a directory."""
+    """A Debian below a directory."""
 
     root: Path
 
@@ -52,15 +52,13 @@ class Debian:
         return done.stdout
 
 
-@pytest.fixture(scope="session")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Debian:
-    """Makes a Debian 12 that has only the essential packages, and this tree's files in /src."""
+def fresh(root: Path, release: str) -> Debian:
+    """Makes a Debian that has only the essential packages, and this tree's files in /src."""
     if os.getuid():
         pytest.fail("needs root: debootstrap makes device files")
-    root = tmp_path_factory.mktemp("debian")
     mirror = output("sh", "-c", MIRROR).strip() or "http://deb.debian.org/debian"
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", "bookworm", str(root), mirror],
+        ["debootstrap", "--variant=minbase", release, str(root), mirror],
         capture_output=True,
         text=True,
         check=False,
@@ -71,6 +69,12 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Debian:
     (root / "src").mkdir()
     copy_of_the_tree(root / "src")
     return Debian(root)
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Debian:
+    """Makes a Debian 12."""
+    return fresh(tmp_path_factory.mktemp("debian"), "bookworm")
 
 
 @pytest.fixture(scope="session")
