@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from aioxen.domain import Domain
     from aioxen.types import OperationProgress, SavePolicy
 
-Connection: TypeAlias = "socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter]"
+Connection: TypeAlias = socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter]
 """What is connected to the other side."""
 
-Transport: TypeAlias = "str | os.PathLike[str] | Sequence[str] | Connection"
+Transport: TypeAlias = str | os.PathLike[str] | Sequence[str] | Connection
 """How Domain.migrate() reaches the other side."""
 
 Ends: TypeAlias = tuple[int, int]
