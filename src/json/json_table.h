@@ -132,6 +132,22 @@ int libxl__json_check(const libxl__json_type *type, const void *p, int unsupport
  */
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text);
 
+/* The longest array in a text that another program has written. No domain has as many devices of one kind. */
+enum { LIBXL__JSON_FOREIGN_ELEMENTS = 256 };
+
+/* What was found in a text that another program has written. Zero-initialise it. */
+typedef struct libxl__json_foreign {
+    uint32_t unknown; /* the number of members that were ignored, because the type does not have them */
+    char first[160];  /* the message about the first of them, with its path; may be cut off */
+} libxl__json_foreign;
+
+/*
+ * Like libxl__json_read, for a text that another program or a newer release has written. Ignores unknown members, and
+ * counts them. An array with more than LIBXL__JSON_FOREIGN_ELEMENTS elements is an error.
+ */
+int libxl__json_read_foreign(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text,
+                             libxl__json_foreign *foreign);
+
 /*
  * The same for a value of an enumeration, whose JSON form is a string. A number without a word gives NULL.
  * After an error of libxl__json_read_word *out is unchanged.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads JSON into values. The reader is strict: unknown members, wrong types and values out of range are errors. Owns
- * nothing after a call. Needs no lock: any thread may call this.
+ * Reads JSON into values. The reader is strict: wrong types and values out of range are errors, and so are unknown members,
+ * unless another program has written the text. Owns nothing after a call. Needs no lock: any thread may call this.
  */
 #include "json_common.h"
 
@@ -16,7 +16,13 @@
 
 typedef libxl__json_spot spot;
 
-static int read_object(libxl_ctx *ctx, const spot *up, const libxl__json_field *fields, char *p,
+/* What is read. `foreign` NULL: unknown members are errors. */
+typedef struct reading {
+    libxl_ctx *ctx;
+    libxl__json_foreign *foreign;
+} reading;
+
+static int read_object(const reading *r, const spot *up, const libxl__json_field *fields, char *p,
                        json_object *in);
 
 static int wrong(const spot *at, const char *wanted, json_object *in)
@@ -166,14 +172,14 @@ static int read_flags(const spot *at, const libxl__json_field *field, void *p, j
     return rc;
 }
 
-static int read_by_hand(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, void *p,
+static int read_by_hand(const reading *r, const spot *at, const libxl__json_field *field, void *p,
                         json_object *in)
 {
-    int rc = field->by_hand->read(ctx, p, in);
+    int rc = field->by_hand->read(r->ctx, p, in);
     return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
 }
 
-static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, void *p,
+static int read_value(const reading *r, const spot *at, const libxl__json_field *field, void *p,
                       json_object *in)
 {
     switch (field->kind) {
@@ -188,8 +194,8 @@ static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
     case LIBXL__JSON_OCTETS: return read_octets(at, field, p, in);
     case LIBXL__JSON_FLAGS: return read_flags(at, field, p, in);
     case LIBXL__JSON_WORD: return read_word(at, field, p, in);
-    case LIBXL__JSON_STRUCT: return read_object(ctx, at, field->type->fields, p, in);
-    case LIBXL__JSON_BY_HAND: return read_by_hand(ctx, at, field, p, in);
+    case LIBXL__JSON_STRUCT: return read_object(r, at, field->type->fields, p, in);
+    case LIBXL__JSON_BY_HAND: return read_by_hand(r, at, field, p, in);
     case LIBXL__JSON_GROUP:
     case LIBXL__JSON_UNION:
         /* Handled by read_member, because their offsets are relative to the struct that contains them. */
@@ -200,13 +206,15 @@ static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
 
 /* ------------------------------------------------------------------ arrays, unions, objects */
 
-static int read_array(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, char *p,
+static int read_array(const reading *r, const spot *at, const libxl__json_field *field, char *p,
                       json_object *in)
 {
     if (!json_object_is_type(in, json_type_array))
         return wrong(at, "an array", in);
     size_t count = json_object_array_length(in);
     size_t least = field->bounded ? field->min : 0, greatest = field->bounded ? field->max : INT_MAX;
+    if (r->foreign && greatest > LIBXL__JSON_FOREIGN_ELEMENTS)
+        greatest = LIBXL__JSON_FOREIGN_ELEMENTS;
     if (count < least || count > greatest)
         return libxl__json_fail(at, ERROR_INVAL, "%zu elements are not between %zu and %zu", count, least,
                                 greatest);
@@ -228,12 +236,12 @@ static int read_array(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
          */
         int counted = i + 1;
         memcpy(p + field->length, &counted, sizeof(counted));
-        rc = read_value(ctx, &here, field, element, json_object_array_get_idx(in, (size_t)i));
+        rc = read_value(r, &here, field, element, json_object_array_get_idx(in, (size_t)i));
     }
     return rc;
 }
 
-static int read_arm(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, int key, char *p,
+static int read_arm(const reading *r, const spot *at, const libxl__json_field *field, int key, char *p,
                     json_object *in)
 {
     static const libxl__json_field nothing[] = {{.name = NULL}};
@@ -241,10 +249,10 @@ static int read_arm(libxl_ctx *ctx, const spot *at, const libxl__json_field *fie
 
     field->init_key(p, key);
     if (!arm)
-        return read_object(ctx, at, nothing, p, in);
+        return read_object(r, at, nothing, p, in);
     if (arm->kind == LIBXL__JSON_GROUP)
-        return read_object(ctx, at, arm->fields, p, in);
-    return read_value(ctx, at, arm, p + arm->offset, in);
+        return read_object(r, at, arm->fields, p, in);
+    return read_value(r, at, arm, p + arm->offset, in);
 }
 
 static bool names_arm(const libxl__json_field *field, const char *name, const char **word)
@@ -255,7 +263,7 @@ static bool names_arm(const libxl__json_field *field, const char *name, const ch
 }
 
 /* Reads the arm `word` of a union. Fails if `object` has another arm of the same union. */
-static int read_union(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, const char *word,
+static int read_union(const reading *r, const spot *at, const libxl__json_field *field, const char *word,
                       char *p, json_object *object, json_object *in)
 {
     int key;
@@ -269,28 +277,33 @@ static int read_union(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
         if (names_arm(field, name, &word_of_other) && strcmp(word_of_other, word) != 0)
             return libxl__json_fail(at, ERROR_INVAL, "another arm, %s, is given too", name);
     }
-    return read_arm(ctx, at, field, key, p, in);
+    return read_arm(r, at, field, key, p, in);
 }
 
-static int read_member(libxl_ctx *ctx, const spot *at, const libxl__json_field *fields, char *p,
+static int read_member(const reading *r, const spot *at, const libxl__json_field *fields, char *p,
                        json_object *object, json_object *in)
 {
     for (const libxl__json_field *field = fields; field->name; field++) {
         const char *word;
         if (names_arm(field, at->name, &word))
-            return read_union(ctx, at, field, word, p, object, in);
+            return read_union(r, at, field, word, p, object, in);
         if (field->kind == LIBXL__JSON_UNION || strcmp(field->name, at->name) != 0)
             continue;
         if (field->array)
-            return read_array(ctx, at, field, p, in);
+            return read_array(r, at, field, p, in);
         if (field->kind == LIBXL__JSON_GROUP)
-            return read_object(ctx, at, field->fields, p, in);
-        return read_value(ctx, at, field, p + field->offset, in);
+            return read_object(r, at, field->fields, p, in);
+        return read_value(r, at, field, p + field->offset, in);
     }
-    return libxl__json_fail(at, ERROR_INVAL, "there is no such member");
+    const int rc = libxl__json_fail(at, ERROR_INVAL, "there is no such member");
+    if (!r->foreign)
+        return rc;
+    if (!r->foreign->unknown++)
+        snprintf(r->foreign->first, sizeof(r->foreign->first), "%s", libxl_error_message());
+    return 0;
 }
 
-static int read_object(libxl_ctx *ctx, const spot *up, const libxl__json_field *fields, char *p,
+static int read_object(const reading *r, const spot *up, const libxl__json_field *fields, char *p,
                        json_object *in)
 {
     int rc = 0;
@@ -300,7 +313,7 @@ static int read_object(libxl_ctx *ctx, const spot *up, const libxl__json_field *
     json_object_object_foreach(in, name, value)
     {
         spot at = {.up = up, .name = name};
-        rc = read_member(ctx, &at, fields, p, in, value);
+        rc = read_member(r, &at, fields, p, in, value);
         if (rc)
             break;
     }
@@ -355,7 +368,7 @@ int libxl__json_read_word(const libxl__json_words *words, int *out, const char *
     return rc;
 }
 
-int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text)
+static int read_document(const reading *r, const libxl__json_type *type, void *p, const char *text)
 {
     json_object *document = NULL;
 
@@ -364,7 +377,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
         type->init(p);
     int rc = text ? parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
     if (!rc)
-        rc = read_object(ctx, NULL, type->fields, p, document);
+        rc = read_object(r, NULL, type->fields, p, document);
     json_object_put(document);
     if (rc == ERROR_NOMEM)
         libxl__refuse(rc, "out of memory (reading JSON)");
@@ -376,4 +389,15 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
             type->init(p);
     }
     return rc;
+}
+
+int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text)
+{
+    return read_document(&(reading){.ctx = ctx}, type, p, text);
+}
+
+int libxl__json_read_foreign(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text,
+                             libxl__json_foreign *foreign)
+{
+    return read_document(&(reading){.ctx = ctx, .foreign = foreign}, type, p, text);
 }

@@ -42,24 +42,47 @@ int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
     return rc || args->in.has_d_config ? rc : LIBXL__AO_WAIT;
 }
 
-/* Reads the configuration that the program has found. */
-static int take_configuration(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length)
+/* Runs on a worker. */
+static void parse(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__domain_restore_args *args = libxl__ao_args(ao);
-    const char *text = libxl__transfer_head(ao, transfer, length);
-    if (!text)
-        return ERROR_NOMEM;
-    const int rc = libxl__json_read(ao->ctx, &libxl__json_of_domain_config, &args->in.d_config, text);
-    return rc == ERROR_INVAL
-               ? libxl__ao_fail(ao, rc, "fd: the configuration in xl's header: %s", libxl_error_message())
-               : rc;
+    libxl__restored_config *parsed = LIBXL__CONTAINER(job, libxl__restored_config, job);
+    parsed->rc = libxl__json_read_foreign(ctx, &libxl__json_of_domain_config, parsed->config, parsed->text,
+                                          &parsed->foreign);
+    if (parsed->rc)
+        snprintf(parsed->why, sizeof(parsed->why), "%s", libxl_error_message());
 }
 
-int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer)
+/* Starts to parse the configuration that the program has found. */
+static int parse_configuration(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length,
+                               libxl__restored_config *parsed)
+{
+    libxl__domain_restore_args *args = libxl__ao_args(ao);
+    parsed->text = libxl__transfer_head(ao, transfer, length);
+    if (!parsed->text)
+        return ERROR_NOMEM;
+    parsed->config = &args->in.d_config;
+    parsed->job.work = parse;
+    const int rc = libxl__job_submit(&ao->ctx->xen->build_lane, ao, &parsed->job);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int take_configuration(libxl__ao *ao, const libxl__restored_config *parsed)
+{
+    if (parsed->foreign.unknown)
+        libxl__ao_log(ao, XTL_WARN, -1, "%u members of the configuration in xl's header are ignored: %s",
+                      parsed->foreign.unknown, parsed->foreign.first);
+    return parsed->rc == ERROR_INVAL
+               ? libxl__ao_fail(ao, parsed->rc, "fd: the configuration in xl's header: %s", parsed->why)
+               : parsed->rc;
+}
+
+int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed)
 {
     libxl__transfer_message message;
+    if (parsed->text)
+        return parsed->job.state == LIBXL__JOB_DONE ? take_configuration(ao, parsed) : LIBXL__AO_WAIT;
     if (libxl__transfer_next(ao, transfer, &message) == 0)
-        return take_configuration(ao, transfer, message.numbers[0]);
+        return parse_configuration(ao, transfer, message.numbers[0], parsed);
     return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;
 }
 

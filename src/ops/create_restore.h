@@ -6,6 +6,7 @@
 #ifndef LIBXL__CREATE_RESTORE_H
 #define LIBXL__CREATE_RESTORE_H
 
+#include "json_table.h"
 #include "ops.h"
 #include "transfer.h"
 
@@ -23,6 +24,16 @@ bool libxl__is_incoming(const libxl__ao *ao);
  */
 int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const char **name_out);
 
+/* The configuration in xl's header. A worker parses it, because it may be long. Zero-initialise it. */
+typedef struct libxl__restored_config {
+    libxl__job job;
+    libxl_domain_config *config; /* the operation's input */
+    const char *text;            /* in the operation's memory; NULL: it was not read yet */
+    libxl__json_foreign foreign;
+    int rc;
+    char why[256];
+} libxl__restored_config;
+
 /*
  * Starts the program. It reads xl's header, unless the application has given the configuration. Returns 0,
  * LIBXL__AO_WAIT, or an error, recorded in ao: INVAL, NOMEM, FAIL.
@@ -30,9 +41,10 @@ int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const cha
 int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer);
 /*
  * Returns LIBXL__AO_WAIT until the header was read. Then stores its configuration in the operation's args. Errors,
- * recorded in ao: those of libxl__transfer_result, and INVAL (the configuration is not one).
+ * recorded in ao: those of libxl__transfer_result, and INVAL (the configuration is not one). Members of the
+ * configuration that this release does not know are ignored, with a warning.
  */
-int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer);
+int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed);
 
 /* Tells the program that the domain exists, so that it restores the saved domain into it. Returns LIBXL__AO_WAIT. */
 int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build);

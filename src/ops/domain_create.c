@@ -22,7 +22,8 @@ typedef struct create {
     libxl__create_identity identity;
     libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
-    libxl__transfer transfer; /* of domain_restore */
+    libxl__transfer transfer;      /* of domain_restore */
+    libxl__restored_config parsed; /* of domain_restore */
     libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
@@ -102,7 +103,7 @@ static int head_start(libxl__ao *ao, struct create *s)
 
 static int head_poll(libxl__ao *ao, struct create *s)
 {
-    return libxl__restore_head_poll(ao, &s->transfer);
+    return libxl__restore_head_poll(ao, &s->transfer, &s->parsed);
 }
 
 /* ---- name: the configuration is checked, the mark is written, and no other domain has the name or the UUID */
