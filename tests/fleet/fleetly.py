@@ -48,8 +48,7 @@ class Broker:
         self.port = free_port()
         self.url = f"{'tls' if config else 'nats'}://127.0.0.1:{self.port}"
         self.arguments = ["-a", "127.0.0.1", "-p", str(self.port), "-l", str(folder / "broker.log")]
-        self.arguments += ["-c", str(config)] if config else ["-js"]
-        self.arguments += ["-sd", str(folder / "store")]
+        self.arguments += ["-c", str(config)] if config else ["-js", "-sd", str(folder / "store")]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -10,7 +10,7 @@ import logging
 import click
 
 import aioxen
-from aioxen.cli.core import COMMANDS
+from aioxen.cli.core import COMMANDS, Session
 
 LOG_FORM = "%(asctime)s %(levelname)s %(operation)s %(domid)s: %(message)s"
 
@@ -37,6 +37,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "operations": ("operations", "unfinished"),
     "store": ("store",),
     "observe": ("metrics", "trace"),
+    "fleet": ("fleet",),
     "integration": ("completion", "unit"),
 }
 """The commands of each module, in the order of the manual."""
@@ -74,12 +75,18 @@ class App(click.Group):
 @click.option(
     "-v", "--verbose", count=True, help="Print the library's messages; twice: also those for debugging."
 )
-def app(verbose: int) -> None:
+@click.option("--fleet", metavar="URL", envvar="AIOXEN_FLEET", help="Act on the hosts of a fleet.")
+@click.option("--identity", type=click.Path(file_okay=False), metavar="DIR", envvar="AIOXEN_FLEET_IDENTITY",
+              help="The directory with the certificates for --fleet.")  # fmt: skip
+def app(verbose: int, fleet: str | None, identity: str | None) -> None:
     """Controls Xen domains. A command with a name of xl does what that command of xl does, with the same
     arguments.
 
     DOMAIN is a domid, a name or a UUID. `aioxen COMMAND --help` describes a command, aioxen(1) all of them.
+
+    With --fleet, DOMAIN is HOST/DOMAIN. Both may be patterns: `*/web-*`.
     """
+    Session.fleet, Session.identity = fleet, identity
     if verbose:
         logger = logging.getLogger("aioxen")
         logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)

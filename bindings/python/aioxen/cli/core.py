@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
@@ -23,6 +24,9 @@ from aioxen.cli import exits
 from aioxen.cli.output import Output
 from aioxen.cli.peers import visible
 from aioxen.cli.progress import STYLES
+
+if TYPE_CHECKING:
+    from aioxen.fleet import Fleet
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,7 +48,13 @@ class Options(NamedTuple):
 class Session:
     """What a command works with."""
 
-    xen: aioxen.Context
+    fleet: str | None = None
+    """The address of the fleet on which the command acts. None: it acts on this host."""
+    identity: str | None = None
+    """The directory with the certificates for the fleet."""
+
+    _xen: aioxen.Context | None = None
+    _hosts: Fleet | None = None
 
     def __init__(self, options: Options) -> None:
         self.out: Output = Output(options.json, options.quiet)
@@ -57,9 +67,40 @@ class Session:
         self.ready: Callable[[], None] = lambda: None
         """Is called when a command that goes on in the background has begun its work."""
 
+    @property
+    def xen(self) -> aioxen.Context:
+        """The context of this host. Raises UsageError with --fleet: the command works on this host only."""
+        if self._xen is None:
+            raise click.UsageError("this command works on this host only, without --fleet")
+        return self._xen
+
+    @property
+    def hosts(self) -> Fleet:
+        """The hosts of the fleet. Raises UsageError without --fleet."""
+        if self._hosts is None:
+            raise click.UsageError("this command needs --fleet URL")
+        return self._hosts
+
     async def find(self, text: str) -> aioxen.Domain:
-        """Returns the domain with this domid, name or UUID. Digits are a domid, as for xl."""
-        return await self.xen.domain(text, timeout=self.timeout)
+        """Returns the domain with this domid, name or UUID. Digits are a domid, as for xl.
+
+        With --fleet, returns the domain HOST/DOMAIN. It has the operations of an aioxen.Domain.
+        """
+        if self._hosts is None:
+            return await self.xen.domain(text, timeout=self.timeout)
+        host, slash, name = text.partition("/")
+        if not slash:
+            raise click.UsageError(f"{text!r}: with --fleet a domain is HOST/DOMAIN")
+        return cast(aioxen.Domain, await self._hosts[host].domain(name, timeout=self.timeout))
+
+    async def expand(self, texts: Iterable[str]) -> list[str]:
+        """Returns the names of domains, each once. With --fleet, patterns are replaced by what they name."""
+        if self._hosts is None:
+            return list(dict.fromkeys(texts))
+        from aioxen.fleet.select import targets
+
+        found = [target.name for text in texts for target in await targets(self._hosts, text)]
+        return list(dict.fromkeys(found))
 
 
 Body = Callable[..., Coroutine[Any, Any, None]]
@@ -130,8 +171,17 @@ def run(session: Session, body: Callable[[], Coroutine[Any, Any, None]]) -> int:
 async def _run(session: Session, body: Callable[[], Coroutine[Any, Any, None]]) -> int:
     try:
         with _cancelled_by_signals(session):
-            async with aioxen.Context() as session.xen, visible(session.xen):
-                await body()
+            if session.fleet is not None:
+                from aioxen import fleet
+
+                # asyncio warns each time a broker closes a connection with TLS.
+                logging.getLogger("asyncio").setLevel(logging.ERROR)
+                async with fleet.connect(session.fleet, identity=session.identity) as session._hosts:
+                    await session.hosts.settle()
+                    await body()
+            else:
+                async with aioxen.Context() as session._xen, visible(session.xen):
+                    await body()
     except asyncio.CancelledError:
         if session.signal is None:
             raise

@@ -25,13 +25,17 @@ LIST_HEAD = ("Name", "ID", "Mem", "VCPUs", "State", "Time(s)")
 
 async def domains_of(session: Session, texts: Iterable[str]) -> list[tuple[aioxen.DomInfo, str]]:
     """Returns the named domains, or all domains if none is named, with their names."""
-    if texts := tuple(texts):
+    texts = tuple(texts) or (("*/*",) if session.fleet else ())
+    if texts:
+        texts = await session.expand(texts)
         found = await parallel.gather(session.find(text) for text in texts)
         infos = await parallel.gather(dom.info() for dom in found)
     else:
         infos = await session.xen.domain_list()
         found = [aioxen.Domain(session.xen, info.domid, info.uuid) for info in infos]
     names = await parallel.gather(name_of(dom, session.timeout) for dom in found)
+    if session.fleet:
+        names = [f"{text.partition('/')[0]}/{name}" for text, name in zip(texts, names, strict=True)]
     return list(zip(infos, names, strict=True))
 
 

@@ -29,6 +29,7 @@ HEADINGS = {
     "operations": "Operations",
     "store": "xenstore",
     "observe": "Observing",
+    "fleet": "Many hosts",
     "integration": "Shells and systemd",
 }
 

@@ -66,7 +66,7 @@ async def each(
 
         return Handled(text, find_and_act, state)
 
-    await all_of(session, [handled(text) for text in dict.fromkeys(domains)])
+    await all_of(session, [handled(text) for text in await session.expand(domains)])
 
 
 async def all_of(session: Session, handled: Iterable[Handled]) -> None:

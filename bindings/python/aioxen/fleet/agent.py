@@ -163,6 +163,9 @@ class Agent:
         reason, message = None, ""
         if remote is None:
             reason, message = Reason.OPERATION, f"there is no operation {request.call[:40]!r}"
+        elif not self.policy.allowed_domains(request.caller, request.call):
+            reason = Reason.POLICY
+            message = f"{request.caller} may not call {request.call} on {self.host}"
         elif not max(now - wire.WINDOW, self.boot) <= request.issued <= now + wire.SKEW:
             reason, message = Reason.LATE, f"it was issued {now - request.issued:.0f} s ago"
         elif request.timeout is not None and now > request.issued + request.timeout + wire.SKEW:
@@ -195,6 +198,9 @@ class Agent:
             sink(reply(of, State.RUNNING))
         elif of in self._recent:
             sink(self._recent[of][1])
+        elif entry is None and self.journal.full:
+            text = "too many calls have ended in the last minutes"
+            self._refuse(sink, request.caller, of, request.call, Reason.OVERLOADED, text)
         elif entry is None:
             never = refusal(of, Reason.NEVER, "the request has not come")
             if request.call == wire.CANCEL:
@@ -299,8 +305,6 @@ class Agent:
         domain whose name was checked."""
         request, config, xen = call.request, inputs.get("d_config"), self.xen
         patterns = self.policy.allowed_domains(request.caller, request.call)
-        if not patterns:
-            return f"{request.caller} may not call {request.call} on {self.host}"
         dom: aioxen.Domain | None = None
         if isinstance(given := inputs.get("domid"), RemoteDomain):
             named = bool(given._uuid_bytes) or "*" in patterns
@@ -348,10 +352,13 @@ class Agent:
         """Finds out what has become of the calls that an earlier agent was carrying out when it was
         killed."""
         for entry in list(self.journal.interrupted()):
-            try:
-                last = await self._outcome_of(entry)
-            except aioxen.Error as error:
-                last = reply(entry.id, State.INTERRUPTED, message=f"the agent was killed; {error}")
+            for patience in (0.2, 0.5, 1.0, 0):
+                try:
+                    last = await self._outcome_of(entry)
+                    break
+                except aioxen.Error as error:  # Xen may still be busy with what the earlier agent has left.
+                    last = reply(entry.id, State.INTERRUPTED, message=f"the agent was killed; {error}")
+                    await asyncio.sleep(patience)
             self.journal.end(entry.id, last)
             self.audit.write(
                 entry.caller, entry.operation, entry.id, wire.loads(last, wire.MOST_REPLY)["state"],

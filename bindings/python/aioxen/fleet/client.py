@@ -121,17 +121,38 @@ class Fleet(Receiver):
                 self.hosts.changed.clear()
                 await self.hosts.changed.wait()
 
+    async def settle(self, most: float = 2.0) -> None:
+        """Waits until no further hosts are heard of, for at most `most` seconds. A pattern in a selector
+        names only hosts that were heard of."""
+        end, known = time.monotonic() + most, -1
+        while len(self.hosts) != known and time.monotonic() < end:
+            known = len(self.hosts)
+            await asyncio.sleep(0.2)
+
+    async def audit(self, since: str | None = None) -> AsyncIterator[bytes]:
+        """Yields the lines of the audit log of all hosts, as the broker keeps them. Each is an object in JSON
+        with `time`, `host`, `caller`, `call`, `id`, `outcome` and, if known, `domid`, `uuid`, `message` and
+        `seconds`.
+
+        since: As for subscribe().
+
+        Raises: ConnectionError, if the broker does not let this client read it.
+        """
+        lines: asyncio.Queue[bytes] = asyncio.Queue()
+        source = await self._link.events(since, lambda position, line: lines.put_nowait(line), True)
+        try:
+            while True:
+                yield await lines.get()
+        finally:
+            await source.aclose()
+
     @asynccontextmanager
-    async def _events(self, since: str | None, capacity: int, audit: bool) -> AsyncIterator[FleetEvents]:
-        found = await self._subscribe(FleetEvents(capacity), since, audit)
+    async def _events(self, since: str | None, capacity: int) -> AsyncIterator[FleetEvents]:
+        found = await self.subscribe(since, capacity=capacity)
         try:
             yield found
         finally:
             await found.aclose()
-
-    async def _subscribe(self, events: FleetEvents, since: str | None, audit: bool = False) -> FleetEvents:
-        events._source = await self._link.events(since, events._put, audit)
-        return events
 
     async def subscribe(self, since: str | None = None, *, capacity: int = 65536) -> FleetEvents:
         """Subscribes to the lifecycle and device events of all hosts, from the moment at which this returns.
@@ -144,12 +165,14 @@ class Fleet(Receiver):
 
         Raises: ConnectionError, if the broker keeps no events and `since` is not None; ValueError.
         """
-        return await self._subscribe(FleetEvents(capacity), since)
+        events = FleetEvents(capacity)
+        events._source = await self._link.events(since, events._put, False)
+        return events
 
     async def events(self, since: str | None = None, *, capacity: int = 65536) -> AsyncIterator[Any]:
         """Yields the events of all hosts: `async for e in f.events():`. The arguments are those of
         subscribe()."""
-        async with self._events(since, capacity, False) as found:
+        async with self._events(since, capacity) as found:
             async for event in found:
                 yield event
 

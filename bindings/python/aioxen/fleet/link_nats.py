@@ -8,13 +8,13 @@ import contextlib
 import logging
 import re
 import secrets
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
 import nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoServersError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as StreamError
 
@@ -28,6 +28,8 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)\.([^.\"]+)", re.IGNORECASE)
 MOST_OUTGOING = 65536
+ANSWER = 10.0
+"""How long the first connection may take, in seconds."""
 
 
 class NatsLink(Link):
@@ -41,12 +43,14 @@ class NatsLink(Link):
         self.session: str = secrets.token_urlsafe(9)
         self.nc: Any = None
         self._streams: list[NatsEvents] = []
+        self._refused = asyncio.Event()
 
     async def open(self, receiver: Receiver) -> None:
         self.receiver = receiver
         options: dict[str, Any] = {"tls": self.identity.tls()} if self.identity else {}
-        try:
-            self.nc = await nats.connect(
+        self._failure: Exception | None = None
+        opening = asyncio.create_task(
+            nats.connect(
                 self.url.broker,
                 name=f"aioxen {self.name}",
                 inbox_prefix=subjects.inbox(self.name).encode(),
@@ -58,14 +62,18 @@ class NatsLink(Link):
                 error_cb=self._on_error,
                 reconnected_cb=self._on_reconnected,
                 **options,
-                **({} if self.identity else {"allow_reconnect": True}),
             )
-        except NoServersError:
-            raise ConnectionError(
-                f"{self.url.broker}: no broker answers, or it refuses the certificate"
-            ) from None
-        except NatsError as error:
-            raise PermissionError(f"{self.url.broker}: {error}") from None
+        )
+        refused = asyncio.create_task(self._refused.wait())
+        await asyncio.wait([opening, refused], timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
+        refused.cancel()
+        if not opening.done() or opening.exception() is not None:
+            opening.cancel()
+            await asyncio.wait([opening])
+            if self._refused.is_set():
+                raise PermissionError(f"{self.url.broker}: the certificate is refused: {self._failure}")
+            raise ConnectionError(f"{self.url.broker}: no broker answers: {self._failure}")
+        self.nc = opening.result()
         self._outgoing: Outgoing[tuple[str, bytes, str, dict[str, str]]] = Outgoing(
             self._publish, MOST_OUTGOING
         )
@@ -103,6 +111,9 @@ class NatsLink(Link):
         self.receiver.on_beat(message.data)
 
     async def _on_error(self, error: Exception) -> None:
+        self._failure = error
+        if isinstance(error, ssl.SSLError) or "authorization violation" in str(error).lower():
+            self._refused.set()
         if found := FORBIDDEN.search(str(error)):
             self.receiver.on_forbidden(found[1], found[2])
         else:

@@ -56,11 +56,9 @@ async def targets(fleet: Fleet, selector: str) -> list[Target]:
         matching = hosts(fleet, host_pattern)
         if not slash:
             made = [Target(host.name, lambda host=host: _now(host)) for host in matching]  # type: ignore[misc]
-        elif not PATTERN & set(domain):
-            made = [
-                Target(f"{host.name}/{domain}", lambda host=host, domain=domain: host.domain(domain))  # type: ignore[misc]
-                for host in matching
-            ]
+        elif not PATTERN & set(domain) and not PATTERN & set(host_pattern):
+            name = f"{host_pattern}/{domain}"
+            made = [Target(name, lambda host=matching[0], domain=domain: host.domain(domain))]  # type: ignore[misc]
         else:
             lists = await asyncio.gather(*(_matching(host, domain) for host in matching))
             made = [target for one in lists for target in one]
@@ -73,9 +71,16 @@ async def _now(value: Any) -> Any:
 
 
 async def _matching(host: Host, pattern: str) -> list[Target]:
+    """Returns the domains of a host that a pattern names. A pattern without wildcards names a domain that the
+    host need not have."""
     try:
+        if not PATTERN & set(pattern):
+            dom = await host.domain(pattern)
+            return [Target(f"{host.name}/{pattern}", lambda: _now(dom))]
         domains = [dom for dom in await host.domains() if dom.domid != 0]
         names = await asyncio.gather(*(_name(dom) for dom in domains))
+    except errors.DomainNotFoundError:
+        return []
     except Exception as error:
         failure = error
 
