@@ -58,7 +58,97 @@ int libxl_cpupool_cpuremove_node(libxl_ctx *ctx, uint32_t poolid, int node, int 
 libxl_pcitopology *libxl_get_pci_topology(libxl_ctx *ctx, int *num_devs);
 void libxl_pcitopology_list_free(libxl_pcitopology *list, int num_devs);
 
+/* ------------------------------------------------------------------ FLASK */
+
+/*
+ * Run host_flask_enforcing, host_flask_set_enforcing and host_flask_load. Return -1 after an error and set
+ * errno, as in libxl: ENOSYS (the hypervisor has no FLASK), EPERM, EINVAL. libxl_flask_getenforce returns
+ * 1 or 0.
+ */
+int libxl_flask_getenforce(libxl_ctx *ctx);
+int libxl_flask_setenforce(libxl_ctx *ctx, int mode);
+int libxl_flask_loadpolicy(libxl_ctx *ctx, void *policy, uint32_t size);
+/*
+ * Run host_flask_number and host_flask_label, with the same errors. `len` is the length of the label in octets. The
+ * caller frees *buf.
+ */
+int libxl_flask_context_to_sid(libxl_ctx *ctx, char *buf, size_t len, uint32_t *ssidref);
+int libxl_flask_sid_to_context(libxl_ctx *ctx, uint32_t ssidref, char **buf, size_t *len);
+
+/* ------------------------------------------------------------------ the hypervisor's messages and parameters */
+
+typedef struct libxl__xen_console_reader libxl_xen_console_reader;
+/*
+ * Runs host_console_ring. Returns a reader, or NULL after an error. Only one thread may use a reader at a time.
+ * The caller frees it with libxl_xen_console_read_finish.
+ */
+libxl_xen_console_reader *libxl_xen_console_read_start(libxl_ctx *ctx, int clear);
+/*
+ * Returns 1 and stores the next line, with its newline, in *line_r. The line is valid until the next call with this
+ * reader. Returns 0 after the last line, and stores NULL.
+ */
+int libxl_xen_console_read_line(libxl_ctx *ctx, libxl_xen_console_reader *cr, char **line_r);
+void libxl_xen_console_read_finish(libxl_ctx *ctx, libxl_xen_console_reader *cr);
+/* Runs host_set_parameters. Errors: FAIL (a parameter cannot be set), and others. */
+int libxl_set_parameters(libxl_ctx *ctx, char *params);
+
+/* ------------------------------------------------------------------ what the processors of a socket share */
+
+/*
+ * Run domain_psr_attach, domain_psr_detach, domain_psr_sample, domain_psr_get and domain_psr_set. A host without
+ * the feature gives FAIL. libxl_psr_cmt_get_sample stores octets, libxl_psr_cmt_get_cache_occupancy KiB. tsc_r may
+ * be NULL.
+ */
+int libxl_psr_cmt_attach(libxl_ctx *ctx, uint32_t domid);
+int libxl_psr_cmt_detach(libxl_ctx *ctx, uint32_t domid);
+int libxl_psr_cmt_get_sample(libxl_ctx *ctx, uint32_t domid, libxl_psr_cmt_type type, uint64_t scope,
+                             uint64_t *sample_r, uint64_t *tsc_r);
+int libxl_psr_cmt_get_cache_occupancy(libxl_ctx *ctx, uint32_t domid, uint32_t socketid,
+                                      uint32_t *l3_cache_occupancy);
+int libxl_psr_set_val(libxl_ctx *ctx, uint32_t domid, libxl_psr_type type, libxl_bitmap *target_map,
+                      uint64_t val);
+int libxl_psr_get_val(libxl_ctx *ctx, uint32_t domid, libxl_psr_type type, unsigned int target,
+                      uint64_t *val);
+/* Older names of the last two. */
+int libxl_psr_cat_set_cbm(libxl_ctx *ctx, uint32_t domid, libxl_psr_cbm_type type, libxl_bitmap *target_map,
+                          uint64_t cbm);
+int libxl_psr_cat_get_cbm(libxl_ctx *ctx, uint32_t domid, libxl_psr_cbm_type type, uint32_t target,
+                          uint64_t *cbm_r);
+/* Run domain_psr_attached and host_psr_cmt. Return 1 or 0; 0 also after an error. */
+int libxl_psr_cmt_domain_attached(libxl_ctx *ctx, uint32_t domid);
+int libxl_psr_cmt_enabled(libxl_ctx *ctx);
+int libxl_psr_cmt_type_supported(libxl_ctx *ctx, libxl_psr_cmt_type type);
+/* Run host_psr_cmt and host_psr_cache_size. The size is in KiB. */
+int libxl_psr_cmt_get_total_rmid(libxl_ctx *ctx, uint32_t *total_rmid);
+int libxl_psr_cmt_get_l3_cache_size(libxl_ctx *ctx, uint32_t socketid, uint32_t *l3_cache_size);
+/*
+ * Run host_psr_hw_info. Each stores an array and the number of its elements. The caller frees the array with
+ * the function for its type.
+ */
+int libxl_psr_get_hw_info(libxl_ctx *ctx, libxl_psr_feat_type type, unsigned int lvl, unsigned int *nr,
+                          libxl_psr_hw_info **info);
+void libxl_psr_hw_info_list_free(libxl_psr_hw_info *list, unsigned int nr);
+int libxl_psr_cat_get_info(libxl_ctx *ctx, libxl_psr_cat_info **info, unsigned int *nr, unsigned int lvl);
+int libxl_psr_cat_get_l3_info(libxl_ctx *ctx, libxl_psr_cat_info **info, int *nr);
+void libxl_psr_cat_info_list_free(libxl_psr_cat_info *list, int nr);
+
+/* ------------------------------------------------------------------ CPUID policies */
+
+/*
+ * Add one word of xl's key cpuid to a list: FEATURE=POLICY, or LEAF[,SUBLEAF]:REGISTER=BITS. Return 0, 1 (there is
+ * no '=' or no ':'), 2 (the feature or its policy is wrong) or 3 (the leaf, the register or the bits are wrong).
+ * After an error, libxl_error_message has the reason, and the list does not change.
+ */
+int libxl_cpuid_parse_config(libxl_cpuid_policy_list *cpuid, const char *str);
+int libxl_cpuid_parse_config_xend(libxl_cpuid_policy_list *cpuid, const char *str);
+
 /* ------------------------------------------------------------------ domains and the machine */
+
+/*
+ * Replaces this process by vncviewer, for the domain's screen. autopass: the viewer gets the password of the
+ * domain's nodes. Returns only after an error, with FAIL.
+ */
+int libxl_vncviewer_exec(libxl_ctx *ctx, uint32_t domid, int autopass);
 
 /*
  * Lists the host's domains, without those that run the device model of another domain. Returns an array, and

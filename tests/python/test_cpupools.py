@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aioxen
 import pytest
 from aioxen import Scheduler
+from command_line import aioxen_
 from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -120,3 +121,42 @@ async def test_xl_info(xen: aioxen.Context, xl: Callable[..., str]) -> None:
     assert {(int(s, 16), int(b, 16), int(d, 16) << 3 | int(f), int(n)) for s, b, d, f, n in devices} == {
         (d.seg, d.bus, d.devfn, d.node) for d in found if d.node != 0xFFFFFFFF
     }
+
+
+def test_the_commands(xl: Callable[..., str]) -> None:
+    assert aioxen_("cpupool", "remove", "Pool-0", "1").code == 0
+    assert aioxen_("cpupool", "create", "b", "--sched", "credit", "--cpus", "1").code == 0
+    assert aioxen_("cpupool", "list").out == xl("cpupool-list")
+    assert aioxen_("cpupool", "list", "-c").out == xl("cpupool-list", "-c")
+    aioxen_("cpupool", "rename", "b", "c")
+    aioxen_("cpupool", "destroy", "b", code=4)
+    aioxen_("cpupool", "remove", "c", "1")
+    aioxen_("cpupool", "destroy", "c")
+    aioxen_("cpupool", "add", "0", "1")
+    aioxen_("cpupool", "move", "0", "0", code=3)
+    assert aioxen_("cpupool", "list").out == xl("cpupool-list")
+    assert aioxen_("dmesg").out == xl("dmesg")
+
+
+async def test_a_host_without_the_features(xen: aioxen.Context) -> None:
+    assert (await xen.host_console_ring()).startswith(b"(XEN) ")
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: xen.host_flask_enforcing(),
+        lambda: xen.host_flask_set_enforcing(True),
+        lambda: xen.host_flask_load(b"policy"),
+        lambda: xen.host_flask_label(1),
+        lambda: xen.host_flask_number("label"),
+        lambda: xen.host_set_parameters("a=1"),
+        lambda: xen.host_psr_cmt(),
+        lambda: xen.host_psr_cache_size(0),
+        lambda: xen.host_psr_hw_info(aioxen.PsrFeatType.CAT),
+        lambda: xen.domain_psr_attach(0),
+        lambda: xen.domain_psr_detach(0),
+        lambda: xen.domain_psr_get(0, aioxen.PsrCbmType.L3_CBM, 0),
+        lambda: xen.domain_psr_set(0, aioxen.PsrCbmType.L3_CBM, {0}, 1),
+    ]
+    for call in calls:
+        with pytest.raises(aioxen.NotSupportedError):
+            await call()
+    with pytest.raises(aioxen.InvalidError, match="socket: socket 9 has no processor online"):
+        await xen.host_psr_cache_size(9)

@@ -152,6 +152,69 @@ static const char *files(libxl_ctx *ctx)
     return NULL;
 }
 
+/* The hypervisor of the tests has no FLASK, and its processors share nothing that can be divided. */
+static const char *absent(libxl_ctx *ctx, uint32_t domid)
+{
+    char text[] = "x", *label, params[] = "nothing=1";
+    uint32_t number;
+    uint64_t value, tsc;
+    size_t length;
+    int count;
+    unsigned sockets;
+    libxl_psr_cat_info *cat;
+    libxl_psr_hw_info *hw;
+    libxl_bitmap map;
+    CHECK(libxl_flask_getenforce(ctx) == -1 && errno == ENOSYS && libxl_flask_setenforce(ctx, 1) == -1);
+    CHECK(libxl_flask_loadpolicy(ctx, text, 1) == -1);
+    CHECK(libxl_flask_context_to_sid(ctx, text, 1, &number) == -1);
+    CHECK(libxl_flask_sid_to_context(ctx, 1, &label, &length) == -1);
+    CHECK(libxl_set_parameters(ctx, params) == ERROR_FAIL);
+
+    CHECK(!libxl_socket_bitmap_alloc(ctx, &map, 0));
+    libxl_bitmap_set(&map, 0);
+    CHECK(libxl_psr_cmt_attach(ctx, domid) == ERROR_FAIL && libxl_psr_cmt_detach(ctx, domid) == ERROR_FAIL);
+    CHECK(!libxl_psr_cmt_domain_attached(ctx, domid) && !libxl_psr_cmt_enabled(ctx));
+    CHECK(!libxl_psr_cmt_type_supported(ctx, LIBXL_PSR_CMT_TYPE_CACHE_OCCUPANCY));
+    CHECK(libxl_psr_cmt_get_total_rmid(ctx, &number) == ERROR_FAIL);
+    CHECK(libxl_psr_cmt_get_l3_cache_size(ctx, 0, &number) == ERROR_FAIL);
+    CHECK(libxl_psr_cmt_get_cache_occupancy(ctx, domid, 0, &number));
+    CHECK(libxl_psr_cmt_get_sample(ctx, domid, LIBXL_PSR_CMT_TYPE_TOTAL_MEM_COUNT, 0, &value, &tsc));
+    CHECK(libxl_psr_get_val(ctx, domid, LIBXL_PSR_CBM_TYPE_L3_CBM, 0, &value) == ERROR_FAIL);
+    CHECK(libxl_psr_set_val(ctx, domid, LIBXL_PSR_CBM_TYPE_L3_CBM, &map, 1) == ERROR_FAIL);
+    CHECK(libxl_psr_cat_get_cbm(ctx, domid, LIBXL_PSR_CBM_TYPE_L3_CBM, 0, &value) == ERROR_FAIL);
+    CHECK(libxl_psr_cat_set_cbm(ctx, domid, LIBXL_PSR_CBM_TYPE_L3_CBM, &map, 1) == ERROR_FAIL);
+    libxl_bitmap_dispose(&map);
+    CHECK(libxl_psr_get_hw_info(ctx, LIBXL_PSR_FEAT_TYPE_CAT, 3, &sockets, &hw) == ERROR_FAIL);
+    CHECK(libxl_psr_cat_get_info(ctx, &cat, &sockets, 3) == ERROR_FAIL);
+    CHECK(libxl_psr_cat_get_l3_info(ctx, &cat, &count) == ERROR_FAIL);
+    libxl_psr_hw_info_list_free(NULL, 0);
+    libxl_psr_cat_info_list_free(NULL, 0);
+    return NULL;
+}
+
+static const char *messages(libxl_ctx *ctx, uint32_t domid)
+{
+    char *line;
+    libxl_xen_console_reader *reader = libxl_xen_console_read_start(ctx, 0);
+    CHECK(reader && libxl_xen_console_read_line(ctx, reader, &line) == 1 && line[0] == '(');
+    CHECK(line[strlen(line) - 1] == '\n');
+    while (libxl_xen_console_read_line(ctx, reader, &line) == 1)
+        CHECK(line);
+    libxl_xen_console_read_finish(ctx, reader);
+    CHECK(libxl_vncviewer_exec(ctx, domid, 0) == ERROR_FAIL);
+
+    libxl_cpuid_policy_list policy = NULL;
+    CHECK(!libxl_cpuid_parse_config(&policy, "tm=0") && libxl_cpuid_policy_list_length(&policy) == 1);
+    CHECK(!libxl_cpuid_parse_config(&policy, "sse3=x") && libxl_cpuid_policy_list_length(&policy) == 1);
+    CHECK(libxl_cpuid_parse_config(&policy, "host") == 1 && libxl_cpuid_parse_config(&policy, "no=1") == 2);
+    CHECK(!libxl_cpuid_parse_config_xend(&policy, "7,0:ebx=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx0"));
+    CHECK(libxl_cpuid_policy_list_length(&policy) == 2);
+    CHECK(libxl_cpuid_parse_config_xend(&policy, "host") == 1);
+    CHECK(libxl_cpuid_parse_config_xend(&policy, "1:ebx=1"));
+    libxl_cpuid_dispose(&policy);
+    return NULL;
+}
+
 static const char *tmem(libxl_ctx *ctx)
 {
     char text[] = "x";
@@ -169,5 +232,7 @@ const char *libxl_host_calls(libxl_ctx *ctx, uint32_t domid)
     failed = failed ? failed : domains(ctx, domid);
     failed = failed ? failed : strings(ctx);
     failed = failed ? failed : files(ctx);
+    failed = failed ? failed : absent(ctx, domid);
+    failed = failed ? failed : messages(ctx, domid);
     return failed ? failed : tmem(ctx);
 }

@@ -169,6 +169,36 @@ STARTS_PLAIN(add_cpus, libxl_bitmap none = {.size = 0}, libxl_host_add_cpupool_c
 STARTS_PLAIN(remove_cpus, libxl_bitmap none = {.size = 0},
              libxl_host_remove_cpupool_cpus(s->ctx, 0, &none, NULL))
 
+/* These return NI on a simulated host, which has no such feature. */
+#define STARTS_WITHOUT(name, declarations, call)                                                             \
+    static int start_##name(struct starter *s)                                                               \
+    {                                                                                                        \
+        declarations;                                                                                        \
+        const int rc = call;                                                                                 \
+        return rc == ERROR_NI ? 0 : rc;                                                                      \
+    }
+STARTS_WITHOUT(flask_enforcing, bool out, libxl_host_flask_enforcing(s->ctx, &out, NULL))
+STARTS_WITHOUT(flask_set, (void)0, libxl_host_flask_set_enforcing(s->ctx, true, NULL))
+static const libxl_blob policy = {.size = 1, .data = &one};
+STARTS_WITHOUT(flask_load, (void)0, libxl_host_flask_load(s->ctx, &policy, NULL))
+STARTS_WITHOUT(flask_label, char *out, libxl_host_flask_label(s->ctx, 1, &out, NULL))
+STARTS_WITHOUT(flask_number, uint32_t out, libxl_host_flask_number(s->ctx, "x", &out, NULL))
+STARTS(console_ring, blob, libxl_host_console_ring(s->ctx, true, &out, NULL))
+STARTS_WITHOUT(set_parameters, (void)0, libxl_host_set_parameters(s->ctx, "a=1", NULL))
+STARTS_WITHOUT(psr_cmt, libxl_psr_cmt_info out, libxl_host_psr_cmt(s->ctx, &out, NULL))
+STARTS_WITHOUT(psr_cache_size, uint32_t out, libxl_host_psr_cache_size(s->ctx, 0, &out, NULL))
+STARTS_WITHOUT(psr_hw_info, libxl_psr_hw_info_list out,
+               libxl_host_psr_hw_info(s->ctx, LIBXL_PSR_FEAT_TYPE_CAT, 3, &out, NULL))
+STARTS_WITHOUT(psr_attach, (void)0, libxl_domain_psr_attach(s->ctx, s->guest, NULL))
+STARTS_WITHOUT(psr_detach, (void)0, libxl_domain_psr_detach(s->ctx, s->guest, NULL))
+STARTS_WITHOUT(psr_attached, bool out, libxl_domain_psr_attached(s->ctx, s->guest, &out, NULL))
+STARTS_WITHOUT(psr_sample, libxl_psr_sample out,
+               libxl_domain_psr_sample(s->ctx, s->guest, LIBXL_PSR_CMT_TYPE_CACHE_OCCUPANCY, 0, &out, NULL))
+STARTS_WITHOUT(psr_get, uint64_t out,
+               libxl_domain_psr_get(s->ctx, s->guest, LIBXL_PSR_CBM_TYPE_L3_CBM, 0, &out, NULL))
+STARTS_WITHOUT(psr_set, (void)0,
+               libxl_domain_psr_set(s->ctx, s->guest, LIBXL_PSR_CBM_TYPE_L3_CBM, &first, 1, NULL))
+
 enum { STARTER_POOL = 6 };
 
 /* Creates an empty cpupool. Destroys it before, if an earlier call has left it, and afterwards. */
@@ -432,6 +462,22 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_FREE_MEMORY] = start_free_memory,
     [LIBXL__OP_HOST_CPU_TOPOLOGY] = start_topology,
     [LIBXL__OP_HOST_NUMA] = start_numa,
+    [LIBXL__OP_HOST_FLASK_ENFORCING] = start_flask_enforcing,
+    [LIBXL__OP_HOST_FLASK_SET_ENFORCING] = start_flask_set,
+    [LIBXL__OP_HOST_FLASK_LOAD] = start_flask_load,
+    [LIBXL__OP_HOST_FLASK_LABEL] = start_flask_label,
+    [LIBXL__OP_HOST_FLASK_NUMBER] = start_flask_number,
+    [LIBXL__OP_HOST_CONSOLE_RING] = start_console_ring,
+    [LIBXL__OP_HOST_SET_PARAMETERS] = start_set_parameters,
+    [LIBXL__OP_HOST_PSR_CMT] = start_psr_cmt,
+    [LIBXL__OP_HOST_PSR_CACHE_SIZE] = start_psr_cache_size,
+    [LIBXL__OP_HOST_PSR_HW_INFO] = start_psr_hw_info,
+    [LIBXL__OP_DOMAIN_PSR_ATTACH] = start_psr_attach,
+    [LIBXL__OP_DOMAIN_PSR_DETACH] = start_psr_detach,
+    [LIBXL__OP_DOMAIN_PSR_ATTACHED] = start_psr_attached,
+    [LIBXL__OP_DOMAIN_PSR_SAMPLE] = start_psr_sample,
+    [LIBXL__OP_DOMAIN_PSR_GET] = start_psr_get,
+    [LIBXL__OP_DOMAIN_PSR_SET] = start_psr_set,
     [LIBXL__OP_HOST_LIST_CPUPOOLS] = start_list_cpupools,
     [LIBXL__OP_HOST_CREATE_CPUPOOL] = start_create_cpupool,
     [LIBXL__OP_HOST_DESTROY_CPUPOOL] = start_destroy_cpupool,
