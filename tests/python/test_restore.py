@@ -146,7 +146,7 @@ def place_of_first_page(data: bytes) -> int:
     while True:
         kind, length = struct.unpack_from("=II", data, at)
         if kind == 1:
-            return at + 16
+            return int(at + 16)
         at += 8 + (length + 7 & ~7)
 
 
