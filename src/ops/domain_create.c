@@ -443,6 +443,11 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
         return rc;
     libxl__domain_create_new_args *create = libxl__ao_args(ao);
     libxl__domain_restore_args *restore = libxl__ao_args(ao);
+    if (libxl__is_incoming(ao)) {
+        /* domain_receive, the parent, must be able to destroy the domain without asking the hypervisor. */
+        ao->parent->subject.number = s->build.domid;
+        ao->parent->subject.uuid = s->build.uuid;
+    }
     *(s->build.restores ? restore->out.domid : create->out.domid) = s->build.domid;
     return 0;
 }

@@ -68,18 +68,10 @@ static int greet_undo(libxl__ao *ao, struct receipt *s)
 
 static int restore_poll(libxl__ao *ao, struct receipt *s)
 {
-    xc_domaininfo_t info;
     if (!s->restoration.done)
         return LIBXL__AO_WAIT;
-    int rc = s->restoration.rc;
-    if (!rc)
-        rc = libxl__hv_info(ao, s->domid, &info);
-    if (rc)
-        return rc;
-    memcpy(s->uuid.uuid, info.handle, sizeof(info.handle));
-    ao->subject.number = s->domid;
-    ao->subject.uuid = s->uuid;
-    return 0;
+    s->uuid = ao->subject.uuid; /* domain_restore_incoming has set it */
+    return s->restoration.rc;
 }
 
 static int restore_start(libxl__ao *ao, struct receipt *s)
