@@ -217,6 +217,32 @@ def lag() -> Iterator[Line]:
     yield replace(held, goal=at_most(5), n=50, quick=2)
 
 
+def saves() -> Iterator[Line]:
+    guest = "a PVH guest with 1 GB, to and from a file in memory"
+    ours, peer, floor = "aioxen/saves library {n}", "libxl/saves library {n}", "aioxen/saves bare {n}"
+    # The floor is libxenguest's function alone, in the same process.
+    for key, words, unit in (
+        ("save", f"{guest}: saved", "MB/s"),
+        ("restore", f"{guest}: restored", "MB/s"),
+        ("save_cpu", f"{guest}: saved, by processor time", "MB/s"),
+        ("restore_cpu", f"{guest}: restored, by processor time", "MB/s"),
+    ):
+        line = Line(24, words, unit, key, ours, peer, LIBXL, floor, at_least(0.97, of="floor"))
+        yield replace(line, n=1024, quick=20)
+    memory = "memory of this process for each of 16 saves under way"
+    few: dict[str, Any] = {"n": 16, "quick": 2, "once": True, "tool": Tool.LIVE}
+    yield both(26, memory, "bytes", "bytes", "saves memory {n}", at_most(8192), **few)
+
+
+def saves_at_once() -> Iterator[Line]:
+    what = "16 live saves at once, 100 pauses a second, one mute guest: "
+    ours = "saves.py aioxen {n}"
+    late = Line(23, what + "the loop's largest delay", "ms", "late", ours, floor="saves.py idle {n}")
+    held = Line(23, what + "the longest callback, in processor time", "ms", "busy", ours)
+    yield replace(late, goal=at_most_beyond(5, of="floor"), n=16, quick=2)
+    yield replace(held, goal=at_most(5), n=16, quick=2)
+
+
 def busy() -> Iterator[Line]:
     held = "a C thread held by {} while Python is busy"
     for what, words, goal in (
@@ -341,4 +367,6 @@ LINES: list[Line] = [
     *day(),
     *statistics(),
     *lag(),
+    *saves_at_once(),
+    *saves(),
 ]

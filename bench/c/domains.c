@@ -62,6 +62,11 @@ uint32_t domain_bare(void)
     return create(0);
 }
 
+uint32_t domain_pvh(void)
+{
+    return create(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap);
+}
+
 static void name(uint32_t domid)
 {
     char path[64], value[32];

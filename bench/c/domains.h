@@ -18,6 +18,8 @@ struct xs_handle *domains_xs(void);
 
 /* Creates a domain that has no nodes in xenstore. */
 uint32_t domain_bare(void);
+/* Does the same as domain_bare(), for a PVH domain. */
+uint32_t domain_pvh(void);
 /* Creates a domain with the nodes domid and name in xenstore. */
 uint32_t domain_named(void);
 /* Does the same as domain_named(), and introduces the domain to xenstored. So xenstored fires
