@@ -46,7 +46,7 @@ static uint32_t frame_of_physical(struct domain *d, uint64_t address)
  * Translates a virtual address of a PV guest to a machine frame. The entries of PV page tables are machine
  * addresses.
  */
-static uint32_t frame_of_virtual(struct domain *d, uint64_t address)
+uint32_t frame_of_virtual(struct domain *d, uint64_t address)
 {
     uint64_t entry = d->cr3;
     for (int shift = XC_PAGE_SHIFT + 9 * (PV_LEVELS - 1); shift >= XC_PAGE_SHIFT; shift -= 9) {

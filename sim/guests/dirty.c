@@ -21,7 +21,8 @@ struct first_page {
 
 static bool transfer(struct domain *d, uint64_t page, void *data, size_t size, bool writes)
 {
-    const uint32_t frame = frame_of(d, DIRTY_FIRST + page);
+    const uint32_t frame =
+        domain_is_hvm(d) ? frame_of(d, DIRTY_FIRST + page) : pv_frame(d, DIRTY_FIRST + page);
     const off_t at = (off_t)frame << XC_PAGE_SHIFT;
     if (!frame)
         return false;

@@ -21,6 +21,7 @@ struct guest {
     uint64_t deadline;
     uint64_t next_write; /* NEVER: the guest writes into no pages */
     uint32_t writes;
+    bool suspended; /* pv_continue() has to be called when the guest runs again */
     char action;
     struct ring ring;
     struct console console;
@@ -87,6 +88,8 @@ static struct guest *begin(struct domain *d)
     g->action = boots ? info.command_line[0] : 'c';
     announce(d, info.command_line);
     g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
+    if (boots && !domain_is_hvm(d))
+        pv_publish_frames(d);
     if (boots)
         console_open(&g->console, d, player, &info);
     begin_writing(g, d, info.command_line);
@@ -108,6 +111,10 @@ static void listen(struct guest *g, struct domain *d)
     if (!g->ring.page && !ring_open(&g->ring, d, player))
         return;
     int order = ring_step(&g->ring, d);
+    if (order == SHUTDOWN_suspend && !domain_is_hvm(d)) {
+        pv_suspend(d);
+        g->suspended = true;
+    }
     if (order != NO_ORDER)
         domain_shutdown(d, order);
 }
@@ -132,6 +139,9 @@ static void write_if_due(struct guest *g, struct domain *d)
 
 static void step(struct guest *g, struct domain *d)
 {
+    if (g->suspended)
+        pv_continue(d);
+    g->suspended = false;
     console_step(&g->console, d);
     write_if_due(g, d);
     switch (g->action) {

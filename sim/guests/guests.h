@@ -34,6 +34,8 @@ struct boot_info {
     uint64_t store_frame, console_frame;
     uint32_t store_port, console_port;
 };
+/* Translates a virtual address of a PV guest to a machine frame. Returns NO_FRAME if there is none. */
+uint32_t frame_of_virtual(struct domain *d, uint64_t address);
 /* Reads the start information of a domain. Returns true, or false if the domain has no start information. */
 bool boot_read(struct domain *d, struct boot_info *info);
 
@@ -75,6 +77,16 @@ void console_close(struct console *c);
 void console_step(struct console *c, const struct domain *d);
 /* Writes a text. Does nothing if the console is not open. */
 void console_write(struct console *c, const struct domain *d, const char *text);
+
+/* pv.c: what a PV guest's kernel does so that it can be saved */
+/* Publishes the table of the guest's frames in the shared information. */
+void pv_publish_frames(struct domain *d);
+/* Called before the guest suspends itself, and when it runs again: the start information has the numbers of guest
+ * frames while the guest is suspended, and else those of machine frames. */
+void pv_suspend(struct domain *d);
+void pv_continue(struct domain *d);
+/* Returns the machine frame of a PV guest's frame. */
+uint32_t pv_frame(struct domain *d, uint64_t pfn);
 
 /* dirty.c */
 /* Checks the memory of a guest that was restored. Returns whether it was, and what the guest writes to its console. */

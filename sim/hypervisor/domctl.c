@@ -54,8 +54,10 @@ static long get_info(struct xen_domctl *op)
 
 static long frame_types(struct domain *d, struct xen_domctl_getpageframeinfo3 *g)
 {
-    for (uint64_t i = 0; i < g->num; i++)
-        g->array.p[i] = frame_of(d, g->array.p[i]) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+    for (uint64_t i = 0; i < g->num; i++) {
+        const uint32_t frame = frame_of(d, g->array.p[i]);
+        g->array.p[i] = frame ? frame_info(frame) : XEN_DOMCTL_PFINFO_XTAB;
+    }
     return 0;
 }
 
@@ -114,6 +116,9 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_getvcpuaffinity:
     case XEN_DOMCTL_setvcpuaffinity:
     case XEN_DOMCTL_getvcpucontext:
+    case XEN_DOMCTL_get_ext_vcpucontext:
+    case XEN_DOMCTL_getvcpuextstate:
+    case XEN_DOMCTL_get_vcpu_msrs:
     case XEN_DOMCTL_setvcpucontext: return do_domctl_vcpu(d, op);
     /* These subcommands succeed without effect, because the simulator has no state for them. */
     case XEN_DOMCTL_hypercall_init:

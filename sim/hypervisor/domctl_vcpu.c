@@ -145,6 +145,10 @@ static long get_context(const struct domain *d, const struct xen_domctl_vcpucont
         return -EINVAL;
     if (v->vcpu >= d->online_vcpus)
         return -ENODATA;
+    if (d->has_context && !v->vcpu) {
+        *v->ctxt.p = domain_big(d)->context;
+        return 0;
+    }
     memset(v->ctxt.p, 0, sizeof *v->ctxt.p);
     v->ctxt.p->ctrlreg[3] = v->vcpu ? 0 : d->cr3;
     return 0;
@@ -155,6 +159,8 @@ static long set_context(struct domain *d, const struct xen_domctl_vcpucontext *v
     if (v->vcpu >= d->max_vcpus || !v->ctxt.p)
         return -EINVAL;
     if (!v->vcpu) {
+        domain_big(d)->context = *v->ctxt.p;
+        d->has_context = true;
         d->cr3 = v->ctxt.p->ctrlreg[3];
         d->start_info = v->ctxt.p->user_regs.rsi;
     }
@@ -174,6 +180,10 @@ long do_domctl_vcpu(struct domain *d, struct xen_domctl *op)
     case XEN_DOMCTL_setnodeaffinity: return set_nodes(d, &op->u.nodeaffinity);
     case XEN_DOMCTL_scheduler_op: return scheduler(d, &op->u.scheduler_op);
     case XEN_DOMCTL_sendtrigger: return trigger(d, &op->u.sendtrigger);
+    /* A vcpu has no state besides its context. */
+    case XEN_DOMCTL_get_ext_vcpucontext: op->u.ext_vcpucontext.size = sizeof op->u.ext_vcpucontext; return 0;
+    case XEN_DOMCTL_getvcpuextstate: op->u.vcpuextstate.size = 0; return 0;
+    case XEN_DOMCTL_get_vcpu_msrs: op->u.vcpu_msrs.msr_count = 0; return 0;
     case XEN_DOMCTL_getvcpucontext: return get_context(d, &op->u.vcpucontext);
     case XEN_DOMCTL_setvcpucontext: return set_context(d, &op->u.vcpucontext);
     default: return -ENOSYS;

@@ -72,6 +72,7 @@ void frame_free(struct domain *d, uint32_t frame)
     if (!frame || frame > machine->nr_frames || frame_owner[frame] != d->domid + 1)
         return;
     frame_owner[frame] = 0;
+    frame_type[frame] = 0;
     machine->free_frames++;
     forget_content(frame, 1);
 }
@@ -80,7 +81,7 @@ static void free_run(struct domain *d, struct run *run)
 {
     for (uint32_t i = 0, n; i < run->count; i += n + 1) {
         for (n = 0; i + n < run->count && frame_owner[run->first + i + n] == d->domid + 1; n++)
-            frame_owner[run->first + i + n] = 0;
+            frame_owner[run->first + i + n] = frame_type[run->first + i + n] = 0;
         if (n)
             forget_content(run->first + i, n);
         machine->free_frames += n;

@@ -45,9 +45,8 @@ static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
     case __HYPERVISOR_hvm_op: return do_hvm_op(arg1, arg2);
     case __HYPERVISOR_xen_version: return do_xen_version(arg1, arg2);
     case __HYPERVISOR_sched_op: return arg1 == SCHEDOP_remote_shutdown ? remote_shutdown(arg2) : -ENOSYS;
-    /* These hypercalls succeed without effect, because the simulator does not check or pin PV page tables. */
-    case __HYPERVISOR_mmuext_op:
-    case __HYPERVISOR_mmu_update: return 0;
+    case __HYPERVISOR_mmuext_op: return do_mmuext_op(structure, (uintptr_t)arg2);
+    case __HYPERVISOR_mmu_update: return do_mmu_update(structure, (uintptr_t)arg2);
     default: return -ENOSYS;
     }
 }

@@ -55,15 +55,16 @@ static int look_up(uint32_t domid, size_t count, const xen_pfn_t numbers[], uint
     machine_lock();
     struct domain *d = domain_get(domid);
     for (size_t i = 0; i < count; i++) {
-        frames[i] = d ? frame_of(d, numbers[i]) : NO_FRAME;
-        int error = frames[i] ? 0 : d ? EINVAL : ESRCH;
+        const bool of_xen = domid == DOMID_XEN; /* the table of machine frames is the hypervisor's */
+        frames[i] = of_xen ? m2p_frame(numbers[i]) : d ? frame_of(d, numbers[i]) : NO_FRAME;
+        int error = frames[i] ? 0 : d || of_xen ? EINVAL : ESRCH;
         if (errors)
             errors[i] = -error;
         if (!first)
             first = error;
     }
     machine_unlock();
-    return errors && d ? 0 : first;
+    return errors && (d || domid == DOMID_XEN) ? 0 : first;
 }
 
 EXPORT void *xenforeignmemory_map2(xenforeignmemory_handle *h, uint32_t domid, void *addr, int prot,

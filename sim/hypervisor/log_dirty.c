@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log-dirty mode: which pages a guest has written since the last look. Only the pages from DIRTY_FIRST on can be
- * noted, because only sim/guests/dirty.c writes into guest memory while a guest runs.
+ * Log-dirty mode: which pages a guest has written since the last look. Only the pages from DIRTY_FIRST on and
+ * one other page can be noted. sim/guests/dirty.c writes into the former while a guest runs. The latter is the start
+ * information, into which a PV guest writes before it suspends itself.
  *
- * Owns: log_dirty of each domain, and `dirty` of each struct domain_big. Lock: machine->lock.
+ * Owns: log_dirty and dirty_page of each domain, and `dirty` of each struct domain_big. Lock: machine->lock.
  */
 #include "machine.h"
 
@@ -11,7 +12,11 @@
 
 void log_dirty_note(struct domain *d, uint64_t gfn)
 {
-    if (d->log_dirty && gfn >= DIRTY_FIRST && gfn < DIRTY_FIRST + DIRTY_PAGES)
+    if (!d->log_dirty)
+        return;
+    if (gfn < DIRTY_FIRST || gfn >= DIRTY_FIRST + DIRTY_PAGES)
+        d->dirty_page = (uint32_t)gfn;
+    else
         domain_big(d)->dirty[(gfn - DIRTY_FIRST) / 8] |= (uint8_t)(1u << (gfn - DIRTY_FIRST) % 8);
 }
 
@@ -20,6 +25,7 @@ static long begin(struct domain *d)
     if (d->log_dirty)
         return -EINVAL;
     memset(domain_big(d)->dirty, 0, sizeof domain_big(d)->dirty);
+    d->dirty_page = 0;
     d->log_dirty = true;
     return 0;
 }
@@ -39,9 +45,16 @@ static long look(struct domain *d, struct xen_domctl_shadow_op *o, bool clean)
         if (o->dirty_bitmap.p && DIRTY_FIRST + 8 * i < o->pages)
             o->dirty_bitmap.p[DIRTY_FIRST / 8 + i] = set[i];
     }
+    if (d->dirty_page) {
+        o->stats.dirty_count++;
+        if (o->dirty_bitmap.p && d->dirty_page < o->pages)
+            o->dirty_bitmap.p[d->dirty_page / 8] |= (uint8_t)(1u << d->dirty_page % 8);
+    }
     o->stats.fault_count = o->stats.dirty_count;
-    if (clean)
+    if (clean) {
         memset(set, 0, sizeof domain_big(d)->dirty);
+        d->dirty_page = 0;
+    }
     return 0;
 }
 

@@ -24,6 +24,8 @@ enum { SPINS = 100 };
 
 struct machine *machine;
 uint16_t *frame_owner;
+uint8_t *frame_type;
+uint64_t *m2p;
 struct run *runs;
 struct node *nodes;
 int memory_fd = -1;
@@ -75,14 +77,16 @@ void machine_unlock(void)
  * depend on the number of frames.
  */
 struct layout {
-    size_t owners, runs, nodes, size;
+    size_t owners, types, runs, nodes, size;
 };
 
 static struct layout layout_of(uint32_t nr_frames, uint32_t nr_runs, uint32_t nr_nodes)
 {
     struct layout l;
     l.owners = (sizeof *machine + XC_PAGE_SIZE - 1) & XC_PAGE_MASK;
-    l.runs = l.owners + sizeof *frame_owner * (nr_frames + 1);
+    l.types = l.owners + sizeof *frame_owner * (nr_frames + 1);
+    l.types = (l.types + XC_PAGE_SIZE - 1) & XC_PAGE_MASK;
+    l.runs = l.types + sizeof *frame_type * (nr_frames + 1);
     l.runs = (l.runs + XC_PAGE_SIZE - 1) & XC_PAGE_MASK;
     l.nodes = l.runs + sizeof *runs * nr_runs;
     l.nodes = (l.nodes + XC_PAGE_SIZE - 1) & XC_PAGE_MASK;
@@ -100,6 +104,7 @@ static int open_in_world(const char *name, int flags)
 static void place_tables(struct layout l)
 {
     frame_owner = (void *)((char *)machine + l.owners);
+    frame_type = (void *)((char *)machine + l.types);
     runs = (void *)((char *)machine + l.runs);
     nodes = (void *)((char *)machine + l.nodes);
 }
@@ -111,6 +116,14 @@ static bool map_machine(int fd, size_t size)
         return false;
     machine = p;
     return true;
+}
+
+static bool map_m2p(uint32_t nr_frames)
+{
+    void *p = mmap(NULL, (size_t)m2p_frames(nr_frames) << XC_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_NORESERVE, memory_fd, (nr_frames + 1ll) << XC_PAGE_SHIFT);
+    m2p = p;
+    return p != MAP_FAILED;
 }
 
 static bool attach(void)
@@ -135,7 +148,7 @@ static bool attach(void)
         return false;
     }
     place_tables(layout_of(machine->nr_frames, machine->nr_runs, machine->nr_nodes));
-    return (memory_fd = open_in_world("memory", 0)) >= 0;
+    return (memory_fd = open_in_world("memory", 0)) >= 0 && map_m2p(machine->nr_frames);
 }
 
 static void attach_once(void)
@@ -208,8 +221,8 @@ bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities)
     int fd = open_in_world("machine", O_CREAT | O_EXCL);
     memory_fd = open_in_world("memory", O_CREAT | O_EXCL);
     bool ok = fd >= 0 && memory_fd >= 0 && !ftruncate(fd, l.size) &&
-              !ftruncate(memory_fd, (frames + 1ull) << XC_PAGE_SHIFT) && write_dom0_files() &&
-              map_machine(fd, l.size);
+              !ftruncate(memory_fd, (frames + 1ll + m2p_frames(frames)) << XC_PAGE_SHIFT) &&
+              write_dom0_files() && map_machine(fd, l.size) && map_m2p(frames);
     int error = errno;
     close(fd);
     errno = error;

@@ -118,7 +118,7 @@ struct domain {
     _Alignas(64) uint64_t serial;
     uint16_t domid;
     uint8_t state;
-    bool shut_down, started, running, debugged, address32, driver, log_dirty;
+    bool shut_down, started, running, debugged, address32, driver, log_dirty, has_context;
     uint8_t shutdown_code;
     uint32_t pause_count, flags, ssidref, cpupool;
     uint32_t max_vcpus, online_vcpus;
@@ -137,6 +137,7 @@ struct domain {
     int64_t ballooned;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
+    uint32_t dirty_page;  /* see log_dirty.c; 0: none */
     uint32_t max_port;    /* the highest port that is in use */
     uint16_t weight, cap; /* the parameters of the scheduler for this domain */
     uint8_t nodes;        /* the node affinity: one bit for each node */
@@ -161,6 +162,7 @@ struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
     uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* the affinities of the vcpus; each processor has one bit */
+    vcpu_guest_context_t context;               /* of the first vcpu of a PV domain, if has_context is set */
     uint8_t dirty[DIRTY_PAGES / 8];             /* the pages that were written; each page has one bit */
 };
 
@@ -246,6 +248,10 @@ struct machine {
 extern struct machine *machine;
 /* The array of the frames' owners: each element is the owner's domid plus 1, or 0 for a free frame. */
 extern uint16_t *frame_owner;
+/* The types of PV page tables, for each frame; see pv.c. */
+extern uint8_t *frame_type;
+/* The frame number that a PV guest has given to each machine frame. */
+extern uint64_t *m2p;
 extern struct run *runs;
 extern struct node *nodes;
 extern int memory_fd;
@@ -320,6 +326,17 @@ uint32_t pod_populate(struct domain *d, uint64_t gfn);
 void pod_free(struct domain *d);
 long pod_set_target(struct domain *d, xen_pod_target_t *target);
 long pod_get_target(const struct domain *d, xen_pod_target_t *target);
+
+/* pv.c */
+/* Returns the number of frames of m2p, on a machine with so many frames. */
+uint32_t m2p_frames(uint32_t nr_frames);
+/* Returns the frame with this number if it is one of m2p, or NO_FRAME. */
+uint32_t m2p_frame(uint64_t number);
+long m2p_list(struct xen_machphys_mfn_list *list);
+long do_mmu_update(const mmu_update_t *updates, uint64_t count);
+long do_mmuext_op(const struct mmuext_op *ops, uint64_t count);
+/* Returns the type of a frame as XEN_DOMCTL_PFINFO_*. */
+uint64_t frame_info(uint32_t frame);
 
 /* log_dirty.c */
 /* Notes that the guest has written into a page. */

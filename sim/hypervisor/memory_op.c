@@ -22,6 +22,8 @@ static long populate(struct domain *d, xen_memory_reservation_t *r, bool at_gfn)
             break;
         d->tot_pages += size;
         if (!at_gfn || !domain_is_hvm(d)) {
+            for (uint64_t i = 0; at_gfn && i < size; i++)
+                m2p[first + i] = gfn + i;
             if (r->extent_start.p)
                 r->extent_start.p[done] = first;
             continue;
@@ -119,6 +121,7 @@ long do_memory_op(unsigned int cmd, void *arg)
             return -ESRCH;
         return cmd == XENMEM_set_pod_target ? pod_set_target(d, arg) : pod_get_target(d, arg);
     case XENMEM_set_memory_map: return domain_get(((struct xen_foreign_memory_map *)arg)->domid) ? 0 : -ESRCH;
+    case XENMEM_machphys_mfn_list: return m2p_list(arg);
     case XENMEM_maximum_ram_page: return machine->nr_frames;
     case XENMEM_get_sharing_freed_pages:
     case XENMEM_get_sharing_shared_pages: return 0;

@@ -25,12 +25,13 @@ async def started(xen: aioxen.Context, config: aioxen.DomainConfig) -> aioxen.Do
     return dom
 
 
-def saved_domain(kernel: Path, file: Path) -> bytes:
+def saved_domain(kernel: Path, file: Path, machine: str = "pvh") -> bytes:
     """Saves a domain to the file, destroys it, and returns the file's content."""
 
     async def make() -> None:
         async with aioxen.Context() as xen:
-            dom = await started(xen, aioxen.pvh("template", kernel, memory="20M", cmdline="l"))
+            make_config = aioxen.pv if machine == "pv" else aioxen.pvh
+            dom = await started(xen, make_config("template", kernel, memory="20M", cmdline="l"))
             await dom.save(file)
 
     asyncio.run(make())

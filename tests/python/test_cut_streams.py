@@ -31,7 +31,7 @@ from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
 
-POSITIONS = int(os.environ.get("AIOXEN_POSITIONS", "12"))
+POSITIONS = int(os.environ.get("AIOXEN_POSITIONS", "8"))
 PAGE = 4096
 ABRUPT = struct.pack("ii", 1, 0)
 """The value of SO_LINGER with which close() resets a connection."""
@@ -196,10 +196,11 @@ SAVE_FAULTS = [
 ]
 
 
+@pytest.mark.parametrize("machine", ["pv", "pvh"])
 async def test_faults_while_a_domain_is_saved(
-    xen: aioxen.Context, guest: Configure, tmp_path: Path, sim: Callable[..., str]
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, sim: Callable[..., str], machine: str
 ) -> None:
-    dom = await started(xen, guest("l dirty=60", machine="pvh"))
+    dom = await started(xen, guest("l dirty=60", machine=machine))
     await dom.save(tmp_path / "saved", afterwards="resume")
     size = (tmp_path / "saved").stat().st_size
     free, before = await xen.host_free_memory(), snapshot()
@@ -234,10 +235,10 @@ async def test_faults_while_a_domain_is_saved(
 # ---- the side that restores
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory, kernel: Path) -> bytes:
+@pytest.fixture(scope="module", params=["pv", "pvh"])
+def saved(tmp_path_factory: pytest.TempPathFactory, kernel: Path, request: pytest.FixtureRequest) -> bytes:
     """Returns a saved domain."""
-    return saved_domain(kernel, tmp_path_factory.mktemp("saved") / "file")
+    return saved_domain(kernel, tmp_path_factory.mktemp("saved") / "file", request.param)
 
 
 @contextlib.asynccontextmanager

@@ -47,11 +47,18 @@ async def test_a_saved_domain_continues_in_a_new_domain(
 
 @pytest.mark.parametrize("saver", ["xl", "aioxen"])
 @pytest.mark.parametrize("restorer", ["xl", "aioxen"])
+@pytest.mark.parametrize("machine", ["pv", "pvh"])
 async def test_xl_and_aioxen_read_each_others_files(
-    xen: aioxen.Context, guest: Configure, tmp_path: Path, xl: Callable[..., str], saver: str, restorer: str
+    xen: aioxen.Context,
+    guest: Configure,
+    tmp_path: Path,
+    xl: Callable[..., str],
+    machine: str,
+    saver: str,
+    restorer: str,
 ) -> None:
     """The guest writes into its memory while it is saved, and checks its memory after it was restored."""
-    dom = await started(xen, guest("l dirty=100", machine="pvh", memory="24M"))
+    dom = await started(xen, guest("l dirty=100", machine=machine, memory="24M"))
     file, name = tmp_path / "saved", str(guest().c_info.name)
     await asyncio.sleep(0.1)
     if saver == "xl":
