@@ -2,7 +2,8 @@
 """Generates the Python modules, below `python/` of the output. One module here writes one file:
 
 names        the names and types that the others use
-classes      enumerations, dataclasses, events        -> aioxen/types.py
+classes      enumerations, dataclasses, events        -> aioxen/types.py, aioxen/_late_types.py
+late         which classes are in _late_types.py
 errors       one exception class per error            -> aioxen/errors.py
 convert      conversion to and from C                   -> aioxen/_convert.py
 json         conversion to and from JSON              -> aioxen/_json.py
@@ -88,8 +89,10 @@ def outputs(model: m.Model) -> dict[str, str]:
         modules["__init__.py"] = extended
     else:
         modules["_sync_operations.py"] = sync.text
+        modules["_late_types.py"] = classes.late_text
         modules["_fleet_operations.py"] = fleet.text
-    return {f"python/{package}/{name}": laid_out(text(model)) for name, text in modules.items()}
+    texts = {name: text(model) for name, text in modules.items()}
+    return {f"python/{package}/{name}": laid_out(text) for name, text in texts.items() if text}
 
 
 def laid_out(text: str) -> str:

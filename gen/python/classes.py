@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes types.py: enumerations, dataclasses and events."""
+"""Writes types.py and _late_types.py: enumerations, dataclasses and events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gen import model as m
 from gen.check_attributes import FRACTION
 from gen.model import Mistake
+from gen.python.late import class_name, late, own
 from gen.python.names import (
     FORMS,
     HEAD,
@@ -23,7 +24,10 @@ from gen.python.names import (
     tuple_named,
 )
 
-IMPORTS = '''"""The inputs and results of operations, and the events."""
+DOC = "The inputs and results of operations, and the events."
+LATE_DOC = "The classes of aioxen.types that few programs use: those of a domain's configuration."
+
+IMPORTS = f'''"""{DOC}"""
 
 from __future__ import annotations
 
@@ -35,6 +39,23 @@ from aioxen._fields import Fields, words
 if TYPE_CHECKING:
     from uuid import UUID
 
+'''
+
+LOADER = '''
+
+if TYPE_CHECKING:
+{typed}else:
+    _LATE = {{
+{names}    }}
+
+    def __getattr__(name: str) -> object:
+        """Makes the late classes when one of them is used first."""
+        if name not in _LATE:
+            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+        from aioxen import _late_types
+
+        globals().update({{late: getattr(_late_types, late) for late in _LATE}})
+        return globals()[name]
 '''
 
 # The form of an integer constant in C.
@@ -56,20 +77,52 @@ def text(model: m.Model) -> str:
         *(camel(e.name) for e in events),
     ]
     base = model.base is None
-    structs = [struct(names, s, name) for s, name in names.own_structs.items()]
-    flags = any(isinstance(e, m.Flags) for e in names.own_enumerations)
-    imports = IMPORTS.replace("Fields, words", "Fields, flag_words, words") if flags else IMPORTS
-    native = f"from {names.package}._native import lib\n\n" if any("= lib." in s for s in structs) else ""
+    later = late(names)
+    made = made_classes(names, [kind for kind in own(names) if kind not in later])
     return "".join(
         [
-            HEAD, imports, native, "" if base else EXTENDED,
-            exported([*classes, "Event"] if base else classes),
-            *("\n\n" + enumeration(e) for e in names.own_enumerations),
-            *("\n\n" + s for s in structs),
+            imports(names, made), "" if base else EXTENDED,
+            exported([*classes, "Event"] if base else classes), made,
             "\n\n" + fields_class("Event", "Fields", EVENT_DOC, [], EVENT) if base else "",
             *("\n\n" + event_class(names, e) for e in events),
+            loader(sorted(class_name(names, kind) for kind in later)) if later else "",
         ]
     )  # fmt: skip
+
+
+def late_text(model: m.Model) -> str:
+    """Returns _late_types.py, or "" if no type is late."""
+    names = Names(model)
+    if not (later := late(names)):
+        return ""
+    made = made_classes(names, later)
+    words = set(re.findall(r"\w+", made))
+    early = [class_name(names, kind) for kind in own(names) if kind not in later]
+    used = "".join(f"    {name},\n" for name in sorted(words & set(early)))
+    given = f"from aioxen.types import (\n{used})\n\n" if used else ""
+    head = imports(names, made).replace(DOC, LATE_DOC)
+    return head + given + exported([class_name(names, kind) for kind in later]) + made
+
+
+def imports(names: Names, made: str) -> str:
+    """Returns the beginning of a module with these classes."""
+    base = IMPORTS.replace("Fields, words", "Fields, flag_words, words") if "flag_words" in made else IMPORTS
+    native = f"from {names.package}._native import lib\n\n" if "= lib." in made else ""
+    return HEAD + base + native
+
+
+def made_classes(names: Names, kinds: list[m.Enumeration | m.Struct]) -> str:
+    return "".join(
+        "\n\n" + (struct(names, k, names.structs[k]) if isinstance(k, m.Struct) else enumeration(k))
+        for k in kinds
+    )
+
+
+def loader(later: list[str]) -> str:
+    """Returns the end of types.py, which makes the late classes when one of them is used first."""
+    names = "".join(f'        "{name}",\n' for name in later)
+    typed = "".join(f"    from aioxen._late_types import {name} as {name}\n" for name in later)
+    return LOADER.format(typed=typed, names=names)
 
 
 def enumeration(kind: m.Enumeration) -> str:

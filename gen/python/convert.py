@@ -13,6 +13,7 @@ from textwrap import dedent, indent
 
 from gen import model as m
 from gen.python.classes import enum_default
+from gen.python.late import late
 from gen.python.names import (
     BUILTINS,
     HEAD,
@@ -58,7 +59,8 @@ def text(model: m.Model) -> str:
     names = convert.names
     used = {kind for s in names.own_structs for kind in m.walk(s)}
     used |= {f.enumeration for s in names.own_structs for f in s.fields if f.enumeration}
-    parts = [table(e) for e in names.enumerations if e in used or e in model.types]
+    later = set(late(names))
+    parts = [table(e, e in later) for e in names.enumerations if e in used or e in model.types]
     for struct, name in names.own_structs.items():
         parts += [convert.put(struct, name), convert.get(struct, name)]
     parts += [convert.take_sole(s, a) for s in names.own_structs if s.name and (a := sole_array(s))]
@@ -73,22 +75,22 @@ def text(model: m.Model) -> str:
     return HEAD + names.imports(imports, EXTENDED.format(names.package)) + "\n" + text
 
 
-def table(kind: m.Enumeration) -> str:
+def table(kind: m.Enumeration, later: bool) -> str:
     """Returns a table of an enumeration's members by value. For a value that this release does not know,
-    the table gives the initial value."""
+    the table gives the initial value. `later`: the class is made late, so the table is filled late."""
     if isinstance(kind, m.Flags):
+        make = f"types.{camel(kind.name or '')}"
+        make = f"lambda value: {make}(value)" if later else make
         return (
-            f"_{kind.name} = v.FlagSets(types.{camel(kind.name or '')})\n\n\n"
+            f"_{kind.name} = v.FlagSets({make})\n\n\n"
             f"def take_{kind.name}(c: CData) -> types.{camel(kind.name or '')}:\n"
             f"    return _{kind.name}[c[0]]\n"
         )
     unknown = f", types.{enum_default(kind, kind.init_val)}" if kind.init_val else ""
     name, values = camel(kind.name or ""), f"_{kind.name}"
-    return (
-        f"{values} = v.Members(types.{name}{unknown})\n\n\n"
-        f"def take_{kind.name}(c: CData) -> types.{name}:\n"
-        f"    return {values}[c[0]]\n"
-    )
+    made = f"v.Members(types.{name}{unknown})"
+    made = call(f"{values} = v.LateMembers", [f"lambda: {made}"], 0) if later else f"{values} = {made}\n"
+    return f"{made}\n\ndef take_{kind.name}(c: CData) -> types.{name}:\n    return {values}[c[0]]\n"
 
 
 def flat_code(kind: m.Type) -> str:

@@ -345,7 +345,7 @@ def test_dataclasses_behave_like_dataclasses() -> None:
     assert aioxen.DomainDying(1, UUID(int=0)) != aioxen.DomainGone(1, UUID(int=0))
     assert repr(create) == "DomainCreateInfo(name='a')"
     assert repr(aioxen.EventsLost(3)) == "EventsLost(count=3)"
-    assert eval(repr(aioxen.DomainBuildInfo()), vars(aioxen)) == aioxen.DomainBuildInfo()
+    assert eval(repr(aioxen.DomainBuildInfo()), vars(aioxen.types)) == aioxen.DomainBuildInfo()
     assert pickle.loads(pickle.dumps(create)) == create
     with pytest.raises(TypeError, match="unhashable"):
         hash(create)

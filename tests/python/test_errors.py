@@ -44,7 +44,7 @@ def test_repr_names_the_operation_and_the_domid() -> None:
 
 
 def test_all_errors_have_one_base_and_can_be_pickled() -> None:
-    offered = [value for name, value in vars(aioxen).items() if name[0] != "_"]
+    offered = [getattr(aioxen, name) for name in dir(aioxen) if name[0] != "_"]
     kinds = [
         k
         for k in offered

@@ -142,7 +142,7 @@ async def test_a_long_configuration_is_read_in_linear_time(
 def place_of_first_page(data: bytes) -> int:
     """Returns the place of the first frame number (Xen's docs/specs/libxc-migration-stream.pandoc)."""
     (optional,) = struct.unpack_from("=I", data, 44)
-    at = 48 + optional + 16 + 8 + 24 + 16  # xl's header, libxl's header and record, libxc's two headers
+    at: int = 48 + optional + 16 + 8 + 24 + 16  # xl's header, libxl's header and record, libxc's two headers
     while True:
         kind, length = struct.unpack_from("=II", data, at)
         if kind == 1:

@@ -62,14 +62,23 @@ class Result:
     """One result of an operation. It has the C type, the function that reads the result, and the function
     that frees the result's memory."""
 
-    __slots__ = ("pointer", "read", "free")
+    __slots__ = ("name", "pointer", "read", "free")
+
+    pointer: CType
 
     def __init__(
         self, pointer: str | CType, read: Callable[[CData], Any], free: Callable[[CData], None] | None = None
     ) -> None:
-        self.pointer = ctype(pointer)
+        self.name = pointer
         self.read = read
         self.free = free
+
+    def __getattr__(self, name: str) -> Any:
+        """Finds the C type at its first use, because most programs use few operations."""
+        if name != "pointer":
+            raise AttributeError(name)
+        self.pointer = ctype(self.name)
+        return self.pointer
 
     def value(self, xen: OperationsBase, c: CData) -> Any:
         """Returns the Python value. The value does not refer to C memory."""

@@ -60,10 +60,23 @@ class Members(dict[int, E]):
         return self.unknown
 
 
+class LateMembers(Members[E]):
+    """The members of an enumeration whose class is made late. The first lookup fills the table."""
+
+    def __init__(self, make: Callable[[], Members[E]]) -> None:
+        dict.__init__(self)
+        self.make = make
+
+    def __missing__(self, value: int) -> E:
+        made = self.make()
+        self.update(made)
+        return made[value]
+
+
 class FlagSets(dict[int, F]):
     """The sets of flags by value. A set keeps bits that this release does not know."""
 
-    def __init__(self, kind: type[F]) -> None:
+    def __init__(self, kind: Callable[[int], F]) -> None:
         super().__init__()
         self.kind = kind
 
@@ -75,10 +88,23 @@ class FlagSets(dict[int, F]):
 class Flat:
     """A C struct that contains only numbers, with the struct's format for Python's module `struct`."""
 
+    __slots__ = ("ctype", "code", "size", "format")
+
+    size: int
+    format: struct.Struct
+
     def __init__(self, ctype: str, code: str) -> None:
-        self.size = ffi.sizeof(ctype)
-        padding = self.size - struct.calcsize(code)
-        self.format = struct.Struct(f"{code}{padding}x")
+        self.ctype = ctype
+        self.code = code
+
+    def __getattr__(self, name: str) -> Any:
+        """Computes `size` and `format` at their first use, because most programs use few structs."""
+        if name not in ("size", "format"):
+            raise AttributeError(name)
+        self.size = ffi.sizeof(self.ctype)
+        padding = self.size - struct.calcsize(self.code)
+        self.format = struct.Struct(f"{self.code}{padding}x")
+        return getattr(self, name)
 
     def unpack(self, c: CData, n: int) -> Iterator[tuple[Any, ...]]:
         """Returns the fields of each of the `n` structs at `c`."""

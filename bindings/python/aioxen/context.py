@@ -39,7 +39,6 @@ from aioxen.types import (
     DeviceFailed,
     DeviceGone,
     DomainAppeared,
-    DomainConfig,
     DomainDying,
     DomainGone,
     DomainShutdown,
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
     from aioxen.domain import Domain
     from aioxen.domains import Domains
     from aioxen.store import Store
-    from aioxen.types import OperationProgress
+    from aioxen.types import DomainConfig, OperationProgress
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)

@@ -15,6 +15,7 @@ from aioxen._coroutine import CoroutineMethods, until_done, wait_uncancelled
 from aioxen._fleet_operations import EVENTS, OPERATIONS
 from aioxen.fleet import wire
 from aioxen.fleet.errors import (
+    FleetError,
     InterruptedError,
     NotAllowedError,
     NotDoneError,
@@ -25,7 +26,6 @@ from aioxen.fleet.wire import Reason, State
 
 if TYPE_CHECKING:
     from aioxen._spec import Progress
-    from aioxen.fleet.errors import FleetError
     from aioxen.fleet.host import Host
 
 T = TypeVar("T")
