@@ -113,6 +113,12 @@ async def kill_both(process: asyncio.subprocess.Process) -> None:
         await asyncio.sleep(0.01)
 
 
+async def unmarked(dom: aioxen.Domain) -> None:
+    """Waits until the mark of the save is gone."""
+    while read_node(f"/libxl/{dom.domid}/aioxen-save") is not None:
+        await asyncio.sleep(0.01)
+
+
 async def asked(dom: aioxen.Domain) -> None:
     while read_node(f"/local/domain/{dom.domid}/control/shutdown") != "suspend":
         await asyncio.sleep(0.01)
@@ -136,6 +142,7 @@ async def test_a_mark_of_another_process_excludes_saves_until_it_ends(
     with pytest.raises(aioxen.TimedOutError):
         await dom.save_stream(fd, timeout=0.5)  # the owner of the mark is dead
     os.close(fd)
+    await unmarked(dom)
     assert await left(xen) == []
     assert not read_node(f"/local/domain/{dom.domid}/control/shutdown")
     await dom.destroy()
@@ -170,5 +177,28 @@ async def test_a_guest_that_suspends_itself_late_is_resumed(
     os.close(fd)
     sim("shutdown", str(dom.domid), "suspend")
     await resumed(dom)
-    assert read_node(f"/libxl/{dom.domid}/aioxen-save") is None
+    await unmarked(dom)
+    await dom.destroy()
+
+
+async def test_a_resumption_that_fails_is_tried_again(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
+) -> None:
+    """The reader of the stream goes away while the guest is suspended. The hypervisor refuses once to resume
+    the guest."""
+    dom = await started(xen, guest("l", machine="pvh"))
+    sim("fault", "add", "--pid", str(os.getpid()), "domctl.resumedomain:1:EPERM")
+    reader, writer = os.pipe()
+    saving = dom.save_stream(writer)
+    while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
+        await asyncio.sleep(0.001)
+    os.close(reader)
+    with pytest.raises(
+        aioxen.FailedError, match="Broken pipe.*may stay suspended: .*tried again every second"
+    ):
+        await saving
+    os.close(writer)
+    await resumed(dom)
+    await unmarked(dom)
+    assert await runs(dom)
     await dom.destroy()
