@@ -139,7 +139,12 @@ static int wait_opened(libxl__ao *ao, const libxl__device *device)
     snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%u-%u/physical_device", device->domid,
              device->devid);
     host->step = LIBXL__DISK_OPENING;
-    return !access(path, F_OK) ? 0 : look_later(ao, host, OPEN_LIMIT_MS);
+    const int rc = !access(path, F_OK) ? 0 : look_later(ao, host, OPEN_LIMIT_MS);
+    if (rc || !host->loop.holder)
+        return rc;
+    host->step = LIBXL__DISK_CLOSING; /* the backend has the loop device open now */
+    libxl__loop_close_start(ao, &host->loop);
+    return LIBXL__AO_WAIT;
 }
 
 /*
@@ -226,6 +231,7 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
         return libxl__xs_done(host->batch) ? number_written(ao, device) : LIBXL__AO_WAIT;
     case LIBXL__DISK_KEEPING: rc = libxl__loop_keep_poll(ao, &host->keep); break;
     case LIBXL__DISK_OPENING: break;
+    case LIBXL__DISK_CLOSING: return libxl__loop_close_poll(ao, &host->loop);
     }
     return rc ? rc : wait_opened(ao, device);
 }

@@ -33,7 +33,8 @@ typedef struct libxl__disk_host {
         LIBXL__DISK_SHARING,
         LIBXL__DISK_WRITING,
         LIBXL__DISK_KEEPING,
-        LIBXL__DISK_OPENING
+        LIBXL__DISK_OPENING,
+        LIBXL__DISK_CLOSING
     } step;     /* the step that online_poll is at */
     int number; /* the number of the loop device, for the function offline */
 } libxl__disk_host;

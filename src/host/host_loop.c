@@ -229,8 +229,10 @@ static void take_work(libxl_ctx *ctx, libxl__job *job)
 
 static void close_work(libxl_ctx *ctx, libxl__job *job)
 {
+    holder *h = LIBXL__CONTAINER(job, holder, close);
     (void)ctx;
-    close(LIBXL__CONTAINER(job, holder, close)->fd);
+    close(h->fd);
+    h->fd = -1;
 }
 
 /* ---- functions that are called with the context locked */
@@ -243,7 +245,11 @@ static void end(libxl_ctx *ctx, holder *h)
 
 static void closed(libxl_ctx *ctx, libxl__job *job)
 {
-    end(ctx, LIBXL__CONTAINER(job, holder, close));
+    holder *h = LIBXL__CONTAINER(job, holder, close);
+    if (h->fd < 0)
+        end(ctx, h);
+    else /* the operation has ended before a worker closed the device */
+        libxl__job_submit(&ctx->host->lane, NULL, &h->close); /* cannot fail, because a thread is reserved */
 }
 
 /*
@@ -263,9 +269,10 @@ static void loop_stop(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
     libxl__loop_device *loop = LIBXL__CONTAINER(source, libxl__loop_device, source);
-    atomic_store(&loop->holder->cancel, true);
-    libxl__job_detach(&loop->holder->take);
+    holder *h = loop->holder;
     loop->holder = NULL;
+    atomic_store(&h->cancel, true);
+    libxl__job_detach(h->close.state == LIBXL__JOB_IDLE ? &h->take : &h->close);
 }
 
 int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop)
@@ -301,6 +308,20 @@ int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *n
         return libxl__ao_fail(ao, h->rc, "%s: %s: %s", name, loop->file, h->words);
     loop->number = h->number;
     snprintf(loop->path, sizeof(loop->path), "/dev/loop%d", h->number);
+    return 0;
+}
+
+void libxl__loop_close_start(libxl__ao *ao, libxl__loop_device *loop)
+{
+    libxl__job_submit(&ao->ctx->host->lane, ao,
+                      &loop->holder->close); /* cannot fail, because a thread is reserved */
+}
+
+int libxl__loop_close_poll(libxl__ao *ao, libxl__loop_device *loop)
+{
+    if (loop->holder->close.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    libxl__source_stop(ao->ctx, &loop->source);
     return 0;
 }
 

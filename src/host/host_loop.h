@@ -53,6 +53,13 @@ int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop);
  */
 int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *name);
 /*
+ * Closes the device, which was taken, on a worker. _start cannot fail. _poll returns LIBXL__AO_WAIT until the device is
+ * closed, and then 0. An operation that has waited leaves no descriptor that a fork of the application could copy. A copy
+ * would keep the loop device in use.
+ */
+void libxl__loop_close_start(libxl__ao *ao, libxl__loop_device *loop);
+int libxl__loop_close_poll(libxl__ao *ao, libxl__loop_device *loop);
+/*
  * Closes the device on a worker, and does not wait for the worker. If no driver has the device open, the
  * kernel frees the device when it is closed. Does nothing if the device is not held. Cannot fail.
  */
