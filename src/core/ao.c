@@ -136,9 +136,10 @@ static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
     libxl__ctx_dispatch(ctx);
     if (rc)
         libxl__error_message_set(rc, ao->message);
+    const int outward = libxl__ao_outward(ao, rc);
     libxl__ao_destroy(ctx, ao);
     libxl__ctx_unlock(ctx);
-    return libxl__ctx_outward(ctx, rc);
+    return outward;
 }
 
 /*
@@ -159,7 +160,7 @@ static int leave_from_stack(libxl__ao *ao, int rc)
         ao->cls->dispose(ao->args);
     libxl__gc_end(&ao->gc);
     if (rc || !how.callback)
-        return libxl__ctx_outward(ctx, rc);
+        return libxl__ao_outward(ao, rc);
     libxl__deliver_at_once(ctx, &how);
     return ctx->conventions->started;
 }

@@ -354,6 +354,8 @@ static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
  * Records the general description of `rc` as the message. Does nothing if `rc` is 0 or a message is recorded.
  */
 void libxl__ao_describe_failure(libxl__ao *ao, int rc);
+/* Returns the number that the application gets for the operation's result (context.h). */
+int libxl__ao_outward(const libxl__ao *ao, int rc);
 /*
  * Returns the recorded message, or the general description of `rc` if no message is recorded. Never returns
  * NULL.

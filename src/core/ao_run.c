@@ -64,7 +64,7 @@ static void report_completion(libxl__ao *ao)
     event->domid = ao->subject.number;
     event->domuuid = ao->subject.uuid;
     event->for_user = ao->how.u.for_event;
-    event->u.operation_complete.rc = libxl__ctx_outward(ao->ctx, ao->rc);
+    event->u.operation_complete.rc = libxl__ao_outward(ao, ao->rc);
     /* libxl__event_discard does not free a message from libxl__error_words, which is static. */
     event->u.operation_complete.message = ao->rc ? (char *)libxl__ao_words(ao, ao->rc) : NULL;
     if (ao->rc)

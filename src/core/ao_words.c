@@ -113,3 +113,8 @@ void libxl__ao_forget_failure(libxl__ao *ao)
     ao->message = NULL;
     ao->rc = 0;
 }
+
+int libxl__ao_outward(const libxl__ao *ao, int rc)
+{
+    return rc ? ao->ctx->conventions->outward(ao->cls->name, rc) : 0;
+}

@@ -90,8 +90,9 @@ void libxl__ctx_leave(libxl_ctx *ctx)
     libxl__ctx_unlock(ctx);
 }
 
-static int unchanged(int rc)
+static int unchanged(const char *operation, int rc)
 {
+    (void)operation;
     return rc;
 }
 

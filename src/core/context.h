@@ -26,8 +26,8 @@ struct libxl__generators;
 /* The numbers that leave the library. A library that replaces another one has that one's conventions. */
 typedef struct libxl__conventions {
     int started; /* what an initiator returns if the completion follows */
-    int (*outward)(
-        int rc); /* Returns the number that the application gets for an error. Any thread calls it. */
+    /* Returns the number that the application gets for an error of this operation. Any thread calls it. */
+    int (*outward)(const char *operation, int rc);
 } libxl__conventions;
 
 struct libxl__ctx {
@@ -55,12 +55,6 @@ struct libxl__ctx {
  * After an error *ctx_out is NULL.
  */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
-
-/* Returns the application's number for the result of an operation. */
-static inline int libxl__ctx_outward(const libxl_ctx *ctx, int rc)
-{
-    return rc ? ctx->conventions->outward(rc) : 0;
-}
 
 /*
  * Call unlocked. Refuses new operations, aborts the operations in progress, makes deliveries until all

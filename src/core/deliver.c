@@ -141,10 +141,10 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl__ao *ao = delivery->ao;
     libxl_asyncop_how how = ao->how;
-    int rc = ao->rc;
+    const int rc = ao->rc, outward = libxl__ao_outward(ao, rc);
     libxl__ctx_unlock(ctx);
     libxl__error_message_set(rc, rc ? ao->message : NULL);
-    how.callback(ctx, libxl__ctx_outward(ctx, rc), how.u.for_callback);
+    how.callback(ctx, outward, how.u.for_callback);
     libxl__ctx_lock(ctx);
     libxl__ao_destroy(ctx, ao);
 }

@@ -166,6 +166,17 @@ static void changes_lost(libxl_ctx *ctx, libxl__domains_listener *listener)
 
 /* ---- a generator for one domain */
 
+/* Reports the death of a domain that is gone already, as libxl does. Returns 0 or an error. */
+static int report_absent(libxl_ctx *ctx, const struct libxl__evgen *evgen)
+{
+    libxl_event *event = libxl__event_new(ctx, LIBXL_EVENT_TYPE_DOMAIN_DEATH, evgen->domid, evgen->user);
+    if (!event)
+        return libxl__refuse_in(ERROR_NOMEM, "enabling events of domains");
+    libxl__event_fits_record(event, 0);
+    libxl__event_occurred(ctx, event);
+    return 0;
+}
+
 static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     xc_domaininfo_t info;
@@ -173,7 +184,10 @@ static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     if (count < 0 && errno != ESRCH)
         return libxl__refuse(libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "asking about domain %u: %m",
                              evgen->domid);
-    if (count != 1 || info.domain != evgen->domid)
+    const bool exists = count == 1 && info.domain == evgen->domid;
+    if (!exists && !evgen->lifecycle)
+        return report_absent(ctx, evgen);
+    if (!exists)
         return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", evgen->domid);
     int rc = follow(ctx, evgen, &info);
     return rc ? libxl__refuse_in(rc, "following a domain") : 0;

@@ -5,6 +5,8 @@
  */
 #include "dropin.h"
 
+#include <string.h>
+
 /*
  * Returns libxl's number for an error. libxl has no numbers for this library's own errors, which are -100 and
  * lower. libxl_error_message still has the reason.
@@ -22,7 +24,17 @@ int libxl__dropin_rc(int rc)
     }
 }
 
-static const libxl__conventions conventions = {.started = 0, .outward = libxl__dropin_rc};
+/*
+ * A guest that obeys a request to stop may be destroyed by another program before the operation has seen that it
+ * obeys: xl's monitors do this. To libxl the request has succeeded.
+ */
+static int outward(const char *operation, int rc)
+{
+    const bool asks = !strcmp(operation, "domain_shutdown") || !strcmp(operation, "domain_reboot");
+    return asks && rc == ERROR_DOMAIN_DESTROYED ? 0 : libxl__dropin_rc(rc);
+}
+
+static const libxl__conventions conventions = {.started = 0, .outward = outward};
 
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
 {

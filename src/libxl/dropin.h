@@ -7,6 +7,7 @@
 #ifndef LIBXL_DROPIN_H
 #define LIBXL_DROPIN_H
 
+#include "json_common.h"
 #include "libxl_internal.h"
 
 #include <json-c/json.h>
@@ -25,13 +26,20 @@ int libxl__dropin_rc(int rc);
 int libxl__dropin_missing(const char *name, bool *told);
 
 /*
- * Repeats a value as calls of yajl. Any thread may call these functions, with a `hand` of its own. _text reads JSON
- * and frees `text`, which may be NULL. _word writes null if `word` is NULL. _object takes the caller's reference; if
- * `rc` is not 0 there is no object. A text that cannot be made or read gives yajl_gen_in_error_state.
+ * Write a value by calls of yajl. Any thread may call these functions, with a `hand` of its own. _struct reads the JSON
+ * text of a value of this type and frees it; NULL: it could not be made. _word writes null if `word` is NULL. _object
+ * takes the caller's reference; if `rc` is not 0 there is no object. The functions return yajl_gen_in_error_state if
+ * there is no value to write.
  */
-yajl_gen_status libxl__dropin_yajl_text(yajl_gen hand, char *text);
+yajl_gen_status libxl__dropin_yajl_struct(yajl_gen hand, const libxl__json_type *type, char *text);
 yajl_gen_status libxl__dropin_yajl_word(yajl_gen hand, const char *word);
 yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *object);
+
+/*
+ * Returns the JSON text of a value of this type as libxl lays it out, which the caller frees, and frees `text`. Returns
+ * NULL if `text` is NULL or there is no memory. Any thread may call it.
+ */
+char *libxl__dropin_layout(const libxl__json_type *type, char *text);
 
 /* The replaced functions, with this library's conventions. */
 int aioxen_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);

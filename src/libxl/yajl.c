@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libxl's functions libxl_T_gen_json write a value by the library yajl, with a generator that the program owns. Here
- * the value becomes JSON first, and then calls of yajl. Owns: nothing after a call.
+ * the value becomes JSON first, and then calls of yajl. libxl_T_to_json has yajl's layout in the drop-in. libxl
+ * writes a struct also if all its fields are left out, and this library does not. So the tables of the types tell
+ * which empty structs to add. Owns: nothing after a call.
  */
 #include "dropin.h"
 
@@ -10,9 +12,9 @@
 
 static yajl_gen_status put(yajl_gen hand, json_object *value);
 
-static yajl_gen_status put_text(yajl_gen hand, const char *text, size_t length)
+static yajl_gen_status put_text(yajl_gen hand, const char *text)
 {
-    return yajl_gen_string(hand, (const unsigned char *)text, length);
+    return yajl_gen_string(hand, (const unsigned char *)text, strlen(text));
 }
 
 static yajl_gen_status put_members(yajl_gen hand, json_object *value)
@@ -21,7 +23,7 @@ static yajl_gen_status put_members(yajl_gen hand, json_object *value)
     json_object_object_foreach(value, name, member)
     {
         if (status == yajl_gen_status_ok)
-            status = put_text(hand, name, strlen(name));
+            status = put_text(hand, name);
         if (status == yajl_gen_status_ok)
             status = put(hand, member);
     }
@@ -49,13 +51,82 @@ static yajl_gen_status put(yajl_gen hand, json_object *value)
     case json_type_boolean: return yajl_gen_bool(hand, json_object_get_boolean(value));
     case json_type_int:
     case json_type_double: return put_number(hand, value);
-    case json_type_string:
-        return put_text(hand, json_object_get_string(value), (size_t)json_object_get_string_len(value));
+    case json_type_string: return put_text(hand, json_object_get_string(value));
     case json_type_object: return put_members(hand, value);
     case json_type_array: return put_elements(hand, value);
     default: return yajl_gen_null(hand);
     }
 }
+
+/* ---- structs */
+
+static yajl_gen_status put_struct(yajl_gen hand, const libxl__json_field *fields, json_object *object);
+
+/* Returns the fields of a member that is a struct, or NULL. */
+static const libxl__json_field *inner(const libxl__json_field *field)
+{
+    if (field->kind == LIBXL__JSON_STRUCT)
+        return field->type->fields;
+    return field->kind == LIBXL__JSON_GROUP ? field->fields : NULL;
+}
+
+static yajl_gen_status put_structs(yajl_gen hand, const libxl__json_field *fields, json_object *array)
+{
+    yajl_gen_status status = yajl_gen_array_open(hand);
+    for (size_t i = 0; status == yajl_gen_status_ok && i < json_object_array_length(array); i++)
+        status = put_struct(hand, fields, json_object_array_get_idx(array, i));
+    return status == yajl_gen_status_ok ? yajl_gen_array_close(hand) : status;
+}
+
+/* Writes the member of a union, whose name is "KEY.WORD". */
+static yajl_gen_status put_union(yajl_gen hand, const libxl__json_field *field, json_object *object)
+{
+    const size_t length = strlen(field->name);
+    json_object_object_foreach(object, name, member)
+    {
+        int key;
+        if (strncmp(name, field->name, length) != 0 || name[length] != '.' ||
+            field->words->value(name + length + 1, &key))
+            continue;
+        const libxl__json_field *arm = libxl__json_arm(field, key);
+        const libxl__json_field *fields = arm ? inner(arm) : NULL;
+        const yajl_gen_status status = put_text(hand, name);
+        if (status != yajl_gen_status_ok)
+            return status;
+        return fields ? put_struct(hand, fields, member) : put(hand, member);
+    }
+    return yajl_gen_status_ok;
+}
+
+static yajl_gen_status put_field(yajl_gen hand, const libxl__json_field *field, json_object *object)
+{
+    const libxl__json_field *fields = inner(field);
+    json_object *member = NULL;
+    if (field->kind == LIBXL__JSON_UNION)
+        return put_union(hand, field, object);
+    const bool given = json_object_object_get_ex(object, field->name, &member);
+    if (!given && (field->array || !fields))
+        return yajl_gen_status_ok;
+    const yajl_gen_status status = put_text(hand, field->name);
+    if (status != yajl_gen_status_ok)
+        return status;
+    if (!fields)
+        return put(hand, member);
+    return field->array ? put_structs(hand, fields, member) : put_struct(hand, fields, member);
+}
+
+/* Writes a struct. `object` has the fields that are not left out; NULL: all are. */
+static yajl_gen_status put_struct(yajl_gen hand, const libxl__json_field *fields, json_object *object)
+{
+    yajl_gen_status status = yajl_gen_map_open(hand);
+    json_object *none = object ? NULL : json_object_new_object();
+    for (const libxl__json_field *field = fields; status == yajl_gen_status_ok && field->name; field++)
+        status = put_field(hand, field, object ? object : none);
+    json_object_put(none);
+    return status == yajl_gen_status_ok ? yajl_gen_map_close(hand) : status;
+}
+
+/* ---- for the functions of each type */
 
 yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *object)
 {
@@ -66,14 +137,36 @@ yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *ob
     return status;
 }
 
-yajl_gen_status libxl__dropin_yajl_text(yajl_gen hand, char *text)
+yajl_gen_status libxl__dropin_yajl_struct(yajl_gen hand, const libxl__json_type *type, char *text)
 {
     json_object *object = text ? json_tokener_parse(text) : NULL;
     free(text);
-    return libxl__dropin_yajl_object(hand, object ? 0 : ERROR_NOMEM, object);
+    if (!object)
+        return yajl_gen_in_error_state;
+    const yajl_gen_status status = put_struct(hand, type->fields, object);
+    json_object_put(object);
+    return status;
 }
 
 yajl_gen_status libxl__dropin_yajl_word(yajl_gen hand, const char *word)
 {
-    return word ? put_text(hand, word, strlen(word)) : yajl_gen_null(hand);
+    return word ? put_text(hand, word) : yajl_gen_null(hand);
+}
+
+char *libxl__dropin_layout(const libxl__json_type *type, char *text)
+{
+    const unsigned char *buffer;
+    size_t length;
+    char *copy = NULL;
+    yajl_gen hand = text ? yajl_gen_alloc(NULL) : NULL;
+    if (!hand) {
+        free(text);
+        return NULL;
+    }
+    yajl_gen_config(hand, yajl_gen_beautify, 1);
+    if (libxl__dropin_yajl_struct(hand, type, text) == yajl_gen_status_ok &&
+        yajl_gen_get_buf(hand, &buffer, &length) == yajl_gen_status_ok)
+        copy = strndup((const char *)buffer, length);
+    yajl_gen_free(hand);
+    return copy;
 }

@@ -7,6 +7,7 @@
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_operations.h"
+#include "running.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,16 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
+/* A scheduler without parameters leaves the stored ones. */
+static int set_sched(libxl__ao *ao, libxl_domain_sched_params *params)
+{
+    const int rc = libxl__hv_get_sched(ao, ao->subject.number, params);
+    if (rc != ERROR_NI)
+        return rc;
+    libxl__ao_forget_failure(ao);
+    return 0;
+}
+
 static bool has_device(const libxl__device_sweep *devices, const libxl__device_class *cls, int number)
 {
     for (uint32_t i = 0; i < devices->count; i++)
@@ -153,6 +164,8 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     rc = set_name(s, &config->c_info.name);
     if (!rc)
         rc = set_online(s, &config->b_info.avail_vcpus);
+    if (!rc)
+        rc = set_sched(ao, &config->b_info.sched_params);
     if (rc)
         return rc;
     *args->out.d_config = *config;

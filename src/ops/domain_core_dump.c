@@ -10,7 +10,9 @@
 #include "ops.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BETWEEN_REPORTS LIBXL__MILLISECONDS(200)
 
@@ -20,18 +22,29 @@ typedef struct dumping {
     uint64_t octets; /* the size of the domain's memory, in octets */
 } domain_core_dump_state;
 
+/* Returns the path in the operation's memory. Returns NULL if there is no memory or no present directory. */
+static const char *absolute(libxl__ao *ao, const char *path)
+{
+    char here[PATH_MAX];
+    if (path[0] == '/')
+        return path;
+    return getcwd(here, sizeof(here)) ? libxl__gc_printf(&ao->gc, "%s/%s", here, path) : NULL;
+}
+
 static int dump_start(libxl__ao *ao, struct dumping *s)
 {
     const libxl__domain_core_dump_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
-    if (args->in.filename[0] != '/')
-        return libxl__ao_fail(ao, ERROR_INVAL, "filename: not an absolute path");
+    if (!args->in.filename[0])
+        return libxl__ao_fail(ao, ERROR_INVAL, "filename: empty");
     int rc = libxl__hv_info(ao, args->in.domid, &info);
     if (rc)
         return rc;
     s->octets = info.tot_pages << XC_PAGE_SHIFT;
     s->dump.domid = args->in.domid;
-    s->dump.path = args->in.filename;
+    s->dump.path = absolute(ao, args->in.filename);
+    if (!s->dump.path)
+        return ERROR_NOMEM;
     rc = libxl__alarm_set(ao, &s->report, BETWEEN_REPORTS);
     if (!rc)
         rc = libxl__core_dump_start(ao, &s->dump);

@@ -160,6 +160,18 @@ static void domain_death_gives_shutdown_and_death(scene *s)
     libxl_evdisable_domain_death(s->ctx, evgen);
 }
 
+/* As in libxl: a program that enables the event late does not miss it. */
+static void the_death_of_an_unknown_domain_is_reported_at_once(scene *s)
+{
+    const uint64_t user = new_user();
+    libxl_evgen_domain_death *evgen;
+    assert_int_equal(libxl_evenable_domain_death(s->ctx, 0x7000, user, &evgen), 0);
+    const seen event = next_event(s, 0x7000, user, DEATH);
+    assert_true(libxl_uuid_is_nil(&event.uuid));
+    assert_true(no_event(s, 0x7000, user, 20));
+    libxl_evdisable_domain_death(s->ctx, evgen);
+}
+
 static void an_unknown_domain_is_refused(scene *s)
 {
     libxl_evgen_domain_lifecycle *evgen = (void *)1;
@@ -344,6 +356,7 @@ static const body bodies[] = {
     BODY(the_lifecycle_of_all_domains_is_reported),
     BODY(a_domain_destroyed_by_xl_is_reported),
     BODY(domain_death_gives_shutdown_and_death),
+    BODY(the_death_of_an_unknown_domain_is_reported_at_once),
     BODY(an_unknown_domain_is_refused),
     BODY(reserved_domids_are_refused),
     BODY(a_disabled_generator_is_silent),
