@@ -21,7 +21,8 @@ from gen.python.operations import BY_HAND, domain_name
 # The names of the hand-written classes in bindings/python/aioxen, and of their attributes.
 # tests/gen/test_gen_names.py compares these lists with the classes.
 CONTEXT = words(
-    "aclose close closed counters device_events domain domain_class domains events operations receive restore store"
+    "aclose close closed counters device_events domain domain_class domains events operations receive restore"
+    " store"
 )
 DOMAIN = words("console domid migrate reboot save shutdown state uuid")
 CLASSES = words(

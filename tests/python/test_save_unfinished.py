@@ -194,7 +194,7 @@ async def test_a_resumption_that_fails_is_tried_again(
         await asyncio.sleep(0.001)
     os.close(reader)
     with pytest.raises(
-        aioxen.FailedError, match="Broken pipe.*may stay suspended: .*tried again every second"
+        aioxen.FailedError, match=r"Broken pipe.*may stay suspended: .*tried again every second"
     ):
         await saving
     os.close(writer)
