@@ -15,7 +15,9 @@ from aioxen.cli.output import printable, record_of_event
 HOSTS = "%-24s %-8s %8d %8d  %s"
 HOSTS_HEAD = ("Host", "State", "Domains", "Calls", "Version")
 
-fleet = group("fleet", "Makes a fleet of hosts, and tells about its hosts. Most of these need --fleet.")
+fleet: click.Group = group(
+    "fleet", "Makes a fleet of hosts, and tells about its hosts. Most of these need --fleet."
+)
 
 
 @click.command("init")
@@ -76,17 +78,17 @@ async def hosts(session: Session) -> None:
     session.out.table(HOSTS, HOSTS_HEAD, rows)
 
 
-since_option = click.option(
+_since_option = click.option(
     "--since",
     metavar="POSITION",
     help="'all', or a position that was printed with --json. Default: new ones.",
 )
-count_option = click.option("-n", "--count", type=click.IntRange(1), help="End after so many.")
+_count_option = click.option("-n", "--count", type=click.IntRange(1), help="End after so many.")
 
 
 @command("events", fleet)
-@since_option
-@count_option
+@_since_option
+@_count_option
 async def events(session: Session, since: str | None, count: int | None) -> None:
     """Prints the events of all hosts, and where events were lost."""
     async with await session.hosts.subscribe(since) as found:
@@ -102,8 +104,8 @@ async def events(session: Session, since: str | None, count: int | None) -> None
 
 
 @command("audit", fleet)
-@since_option
-@count_option
+@_since_option
+@_count_option
 async def audit(session: Session, since: str | None, count: int | None) -> None:
     """Prints who has called what on which host, and the outcome. For administrators."""
     async for line in session.hosts.audit(since):
