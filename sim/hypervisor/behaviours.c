@@ -23,6 +23,7 @@ static const struct {
     {"deletes", DELETES, FRONTEND, NOTHING},
     {"dies", DELETES, QEMU, WORDS},
     {"deletes-early", DELETES_EARLY, FRONTEND, NOTHING},
+    {"lies", LIES, QEMU, WORDS},
     {"nonsense", NONSENSE, FRONTEND | QEMU, NUMBER_OR_NOTHING},
 };
 #define NR_CONDUCTS (sizeof conducts / sizeof *conducts)

@@ -29,6 +29,7 @@ struct link {  /* a network interface of domain 0 */
     int index; /* the interface's index; 0: this entry is free */
     bool up;
     int master;
+    pid_t owner; /* the interface disappears with this process; 0: it has no owner */
     uint32_t mtu;
     uint8_t address[6];
     char name[LINK_NAME], kind[LINK_NAME]; /* the kind is "bridge", "vif", ... */
@@ -87,6 +88,8 @@ int host_loop_take(const char *file, bool read_only);
 int host_loop_clear(uint32_t number); /* detaches the file of a loop device; returns 0 or -errno */
 
 /* host_links.c. Call these functions with the lock. */
+/* Removes the interfaces whose owner has ended. The other functions call this. */
+void host_links_refresh(void);
 struct link *host_link_find(const char *name);
 struct link *host_link_by_index(int index);
 int host_link_add(const char *name, const char *kind); /* adds an interface; returns 0 or -errno */

@@ -2,6 +2,7 @@
 /* The network interfaces of domain 0. Lock: machine->lock, for all functions. */
 #include "machine.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define MTU 1500
@@ -11,8 +12,18 @@ static struct host *host(void)
     return &machine->host;
 }
 
+void host_links_refresh(void)
+{
+    for (uint32_t i = 0; i < host()->nr_links; i++) {
+        struct link *link = &host()->links[i];
+        if (link->index && link->owner && kill(link->owner, 0) && errno == ESRCH)
+            host_link_delete(link);
+    }
+}
+
 struct link *host_link_by_index(int index)
 {
+    host_links_refresh();
     for (uint32_t i = 0; index && i < host()->nr_links; i++)
         if (host()->links[i].index == index)
             return &host()->links[i];
@@ -21,6 +32,7 @@ struct link *host_link_by_index(int index)
 
 struct link *host_link_find(const char *name)
 {
+    host_links_refresh();
     for (uint32_t i = 0; i < host()->nr_links; i++)
         if (host()->links[i].index && !strcmp(host()->links[i].name, name))
             return &host()->links[i];

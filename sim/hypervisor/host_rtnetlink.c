@@ -162,6 +162,7 @@ static void answer_list(uint64_t to, const struct nlmsghdr *request)
 {
     _Alignas(struct nlmsghdr) char buffer[NETLINK_MESSAGE];
     struct nlmsghdr *message = (void *)buffer;
+    host_links_refresh();
     for (uint32_t i = 0; i < machine->host.nr_links; i++)
         if (machine->host.links[i].index) {
             describe(&machine->host.links[i], RTM_NEWLINK, request->nlmsg_seq, (uint32_t)to, message);

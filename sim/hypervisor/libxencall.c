@@ -63,11 +63,15 @@ static long one(unsigned int op, uint64_t arg1, uint64_t arg2)
         result = dispatch(op, arg1, (void *)(uintptr_t)arg2);
         machine_unlock();
     }
+    if (tracing && op == __HYPERVISOR_hvm_op)
+        trace_hvm_op((const struct xen_hvm_param *)(uintptr_t)arg2, arguments);
+    if (tracing && op == __HYPERVISOR_memory_op && arg1 == XENMEM_set_memory_map)
+        trace_memory_map((const struct xen_foreign_memory_map *)(uintptr_t)arg2, arguments);
     if (op == __HYPERVISOR_domctl)
         trace("%s dom %u%s -> %ld", call_name(call), ((struct xen_domctl *)(uintptr_t)arg1)->domain,
               arguments, result);
     else
-        trace("%s -> %ld", call_name(call) ? call_name(call) : "hypercall", result);
+        trace("%s%s -> %ld", call_name(call) ? call_name(call) : "hypercall", arguments, result);
     return result;
 }
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <xenctrl.h>
+#include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
 
@@ -185,7 +186,7 @@ struct fault {
  * sim/qemu read it. If several behaviours match a device, the last one applies.
  */
 enum side { BACKEND = 1, FRONTEND = 2, QEMU = 4 };
-enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE };
+enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE, LIES };
 #define MAX_BEHAVIOURS 256
 #define ANY_DOMAIN     UINT16_MAX
 struct behaviour {
@@ -395,13 +396,16 @@ bool behaviour_set(const struct behaviour *b);
 struct behaviour behaviour_of(enum side side, uint32_t domid, const char *kind, uint32_t number);
 
 /*
- * trace.c. Call these functions without the lock. trace_domctl writes the arguments of a hypercall as text.
+ * trace.c. Call these functions without the lock. trace_domctl, trace_hvm_op and trace_memory_map write the
+ * arguments of a hypercall as text.
  */
 extern bool tracing;
 void trace_open(void);
 void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define TRACED_ARGUMENTS 400
 void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS]);
+void trace_hvm_op(const struct xen_hvm_param *param, char text[TRACED_ARGUMENTS]);
+void trace_memory_map(const struct xen_foreign_memory_map *map, char text[TRACED_ARGUMENTS]);
 #define trace(...)                                                                                           \
     do {                                                                                                     \
         if (__builtin_expect(tracing, 0))                                                                    \

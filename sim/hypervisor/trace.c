@@ -85,6 +85,23 @@ void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS])
         add_sum(text, vcpu->cpumap_soft.bitmap.p, vcpu->cpumap_soft.nr_bits / 8);
 }
 
+void trace_hvm_op(const struct xen_hvm_param *param, char text[TRACED_ARGUMENTS])
+{
+    snprintf(text, TRACED_ARGUMENTS, " dom %u param %u = %" PRIx64, param->domid, param->index, param->value);
+}
+
+void trace_memory_map(const struct xen_foreign_memory_map *map, char text[TRACED_ARGUMENTS])
+{
+    const struct traced_range {
+        uint64_t start, size;
+        uint32_t type;
+    } __attribute__((packed)) *ranges = map->map.buffer.p;
+    size_t at = (size_t)snprintf(text, TRACED_ARGUMENTS, " dom %u", map->domid);
+    for (uint32_t i = 0; i < map->map.nr_entries && at < TRACED_ARGUMENTS; i++)
+        at += (size_t)snprintf(text + at, TRACED_ARGUMENTS - at, " %" PRIx64 "+%" PRIx64 ":%u",
+                               ranges[i].start, ranges[i].size, ranges[i].type);
+}
+
 void trace_(const char *format, ...)
 {
     char line[512];

@@ -33,7 +33,7 @@ bool chardevs_open(struct options *o)
 {
     for (uint32_t i = 0; i < o->nr_chardevs; i++) {
         struct chardev *c = &o->chardevs[i];
-        if (c->pty ? pty_open(&c->client, c->path) : socket_open(c))
+        if (c->silent || c->listener >= 0 || (c->pty ? pty_open(&c->client, c->path) : socket_open(c)))
             continue;
         fprintf(stderr, "qemu: -chardev %s: %s\n", c->id, strerror(errno));
         return false;
@@ -44,7 +44,7 @@ bool chardevs_open(struct options *o)
 void chardevs_remove(const struct options *o)
 {
     for (uint32_t i = 0; i < o->nr_chardevs; i++)
-        if (!o->chardevs[i].pty)
+        if (!o->chardevs[i].pty && !o->chardevs[i].silent && *o->chardevs[i].path)
             unlink(o->chardevs[i].path);
 }
 
@@ -64,7 +64,7 @@ static void accept_client(struct chardev *c)
  * Answers the lines that have arrived. An incomplete line ends the connection, because clients send whole
  * lines.
  */
-static void serve(const struct options *o, struct chardev *c)
+static void serve(struct options *o, struct chardev *c)
 {
     char request[QMP_ANSWER_SIZE], answer[QMP_ANSWER_SIZE], *next = request;
     const ssize_t got = recv(c->client, request, sizeof request - 1, 0);
@@ -84,9 +84,9 @@ void chardevs_wait(struct options *o, int fd, int limit_ms)
     struct pollfd polled[1 + MAX_CHARDEVS] = {{.fd = fd, .events = POLLIN}};
     for (uint32_t i = 0; i < o->nr_chardevs; i++) {
         const struct chardev *c = &o->chardevs[i];
-        polled[1 + i] = (struct pollfd){.fd = c->pty           ? -1
-                                              : c->client >= 0 ? c->client
-                                                               : c->listener,
+        polled[1 + i] = (struct pollfd){.fd = c->pty || c->silent ? -1
+                                              : c->client >= 0    ? c->client
+                                                                  : c->listener,
                                         .events = POLLIN};
     }
     if (poll(polled, 1 + o->nr_chardevs, limit_ms) <= 0)

@@ -90,6 +90,8 @@ static void misbehave(void)
     machine_unlock();
     if (b.conduct == NONSENSE)
         print_nonsense(b.amount ? b.amount : 6000);
+    if (b.conduct == LIES)
+        snprintf(lies, sizeof lies, "%s", b.text[0] ? b.text : "garbage");
     if (b.conduct == DELETES)
         snprintf(dying_words, sizeof dying_words, "%s", b.text[0] ? b.text : "it dies");
     if (b.conduct == SLOW)
@@ -102,9 +104,35 @@ static void misbehave(void)
         pause();
 }
 
+void machine_runs(struct options *o)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", o->domid);
+    xs_write(store, XBT_NULL, path, "running", 7);
+    o->running = true;
+    o->frozen = false;
+}
+
+/* Makes the interface of the emulated card, which disappears with this process. */
+static bool make_interface(void)
+{
+    int error = 0;
+    if (!*options.interface)
+        return true;
+    machine_lock();
+    error = host_link_add(options.interface, "tun");
+    if (!error)
+        host_link_find(options.interface)->owner = getpid();
+    machine_unlock();
+    if (error)
+        fprintf(stderr, "qemu: could not configure /dev/net/tun (%s): %s\n", options.interface,
+                strerror(-error));
+    return !error;
+}
+
 int main(int argc, char **argv)
 {
-    char path[64], below[16];
+    char below[16];
     (void)argc;
     signal(SIGTERM, on_end);
     signal(SIGHUP, on_end);
@@ -119,12 +147,12 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     misbehave();
-    if (!chardevs_open(&options))
+    if (!chardevs_open(&options) || !make_interface())
         return EXIT_FAILURE;
     snprintf(below, sizeof below, "/%u", options.domid);
     play_watch(0, is_served, below);
-    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", options.domid);
-    xs_write(store, XBT_NULL, path, "running", 7);
+    if (!options.hvm || !options.frozen)
+        machine_runs(&options);
     for (;;) {
         play_turn(step);
         chardevs_wait(&options, xs_fileno(store), waiting ? LOOK_AGAIN_MS : -1);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates QEMU as the device model of one PV domain (-machine xenpv). It writes the nodes that QEMU writes
- * for the guest's disks, 9pfs shares, screens, keyboards and consoles. It transfers no data. It answers
- * commands on its QMP sockets.
+ * Simulates QEMU as the device model of one domain. It writes the nodes that QEMU writes for the guest's
+ * disks, 9pfs shares, screens, keyboards and consoles. For an HVM domain (-machine xenfv) it also makes the
+ * interfaces of emulated cards, opens the terminals of serial ports, and knows the media of CD drives. It
+ * transfers no data. It answers commands on its QMP sockets.
  *
  * devices.h describes the lock. Lifetime: the program runs until a signal ends it. Before it ends, it removes
  * its sockets.
@@ -13,17 +14,31 @@
 #include "devices.h"
 
 #define MAX_CHARDEVS 16
+#define MAX_DRIVES   8
 
 struct chardev {            /* an option -chardev socket,id=ID,path=PATH,... or -chardev pty,id=ID */
     char id[32], path[108]; /* `path`: the path of the socket, or of the terminal */
     bool monitor;           /* the command line has the option -mon chardev=ID,mode=control */
     bool pty;
+    bool silent;          /* a serial port that is a file, or connected to nothing */
     int listener, client; /* the descriptors; for a terminal, `listener` is the master end; -1: none */
+};
+
+struct drive { /* an option -drive file=FILE,... */
+    bool removable;
+    char id[32], file[PATH_SIZE]; /* `file`: the medium; "": the drive is empty */
 };
 
 struct options {
     uint32_t domid;
     bool attach;
+    bool hvm;    /* -machine xenfv or pc: the device model of an HVM domain */
+    bool frozen; /* -S: the machine waits for the command "cont" */
+    bool running;
+    char vnc[64];       /* the address of -vnc; "": none */
+    char interface[16]; /* the name of the interface of the emulated card; "": none */
+    uint32_t nr_serials, nr_drives;
+    struct drive drives[MAX_DRIVES];
     uint32_t nr_chardevs;
     struct chardev chardevs[MAX_CHARDEVS];
 };
@@ -49,11 +64,19 @@ void chardevs_remove(const struct options *o); /* may be called in a signal hand
 void chardevs_wait(struct options *o, int fd, int limit_ms);
 bool pty_open(int *master, char name[108]);
 
-/* qmp.c: answers one line that a monitor has received. */
+/* main.c: lets the machine of an HVM domain run, and says so in xenstore. */
+void machine_runs(struct options *o);
+
+/*
+ * qmp.c: answers one line that a monitor has received. `passed` is a descriptor that came with the line, or
+ * -1.
+ */
 #define QMP_ANSWER_SIZE 4096
 extern const char qmp_greeting[];
+/* The kind of wrong answer that QEMU gives to each command; "": it gives right answers. */
+extern char lies[72];
 /* If this text is not empty, QEMU prints it and ends at the first command, without an answer. */
 extern char dying_words[72];
-size_t qmp_answer(const struct options *o, const char *line, char answer[QMP_ANSWER_SIZE]);
+size_t qmp_answer(struct options *o, const char *line, char answer[QMP_ANSWER_SIZE]);
 
 #endif

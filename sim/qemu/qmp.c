@@ -13,16 +13,7 @@
 
 const char qmp_greeting[] = "{\"QMP\": {\"version\": " VERSION ", \"capabilities\": []}}\r\n";
 
-char dying_words[72];
-
-static const struct {
-    const char *command, *result;
-} results[] = {
-    {"query-version", VERSION},
-    {"query-status", "{\"running\": true, \"singlestep\": false, \"status\": \"running\"}"},
-    {"query-vnc", "{\"enabled\": false}"},
-};
-#define NR_RESULTS (sizeof results / sizeof *results)
+char dying_words[72], lies[72];
 
 /*
  * Finds the string or number after "NAME": in a line of JSON. Copies it to `value`. Returns whether it was
@@ -53,10 +44,170 @@ static int list_chardevs(const struct options *o, char *to, size_t size)
     return snprintf(to + at, size - at, "]");
 }
 
-size_t qmp_answer(const struct options *o, const char *line, char answer[QMP_ANSWER_SIZE])
+/* Each command writes its result to `to`. Returns NULL, or an error message. */
+typedef const char *command_function(struct options *o, const char *line, char *to, size_t size);
+
+static const char *nothing(struct options *o, const char *line, char *to, size_t size)
 {
-    char command[64] = "", id[32] = "0", list[QMP_ANSWER_SIZE - 128];
-    const char *result = "{}";
+    (void)o, (void)line;
+    snprintf(to, size, "{}");
+    return NULL;
+}
+
+static const char *version(struct options *o, const char *line, char *to, size_t size)
+{
+    (void)o, (void)line;
+    snprintf(to, size, VERSION);
+    return NULL;
+}
+
+static const char *status(struct options *o, const char *line, char *to, size_t size)
+{
+    (void)line;
+    snprintf(to, size, "{\"running\": %s, \"singlestep\": false, \"status\": \"%s\"}",
+             o->running ? "true" : "false",
+             o->running  ? "running"
+             : o->frozen ? "prelaunch"
+                         : "paused");
+    return NULL;
+}
+
+static const char *vnc(struct options *o, const char *line, char *to, size_t size)
+{
+    const char *colon = strrchr(o->vnc, ':');
+    (void)line;
+    if (!colon)
+        snprintf(to, size, "{\"enabled\": false}");
+    else
+        snprintf(to, size,
+                 "{\"enabled\": true, \"host\": \"%.*s\", \"service\": \"%d\", \"family\": \"ipv4\", "
+                 "\"auth\": \"none\"}",
+                 (int)(colon - o->vnc), o->vnc, 5900 + atoi(colon + 1));
+    return NULL;
+}
+
+static const char *chardevs(struct options *o, const char *line, char *to, size_t size)
+{
+    (void)line;
+    list_chardevs(o, to, size);
+    return NULL;
+}
+
+static const char *cont(struct options *o, const char *line, char *to, size_t size)
+{
+    machine_runs(o);
+    return nothing(o, line, to, size);
+}
+
+static const char *stop(struct options *o, const char *line, char *to, size_t size)
+{
+    o->running = o->frozen = false;
+    return nothing(o, line, to, size);
+}
+
+static const char *change_medium(struct options *o, const char *line, const char *file)
+{
+    char id[32] = "";
+    if (!find(line, "id", id, sizeof id))
+        find(line, "device", id, sizeof id);
+    for (uint32_t i = 0; i < o->nr_drives; i++)
+        if (o->drives[i].removable && !strcmp(o->drives[i].id, id)) {
+            snprintf(o->drives[i].file, sizeof o->drives[i].file, "%s", file);
+            return NULL;
+        }
+    return "there is no such drive";
+}
+
+static const char *eject(struct options *o, const char *line, char *to, size_t size)
+{
+    nothing(o, line, to, size);
+    return change_medium(o, strstr(line, "arguments") ? strstr(line, "arguments") : line, "");
+}
+
+static const char *insert(struct options *o, const char *line, char *to, size_t size)
+{
+    char file[PATH_SIZE] = "";
+    nothing(o, line, to, size);
+    line = strstr(line, "arguments") ? strstr(line, "arguments") : line;
+    find(line, "filename", file, sizeof file);
+    return change_medium(o, line, file);
+}
+
+static const char *add_descriptor(struct options *o, const char *line, char *to, size_t size)
+{
+    (void)o, (void)line;
+    snprintf(to, size, "{\"fdset-id\": 0, \"fd\": 9}");
+    return NULL;
+}
+
+static const char *drives(struct options *o, const char *line, char *to, size_t size)
+{
+    size_t at = (size_t)snprintf(to, size, "[");
+    (void)line;
+    for (uint32_t i = 0; i < o->nr_drives && at < size; i++)
+        at += (size_t)snprintf(to + at, size - at, "%s{\"device\": \"%s\", \"file\": \"%.200s\"}",
+                               i ? ", " : "", o->drives[i].id, o->drives[i].file);
+    snprintf(to + at, size - at, "]");
+    return NULL;
+}
+
+static const char *save(struct options *o, const char *line, char *to, size_t size)
+{
+    char path[PATH_SIZE] = "";
+    find(line, "filename", path, sizeof path);
+    FILE *file = fopen(path, "w");
+    if (!file)
+        return "cannot open the file";
+    fprintf(file, "the state of the devices of domain %u\n", o->domid);
+    fclose(file);
+    return nothing(o, line, to, size);
+}
+
+static const struct {
+    const char *name;
+    command_function *run;
+} commands[] = {
+    {"qmp_capabilities", nothing},
+    {"query-version", version},
+    {"query-status", status},
+    {"query-vnc", vnc},
+    {"query-chardev", chardevs},
+    {"query-block", drives},
+    {"cont", cont},
+    {"stop", stop},
+    {"eject", eject},
+    {"add-fd", add_descriptor},
+    {"remove-fd", nothing},
+    {"blockdev-change-medium", insert},
+    {"change-vnc-password", nothing},
+    {"xen-save-devices-state", save},
+    {"xen-set-global-dirty-log", nothing},
+    {"system_wakeup", nothing},
+};
+#define NR_COMMANDS (sizeof commands / sizeof *commands)
+
+/* Makes a wrong answer. Returns its length. */
+static size_t lie(char answer[QMP_ANSWER_SIZE])
+{
+    if (!strcmp(lies, "silent"))
+        return 0;
+    if (!strcmp(lies, "nested"))
+        memset(answer, '[', QMP_ANSWER_SIZE - 3);
+    else if (!strcmp(lies, "flood"))
+        memset(answer, 'x', QMP_ANSWER_SIZE - 3);
+    else
+        return (size_t)snprintf(answer, QMP_ANSWER_SIZE, "%s\r\n",
+                                strcmp(lies, "types") ? "{\"return\": }"
+                                                      : "{\"return\": [[7], {\"a\": null}, 1]}");
+    memcpy(answer + QMP_ANSWER_SIZE - 3, "\r\n", 3);
+    return QMP_ANSWER_SIZE - 1;
+}
+
+size_t qmp_answer(struct options *o, const char *line, char answer[QMP_ANSWER_SIZE])
+{
+    char command[64] = "", id[32] = "0", result[QMP_ANSWER_SIZE - 128];
+    const char *error = NULL;
+    bool known = false;
     find(line, "execute", command, sizeof command);
     find(line, "id", id, sizeof id);
     if (*dying_words && strcmp(command, "qmp_capabilities") != 0) {
@@ -65,13 +216,19 @@ size_t qmp_answer(const struct options *o, const char *line, char answer[QMP_ANS
     }
     if (!strcmp(command, "quit"))
         exit(EXIT_SUCCESS);
-    if (!strcmp(command, "query-chardev")) {
-        list_chardevs(o, list, sizeof list);
-        result = list;
+    if (*lies && strcmp(command, "qmp_capabilities") != 0)
+        return lie(answer);
+    for (size_t i = 0; i < NR_COMMANDS && !known; i++) {
+        known = !strcmp(command, commands[i].name);
+        error = known ? commands[i].run(o, line, result, sizeof result) : NULL;
     }
-    for (size_t i = 0; i < NR_RESULTS; i++)
-        if (!strcmp(command, results[i].command))
-            result = results[i].result;
-    snprintf(answer, QMP_ANSWER_SIZE, "{\"return\": %s, \"id\": %s}\r\n", result, id);
+    if (!known)
+        error = "The command has not been found";
+    if (error)
+        snprintf(answer, QMP_ANSWER_SIZE,
+                 "{\"error\": {\"class\": \"%s\", \"desc\": \"%s\"}, \"id\": %s}\r\n",
+                 known ? "GenericError" : "CommandNotFound", error, id);
+    else
+        snprintf(answer, QMP_ANSWER_SIZE, "{\"return\": %s, \"id\": %s}\r\n", result, id);
     return strlen(answer);
 }

@@ -50,7 +50,9 @@ struct libxl__device {
     char kind[LIBXL__DEVICE_KIND];         /* the text for the class in the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* the text for the class in the backend's path */
     uint32_t domid, backend_domid, devid;
-    bool pv; /* the domain is PV; used for an addition only */
+    bool pv;       /* the domain is PV; used for an addition only */
+    bool creating; /* the device is added by the creation of its domain */
+    bool hvm;      /* the domain is HVM, so it has a device model; used for an addition only */
     /*
      * Used for an addition only; set by the class's `check`. The device is an empty drive, which no backend
      * has to take.
@@ -93,6 +95,10 @@ struct libxl__device_class {
     const libxl__json_type *json;
     bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
+    /*
+     * When an HVM domain is created, such a device is added after its device model, which makes a part of it.
+     */
+    bool after_model;
     bool stateless;               /* the backend has no state: it is removed without a request */
     size_t host_size;             /* the size of libxl__device.host, in octets */
     const char *const *read_keys; /* the toolstack's keys that `read` needs; ends with NULL */

@@ -50,11 +50,14 @@ static bool by_qemu(const libxl__device *device)
 /*
  * Checks the format, and chooses the backend: the kernel serves raw disks, and QEMU serves the other formats.
  */
-static int check_format(libxl__ao *ao, libxl_device_disk *disk)
+static int check_format(libxl__ao *ao, libxl_device_disk *disk, bool hvm)
 {
     const bool empty = !disk->pdev_path || !*disk->pdev_path;
     if (empty && disk->is_cdrom)
         disk->format = LIBXL_DISK_FORMAT_EMPTY;
+    /* The device model changes the medium of a drive, so it also serves the drive's PV twin. */
+    if (hvm && disk->is_cdrom && disk->backend == LIBXL_DISK_BACKEND_UNKNOWN)
+        disk->backend = LIBXL_DISK_BACKEND_QDISK;
     if (disk->format == LIBXL_DISK_FORMAT_EMPTY && !disk->is_cdrom)
         return libxl__ao_fail(ao, ERROR_INVAL, "format: only the drive of a CD can be empty");
     if (disk->format == LIBXL_DISK_FORMAT_EMPTY && !empty)
@@ -121,7 +124,7 @@ static int check(libxl__ao *ao, libxl__device *device)
     if (!rc)
         rc = check_supported(ao, disk);
     if (!rc)
-        rc = check_format(ao, disk);
+        rc = check_format(ao, disk, device->hvm);
     if (rc)
         return rc;
     device->unserved = disk->format == LIBXL_DISK_FORMAT_EMPTY;

@@ -2,6 +2,10 @@
 /*
  * The class nic: a network interface.
  *
+ * An emulated card (nictype vif_ioemu) of an HVM domain has two interfaces on the host. The device model makes
+ * vifDOMID.DEVID-emu for the card, and the backend makes vifDOMID.DEVID for its PV twin. The guest uses one of
+ * them. Both are connected in the same way, the card's one last.
+ *
  * Linux's backend makes the interface vifDOMID.DEVID. It connects the interface only when the node
  * hotplug-status is "connected". The fast path replaces the script vif-bridge. It sends one rtnetlink
  * message, which sets the interface's address, MTU, name and bridge, and activates the interface. Then it
@@ -29,7 +33,7 @@
 /* The directory of the administrator's programs. vif-bridge runs these programs at its end. */
 #define SCRIPT_HOOKS LIBXL__SCRIPTS "/vif-post.d"
 
-enum { DEFAULT_MTU = 1500 };
+enum { DEFAULT_MTU = 1500, NAME_OF_CARD = sizeof("-emu") - 1 };
 
 typedef struct nic_host {
     const char *script;         /* the path of the configured script */
@@ -42,6 +46,7 @@ typedef struct nic_host {
     libxl__xs_batch *batch; /* writes the nodes that the script would write */
     libxl__device_script run;
     bool setting;
+    bool emulated; /* the interface of the emulated card is being connected */
 } nic_host;
 
 static libxl_device_nic *nic_of(const libxl__device *device)
@@ -77,21 +82,25 @@ static int check_name(libxl__ao *ao, const char *member, const char *name)
     return libxl__ao_fail(ao, ERROR_INVAL, "%s: '%s' is not the name of an interface", member, name);
 }
 
-/* Refuses emulated cards, because only HVM domains have them. */
+/* Refuses an emulated card, unless the device model that is being started has it. */
 static int check_type(libxl__ao *ao, const libxl__device *device)
 {
     libxl_device_nic *nic = nic_of(device);
-    xc_domaininfo_t info;
     if (nic->nictype == LIBXL_NIC_TYPE_UNKNOWN)
         nic->nictype = LIBXL_NIC_TYPE_VIF;
     if (nic->nictype == LIBXL_NIC_TYPE_VIF)
         return 0;
-    const int rc = libxl__hv_info(ao, device->domid, &info);
-    if (rc)
-        return rc;
-    if (info.flags & XEN_DOMINF_hvm_guest && info.arch_config.emulation_flags & ~XEN_X86_EMU_LAPIC)
-        return 0;
-    return libxl__ao_fail(ao, ERROR_INVAL, "nictype: only HVM domains have emulated cards");
+    if (!device->hvm)
+        return libxl__ao_fail(ao, ERROR_INVAL, "nictype: only HVM domains have emulated cards");
+    return device->creating
+               ? 0
+               : libxl__ao_fail(ao, ERROR_NI,
+                                "nictype: an emulated card cannot be added to a domain that exists");
+}
+
+static bool has_card(const libxl__device *device)
+{
+    return nic_of(device)->nictype == LIBXL_NIC_TYPE_VIF_IOEMU;
 }
 
 static int check(libxl__ao *ao, libxl__device *device)
@@ -109,6 +118,8 @@ static int check(libxl__ao *ao, libxl__device *device)
         return libxl__ao_fail(ao, ERROR_INVAL,
                               "rate_interval_usecs: missing; rate_bytes_per_interval needs it");
     libxl_defbool_setdefault(&nic->trusted, true);
+    if (has_card(device) && nic->ifname && strlen(nic->ifname) + NAME_OF_CARD >= IFNAMSIZ)
+        return libxl__ao_fail(ao, ERROR_INVAL, "ifname: longer than %d octets", IFNAMSIZ - 1 - NAME_OF_CARD);
     int rc = *nic->bridge ? check_name(ao, "bridge", nic->bridge) : 0;
     if (!rc)
         rc = check_name(ao, "ifname", nic->ifname);
@@ -250,7 +261,10 @@ static int set_link(libxl__ao *ao, const libxl__device *device)
     static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
     nic_host *host = device->host;
     const libxl_device_nic *nic = nic_of(device);
-    const libxl__link_change change = {.new_name = nic->ifname,
+    const char *name = nic->ifname;
+    if (name && host->emulated && !(name = libxl__gc_printf(&ao->gc, "%s-emu", name)))
+        return ERROR_NOMEM;
+    const libxl__link_change change = {.new_name = name,
                                        .master = host->bridge.info.index,
                                        .mtu = mtu_of(nic, host),
                                        .address = address,
@@ -274,16 +288,24 @@ static int write_connected(libxl__ao *ao, const libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Starts a script with the variables for the interface vifDOMID.DEVID. */
+/* Starts a script with the variables for the interface vifDOMID.DEVID, or for the one of the emulated card. */
 static int start_script(libxl__ao *ao, const libxl__device *device, const char *script,
                         const char *gatewaydev, const char *action)
 {
+    unsigned count = 0;
     nic_host *host = device->host;
-    host->run.variables[0] = libxl__gc_printf(&ao->gc, "vif=vif%u.%u", device->domid, device->devid);
-    host->run.variables[1] = gatewaydev ? libxl__gc_printf(&ao->gc, "netdev=%s", gatewaydev) : NULL;
-    if (!host->run.variables[0] || (gatewaydev && !host->run.variables[1]))
-        return ERROR_NOMEM;
-    const int rc = libxl__device_script_start(ao, &host->run, device, script, action, "type_if=vif");
+    const char **variables = host->run.variables;
+    variables[count++] = libxl__gc_printf(&ao->gc, "vif=vif%u.%u", device->domid, device->devid);
+    if (gatewaydev)
+        variables[count++] = libxl__gc_printf(&ao->gc, "netdev=%s", gatewaydev);
+    if (device->config && has_card(device))
+        variables[count++] =
+            libxl__gc_printf(&ao->gc, "INTERFACE=vif%u.%u-emu", device->domid, device->devid);
+    for (unsigned i = 0; i < count; i++)
+        if (!variables[i])
+            return ERROR_NOMEM;
+    const int rc = libxl__device_script_start(ao, &host->run, device, script, action,
+                                              host->emulated ? "type_if=tap" : "type_if=vif");
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -291,18 +313,34 @@ static int online_start(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;
     if (!host->fast)
-        return start_script(ao, device, host->script, nic_of(device)->gatewaydev, "online");
+        return start_script(ao, device, host->script, nic_of(device)->gatewaydev,
+                            host->emulated ? "add" : "online");
     /* The backend sets its state to 2 before its interface exists. So the interface must be awaited. */
-    snprintf(host->link, sizeof(host->link), "vif%u.%u", device->domid, device->devid);
+    snprintf(host->link, sizeof(host->link), "vif%u.%u%s", device->domid, device->devid,
+             host->emulated ? "-emu" : "");
     const int rc = libxl__link_await_start(ao, &host->await, host->link, true);
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Connects the interface of the emulated card, after that of its PV twin. */
+static int start_card(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    host->emulated = true;
+    host->setting = false;
+    memset(&host->run, 0, sizeof(host->run));
+    host->await.index = 0;
+    return online_start(ao, device);
 }
 
 static int online_poll(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;
-    if (!host->fast)
-        return libxl__device_script_poll(ao, &host->run, device);
+    const bool last = host->emulated || !has_card(device);
+    if (!host->fast) {
+        const int done = libxl__device_script_poll(ao, &host->run, device);
+        return done || last ? done : start_card(ao, device);
+    }
     if (host->batch)
         return libxl__xs_done(host->batch) ? libxl__xs_result(host->batch) : LIBXL__AO_WAIT;
     int rc = host->setting ? 0 : libxl__link_await_poll(ao, &host->await);
@@ -311,7 +349,7 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
     if (!host->setting)
         return set_link(ao, device);
     rc = libxl__link_poll(ao, &host->set, "connecting the interface");
-    return rc ? rc : write_connected(ao, device);
+    return rc ? rc : last ? write_connected(ao, device) : start_card(ao, device);
 }
 
 /* ---- offline: run a script other than vif-bridge; its failure is a warning, because it cannot stop the removal */
@@ -371,6 +409,7 @@ const libxl__device_class libxl__class_nic = {
     .devid_at = offsetof(libxl_device_nic, devid),
     .choose = choose,
     .waits_for_backend = true,
+    .after_model = true,
     .host_size = sizeof(nic_host),
     .check = check,
     .probe_start = probe_start,

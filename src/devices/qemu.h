@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device model of a PV or PVH domain. It is a QEMU process that serves the domain's disks in QEMU's
- * formats, shared folders, framebuffer, keyboard, and all consoles except the first. A domain has at most one
- * QEMU.
+ * The QEMU of a domain. It serves the domain's disks in QEMU's formats, shared folders, framebuffer, keyboard,
+ * and all consoles except the first. For an HVM domain it is also the device model: it emulates the devices of
+ * a PC. A domain has at most one QEMU. A PV or PVH domain gets one when it needs one, and an HVM domain only at
+ * its creation.
+ *
+ * The library makes the listening socket of an HVM domain's monitor, and QEMU inherits it. So the library can
+ * connect before QEMU runs, the first answer tells that QEMU is ready, and the connection ends with QEMU.
  *
  * QEMU is not a child of this process. It continues after this process has ended. The domain's node
  * device-model-pid has QEMU's process id. Other toolstacks use this node, too. Before the library uses a
@@ -20,8 +24,11 @@
 #define LIBXL__QEMU_PROGRAM "/usr/libexec/xen-qemu-system-i386"
 #define LIBXL__QEMU_PID     "/local/domain/%u/image/device-model-pid"
 #define LIBXL__QEMU_NODES   "/local/domain/0/device-model/%u"
+#define LIBXL__QEMU_ROOT    "/var/run/xen/qemu-root-%u" /* the empty root directory of a restricted QEMU */
 
-enum { LIBXL__QEMU_WORDS = 400, LIBXL__QEMU_PATH = 256, LIBXL__QEMU_ARGUMENTS = 96 };
+enum { LIBXL__QEMU_WORDS = 400, LIBXL__QEMU_PATH = 256, LIBXL__QEMU_ARGUMENTS = 400 };
+/* The number of the descriptor of the monitor's listening socket in QEMU. */
+enum { LIBXL__QEMU_LISTENER = 3 };
 
 /*
  * A process that is not a child of this process, and its pidfd. Embed this in the operation's state;
@@ -45,17 +52,21 @@ void libxl__process_signal(const libxl__process *process, int number);
 typedef struct libxl__qemu_job {
     libxl__job job; /* the job for the worker; must be first, because the worker gets its address */
     char log[LIBXL__QEMU_PATH];
+    const char *program; /* the path of QEMU */
+    bool listens;        /* an input: QEMU gets the listening socket of its monitor */
+    bool restricted;     /* an input: QEMU gets an empty root directory */
     uint32_t domid;
     pid_t pid;
     int errnoval; /* the result of the job: 0 or an errno */
+    int listener; /* the result: the listening socket, which the caller closes; 0: none */
     /* The result: the descriptor of a log file, or a pidfd; the caller closes it; -1: no descriptor. */
     int fd;
     char words[LIBXL__QEMU_WORDS];
 } libxl__qemu_job;
 
 /*
- * The functions of jobs, for `job.work`. This one renames older log files, opens a new log file, and removes
- * the sockets of an earlier QEMU.
+ * The functions of jobs, for `job.work`. This one renames older log files, opens a new log file, removes the
+ * sockets of an earlier QEMU, and makes the listening socket and the root directory if they are wanted.
  */
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
 /*
@@ -64,15 +75,18 @@ void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job);
 /* Reads the last lines of the log file into `words`, and escapes them. Stores "" if the log is empty. */
 void libxl__qemu_read_words(libxl_ctx *ctx, libxl__job *job);
-/* Removes the sockets of the domain's QEMU. */
+/* Removes the sockets and the root directory of the domain's QEMU. */
 void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
 
 /*
- * qemu_arguments.c: returns QEMU's command line, which ends with NULL. `config` NULL: QEMU gets no
- * framebuffer and no channels. Returns NULL if there is no memory.
+ * qemu_arguments.c: returns QEMU's command line, which ends with NULL. `megabytes` is the domain's memory
+ * without that of its graphics card. `config` NULL: QEMU serves a PV or PVH domain, and gets no framebuffer
+ * and no channels. Returns NULL if there is no memory, or if there are too many arguments.
  */
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
                                          unsigned long megabytes, const libxl_domain_config *config);
+/* Returns the path of QEMU; `config` may be NULL. */
+const char *libxl__qemu_program(const libxl_domain_config *config);
 /* Returns whether a domain with this configuration needs a QEMU in this domain. */
 bool libxl__qemu_is_needed(const libxl_domain_config *config);
 
@@ -98,7 +112,9 @@ typedef struct libxl__qemu_start {
     bool begun;
     libxl__qemu_job job;
     libxl__xs_batch *batch;
-    libxl__xs_request *pid_node, *name_node, *memory_node;
+    libxl__xs_request *pid_node, *name_node, *memory_node, *type_node;
+    bool hvm;      /* the domain is HVM. Valid once the nodes were read */
+    bool launched; /* this start has launched QEMU; false: QEMU ran already */
     libxl__child launcher;
     /* The reading end of a pipe. The launcher writes QEMU's process id to the pipe. 0: there is no pipe. */
     int told;
@@ -109,8 +125,9 @@ typedef struct libxl__qemu_start {
 } libxl__qemu_start;
 
 /*
- * qemu_start.c: start the domain's QEMU unless it runs already. Wait until QEMU reports that it runs. Call
- * these from a phase's start and poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended;
+ * qemu_start.c: start the domain's QEMU unless it runs already. Wait until QEMU reports that it runs; the
+ * QEMU of an HVM domain is not awaited, because it reports this by QMP. Call these from a phase's start and
+ * poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended;
  * the message has its last lines), DOMAIN_DESTROYED, PERMISSION, NOMEM, and those of libxl__xs_run. There is
  * no time limit.
  */

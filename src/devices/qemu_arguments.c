@@ -1,48 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes the command line of the QEMU of a PV or PVH domain. It is the command line that Debian's xl makes,
- * with one difference: commas in names and paths are doubled, because QEMU splits its arguments at commas.
+ * Makes the command line of a domain's QEMU. It is the command line that Debian's xl makes, with two
+ * differences. Commas in names and paths are doubled, because QEMU splits its arguments at commas. The QEMU of
+ * an HVM domain always gets its monitor's socket as a descriptor, and is started with -S; xl does this only
+ * with dm_restrict.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
-#include "_libxl_types_internal.h"
-#include "device.h"
-#include "qemu.h"
+#include "qemu_words.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-typedef struct list {
-    libxl__gc *gc;
-    const char **arguments;
-    unsigned count;
-    bool failed; /* there is no memory, or there are too many arguments */
-} list;
+#include "hvm_settings.h"
 
-static void add(list *l, const char *argument)
+void libxl__qemu_word(libxl__qemu_words *w, const char *word)
 {
-    if (!argument || l->count == LIBXL__QEMU_ARGUMENTS - 1)
-        l->failed = true;
+    if (!word || w->count == LIBXL__QEMU_ARGUMENTS - 1)
+        w->failed = true;
     else
-        l->arguments[l->count++] = argument;
+        w->words[w->count++] = word;
 }
 
-__attribute__((format(printf, 3, 4))) static void add_pair(list *l, const char *option, const char *format,
-                                                           ...)
+void libxl__qemu_pair(libxl__qemu_words *w, const char *option, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add(l, option);
-    add(l, libxl__gc_vprintf(l->gc, format, args));
+    libxl__qemu_word(w, option);
+    libxl__qemu_word(w, libxl__gc_vprintf(w->gc, format, args));
     va_end(args);
 }
 
-/* Returns a copy of a text with doubled commas. */
-static const char *quoted(list *l, const char *text)
+const char *libxl__qemu_quoted(libxl__qemu_words *w, const char *text)
 {
-    char *copy = libxl__gc_alloc(l->gc, 2 * strlen(text) + 1), *at = copy;
+    char *copy = libxl__gc_alloc(w->gc, 2 * strlen(text) + 1), *at = copy;
     if (!copy) {
-        l->failed = true;
+        w->failed = true;
         return "";
     }
     for (; *text; text++) {
@@ -53,82 +46,109 @@ static const char *quoted(list *l, const char *text)
     return copy;
 }
 
-static void add_monitor(list *l, const char *id, const char *name, uint32_t domid)
+/* `descriptor`: QEMU gets the listening socket; otherwise it makes the socket itself. */
+static void add_monitor(libxl__qemu_words *w, const char *id, const char *name, uint32_t domid,
+                        bool descriptor)
 {
-    add_pair(l, "-chardev", "socket,id=%s,path=/var/run/xen/%s-%u,server=on,wait=off", id, name, domid);
-    add_pair(l, "-mon", "chardev=%s,mode=control", id);
+    if (descriptor) {
+        libxl__qemu_pair(w, "-chardev", "socket,id=%s,fd=%d,server=on,wait=off", id, LIBXL__QEMU_LISTENER);
+        libxl__qemu_word(w, "-S");
+    } else {
+        libxl__qemu_pair(w, "-chardev", "socket,id=%s,path=/var/run/xen/%s-%u,server=on,wait=off", id, name,
+                         domid);
+    }
+    libxl__qemu_pair(w, "-mon", "chardev=%s,mode=control", id);
 }
 
-static void add_channel(list *l, const libxl_device_channel *channel)
+static void add_channel(libxl__qemu_words *w, const libxl_device_channel *channel)
 {
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
-        add_pair(l, "-chardev", "socket,id=libxl-channel%d,path=%s,server=on,wait=off", channel->devid,
-                 quoted(l, channel->u.socket.path));
+        libxl__qemu_pair(w, "-chardev", "socket,id=libxl-channel%d,path=%s,server=on,wait=off",
+                         channel->devid, libxl__qemu_quoted(w, channel->u.socket.path));
     else
-        add_pair(l, "-chardev", "pty,id=libxl-channel%d", channel->devid);
+        libxl__qemu_pair(w, "-chardev", "pty,id=libxl-channel%d", channel->devid);
 }
 
-static void add_vnc(list *l, const libxl_vnc_info *vnc)
+static void add_vnc(libxl__qemu_words *w, const libxl_vnc_info *vnc)
 {
     const char *listen = vnc->listen ? vnc->listen : "127.0.0.1";
-    const bool searches = libxl_defbool_is_default(vnc->findunused) || libxl_defbool_val(vnc->findunused);
-    const char *display = strrchr(listen, ':') ? "" : libxl__gc_printf(l->gc, ":%d", vnc->display);
+    const bool local = strncmp(listen, "unix:", strlen("unix:")) == 0;
+    const bool searches = !local && libxl__is(vnc->findunused, true);
+    const char *display = local || strrchr(listen, ':') ? "" : libxl__gc_printf(w->gc, ":%d", vnc->display);
     if (!display) {
-        l->failed = true;
+        w->failed = true;
         return;
     }
-    add_pair(l, "-vnc", "%s%s%s%s", listen, display, vnc->passwd && *vnc->passwd ? ",password=on" : "",
-             searches ? ",to=99" : "");
+    libxl__qemu_pair(w, "-vnc", "%s%s%s%s", local ? libxl__qemu_quoted(w, listen) : listen, display,
+                     vnc->passwd && *vnc->passwd ? ",password=on" : "", searches ? ",to=99" : "");
 }
 
-static bool is_set(libxl_defbool value)
+bool libxl__qemu_has_vnc(const libxl_vnc_info *vnc)
 {
-    return !libxl_defbool_is_default(value) && libxl_defbool_val(value);
+    return libxl__is(vnc->enable, true);
 }
 
-static void add_screen(list *l, const libxl_device_vfb *vfb)
+void libxl__qemu_screen(libxl__qemu_words *w, const libxl_vnc_info *vnc, const libxl_sdl_info *sdl,
+                        const char *keymap)
 {
-    const bool vnc = vfb && (libxl_defbool_is_default(vfb->vnc.enable) || libxl_defbool_val(vfb->vnc.enable));
-    if (vnc)
-        add_vnc(l, &vfb->vnc);
+    if (vnc && libxl__qemu_has_vnc(vnc))
+        add_vnc(w, vnc);
     else
-        add_pair(l, "-vnc", "none");
-    add_pair(l, "-display", "none");
-    if (!vfb) {
-        add(l, "-nographic");
-        return;
-    }
-    if (is_set(vfb->sdl.enable))
-        add_pair(l, "-display", "sdl%s", is_set(vfb->sdl.opengl) ? ",gl=on" : "");
-    if (vfb->keymap)
-        add_pair(l, "-k", "%s", quoted(l, vfb->keymap));
+        libxl__qemu_pair(w, "-vnc", "none");
+    libxl__qemu_pair(w, "-display", "none");
+    if (sdl && libxl__is(sdl->enable, false))
+        libxl__qemu_pair(w, "-display", "sdl%s", libxl__is(sdl->opengl, false) ? ",gl=on" : "");
+    if (keymap)
+        libxl__qemu_pair(w, "-k", "%s", libxl__qemu_quoted(w, keymap));
+}
+
+/* The words of the QEMU that serves devices of a PV or PVH domain. */
+static void add_server(libxl__qemu_words *w, const char *name, unsigned long megabytes,
+                       const libxl_domain_config *config)
+{
+    const libxl_device_vfb *vfb = config && config->num_vfbs ? &config->vfbs[0] : NULL;
+    libxl__qemu_word(w, "-nodefaults");
+    libxl__qemu_word(w, "-no-user-config");
+    libxl__qemu_word(w, "-xen-attach");
+    libxl__qemu_pair(w, "-name", "%s", libxl__qemu_quoted(w, name));
+    libxl__qemu_screen(w, vfb ? &vfb->vnc : NULL, vfb ? &vfb->sdl : NULL, vfb ? vfb->keymap : NULL);
+    if (!vfb)
+        libxl__qemu_word(w, "-nographic");
+    libxl__qemu_pair(w, "-machine", "xenpv");
+    libxl__qemu_pair(w, "-m", "%lu", megabytes);
 }
 
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
                                          unsigned long megabytes, const libxl_domain_config *config)
 {
-    list l = {.gc = &ao->gc, .arguments = libxl__gc_alloc(&ao->gc, LIBXL__QEMU_ARGUMENTS * sizeof(char *))};
-    if (!l.arguments)
+    libxl__qemu_words w = {.gc = &ao->gc,
+                           .words = libxl__gc_alloc(&ao->gc, LIBXL__QEMU_ARGUMENTS * sizeof(char *))};
+    const bool hvm = config && config->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
+    if (!w.words)
         return NULL;
-    add(&l, LIBXL__QEMU_PROGRAM);
-    add_pair(&l, "-xen-domid", "%u", domid);
-    add(&l, "-no-shutdown");
-    add_monitor(&l, "libxl-cmd", "qmp-libxl", domid);
-    add_monitor(&l, "libxenstat-cmd", "qmp-libxenstat", domid);
+    libxl__qemu_word(&w, libxl__qemu_program(config));
+    libxl__qemu_pair(&w, "-xen-domid", "%u", domid);
+    libxl__qemu_word(&w, "-no-shutdown");
+    add_monitor(&w, "libxl-cmd", "qmp-libxl", domid, hvm);
+    add_monitor(&w, "libxenstat-cmd", "qmp-libxenstat", domid, false);
     for (int i = 0; config && i < config->num_channels; i++)
-        add_channel(&l, &config->channels[i]);
-    add(&l, "-nodefaults");
-    add(&l, "-no-user-config");
-    add(&l, "-xen-attach");
-    add_pair(&l, "-name", "%s", quoted(&l, name));
-    add_screen(&l, config && config->num_vfbs ? &config->vfbs[0] : NULL);
-    add_pair(&l, "-machine", "xenpv");
-    add_pair(&l, "-m", "%lu", megabytes);
-    return l.failed ? NULL : l.arguments;
+        add_channel(&w, &config->channels[i]);
+    if (hvm)
+        libxl__qemu_hvm_words(&w, domid, name, megabytes, config);
+    else
+        add_server(&w, name, megabytes, config);
+    return w.failed ? NULL : w.words;
+}
+
+const char *libxl__qemu_program(const libxl_domain_config *config)
+{
+    return config && config->b_info.device_model ? config->b_info.device_model : LIBXL__QEMU_PROGRAM;
 }
 
 bool libxl__qemu_is_needed(const libxl_domain_config *config)
 {
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)
+        return true;
     for (int i = 0; i < config->num_disks; i++)
         if (!config->disks[i].backend_domid && !config->disks[i].backend_domname &&
             (config->disks[i].backend == LIBXL_DISK_BACKEND_QDISK ||

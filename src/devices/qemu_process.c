@@ -9,6 +9,7 @@
 #include "escape.h"
 #include "libxl_internal.h"
 #include "qemu.h"
+#include "qmp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +17,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum { OLD_LOGS = 10, COMMAND_LINE = 4096 };
+enum { OLD_LOGS = 10, COMMAND_LINE = 4096, BACKLOG = 16 };
 
 /* ---- following a process */
 
@@ -74,8 +78,39 @@ static void remove_sockets(uint32_t domid)
 
 void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job)
 {
+    char root[64];
+    const uint32_t domid = ((libxl__qemu_job *)job)->domid;
     (void)ctx;
-    remove_sockets(((libxl__qemu_job *)job)->domid);
+    remove_sockets(domid);
+    snprintf(root, sizeof(root), LIBXL__QEMU_ROOT, domid);
+    rmdir(root);
+}
+
+/* Makes the socket on which QEMU's monitor listens. Returns the descriptor, or -1. */
+static int make_listener(uint32_t domid)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__QMP_SOCKET, domid);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const mode_t mask = S_IRWXG | S_IRWXO;
+    if (fd < 0)
+        return -1;
+    /* Only root may connect. Nobody can connect before the mode is set, because the socket does not listen. */
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        chmod(address.sun_path, ACCESSPERMS & ~mask) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* Makes the empty directory. Returns whether it exists afterwards. */
+static bool make_root(uint32_t domid)
+{
+    char root[64];
+    snprintf(root, sizeof(root), LIBXL__QEMU_ROOT, domid);
+    return mkdir(root, 0755) == 0 || errno == EEXIST;
 }
 
 /* Renames older log files: LOG to LOG.1, and each LOG.N to LOG.N+1. */
@@ -96,13 +131,18 @@ void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job)
     (void)ctx;
     libxl__qemu_job *q = (libxl__qemu_job *)job;
     q->fd = -1;
-    q->errnoval = access(LIBXL__QEMU_PROGRAM, X_OK) ? errno : 0;
+    q->errnoval = access(q->program, X_OK) ? errno : 0;
     if (q->errnoval)
         return;
     remove_sockets(q->domid);
     keep_old_logs(q->log);
     q->fd = open(q->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    q->errnoval = q->fd < 0 ? errno : 0;
+    q->errnoval = q->fd < 0 || (q->restricted && !make_root(q->domid)) ? errno : 0;
+    const int listener = q->errnoval || !q->listens ? 0 : make_listener(q->domid);
+    if (listener < 0)
+        q->errnoval = errno;
+    else
+        q->listener = listener;
 }
 
 /*

@@ -5,6 +5,8 @@
  *   LOOKING - the domain's QEMU runs: FINDING ---------------------------------------+- STARTING - done
  *           +- it does not run: PREPARING - LAUNCHING - ANNOUNCING -------------------+     +- FAILING: it has ended
  *
+ * The QEMU of an HVM domain has no step STARTING. If it has ended, no other is started.
+ *
  * A shell launches QEMU in the background and then ends. So QEMU is not a child of this process. The shell
  * writes QEMU's process id to a pipe.
  *
@@ -13,6 +15,7 @@
  */
 #include "device.h"
 #include "host.h"
+#include "hvm_settings.h"
 #include "libxl_internal.h"
 #include "qemu.h"
 
@@ -28,10 +31,12 @@
 #define SHELL "/bin/sh"
 /* QEMU gets a new session, so that signals of this process's terminal do not reach QEMU. */
 #define LAUNCH "XEN_QEMU_CONSOLE_LIMIT=1048576 setsid \"$@\" >&2 & echo $!"
+/* The shell's standard input is the monitor's listening socket, and its first argument is the domid. */
+#define LAUNCH_HVM "exec 3<&0 </dev/null; XEN_DOMAIN_ID=$0 " LAUNCH
 /* The time limit of the launcher. The launcher normally takes milliseconds. */
 #define LAUNCH_LIMIT LIBXL__SECONDS(20)
 
-enum { FIXED = 4 }; /* the number of the shell's arguments that come before QEMU's arguments */
+enum { FIXED = 7 }; /* the greatest number of arguments that come before QEMU's arguments */
 
 static int run_job(libxl__ao *ao, libxl__qemu_start *s, void (*work)(libxl_ctx *, libxl__job *))
 {
@@ -67,12 +72,24 @@ int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *s)
     s->pid_node = libxl__xs_read(s->batch, LIBXL__QEMU_PID, s->domid);
     s->name_node = libxl__xs_read(s->batch, "/local/domain/%u/name", s->domid);
     s->memory_node = libxl__xs_read(s->batch, "/local/domain/%u/memory/target", s->domid);
+    s->type_node = libxl__xs_read(s->batch, "/libxl/%u/type", s->domid);
     return run_batch(s, LIBXL__XS_ONE_BY_ONE);
+}
+
+/* Returns the domain's memory without that of its graphics card, in MiB. */
+static unsigned long hvm_megabytes(const libxl_domain_config *config)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+    const bool has_max = info->max_memkb && info->max_memkb != LIBXL_MEMKB_DEFAULT;
+    const uint64_t kb = has_max ? info->max_memkb : info->target_memkb;
+    return (unsigned long)(kb / 1024 - libxl__hvm_video_kb(info) / 1024);
 }
 
 static int await_running(libxl__ao *ao, libxl__qemu_start *s)
 {
     char path[LIBXL__QEMU_PATH];
+    if (s->hvm)
+        return 0;
     s->step = LIBXL__QEMU_STARTING;
     snprintf(path, sizeof(path), LIBXL__QEMU_NODES "/state", s->domid);
     const int rc = libxl__await_start(ao, &s->running, path, libxl__await_equal, "running");
@@ -87,10 +104,14 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
 {
     const char *found = libxl__xs_value(s->name_node), *memory = libxl__xs_value(s->memory_node);
     const char *name = s->config ? s->config->c_info.name : found ? found : "";
-    const unsigned long kilobytes = s->config ? s->config->b_info.target_memkb
-                                    : memory  ? strtoul(memory, NULL, 10)
-                                              : 0;
-    s->arguments = libxl__qemu_arguments(ao, s->domid, name, (kilobytes + 1023) / 1024, s->config);
+    /* The node memory/target of an HVM domain is without the memory of its graphics card. */
+    const unsigned long kilobytes = s->config && !s->hvm ? s->config->b_info.target_memkb
+                                    : memory             ? strtoul(memory, NULL, 10)
+                                                         : 0;
+    if (s->hvm && !s->config)
+        return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model of domain %u has ended", s->domid);
+    const unsigned long megabytes = s->hvm ? hvm_megabytes(s->config) : (kilobytes + 1023) / 1024;
+    s->arguments = libxl__qemu_arguments(ao, s->domid, name, megabytes, s->config);
     if (!s->arguments)
         return ERROR_NOMEM;
     snprintf(s->job.log, sizeof(s->job.log), "/var/log/xen/qemu-dm-%.200s.log", name);
@@ -98,6 +119,9 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
         if (*at == '/')
             *at = '_';
     s->step = LIBXL__QEMU_PREPARING;
+    s->job.program = libxl__qemu_program(s->config);
+    s->job.listens = s->hvm;
+    s->job.restricted = s->hvm && libxl__is(s->config->b_info.dm_restrict, false);
     int rc = new_batch(ao, s);
     if (rc)
         return rc;
@@ -115,7 +139,8 @@ static int looked(libxl__ao *ao, libxl__qemu_start *s)
     const int rc = libxl__xs_result(s->batch);
     if (rc)
         return rc;
-    const char *pid = libxl__xs_value(s->pid_node);
+    const char *pid = libxl__xs_value(s->pid_node), *type = libxl__xs_value(s->type_node);
+    s->hvm = type && strcmp(type, "hvm") == 0;
     s->job.pid = pid ? atoi(pid) : 0;
     if (s->job.pid <= 0)
         return prepare(ao, s);
@@ -137,15 +162,37 @@ static int found(libxl__ao *ao, libxl__qemu_start *s)
 
 /* ---- PREPARING, LAUNCHING: open the log file, and launch QEMU */
 
+/* Adds the command that sets the variables for a window on a screen of this host. */
+static unsigned add_variables(libxl__ao *ao, const libxl_sdl_info *sdl, const char **argv)
+{
+    unsigned count = 0;
+    if (!libxl__is(sdl->enable, false) || (!sdl->display && !sdl->xauthority))
+        return 0;
+    argv[count++] = "env";
+    if (sdl->display)
+        argv[count++] = libxl__gc_printf(&ao->gc, "DISPLAY=%s", sdl->display);
+    if (sdl->xauthority)
+        argv[count++] = libxl__gc_printf(&ao->gc, "XAUTHORITY=%s", sdl->xauthority);
+    return count;
+}
+
 static int launch(libxl__ao *ao, libxl__qemu_start *s)
 {
-    const char *argv[FIXED + LIBXL__QEMU_ARGUMENTS] = {SHELL, "-c", LAUNCH, SHELL};
+    const char *argv[FIXED + LIBXL__QEMU_ARGUMENTS] = {SHELL, "-c", s->hvm ? LAUNCH_HVM : LAUNCH, SHELL};
+    unsigned count = 4;
     int ends[2];
+    if (s->hvm) {
+        argv[3] = libxl__gc_printf(&ao->gc, "%u", s->domid);
+        count += add_variables(ao, &s->config->b_info.u.hvm.sdl, &argv[count]);
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (!argv[i])
+            return ERROR_NOMEM;
     for (unsigned i = 0; s->arguments[i]; i++)
-        argv[FIXED + i] = s->arguments[i];
+        argv[count + i] = s->arguments[i];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
         return libxl__ao_fail(ao, ERROR_FAIL, "the device model: a pipe: %s", strerror(errno));
-    const int stdio[3] = {-1, ends[1], s->job.fd};
+    const int stdio[3] = {s->job.listener ? s->job.listener : -1, ends[1], s->job.fd};
     s->told = ends[0];
     s->step = LIBXL__QEMU_LAUNCHING;
     const int rc = libxl__child_start(ao, &s->launcher, argv, stdio, LAUNCH_LIMIT);
@@ -166,8 +213,7 @@ static int prepared(libxl__ao *ao, libxl__qemu_start *s)
     if (!error)
         return launch(ao, s);
     return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model: %s: %s",
-                          access(LIBXL__QEMU_PROGRAM, X_OK) ? LIBXL__QEMU_PROGRAM : s->job.log,
-                          strerror(error));
+                          access(s->job.program, X_OK) ? s->job.program : s->job.log, strerror(error));
 }
 
 /* Reads the process id when the launcher has ended. Follows the process, unless the process has ended. */
@@ -202,8 +248,12 @@ static int announce(libxl__ao *ao, libxl__qemu_start *s)
     return run_batch(s, LIBXL__XS_TRANSACTION);
 }
 
-static void close_log(libxl__qemu_start *s)
+/* Closes the log file and the monitor's socket. QEMU then has the only descriptor of the socket. */
+static void close_files(libxl__qemu_start *s)
 {
+    if (s->job.listener)
+        close(s->job.listener);
+    s->job.listener = 0;
     if (s->job.fd >= 0)
         close(s->job.fd);
     s->job.fd = -1;
@@ -213,7 +263,8 @@ static int launched(libxl__ao *ao, libxl__qemu_start *s)
 {
     if (!s->launcher.done)
         return LIBXL__AO_WAIT;
-    close_log(s);
+    close_files(s);
+    s->launched = true;
     int rc = libxl__child_result(&s->launcher, "the device model's launcher");
     if (!rc)
         rc = take_process(ao, s);
@@ -291,7 +342,7 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
         return LIBXL__AO_WAIT;
     if (s->batch && !libxl__xs_done(s->batch) && !libxl__xs_take_back(s->batch))
         return LIBXL__AO_WAIT;
-    close_log(s);
+    close_files(s);
     if (s->step == LIBXL__QEMU_LAUNCHING && s->told) {
         take_process(ao, s);
         s->step = LIBXL__QEMU_ANNOUNCING;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A QMP connection has four steps: QEMU sends a greeting, the capabilities are negotiated, the command is
- * sent, and the answer arrives. QEMU may also send events between these steps. This file ignores the events.
+ * A QMP connection has four steps: QEMU sends a greeting, the capabilities are negotiated, the commands are
+ * sent, and the answers arrive. QEMU may also send events between these steps. This file ignores the events.
  *
- * Owns: the connection, until the answer has arrived or the operation ends. Locks: the context's lock, held by the
+ * Owns: the connection and the answers, until the operation ends. Locks: the context's lock, held by the
  * caller.
  */
 #include "qmp.h"
@@ -21,11 +21,10 @@
 
 #define PATIENCE LIBXL__SECONDS(10)
 
-static const char negotiation[] = "{\"execute\": \"qmp_capabilities\"}\n";
+static const libxl__qmp_command negotiation = {.line = "{\"execute\": \"qmp_capabilities\"}\n", .passed = -1};
 
-static void disconnect(libxl_ctx *ctx, libxl__source *source)
+static void disconnect(libxl_ctx *ctx, libxl__qmp *qmp)
 {
-    libxl__qmp *qmp = (libxl__qmp *)source;
     if (!qmp->socket.registered)
         return;
     const int fd = qmp->socket.fd;
@@ -33,50 +32,118 @@ static void disconnect(libxl_ctx *ctx, libxl__source *source)
     close(fd);
 }
 
+/* Called when the operation ends. */
+static void release(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__qmp *qmp = (libxl__qmp *)source;
+    disconnect(ctx, qmp);
+    for (unsigned i = 0; i < qmp->count; i++)
+        json_object_put(qmp->commands[i].result);
+    qmp->count = 0;
+}
+
 static void end(libxl_ctx *ctx, libxl__qmp *qmp, int errnoval)
 {
-    disconnect(ctx, &qmp->source);
+    disconnect(ctx, qmp);
     qmp->done = true;
     qmp->errnoval = errnoval;
     libxl__source_fire(&qmp->source);
 }
 
-/* Sends a line. A short line is sent completely, because the socket's buffer is empty. */
-static void say(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
+/*
+ * Sends a line, with a descriptor if the command has one. The lines are sent completely, because the socket's
+ * buffer is empty at first and takes more than all lines need. Returns whether the line was sent.
+ */
+static bool say(libxl_ctx *ctx, libxl__qmp *qmp, const libxl__qmp_command *command)
 {
-    const ssize_t size = (ssize_t)strlen(line);
-    qmp->step++;
-    if (send(qmp->socket.fd, line, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT) != size)
-        end(ctx, qmp, errno ? errno : EMSGSIZE);
+    const ssize_t size = (ssize_t)strlen(command->line);
+    union {
+        struct cmsghdr header;
+        char buffer[CMSG_SPACE(sizeof(int))];
+    } control = {.buffer = {0}};
+    struct iovec octets = {(void *)(uintptr_t)command->line, (size_t)size};
+    struct msghdr message = {.msg_iov = &octets, .msg_iovlen = 1};
+    if (command->passed >= 0) {
+        message.msg_control = control.buffer;
+        message.msg_controllen = sizeof(control.buffer);
+        control.header = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.header), &command->passed, sizeof(int));
+    }
+    const ssize_t sent = sendmsg(qmp->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent != size)
+        end(ctx, qmp, sent < 0 ? errno : EMSGSIZE);
+    return sent == size;
 }
 
-/* Returns whether the message is an answer and not an event. If the message is a refusal, stores its text. */
-static bool is_answer(libxl__qmp *qmp, struct json_object *message)
+static void say_commands(libxl_ctx *ctx, libxl__qmp *qmp)
 {
-    struct json_object *error, *words;
-    if (json_object_object_get_ex(message, "error", &error)) {
-        const bool found = json_object_object_get_ex(error, "desc", &words);
-        libxl__escape(qmp->refusal, sizeof(qmp->refusal),
-                      found ? json_object_get_string(words) : "no reason");
-        return true;
+    qmp->step = LIBXL__QMP_ANSWERING;
+    for (unsigned i = 0; i < qmp->count; i++)
+        if (!say(ctx, qmp, &qmp->commands[i]))
+            return;
+}
+
+/* Keeps an answer. The answers come in the order of the commands, and have their numbers. */
+static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *message)
+{
+    libxl__qmp_command *command = &qmp->commands[qmp->answered];
+    struct json_object *id, *error, *words = NULL;
+    const bool numbered = json_object_object_get_ex(message, "id", &id) &&
+                          json_object_is_type(id, json_type_int) &&
+                          json_object_get_int64(id) == (int64_t)qmp->answered;
+    if (!numbered) {
+        end(ctx, qmp, EPROTO);
+        return;
     }
-    return json_object_object_get_ex(message, "return", NULL);
+    if (json_object_object_get_ex(message, "error", &error)) {
+        json_object_object_get_ex(error, "desc", &words);
+        libxl__escape(command->refusal, sizeof(command->refusal),
+                      json_object_is_type(words, json_type_string) ? json_object_get_string(words)
+                                                                   : "it gives no reason");
+        end(ctx, qmp, 0);
+        return;
+    }
+    command->result = json_object_get(json_object_object_get(message, "return"));
+    if (++qmp->answered == qmp->count)
+        end(ctx, qmp, 0);
+}
+
+/* Returns whether the message is an answer. Other messages are events. */
+static bool is_answer(struct json_object *message)
+{
+    return json_object_object_get_ex(message, "return", NULL) ||
+           json_object_object_get_ex(message, "error", NULL);
+}
+
+/* Returns the object of a line, or NULL if the line has no object or is nested too deeply. */
+static struct json_object *parse(const char *line)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(LIBXL__QMP_DEPTH);
+    struct json_object *message =
+        tokener ? json_tokener_parse_ex(tokener, line, (int)strlen(line) + 1) : NULL;
+    if (tokener)
+        json_tokener_free(tokener);
+    if (json_object_is_type(message, json_type_object))
+        return message;
+    json_object_put(message);
+    return NULL;
 }
 
 static void take_line(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
 {
-    struct json_object *message = json_tokener_parse(line);
-    const bool is_object = json_object_is_type(message, json_type_object);
-    if (!is_object)
+    struct json_object *message = parse(line);
+    if (!message)
         end(ctx, qmp, EPROTO);
-    else if (qmp->step == LIBXL__QMP_GREETING)
-        say(ctx, qmp, negotiation);
-    else if (is_answer(qmp, message)) {
-        if (qmp->step == LIBXL__QMP_NEGOTIATING && !*qmp->refusal)
-            say(ctx, qmp, qmp->request);
-        else
-            end(ctx, qmp, 0);
-    }
+    else if (qmp->step == LIBXL__QMP_GREETING) {
+        qmp->step = LIBXL__QMP_NEGOTIATING;
+        say(ctx, qmp, &negotiation);
+    } else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
+        keep_answer(ctx, qmp, message);
+    else if (is_answer(message) && json_object_object_get_ex(message, "error", NULL))
+        end(ctx, qmp, EPROTO);
+    else if (is_answer(message))
+        say_commands(ctx, qmp);
     json_object_put(message);
 }
 
@@ -86,7 +153,9 @@ static void take_lines(libxl_ctx *ctx, libxl__qmp *qmp)
     char *line = qmp->answer, *newline;
     while (!qmp->done && (newline = strchr(line, '\n'))) {
         *newline = 0;
-        if (*line && *line != '\r')
+        if (newline > line && newline[-1] == '\r')
+            newline[-1] = 0;
+        if (*line)
             take_line(ctx, qmp, line);
         line = newline + 1;
     }
@@ -115,50 +184,77 @@ static void readable(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     take_lines(ctx, qmp);
 }
 
-/* Makes the line of the request, in the operation's memory. Returns NULL if there is no memory. */
-static const char *make_request(libxl__ao *ao, const char *command, const char *name, const char *value)
+struct json_object *libxl__qmp_text(const char *name, const char *text)
 {
-    struct json_object *request = json_object_new_object(), *arguments = json_object_new_object();
-    json_object_object_add(request, "execute", json_object_new_string(command));
-    if (name)
-        json_object_object_add(arguments, name, json_object_new_string(value));
-    json_object_object_add(request, "arguments", arguments);
-    const char *line =
+    struct json_object *object = text ? json_object_new_object() : NULL;
+    if (object)
+        json_object_object_add(object, name, json_object_new_string(text));
+    return object;
+}
+
+int libxl__qmp_add(libxl__ao *ao, libxl__qmp *qmp, const char *name, struct json_object *arguments,
+                   int passed)
+{
+    struct json_object *request = json_object_new_object();
+    libxl__qmp_command *command = &qmp->commands[qmp->count];
+    *command = (libxl__qmp_command){.name = name, .passed = passed};
+    json_object_object_add(request, "execute", json_object_new_string(name));
+    json_object_object_add(request, "id", json_object_new_int((int)qmp->count));
+    if (arguments)
+        json_object_object_add(request, "arguments", arguments);
+    command->line =
         libxl__gc_printf(&ao->gc, "%s\n", json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN));
     json_object_put(request);
-    return line;
+    if (!command->line)
+        return ERROR_NOMEM;
+    qmp->count++;
+    return 0;
+}
+
+/* Returns the name of the command that QEMU has not answered. */
+static const char *unanswered(const libxl__qmp *qmp)
+{
+    return qmp->commands[qmp->answered < qmp->count ? qmp->answered : 0].name;
 }
 
 static int fail(libxl__ao *ao, const libxl__qmp *qmp, int error)
 {
-    return libxl__ao_fail(ao, ERROR_FAIL, "the device model: %s: %s", qmp->command, strerror(error));
+    return libxl__ao_fail(ao, ERROR_FAIL, "the device model: %s: %s", unanswered(qmp), strerror(error));
 }
 
-int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *command, const char *name,
-                     const char *value)
+/* If QEMU has ended already, the connection counts as broken. */
+static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    qmp->command = command;
-    qmp->request = make_request(ao, command, name, value);
-    qmp->answer = libxl__gc_alloc(&ao->gc, LIBXL__QMP_ANSWER);
-    if (!qmp->request || !qmp->answer)
-        return ERROR_NOMEM;
-    int rc = libxl__alarm_set(ao, &qmp->patience, PATIENCE);
-    if (rc)
-        return rc;
-    snprintf(address.sun_path, sizeof(address.sun_path), "/var/run/xen/qmp-libxl-%u", domid);
+    snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__QMP_SOCKET, domid);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail(ao, qmp, errno);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
         libxl__fd_register(ao->ctx, &qmp->socket, fd, EPOLLIN, readable)) {
-        rc = fail(ao, qmp, errno);
+        const int error = errno;
         close(fd);
-        return rc;
+        end(ao->ctx, qmp, error);
+        return LIBXL__AO_WAIT;
     }
     qmp->socket.close_on_fork = true;
-    libxl__source_attach(ao, &qmp->source, disconnect);
     return LIBXL__AO_WAIT;
+}
+
+int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
+{
+    libxl__source_attach(ao, &qmp->source, release);
+    if (!qmp->answer)
+        qmp->answer = libxl__gc_alloc(&ao->gc, LIBXL__QMP_ANSWER);
+    if (!qmp->answer)
+        return ERROR_NOMEM;
+    const int rc = qmp->patient ? 0 : libxl__alarm_set(ao, &qmp->patience, PATIENCE);
+    return rc ? rc : connect_to(ao, qmp, domid);
+}
+
+bool libxl__qmp_is_broken(const libxl__qmp *qmp)
+{
+    return qmp->done && qmp->errnoval;
 }
 
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp)
@@ -167,7 +263,18 @@ int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp)
         return LIBXL__AO_WAIT;
     if (!qmp->done || qmp->errnoval)
         return fail(ao, qmp, qmp->done ? qmp->errnoval : ETIMEDOUT);
-    return *qmp->refusal
-               ? libxl__ao_fail(ao, ERROR_FAIL, "the device model refuses %s: %s", qmp->command, qmp->refusal)
-               : 0;
+    const libxl__qmp_command *last = &qmp->commands[qmp->answered];
+    return qmp->answered == qmp->count
+               ? 0
+               : libxl__ao_fail(ao, ERROR_FAIL, "the device model refuses %s: %s", last->name, last->refusal);
+}
+
+void libxl__qmp_reset(libxl__ao *ao, libxl__qmp *qmp)
+{
+    char *answer = qmp->answer;
+    if (qmp->source.ao)
+        libxl__source_stop(ao->ctx, &qmp->source);
+    if (qmp->patience.source.ao)
+        libxl__source_stop(ao->ctx, &qmp->patience.source);
+    *qmp = (libxl__qmp){.answer = answer};
 }

@@ -1,44 +1,71 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * QMP: commands to a QEMU, through QEMU's socket. Each command has its own connection.
+ * QMP: commands to a QEMU, through QEMU's socket.
  *
- * QEMU handles data of the guest, so the library does not trust QEMU's answers. It limits the size of an
- * answer, and uses the text of an answer in messages only. Call all functions with the context locked.
+ * The commands of one structure share a connection. They are sent together, and QEMU answers them in order.
+ * QEMU serves one connection at a time; others wait in the socket's queue, those of other toolstacks, too. So
+ * no lock is needed. QEMU handles data of the guest, so the library does not trust QEMU's answers: it limits
+ * their size and depth, and refuses what it does not expect. Call all functions with the context locked.
  */
 #ifndef LIBXL__QMP_H
 #define LIBXL__QMP_H
 
 #include "ao.h"
 
-enum { LIBXL__QMP_ANSWER = 64 << 10 }; /* the length of the longest line that QEMU may send, in octets */
+struct json_object;
 
-/* A command and its answer. Embed this in the operation's state; zero-initialise it. */
+enum {
+    LIBXL__QMP_ANSWER = 64 << 10, /* the length of the longest line that QEMU may send, in octets */
+    LIBXL__QMP_DEPTH = 32,        /* the greatest depth of an answer */
+    LIBXL__QMP_COMMANDS = 8,      /* the greatest number of commands of one connection */
+};
+
+/* The socket of the QEMU of a domain. Other toolstacks use it, too. */
+#define LIBXL__QMP_SOCKET "/var/run/xen/qmp-libxl-%u"
+
+typedef struct libxl__qmp_command {
+    const char *name;
+    const char *line;           /* the line of JSON that is sent */
+    int passed;                 /* a descriptor that is sent with the line; -1: none */
+    struct json_object *result; /* the value of "return"; NULL: QEMU has not answered, or has refused */
+    char refusal[160];          /* QEMU's error text, escaped; empty: QEMU has not refused the command */
+} libxl__qmp_command;
+
+/* Commands and their answers. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__qmp {
-    libxl__source source; /* fires when the answer has arrived, or cannot arrive any more */
+    libxl__source source; /* fires when the answers have arrived, or cannot arrive any more */
     libxl__fd socket;     /* the connection, which this structure owns */
     libxl__alarm patience;
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
-    int errnoval;        /* the result of the connection, valid once the command is done: 0 or an errno */
-    const char *command; /* the name of the command, for messages */
-    const char *request; /* the line of JSON that is sent */
-    char *answer;        /* the octets of the answer that have arrived */
+    bool patient; /* an input: the commands have no time limit of their own */
+    int errnoval; /* the result of the connection, valid once it is done: 0 or an errno */
+    libxl__qmp_command commands[LIBXL__QMP_COMMANDS];
+    unsigned count, answered;
+    char *answer; /* the octets of the answer that have arrived */
     size_t length;
-    /* Valid once the command is done: QEMU's error text; empty if QEMU has not refused the command. */
-    char refusal[160];
 } libxl__qmp;
 
 /*
- * Sends a command to the QEMU of a domain. `command` is the command's name. `name` and `value` are the name
- * and the text of the command's only argument; NULL: the command has no argument. Errors, recorded in ao:
- * FAIL (there is no connection), NOMEM.
+ * Adds a command before the start. Takes ownership of `arguments`; NULL: the command has no arguments.
+ * `passed` is a descriptor that QEMU gets with the command, or -1; the caller keeps it open until the commands
+ * are done. Returns 0 or NOMEM.
  */
-int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *command, const char *name,
-                     const char *value);
+int libxl__qmp_add(libxl__ao *ao, libxl__qmp *qmp, const char *name, struct json_object *arguments,
+                   int passed);
+/* Returns an object with one member, a text. `text` NULL: returns NULL. */
+struct json_object *libxl__qmp_text(const char *name, const char *text);
+/* Sends the commands to the QEMU of a domain. Errors, recorded in ao: FAIL (there is no connection), NOMEM. */
+int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
 /*
- * Call this from a phase's poll. Returns LIBXL__AO_WAIT until QEMU has answered. Then returns 0 or an error.
- * Errors, recorded in ao: FAIL (QEMU has refused, has ended, or has not answered for 10 s).
+ * Call this from a phase's poll. Returns LIBXL__AO_WAIT until QEMU has answered all commands, or has refused
+ * one. Then returns 0 or an error. Errors, recorded in ao: FAIL (QEMU has refused, has ended, has sent
+ * something unexpected, or has not answered for 10 s). The results are valid until the operation ends.
  */
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
+/* Returns whether the connection has ended without all answers: QEMU is about to end. */
+bool libxl__qmp_is_broken(const libxl__qmp *qmp);
+/* Ends the connection and frees the results, so that the structure can be used again. */
+void libxl__qmp_reset(libxl__ao *ao, libxl__qmp *qmp);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The functions of create_check.c, create_settings.c, create_nodes.c and create_record.c. They are parts of
- * the operation domain_create_new. Call the functions with the context locked.
+ * The functions of create_check.c, create_hvm.c, create_settings.c, create_nodes.c, create_hvm_nodes.c and
+ * create_record.c. They are parts of the operation domain_create_new. Call the functions with the context locked.
  */
 #ifndef LIBXL__CREATE_H
 #define LIBXL__CREATE_H
@@ -12,7 +12,22 @@
  * Checks the configuration, and sets build->target_kb and build->max_kb. Errors: INVAL, NI. The message in ao begins
  * with the field's path.
  */
-int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build);
+int libxl__create_check(libxl__ao *ao, libxl_domain_config *config, libxl__build *build);
+
+/*
+ * create_hvm.c: checks the settings that only HVM domains can have, and sets build->video_kb. Initialises
+ * b_info.u.hvm if the configuration of an HVM domain lacks b_info.type. Returns 0, INVAL or NI. The message
+ * in ao begins with the field's path.
+ */
+int libxl__create_check_hvm(libxl__ao *ao, libxl_domain_config *config, libxl__build *build);
+/*
+ * Adds the paravirtual keyboard that each HVM domain has unless b_info.u.hvm.vkb_device is false. Call this
+ * after the configuration was stored, because libxl adds the keyboard without storing it. Returns 0 or NOMEM.
+ */
+int libxl__create_keyboard(libxl_domain_config *config);
+/* create_hvm_nodes.c: adds the nodes that only an HVM domain has. */
+void libxl__create_hvm_nodes(libxl__xs_batch *batch, const libxl__build *build,
+                             const libxl_domain_config *config);
 
 /*
  * create_settings.c: checks the settings of processors, scheduler and limits. libxl__create_check checks all

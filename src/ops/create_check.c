@@ -92,7 +92,9 @@ static bool is_given(uint64_t memkb)
 static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
 {
     const libxl_domain_build_info *info = &config->b_info;
-    const uint64_t least = config->c_info.type == LIBXL_DOMAIN_TYPE_PVH ? LEAST_PVH_KB : LEAST_PV_KB;
+    const uint64_t least = config->c_info.type == LIBXL_DOMAIN_TYPE_PV
+                               ? LEAST_PV_KB
+                               : LEAST_PVH_KB + build->video_kb; /* hvmloader needs less than a kernel */
     const bool has_target = is_given(info->target_memkb);
     const uint64_t target = has_target ? info->target_memkb : is_given(info->max_memkb) ? info->max_memkb : 0;
     const uint64_t max = is_given(info->max_memkb) ? info->max_memkb : target;
@@ -122,29 +124,31 @@ static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
     else if (!libxl_defbool_is_default(config->c_info.run_hotplug_scripts) &&
              !libxl_defbool_val(config->c_info.run_hotplug_scripts))
         field = "c_info.run_hotplug_scripts";
-    else if (is_given(config->b_info.video_memkb))
+    else if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM && is_given(config->b_info.video_memkb))
         field = "b_info.video_memkb";
     else if (libxl_defbool_val(config->b_info.arch_x86.msr_relaxed))
         field = "b_info.arch_x86.msr_relaxed";
     return field ? libxl__ao_fail(ao, ERROR_NI, "d_config.%s: not implemented", field) : 0;
 }
 
-int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
+int libxl__create_check(libxl__ao *ao, libxl_domain_config *config, libxl__build *build)
 {
     int rc = check_supported(ao, config);
     if (!rc)
         rc = libxl__check_name(ao, "d_config.c_info.name", config->c_info.name);
     if (rc)
         return rc;
-    if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)
-        return libxl__ao_fail(ao, ERROR_NI, "d_config.c_info.type: HVM is not implemented; PV and PVH are");
+    const bool hvm = config->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_INVALID)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
     if (config->b_info.type != LIBXL_DOMAIN_TYPE_INVALID && config->b_info.type != config->c_info.type)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.type: not as d_config.c_info.type");
+    rc = libxl__create_check_hvm(ao, config, build);
+    if (rc)
+        return rc;
     if (config->b_info.bootloader)
         rc = build->restores ? 0 : check_boot_loader(ao, config);
-    else if (!build->restores && !config->b_info.kernel)
+    else if (!build->restores && !hvm && !config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
     if (!rc && config->b_info.kernel)
         rc = check_path(ao, "kernel", config->b_info.kernel);

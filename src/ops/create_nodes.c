@@ -21,8 +21,10 @@
  * nodes which it may write inherit this permission. When they exist, the nodes above them are made read-only
  * for the guest. The guest does not run yet.
  */
-static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_domain)
+static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, const libxl_domain_config *config)
 {
+    const bool driver_domain = libxl_defbool_val(config->c_info.driver_domain);
+    const bool hvm = config->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
     static const char *const guests[] = {
         "control/shutdown",
         "control/feature-poweroff",
@@ -38,6 +40,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_d
     };
     /* The nodes that `xl devd` writes in a driver domain. */
     static const char *const drivers[] = {"libxl", "device-model"};
+    static const char *const sleeps[] = {"control/feature-s3", "control/feature-s4"};
     static const char *const ours[] = {"", "/control", "/device",
                                        "/device/suspend"}; /* the nodes above the list `guests` */
     /* An earlier domain with this domid may have left nodes. */
@@ -45,6 +48,8 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_d
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
         libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
+    for (size_t i = 0; hvm && i < sizeof(sleeps) / sizeof(*sleeps); i++)
+        libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, sleeps[i]);
     for (size_t i = 0; driver_domain && i < sizeof(drivers) / sizeof(*drivers); i++)
         libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, drivers[i]);
     for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
@@ -60,7 +65,7 @@ static bool is_available(const libxl_domain_build_info *info, int vcpu)
 static void write_domain(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
 {
     const unsigned domid = build->domid;
-    write_guests_nodes(b, domid, libxl_defbool_val(config->c_info.driver_domain));
+    write_guests_nodes(b, domid, config);
 
 #define NODE(value, path, ...)                                                                               \
     libxl__xs_write(b, LIBXL__XS_INHERITS, value, "/local/domain/%u/" path, domid, ##__VA_ARGS__)
@@ -80,7 +85,7 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     /* This node is written after `vm`, so that a reader that finds `domid` also finds `vm`. */
     NODE_OF("domid", "%u", domid);
     NODE_OF("memory/static-max", "%llu", (unsigned long long)build->max_kb);
-    NODE_OF("memory/target", "%llu", (unsigned long long)build->target_kb);
+    NODE_OF("memory/target", "%llu", (unsigned long long)libxl__build_guest_kb(build));
     NODE_OF("store/port", "%u", build->store_port);
     NODE_OF("store/ring-ref", "%lu", build->store_gfn);
     NODE("1", "control/platform-feature-multiprocessor-suspend");
@@ -121,8 +126,10 @@ static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
     write_start_time(b, vm);
     libxl__xs_remove(b, "/libxl/%u", domid);
-    libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
-                    "/libxl/%u/type", domid);
+    libxl__xs_write(b, LIBXL__XS_INHERITS, libxl_domain_type_to_string(config->c_info.type), "/libxl/%u/type",
+                    domid);
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)
+        libxl__create_hvm_nodes(b, build, config);
 }
 
 void libxl__create_nodes(libxl__xs_batch *batch, const libxl__build *build, const libxl_domain_config *config)

@@ -151,6 +151,8 @@ static int check_start(libxl__ao *ao, struct device_add *s)
     libxl__device_of_operation(ao, &s->device);
     int rc = libxl__hv_info(ao, s->device.domid, &info);
     s->device.pv = !rc && !(info.flags & XEN_DOMINF_hvm_guest);
+    s->device.creating = !is_recorded(ao);
+    s->device.hvm = !rc && libxl__hv_type(&info) == LIBXL_DOMAIN_TYPE_HVM;
     if (!rc)
         rc = libxl__device_reserve(ao, &s->device);
     if (!rc && s->device.cls->choose)

@@ -62,7 +62,8 @@ int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
 {
     bool waits = false;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++) {
-        const int rc = libxl__group_poll(ao, &all->groups[i]);
+        const int rc = all->held && all->members[i].cls->after_model ? LIBXL__AO_WAIT
+                                                                     : libxl__group_poll(ao, &all->groups[i]);
         if (rc == LIBXL__AO_WAIT)
             waits = true;
         else if (!all->rc)
@@ -75,6 +76,7 @@ int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
 
 void libxl__device_groups_stop(libxl__device_groups *all)
 {
+    all->held = false;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++)
         libxl__group_stop(&all->groups[i]);
 }

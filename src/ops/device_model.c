@@ -9,15 +9,18 @@
 #include "device_model.h"
 
 #include "host.h"
-#include "qmp.h"
+#include "qemu_configure.h"
 
 #include <errno.h>
 #include <string.h>
 
+#define PATIENCE LIBXL__SECONDS(10)
+
 typedef struct device_model {
     libxl__qemu_start qemu;
-    libxl__qmp qmp;
-    bool has_ended; /* QEMU has ended during the phase `password` */
+    libxl__qemu_configure configure;
+    libxl__alarm patience; /* the wait until a QEMU ends that has closed its connection */
+    bool has_ended;        /* QEMU has ended during the phase `configure` */
     /* A source that never fires. Its stop function is called when the operation ends. */
     libxl__source end;
     LIST_ENTRY(device_model) link; /* the entry in the context's list of running device_model operations */
@@ -109,38 +112,34 @@ static int start_undo(libxl__ao *ao, struct device_model *s)
     return libxl__qemu_start_undo(ao, &s->qemu);
 }
 
-/* ---- password: QEMU gets the password by QMP, because every process can read QEMU's command line */
-
-static const char *password_of(const libxl_domain_config *config)
-{
-    const libxl_device_vfb *vfb = config && config->num_vfbs ? &config->vfbs[0] : NULL;
-    const bool vnc = vfb && (libxl_defbool_is_default(vfb->vnc.enable) || libxl_defbool_val(vfb->vnc.enable));
-    return vnc && vfb->vnc.passwd && *vfb->vnc.passwd ? vfb->vnc.passwd : NULL;
-}
+/* ---- configure: QEMU gets its passwords by QMP, and the machine of an HVM domain runs */
 
 /*
  * If QEMU closes the connection, it is about to end. The phase then waits until QEMU has ended, and fails
  * with the last lines of QEMU's log.
  */
-static int password_poll(libxl__ao *ao, struct device_model *s)
+static int configure_poll(libxl__ao *ao, struct device_model *s)
 {
     if (s->has_ended)
         return libxl__qemu_start_poll(ao, &s->qemu);
-    const bool broken = s->qmp.done && s->qmp.errnoval;
-    if (broken && s->qemu.process.running && !s->qmp.patience.rang)
-        return LIBXL__AO_WAIT;
+    const bool broken = libxl__qmp_is_broken(&s->configure.qmp);
+    if (broken && s->qemu.process.running && !s->patience.rang)
+        return s->patience.source.ao || !libxl__alarm_set(ao, &s->patience, PATIENCE) ? LIBXL__AO_WAIT
+                                                                                      : ERROR_NOMEM;
     if (!broken || s->qemu.process.running)
-        return libxl__qmp_poll(ao, &s->qmp);
+        return libxl__qemu_configure_poll(ao, &s->configure);
     s->has_ended = true;
     return libxl__qemu_start_explain(ao, &s->qemu);
 }
 
-static int password_start(libxl__ao *ao, struct device_model *s)
+static int configure_start(libxl__ao *ao, struct device_model *s)
 {
-    const char *password = password_of(s->qemu.config);
-    if (!password)
+    if (!s->qemu.launched || !s->qemu.config)
         return 0;
-    return libxl__qmp_start(ao, &s->qmp, s->qemu.domid, "change-vnc-password", "password", password);
+    s->configure.domid = s->qemu.domid;
+    s->configure.uuid = &ao->subject.uuid;
+    s->configure.config = s->qemu.config;
+    return libxl__qemu_configure_start(ao, &s->configure);
 }
 
 #include "_libxl_phases_device_model.h"

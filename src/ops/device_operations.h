@@ -90,10 +90,14 @@ typedef struct libxl__device_groups {
         uint32_t domid;
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
-    int rc; /* The first error of a group. Groups that this error stops end with another error. */
+    bool held; /* the devices of classes with `after_model` are not added yet */
+    int rc;    /* The first error of a group. Groups that this error stops end with another error. */
 } libxl__device_groups;
 
-/* Call these from a phase's start, poll and stop. The first error stops the other additions. */
+/*
+ * Call these from a phase's start, poll and stop. The first error stops the other additions. If all->held is
+ * set before the start, the poll returns LIBXL__AO_WAIT until it is cleared.
+ */
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid);
 int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all);

@@ -406,6 +406,8 @@ static void devices_stop(libxl__ao *ao, struct create *s)
 static int devices_poll(libxl__ao *ao, struct create *s)
 {
     const int model = s->needs_model ? libxl__device_model_poll(ao, &s->model) : 0;
+    if (!model)
+        s->devices.held = false;
     const int devices = libxl__device_groups_poll(ao, &s->devices);
     if (!s->devices_rc)
         s->devices_rc = model < 0 ? model : devices < 0 ? devices : 0;
@@ -421,9 +423,13 @@ static int devices_start(libxl__ao *ao, struct create *s)
     int rc = check_domain(ao, s);
     if (rc)
         return rc;
+    rc = libxl__create_keyboard(config_of(ao));
+    if (rc)
+        return rc;
     s->needs_model = libxl__qemu_is_needed(config_of(ao));
     if (s->needs_model)
         rc = libxl__device_model_start(ao, &s->model, s->build.domid, &s->build.uuid, config_of(ao));
+    s->devices.held = config_of(ao)->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
     if (rc >= 0)
         rc = libxl__device_groups_start(ao, &s->devices, config_of(ao), s->build.domid, &s->build.uuid);
     return rc < 0 ? reason_of(ao, s, rc) : devices_poll(ao, s);

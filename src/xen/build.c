@@ -23,7 +23,7 @@ enum {
      */
     SLACK_KB = 1024,
     /*
-     * The memory that the hypervisor needs for the page tables of a PVH guest, in KiB. See shadow_memory in
+     * The memory that the hypervisor needs for the page tables of a PVH or HVM guest, in KiB. See shadow_memory in
      * xl.cfg(5).
      */
     VCPU_PAGING_KB = 1024, /* the memory for each virtual processor of the guest */
@@ -98,7 +98,7 @@ static int set_limits(libxl__builder *b)
         return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "d_config.b_info.max_vcpus");
     if (xc_domain_setmaxmem(xch, domid, build->target_kb + SLACK_KB))
         return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "d_config.b_info.max_memkb");
-    if (b->pvh) {
+    if (b->translated) {
         uint64_t kb = build->config->b_info.shadow_memkb;
         if (kb == LIBXL_MEMKB_DEFAULT)
             kb = (uint64_t)vcpus * VCPU_PAGING_KB + (build->max_kb + 1023) / 1024 * MB_PAGING_KB;
@@ -165,7 +165,7 @@ static int read_chosen(libxl__builder *b)
         rc = libxl__build_file_read_open(build, &b->ramdisk, loader->ramdisk_fd);
     if (loader->cmdline)
         b->cmdline = loader->cmdline;
-    if (!rc && !b->pvh && b->cmdline && strlen(b->cmdline) >= MAX_GUEST_CMDLINE)
+    if (!rc && !b->translated && b->cmdline && strlen(b->cmdline) >= MAX_GUEST_CMDLINE)
         rc = libxl__build_fail(
             build, ERROR_KERNEL,
             "d_config.b_info.bootloader: the command line that it has chosen is longer than %d octets",
@@ -176,6 +176,8 @@ static int read_chosen(libxl__builder *b)
 static int read_configured(libxl__builder *b)
 {
     const libxl_domain_build_info *info = &b->build->config->b_info;
+    if (b->hvm)
+        return libxl__build_hvm_read(b);
     const int rc = libxl__build_file_read(b->build, &b->kernel, "d_config.b_info.kernel", info->kernel);
     return rc || !info->ramdisk
                ? rc
@@ -186,7 +188,8 @@ static int read_configured(libxl__builder *b)
 static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;
-    b->cmdline = build->config->b_info.cmdline;
+    /* The device model passes the command line of an HVM domain to its kernel. */
+    b->cmdline = b->hvm ? NULL : build->config->b_info.cmdline;
     int rc = build->restores ? 0 : build->loader ? read_chosen(b) : read_configured(b);
     if (!rc && !build->loader)
         rc = make(b);
@@ -198,6 +201,8 @@ static int build_all(libxl__builder *b)
         rc = libxl__build_settings(b);
     if (!rc)
         rc = make_channels(b);
+    if (!rc && b->hvm)
+        rc = libxl__build_hvm_params(b);
     if (!rc && !build->restores)
         rc = libxl__build_image(b);
     return rc ? rc : libxl__build_cancelled(build);
@@ -210,7 +215,9 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
         libxl__boot_loader_clean(build->loader);
         return;
     }
-    libxl__builder b = {.build = build, .pvh = build->config->c_info.type == LIBXL_DOMAIN_TYPE_PVH};
+    const libxl_domain_type type = build->config->c_info.type;
+    libxl__builder b = {
+        .build = build, .translated = type != LIBXL_DOMAIN_TYPE_PV, .hvm = type == LIBXL_DOMAIN_TYPE_HVM};
     libxl__build_log_open(&b.log, libxl__xen_logger(ctx));
     b.xch = xc_interface_open(&b.log.logger, &b.log.logger, 0);
     if (!b.xch) {
@@ -221,6 +228,9 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
     build->rc = build->step == LIBXL__BUILD_MAKE ? make_for_loader(&b) : build_all(&b);
     libxl__build_file_free(&b.kernel);
     libxl__build_file_free(&b.ramdisk);
+    libxl__build_file_free(&b.firmware);
+    libxl__build_file_free(&b.acpi);
+    libxl__build_file_free(&b.smbios);
     xc_interface_close(b.xch);
 }
 

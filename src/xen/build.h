@@ -30,6 +30,12 @@ typedef enum libxl__build_step {
     LIBXL__BUILD_CLEAN, /* removes the boot loader's files; cannot fail */
 } libxl__build_step;
 
+/* Tables of an HVM domain's firmware in the guest's memory. */
+typedef struct libxl__build_table {
+    uint64_t address;
+    uint32_t length; /* in octets; 0: there are no tables */
+} libxl__build_table;
+
 /*
  * A domain that is being built. Embed this in the operation's state; zero-initialise it and set the inputs.
  * While the job is running, the operation may set `cancel`. If `announce` is set, it may also read `made` and
@@ -43,7 +49,8 @@ typedef struct libxl__build {
     /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
-    uint64_t target_kb, max_kb;
+    /* `video_kb`: the part of both amounts that an HVM domain's graphics card has; 0 for other domains. */
+    uint64_t target_kb, max_kb, video_kb;
     /* The domain is made without a kernel, because a saved domain will be restored into it. */
     bool restores;
     /*
@@ -61,11 +68,22 @@ typedef struct libxl__build {
     uint32_t domid;
     unsigned long store_gfn, console_gfn;
     uint32_t store_port, console_port;
+    libxl__build_table acpi, smbios; /* the tables of the configuration, for hvmloader */
     /* The result of the job: 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION, NOMEM or FAIL. */
     int rc;
     /* The error message, in the operation's gc. NULL: rc is 0, or there was no memory for the message. */
     const char *message;
 } libxl__build;
+
+/*
+ * Returns the memory that the guest itself has at the start, in KiB. An HVM guest that is populated on demand
+ * gets 1 MiB less than its target, as in libxl.
+ */
+static inline uint64_t libxl__build_guest_kb(const libxl__build *build)
+{
+    const bool less = build->config->c_info.type == LIBXL_DOMAIN_TYPE_HVM && build->max_kb > build->target_kb;
+    return build->target_kb - build->video_kb - (less ? 1024 : 0);
+}
 
 /* Opens the lane of the builds. Called once, while the context is made. */
 void libxl__build_open(libxl_ctx *ctx);

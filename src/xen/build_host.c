@@ -8,8 +8,9 @@
  * Owns: nothing. Called on the build's worker, unlocked.
  */
 #include "build_parts.h"
+#include "hvm_settings.h"
 
-enum { PV = 1, PVH = 2 };
+enum { PV = 1, PVH = 2, HVM = 4 };
 
 /*
  * The table of the capabilities that domains need. A domain whose type is in `types` needs at least one
@@ -23,16 +24,21 @@ static const struct {
     {XEN_SYSCTL_PHYSCAP_pv, PV, "this hypervisor runs no PV domains"},
     {XEN_SYSCTL_PHYSCAP_hvm, PVH,
      "this host has no hardware virtualisation (VT-x or AMD-V), which PVH domains need"},
+    {XEN_SYSCTL_PHYSCAP_hvm, HVM,
+     "this host has no hardware virtualisation (VT-x or AMD-V), which HVM domains need"},
     {XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_shadow, PVH,
      "this host has neither hardware-assisted paging (hap) nor shadow paging; PVH domains need one of them"},
-    {XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2, PV | PVH,
+    {XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_shadow, HVM,
+     "this host has neither hardware-assisted paging (hap) nor shadow paging; HVM domains need one of them"},
+    {XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2, PV | PVH | HVM,
      "this hypervisor has no grant tables"},
 };
 
 static int check_capabilities(const libxl__builder *b, uint32_t capabilities)
 {
+    const unsigned type = b->hvm ? HVM : b->translated ? PVH : PV;
     for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
-        if (needs[i].types & (b->pvh ? PVH : PV) && !(capabilities & needs[i].one_of))
+        if (needs[i].types & type && !(capabilities & needs[i].one_of))
             return libxl__build_fail(b->build, ERROR_NI, "d_config.c_info.type: %s", needs[i].missing);
     return 0;
 }
@@ -53,13 +59,16 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
                                  (unsigned long long)build->target_kb, (unsigned long long)free_kb);
     b->nodes = host.nr_nodes;
     create->grant_opts = XEN_DOMCTL_GRANT_version(host.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2 ? 2 : 1);
-    if (b->pvh) {
+    if (b->translated) {
         create->flags = XEN_DOMCTL_CDF_hvm;
         const libxl_defbool hap = build->config->c_info.hap;
         if (host.capabilities & XEN_SYSCTL_PHYSCAP_hap &&
             (libxl_defbool_is_default(hap) || libxl_defbool_val(hap)))
             create->flags |= XEN_DOMCTL_CDF_hap;
-        create->arch.emulation_flags = XEN_X86_EMU_LAPIC;
+        create->arch.emulation_flags =
+            b->hvm ? XEN_X86_EMU_ALL & ~(unsigned)XEN_X86_EMU_VPCI : XEN_X86_EMU_LAPIC;
+        if (b->hvm && libxl__hvm_nested(&build->config->b_info))
+            create->flags |= XEN_DOMCTL_CDF_nested_virt;
     }
     return 0;
 }

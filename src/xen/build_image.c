@@ -74,8 +74,9 @@ static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
         return fail_file(b, &b->kernel, "larger than 256 MiB when it is decompressed");
     for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++)
         if (strstr(why, empty[i]))
-            return fail_file(b, &b->kernel,
-                             libxl__build_why_refused(dom->kernel_blob, dom->kernel_size, b->pvh, text));
+            return fail_file(
+                b, &b->kernel,
+                libxl__build_why_refused(dom->kernel_blob, dom->kernel_size, b->translated, text));
     return fail_file(b, &b->kernel, why);
 }
 
@@ -104,7 +105,7 @@ static int fail_build(libxl__builder *b)
 static int load(libxl__builder *b, struct xc_dom_image *dom)
 {
     const libxl__build *build = b->build;
-    dom->container_type = b->pvh ? XC_DOM_HVM_CONTAINER : XC_DOM_PV_CONTAINER;
+    dom->container_type = b->translated ? XC_DOM_HVM_CONTAINER : XC_DOM_PV_CONTAINER;
     dom->max_vcpus = (unsigned)build->config->b_info.max_vcpus;
     dom->xenstore_evtchn = build->store_port;
     dom->console_evtchn = build->console_port;
@@ -127,9 +128,10 @@ static int load(libxl__builder *b, struct xc_dom_image *dom)
 static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
 {
     const libxl__build *build = b->build;
-    if (b->pvh) {
-        errno = libxl__build_pvh_memory(b->xch, dom, build->domid, build->target_kb, build->max_kb,
-                                        build->config->b_info.max_vcpus);
+    if (b->translated) {
+        errno = b->hvm ? libxl__build_hvm_memory(b, dom)
+                       : libxl__build_pvh_memory(b->xch, dom, build->domid, build->target_kb, build->max_kb,
+                                                 build->config->b_info.max_vcpus);
         if (errno)
             return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
@@ -137,7 +139,7 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
      * At first a PV guest gets only the pages of its target. The memory map, which is set in build.c, tells
      * it the maximum.
      */
-    const uint64_t mapped_kb = b->pvh ? build->max_kb : build->target_kb;
+    const uint64_t mapped_kb = b->translated ? build->max_kb - build->video_kb : build->target_kb;
     errno = 0;
     if (xc_dom_mem_init(dom, (unsigned)(mapped_kb / 1024)) || xc_dom_boot_mem_init(dom))
         return fail_memory(b);
@@ -156,13 +158,13 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
 }
 
 /*
- * Stores the frames of the xenstore and console rings in the build. For a PVH guest, also sets the parameters
+ * Stores the frames of the xenstore and console rings in the build. For a PVH or HVM guest, also sets the parameters
  * that tell the guest its event channels.
  */
 static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
 {
     libxl__build *build = b->build;
-    if (!b->pvh) {
+    if (!b->translated) {
         build->store_gfn = xc_dom_p2m(dom, dom->xenstore_pfn);
         build->console_gfn = xc_dom_p2m(dom, dom->console_pfn);
         return 0;
@@ -191,8 +193,11 @@ int libxl__build_image(libxl__builder *b)
         rc = fill_memory(b, dom);
     if (!rc)
         rc = note_rings(b, dom);
+    if (!rc && b->hvm)
+        rc = libxl__build_hvm_inform(b, dom);
     free(dom->e820); /* libxl__build_pvh_memory has allocated e820 and the ACPI module */
-    free(dom->acpi_modules[0].data);
+    if (!b->hvm)
+        free(dom->acpi_modules[0].data);
     xc_dom_release(dom);
     return rc;
 }

@@ -34,11 +34,14 @@ typedef struct libxl__build_file {
 typedef struct libxl__builder {
     libxl__build *build;
     xc_interface *xch;
-    bool pvh;       /* the domain is PVH; false: the domain is PV */
+    /* The domain is PVH or HVM, so the hypervisor translates its addresses. False: the domain is PV. */
+    bool translated;
+    bool hvm;       /* the domain is HVM: hvmloader and a device model make a whole PC */
     unsigned nodes; /* the number of NUMA nodes of the host */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;
-    const char *cmdline; /* the kernel's command line; NULL: none */
+    libxl__build_file firmware, acpi, smbios; /* of an HVM domain */
+    const char *cmdline;                      /* the kernel's command line; NULL: none */
 } libxl__builder;
 
 /* ---- build.c */
@@ -105,6 +108,17 @@ void libxl__build_file_free(libxl__build_file *file);
  * is a literal, or is in `text`.
  */
 const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, char text[128]);
+
+/* ---- build_hvm.c, for HVM domains. The functions return 0 or the job's error. */
+
+/* Reads hvmloader, the firmware and the configuration's tables. */
+int libxl__build_hvm_read(libxl__builder *b);
+/* Sets the parameters that the configuration chooses. */
+int libxl__build_hvm_params(libxl__builder *b);
+/* Sets up the guest's memory and memory map, and the modules beside hvmloader. Returns 0 or an errno. */
+int libxl__build_hvm_memory(libxl__builder *b, struct xc_dom_image *dom);
+/* Completes the page that tells hvmloader about the machine. Stores the addresses of the tables. */
+int libxl__build_hvm_inform(libxl__builder *b, const struct xc_dom_image *dom);
 
 /* ---- build_image.c */
 

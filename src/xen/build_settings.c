@@ -7,6 +7,7 @@
  */
 #include "build_parts.h"
 #include "cpuid_policy.h"
+#include "hvm_settings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -81,10 +82,11 @@ static int set_cpuid(libxl__builder *b, const libxl_domain_build_info *info)
         take_leaves(&info->cpuid, leaves, leaf_count);
     if (msrs)
         take_msrs(&info->cpuid, msrs, msr_count);
-    const int failed =
-        rc ? 0
-           : xc_cpuid_apply_policy(b->xch, b->build->domid, false, NULL, 0, true,
-                                   libxl_defbool_val(info->disable_migrate), false, leaves, msrs);
+    const int failed = rc ? 0
+                          : xc_cpuid_apply_policy(b->xch, b->build->domid, false, NULL, 0,
+                                                  !b->hvm || libxl__is(info->u.hvm.pae, true),
+                                                  libxl_defbool_val(info->disable_migrate),
+                                                  b->hvm && libxl__hvm_nested(info), leaves, msrs);
     if (failed < -1)
         errno = -failed; /* libxenguest returns some errors as a negative errno */
     if (failed)
@@ -123,10 +125,11 @@ static int give_memory(libxl__builder *b, const libxl_iomem_range *range)
     if (xc_domain_iomem_permission(b->xch, domid, range->start, range->number, 1))
         return -1;
     /* The memory is not mapped into a PV guest, because the guest maps it itself. */
-    return b->pvh ? xc_domain_memory_mapping(b->xch, domid,
-                                             range->gfn == LIBXL_INVALID_GFN ? range->start : range->gfn,
-                                             range->start, range->number, 1)
-                  : 0;
+    return b->translated
+               ? xc_domain_memory_mapping(b->xch, domid,
+                                          range->gfn == LIBXL_INVALID_GFN ? range->start : range->gfn,
+                                          range->start, range->number, 1)
+               : 0;
 }
 
 static int give_host(libxl__builder *b, const libxl_domain_build_info *info)

@@ -168,7 +168,7 @@ libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code)
                                                     : LIBXL_SHUTDOWN_REASON_UNKNOWN;
 }
 
-static libxl_domain_type type_of(const xc_domaininfo_t *info)
+libxl_domain_type libxl__hv_type(const xc_domaininfo_t *info)
 {
     if (!(info->flags & XEN_DOMINF_hvm_guest))
         return LIBXL_DOMAIN_TYPE_PV;
@@ -220,7 +220,7 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
         .vcpu_online = info->nr_online_vcpus,
         .cpupool = info->cpupool,
         .gpaddr_bits = info->gpaddr_bits,
-        .domain_type = type_of(info),
+        .domain_type = libxl__hv_type(info),
     };
 }
 

@@ -111,7 +111,6 @@ REFUSED(too_many_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: 129", b->max_vc
 REFUSED(negative_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: -1", b->max_vcpus = -1)
 REFUSED(no_type, ERROR_INVAL, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYPE_INVALID)
 REFUSED(unknown_type, ERROR_INVAL, "d_config.c_info.type: 99", c->type = (libxl_domain_type)99)
-REFUSED(type_hvm, ERROR_NI, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYPE_HVM)
 
 REFUSED(name_too_long, ERROR_INVAL, "d_config.c_info.name: longer than 255", set_long(&c->name, 256))
 REFUSED(kernel_too_long, ERROR_INVAL, "d_config.b_info.kernel: longer than 4095", set_long(&b->kernel, 4096))
@@ -401,7 +400,6 @@ static const body bodies[] = {
     BODY(negative_vcpus),
     BODY(no_type),
     BODY(unknown_type),
-    BODY(type_hvm),
     BODY(missing_arguments),
     BODY(no_random_numbers, RUNS_ONCE),
     BODY(one_of_two_concurrent_creations_gets_the_name),

@@ -88,6 +88,8 @@ def root(unpacked: Path, scripts: Path) -> Archive:
     archive.file("/usr/bin/make-bridge", scripts / "make-bridge", 0o755)
     for name in qemu.PROGRAMS:
         archive.file(f"/{name}", scripts / "run-qemu", 0o755)
+    for path, name in qemu.LINKS.items():
+        archive.symlink(path, f"/run/image/qemu/{qemu.SHARE}/{name}")
     archive.file("/agent/agent.py", scripts / "agent.py")
     archive.file("/agent/frames.py", scripts.parent / "aioxen_vm/frames.py")
     return archive

@@ -15,7 +15,21 @@ PROGRAMS = (
     "usr/libexec/xen-qemu-system-i386",
     "usr/bin/qemu-img",
 )
-KEYMAP = "share/qemu/keymaps/en-us"  # The device model needs this file. It comes from this machine's QEMU.
+SHARE = "share/qemu"
+KEYMAP = f"{SHARE}/keymaps/en-us"  # The device model needs this file. It comes from this machine's QEMU.
+
+FIRMWARE = (
+    "/usr/share/seabios/bios-256k.bin",
+    "/usr/share/seabios/vgabios-cirrus.bin",
+    "/usr/share/seabios/vgabios-stdvga.bin",
+    "/usr/share/qemu/kvmvapic.bin",
+    "/usr/lib/ipxe/qemu/efi-e1000.rom",
+    "/usr/lib/ipxe/qemu/efi-rtl8139.rom",
+)
+"""The files of HVM guests' firmware on this machine. QEMU's package depends on their packages."""
+HVMLOADER = "usr/lib/xen-4.17/boot/hvmloader"
+LINKS = {f"/{HVMLOADER}": "hvmloader", "/usr/share/seabios/bios-256k.bin": "bios-256k.bin"}
+"""The files that the toolstack reads, by their paths in dom0. The paths are links to files in SHARE."""
 
 
 def fill(unpacked: Path, out: Path) -> None:
@@ -34,5 +48,8 @@ def fill(unpacked: Path, out: Path) -> None:
     for name, path in needed.items():
         shutil.copy(path.resolve(), partial / "lib" / name)
     shutil.copy(Path("/usr") / KEYMAP, partial / KEYMAP)
+    shutil.copy(unpacked / HVMLOADER, partial / SHARE)
+    for firmware in FIRMWARE:
+        shutil.copy(firmware, partial / SHARE)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)

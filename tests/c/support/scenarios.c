@@ -464,7 +464,7 @@ bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)
  * their own. */
 struct scenario scenario_of(unsigned operation, unsigned phase)
 {
-    if (operation == LIBXL__OP_DEVICE_MODEL && scenario_is_phase(operation, phase, "password"))
+    if (operation == LIBXL__OP_DEVICE_MODEL && scenario_is_phase(operation, phase, "configure"))
         return (struct scenario){operation, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create_screen,
                                  SCENARIO_NO_GUEST};
     if (operation == LIBXL__OP_DEVICE_DISK_ADD && scenario_is_phase(operation, phase, "model"))

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The commands that a QEMU gets by QMP after its start. Call all functions with the context locked. */
+#ifndef LIBXL__QEMU_CONFIGURE_H
+#define LIBXL__QEMU_CONFIGURE_H
+
+#include "qmp.h"
+#include "xen.h"
+
+/* Embed this in the operation's state; zero-initialise it. */
+typedef struct libxl__qemu_configure {
+    libxl__qmp qmp;
+    uint32_t domid;
+    const libxl_uuid *uuid;
+    const libxl_domain_config *config;
+    int chardevs, vnc;      /* the numbers of these commands; 0: they are not sent */
+    libxl__xs_batch *batch; /* writes the nodes */
+} libxl__qemu_configure;
+
+/*
+ * Tells QEMU the VNC server's password. Lets the machine of an HVM domain run, and writes the nodes with its
+ * terminals and the address of its VNC server. Call these from a phase's start and poll. The start returns 0
+ * if there is nothing to do. `domid`, `uuid` and `config` must be set. Errors: those of libxl__qmp_poll and
+ * libxl__xs_run.
+ */
+int libxl__qemu_configure_start(libxl__ao *ao, libxl__qemu_configure *c);
+int libxl__qemu_configure_poll(libxl__ao *ao, libxl__qemu_configure *c);
+
+#endif
