@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from limits import scaled
+from test_names import VERSIONS
 
 ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
@@ -59,3 +61,15 @@ def test_the_missing_functions_only_become_fewer() -> None:
     of_xl = {name.partition("@")[0] for name in names(XL, "--undefined-only")}
     assert len(of_xl) == 303
     assert len(of_xl & missing()) <= MOST_MISSING_FOR_XL
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version:#08x}" if version else "none")
+def test_a_program_of_each_version_runs(version: int | None, tmp_path: Path) -> None:
+    program = tmp_path / "client"
+    defined = [f"-DLIBXL_API_VERSION={version:#08x}"] if version else []
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
+    source = ROOT / "tests/libxl/client.c"
+    subprocess.run(["gcc", *flags, *defined, "-o", program, source, "-lxenlight", "-lxentoollog"], check=True)
+    command = [ROOT / "sim/aioxen-sim", "--", "env", f"LD_LIBRARY_PATH={DROPIN.parent}", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(30))
+    assert (done.stdout, done.stderr) == ("done\n", "")

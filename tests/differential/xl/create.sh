@@ -7,7 +7,7 @@ xl destroy g
 xl create -q pvh.cfg 'name="other"' 'memory=24'
 xl list
 xl create -n pvh.cfg
-xl create -q pvh.cfg 'name="third"' 'uuid="11111111-2222-3333-4444-555555555555"'
+xl create -q pvh.cfg 'name="third"' 'uuid="22222222-2222-3333-4444-555555555555"'
 xl list -v third
 xl destroy third
 xl destroy other

@@ -18,3 +18,9 @@ xl usb-list Domain-0
 xl uptime | sed 's/[0-9].*//'
 xl vm-list
 xl list -l Domain-0
+xl dmesg | head -3
+xl getenforce
+xl setenforce 1
+xl psr-hwinfo
+xl psr-cmt-show total-mem-bandwidth
+xl set-parameters nonsense=1

@@ -1,6 +1,5 @@
 # Guests that stop.
-xl create -q pvh.cfg 'extra="p"'
-until ! xl domid g >/dev/null 2>&1; do sleep 0.1; done
+xl create -q pvh.cfg 'extra="p"' 'uuid="11111111-2222-3333-4444-555555555555"'; until ! xl domid g >/dev/null 2>&1; do sleep 0.1; done
 xl list
 xl create -q pvh.cfg 'extra="c"' 'on_crash="preserve"'
 sleep 0.3
