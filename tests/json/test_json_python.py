@@ -101,7 +101,7 @@ DOCUMENTS = [
     '{"c_info": {"name": "a", "name": "b"}}',
     '{"c_info": {"uuid": "zz"}}',
     '{"c_info": {"type": "pvx"}}',
-    '{"b_info": {"max_vcpus": 0}}',
+    '{"b_info": {"max_vcpus": -1}}',
     '{"b_info": {"max_memkb": 18446744073709551616}}',
     '{"b_info": {"memory": 1}}',
     '{"b_info": {"kernel": "\\u0000"}}',

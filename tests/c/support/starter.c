@@ -524,7 +524,8 @@ bool starter_is_hidden(unsigned operation)
     return operation == LIBXL__OP_DOMAIN_TEARDOWN || operation == LIBXL__OP_DISK_EJECT ||
            operation == LIBXL__OP_DEVICE_DETACH || operation == LIBXL__OP_DEVICE_MODEL ||
            operation == LIBXL__OP_DEVICE_EVENTS || operation == LIBXL__OP_DOMAIN_RECOVER ||
-           operation == LIBXL__OP_DOMAIN_RESTORE_INCOMING || operation == LIBXL__OP_DEVICE_CHANNEL_ADD;
+           operation == LIBXL__OP_DOMAIN_SUSPEND_GUEST || operation == LIBXL__OP_DOMAIN_RESTORE_INCOMING ||
+           operation == LIBXL__OP_DEVICE_CHANNEL_ADD;
 }
 
 int starter_run(struct starter *s, unsigned operation)
