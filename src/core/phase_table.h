@@ -30,7 +30,7 @@ typedef struct libxl__phase {
     /* The time for which the phase is polled after `stop`, in ms; 0: until the phase ends. */
     uint32_t stop_ms;
     uint32_t undo_ms; /* the time that the undo may take, in ms; 0: no limit */
-    /* The error with which a phase ends that has taken limit_ms; 0: no error, the next phase starts. */
+    /* The error of a phase that does not end within limit_ms; 0: no error, the next phase starts. */
     int limit_rc;
     bool commits;
 } libxl__phase;

@@ -2,8 +2,8 @@
 /*
  * Timers: a heap of deadlines on the monotonic clock, and one timerfd for the nearest deadline.
  *
- * Call every function with the context locked, unless the comment says otherwise. Any thread may call it. A libxl__timer
- * belongs to its user and must live until it has expired or was stopped.
+ * Call every function with the context locked, unless the comment says otherwise. Any thread may call it. A
+ * libxl__timer belongs to its user and must live until it has expired or was stopped.
  */
 #ifndef LIBXL__TIMER_H
 #define LIBXL__TIMER_H

@@ -46,7 +46,10 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const libxl__device *device = nodes->device;
     const libxl_device_channel *channel = channel_of(device);
     const char *connection = libxl_channel_connection_to_string(channel->connection);
-    /* For "pty" QEMU makes a new terminal. The terminal of QEMU's command line is another one. */
+    /*
+     * With "pty" QEMU makes a new terminal for the channel, and does not use the terminal of its command
+     * line.
+     */
     char output[32] = "pty";
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
         snprintf(output, sizeof(output), "chardev:libxl-channel%u", device->devid);

@@ -29,8 +29,10 @@ typedef struct libxl__device_script {
     int rc; /* the script's result: 0 or an error */
 } libxl__device_script;
 
-/* Returns the script's path, in the operation's memory. A name that does not begin with a slash is a file in LIBXL__SCRIPTS.
- * Returns NULL if there is no memory. */
+/*
+ * Returns the script's path, in the operation's memory. A name that does not begin with a slash is a file in
+ * LIBXL__SCRIPTS. Returns NULL if there is no memory.
+ */
 const char *libxl__device_script_path(libxl__ao *ao, const char *script);
 
 /*

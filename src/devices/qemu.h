@@ -90,7 +90,10 @@ const char *libxl__qemu_program(const libxl_domain_config *config);
 /* Returns whether a domain with this configuration needs a QEMU in this domain. */
 bool libxl__qemu_is_needed(const libxl_domain_config *config);
 
-/* The start of a QEMU. Embed it in the operation's state; zero-initialise it, then set the members above the empty line. */
+/*
+ * The start of a QEMU. Embed it in the operation's state; zero-initialise it, then set the members above the
+ * empty line.
+ */
 typedef struct libxl__qemu_start {
     uint32_t domid;
     const libxl_uuid *uuid;

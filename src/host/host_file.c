@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the libxl__looker of each look. Two conditions must be met before a libxl__looker is freed: its
- * worker is done, and its operation has ended or has got the result. look_work runs on a worker, unlocked,
- * and uses only the libxl__looker.
+ * Owns: the libxl__looker of each libxl__file_look. Two conditions must be met before a libxl__looker is
+ * freed: its job is done, and its operation has ended or has got the result. look_work runs on a worker,
+ * unlocked, and uses only the libxl__looker.
  */
 #include "host_file.h"
 #include "libxl_internal.h"

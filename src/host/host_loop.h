@@ -48,14 +48,14 @@ int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop);
 /*
  * Returns LIBXL__AO_WAIT until the device is taken. Then returns 0 or an error. Errors: INVAL (the regular
  * file does not exist), BUSY (another loop device has the file, one of the two is writable, and `may_share`
- * is false), LOCK_FAIL (see host_lock.h), PERMISSION, NOMEM, FAIL. The errors are recorded in ao. The message has the file and `name`.
- * `name` is the configuration's field that contains the path.
+ * is false), LOCK_FAIL (see host_lock.h), PERMISSION, NOMEM, FAIL. The errors are recorded in ao. The message
+ * has the file and `name`. `name` is the configuration's field that contains the path.
  */
 int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *name);
 /*
  * Closes the device, which was taken, on a worker. _start cannot fail. _poll returns LIBXL__AO_WAIT until the device is
- * closed, and then 0. An operation that has waited leaves no descriptor that a fork of the application could copy. A copy
- * would keep the loop device in use.
+ * closed, and then 0. An operation that has waited leaves no descriptor that a fork of the application could
+ * copy. A copy would keep the loop device in use.
  */
 void libxl__loop_close_start(libxl__ao *ao, libxl__loop_device *loop);
 int libxl__loop_close_poll(libxl__ao *ao, libxl__loop_device *loop);

@@ -87,8 +87,8 @@ unsigned libxl__json_surrogate(const char *p, const char *end)
 }
 
 /*
- * Writes the character that a surrogate pair at p stands for to `out`. Returns the character's length, or 0
- * if there is no pair at p.
+ * Converts the surrogate pair at p to one character and writes the character to `out`. Returns the
+ * character's length, or 0 if there is no pair at p.
  */
 static size_t join_pair(const char *p, const char *end, char *out)
 {

@@ -81,8 +81,8 @@ struct libxl__json_field {
     union {                 /* this member is valid if `bounded` is set */
         struct {
             /*
-             * The bounds of a number, or of the length of an array. Bounds of a signed number are int64_t,
-             * cast.
+             * The bounds of a number, or of the length of an array. The bounds of a signed number are int64_t
+             * values that were cast to uint64_t.
              */
             uint64_t min, max;
         };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads JSON into values. The reader is strict: wrong types and values out of range are errors, and so are unknown members,
- * unless another program has written the text. Owns nothing after a call. Needs no lock: any thread may call this.
+ * Reads JSON into values. The reader is strict: wrong types and values out of range are errors, and so are
+ * unknown members, unless another program has written the text. Owns nothing after a call. Needs no lock: any
+ * thread may call this.
  */
 #include "json_common.h"
 
@@ -16,7 +17,9 @@
 
 typedef libxl__json_spot spot;
 
-/* What is read. `foreign` NULL: unknown members are errors. */
+/*
+ * The caller's arguments, which all levels of the document share. `foreign` NULL: unknown members are errors.
+ */
 typedef struct reading {
     libxl_ctx *ctx;
     libxl__json_foreign *foreign;

@@ -25,8 +25,8 @@ int libxl__dropin_rc(int rc)
 }
 
 /*
- * A guest that obeys a request to stop may be destroyed by another program before the operation has seen that it
- * obeys: xl's monitors do this. To libxl the request has succeeded.
+ * Another program may destroy a guest that obeys a request to stop, before the operation has seen that the
+ * guest obeys. xl's monitors do this. For libxl's callers the request has succeeded.
  */
 static int outward(const char *operation, int rc)
 {

@@ -13,31 +13,34 @@
 #include <json-c/json.h>
 #include <yajl/yajl_gen.h>
 
-/* libxl's number for a child that is not one of the library's. This library uses it for "started". */
+/*
+ * libxl's error number for a child process that the library has not started. This library uses it for
+ * "started".
+ */
 #define LIBXL__DROPIN_UNKNOWN_CHILD (-14)
 
 /* Returns libxl's number for the result of a function of this library. Any thread may call it. */
 int libxl__dropin_rc(int rc);
 
 /*
- * Writes that a program has called a function of libxl that this library does not have, once for each function,
- * to the standard error. Returns ERROR_NI. Any thread may call it.
+ * Reports on the standard error that a program has called a libxl function that this library does not have.
+ * Reports each function once. Returns ERROR_NI. Any thread may call it.
  */
 int libxl__dropin_missing(const char *name, bool *told);
 
 /*
- * Write a value by calls of yajl. Any thread may call these functions, with a `hand` of its own. _struct reads the JSON
- * text of a value of this type and frees it; NULL: it could not be made. _word writes null if `word` is NULL. _object
- * takes the caller's reference; if `rc` is not 0 there is no object. The functions return yajl_gen_in_error_state if
- * there is no value to write.
+ * Write a value by calls of yajl. Any thread may call these functions, with a `hand` of its own. _struct
+ * reads and frees `text`, the JSON text of a value of this type; NULL: the text could not be made. _word
+ * writes null if `word` is NULL. _object takes the caller's reference; if `rc` is not 0 there is no object.
+ * The functions return yajl_gen_in_error_state if there is no value to write.
  */
 yajl_gen_status libxl__dropin_yajl_struct(yajl_gen hand, const libxl__json_type *type, char *text);
 yajl_gen_status libxl__dropin_yajl_word(yajl_gen hand, const char *word);
 yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *object);
 
 /*
- * Returns the JSON text of a value of this type as libxl lays it out, which the caller frees, and frees `text`. Returns
- * NULL if `text` is NULL or there is no memory. Any thread may call it.
+ * Converts `text`, the JSON text of a value of this type, to libxl's layout, and frees `text`. The caller
+ * frees the result. Returns NULL if `text` is NULL or there is no memory. Any thread may call it.
  */
 char *libxl__dropin_layout(const libxl__json_type *type, char *text);
 

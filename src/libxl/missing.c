@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a program gets that calls a function of libxl that this library does not have. tools/dropin writes such a
- * function for each name. Owns: nothing.
+ * Reports a call of a libxl function that this library does not have. For each such function tools/dropin
+ * writes a function that calls libxl__dropin_missing. Owns: nothing.
  */
 #include "dropin.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's functions libxl_T_gen_json write a value by the library yajl, with a generator that the program owns. Here
- * the value becomes JSON first, and then calls of yajl. libxl_T_to_json has yajl's layout in the drop-in. libxl
- * writes a struct also if all its fields are left out, and this library does not. So the tables of the types tell
- * which empty structs to add. Owns: nothing after a call.
+ * libxl's functions libxl_T_gen_json write a value by the library yajl, with a generator that the program
+ * owns. Here they convert the value to JSON, and then the JSON to calls of yajl. In the drop-in,
+ * libxl_T_to_json has yajl's layout. If all fields of a struct are left out, libxl writes an empty struct,
+ * and this library leaves out the struct. So this file adds the empty structs, which it finds in the tables
+ * of the types. Owns: nothing after a call.
  */
 #include "dropin.h"
 
@@ -38,7 +39,7 @@ static yajl_gen_status put_elements(yajl_gen hand, json_object *value)
     return status == yajl_gen_status_ok ? yajl_gen_array_close(hand) : status;
 }
 
-/* Writes the number's digits, because a number above 2^63 is not one of yajl's integers. */
+/* Writes the number's digits unchanged, because yajl has no integers above 2^63. */
 static yajl_gen_status put_number(yajl_gen hand, json_object *value)
 {
     const char *digits = json_object_to_json_string(value);
@@ -115,7 +116,7 @@ static yajl_gen_status put_field(yajl_gen hand, const libxl__json_field *field, 
     return field->array ? put_structs(hand, fields, member) : put_struct(hand, fields, member);
 }
 
-/* Writes a struct. `object` has the fields that are not left out; NULL: all are. */
+/* Writes a struct. `object` has the fields that are not left out; NULL: all fields are left out. */
 static yajl_gen_status put_struct(yajl_gen hand, const libxl__json_field *fields, json_object *object)
 {
     yajl_gen_status status = yajl_gen_map_open(hand);

@@ -13,7 +13,10 @@
 
 #include <stdio.h>
 
-/* Called when the boot loader has ended, or at the end of an operation whose undo has failed. Frees the boot loader's resources. */
+/*
+ * Called when the boot loader has ended, or at the end of an operation whose undo has failed. Frees the boot
+ * loader's resources.
+ */
 static void release(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__create_boot *boot = LIBXL__CONTAINER(source, libxl__create_boot, source);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The boot loader of a domain that is being created: a part of domain_create_new. Call the functions with the context locked.
+ * The boot loader of a domain that is being created: a part of domain_create_new. Call the functions with the
+ * context locked.
  */
 #ifndef LIBXL__CREATE_BOOT_H
 #define LIBXL__CREATE_BOOT_H
@@ -29,7 +30,10 @@ typedef struct libxl__create_boot {
  */
 int libxl__create_boot_reserve(libxl__ao *ao, libxl__build *build, libxl__create_boot **boot_out);
 
-/* Starts the boot loader of the domain that the step MAKE of the build has made. Errors: KERNEL, NOMEM, FAIL, NO_XENSTORE. */
+/*
+ * Starts the boot loader of the domain that the step MAKE of the build has made. Errors: KERNEL, NOMEM, FAIL,
+ * NO_XENSTORE.
+ */
 int libxl__create_boot_start(libxl__ao *ao, libxl__create_boot *boot);
 
 /*

@@ -112,7 +112,10 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl_
     return 0;
 }
 
-/* The IDL says which fields are unsupported. A few other fields are supported only with the values that libxl stores in them. */
+/*
+ * The IDL says which fields are unsupported. A few other fields are supported only with the values that libxl
+ * stores in them.
+ */
 static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
 {
     const int rc = libxl__json_check(&libxl__json_of_domain_config, config, ERROR_NI);

@@ -40,9 +40,9 @@ typedef struct libxl__restored_config {
  */
 int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer);
 /*
- * Returns LIBXL__AO_WAIT until the header was read. Then stores its configuration in the operation's args. Errors,
- * recorded in ao: those of libxl__transfer_result, and INVAL (the configuration is not one). Members of the
- * configuration that this release does not know are ignored, with a warning.
+ * Returns LIBXL__AO_WAIT until the header was read. Then stores its configuration in the operation's args.
+ * Errors, recorded in ao: those of libxl__transfer_result, and INVAL (the header has no valid configuration).
+ * Ignores members of the configuration that this release does not know, with a warning.
  */
 int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed);
 

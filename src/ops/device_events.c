@@ -187,8 +187,8 @@ static void compare(struct device_events *s, struct watched_device *d)
 }
 
 /*
- * Handles the values that were read for one device. Frees the device if it is gone, unless it is marked: a marked device may
- * have been added again since it was read.
+ * Handles the values that were read for one device. Frees the device if it is gone, unless it is marked: a
+ * marked device may have been added again since it was read.
  */
 static int look_at(struct device_events *s, struct watched_device *d)
 {

@@ -32,7 +32,10 @@ typedef struct libxl__device_model_follower {
  */
 void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
                                 pid_t pid);
-/* Returns whether the process is still looked for. The operation must not end before, because the result has a descriptor. */
+/*
+ * Returns whether the search for the process is still in progress. The operation must not end before the
+ * search has ended, because the result has a descriptor.
+ */
 bool libxl__device_model_is_sought(const libxl__device_model_follower *follower);
 /* Returns whether QEMU has ended. Returns false if the QEMU is not followed, or if that is not known. */
 bool libxl__device_model_has_ended(libxl__ao *ao, libxl__device_model_follower *follower);

@@ -25,8 +25,10 @@ enum {
         LIBXL__DEVICES_COUNT
 };
 
-/* Fills in a device from the args of an operation: the class, the domain and the configuration. For domain_list_NAMEs, `config` is
- * the address of the pointer to the result. */
+/*
+ * Fills in a device from the args of an operation: the class, the domain and the configuration. For
+ * domain_list_NAMEs, `config` is the address of the pointer to the result.
+ */
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
 
 /*
@@ -75,7 +77,10 @@ int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 /* Sets the args of a device_detach. Errors: NOMEM. */
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
                        uint32_t devid, bool force);
-/* device_detach.c: returns the text of the guest's error node if the guest has refused to release the device; else NULL. */
+/*
+ * device_detach.c: returns the text of the guest's error node if the guest has refused to release the device;
+ * else NULL.
+ */
 const char *libxl__detach_refusal(libxl__ao *detach);
 
 /*
@@ -149,15 +154,19 @@ int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);
  * records the error in the operation.
  */
 int libxl__device_sweep_explain(const libxl__device_sweep *sweep, int rc);
-/* Lists the devices from the start after libxl__device_sweep_list has failed. Continue with libxl__device_sweep_list_poll. */
+/*
+ * Lists the devices from the start after libxl__device_sweep_list has failed. Continue with
+ * libxl__device_sweep_list_poll.
+ */
 int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Remove the devices that were listed. Call these from a phase's start and poll. Errors: those of device_detach. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
 
 /*
- * Sets the backend of a device. `path` is the value of the toolstack's node `backend`; NULL: the node is missing. Call this with
- * the context locked. Errors, recorded in ao: NOTFOUND (there is no such device), DEVICE (the value is not a path of a backend).
+ * Sets the backend of a device. `path` is the value of the toolstack's node `backend`; NULL: the node is
+ * missing. Call this with the context locked. Errors, recorded in ao: NOTFOUND (there is no such device),
+ * DEVICE (the value is not a path of a backend).
  */
 int libxl__device_set_backend(libxl__ao *ao, libxl__device *device, const char *path);
 

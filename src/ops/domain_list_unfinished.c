@@ -201,7 +201,10 @@ static int saves_start(libxl__ao *ao, struct list_unfinished *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Removes the candidates that no save has marked whose process has ended. Sorts the others and the creations. */
+/*
+ * Keeps a candidate only if a save has marked it and the process of this save has ended. Sorts the kept
+ * candidates and the creations.
+ */
 static void keep_left_saves(libxl__ao *ao, struct list_unfinished *s)
 {
     uint32_t kept = s->creations;

@@ -28,7 +28,7 @@ typedef struct migration {
     libxl__nested renaming;   /* domain_set_name: to NAME--migratedaway */
     libxl__nested back;       /* domain_set_name: to NAME; reserved before the domain is renamed */
     libxl__nested teardown;   /* reserved before the guest is suspended */
-    bool gave_up;  /* the batch `unknown` was run */
+    bool gave_up;             /* the batch `unknown` was run */
     bool answered;            /* the message ANSWER was read */
     bool refused;             /* the receiver could not let the guest run */
     int returned;             /* 0, or the error for which the guest stays here or was given back */
@@ -205,7 +205,7 @@ static int received_start(libxl__ao *ao, struct migration *s)
     return received_poll(ao, s);
 }
 
-/* ---- rename: whoever lists the domains sees that this one is on its way */
+/* ---- rename: the name of the domain shows that the migration is not complete */
 
 static int rename_poll(libxl__ao *ao, struct migration *s)
 {

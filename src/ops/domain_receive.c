@@ -56,7 +56,7 @@ static int greet_start(libxl__ao *ao, struct receipt *s)
     return rc ? rc : libxl__peer_send(ao, &s->peer, LIBXL__PEER_GREETING, NULL);
 }
 
-/* Gives the guest back. If the domain could not be destroyed, nobody may let the guest run. */
+/* Gives the guest back. If the domain here could not be destroyed, neither side may let the guest run. */
 static int greet_undo(libxl__ao *ao, struct receipt *s)
 {
     if (!s->ready || !s->teardown.done || s->teardown.rc)

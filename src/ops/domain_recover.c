@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_recover: the nested operation that takes back what a save has changed. It runs after a save has failed, and for
- * a save whose process has ended.
+ * domain_recover: the nested operation that takes back what a save has changed. It runs after a save has
+ * failed, and for a save whose process has ended.
  *
  * A guest that has agreed to suspend itself may do so late. The recovery follows it, and resumes it then. If the
  * hypervisor refuses, or xenstored cannot be reached, the recovery tries again every second until it succeeds or

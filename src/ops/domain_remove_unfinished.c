@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_remove_unfinished: takes down a domain whose creation was not finished (marks.h). unfinished.h says which domain
- * belongs to a mark.
+ * domain_remove_unfinished: takes down a domain whose creation was not finished (marks.h). unfinished.h says
+ * which domain belongs to a mark.
  *
  * If no domain belongs to the mark, another program has destroyed the domain, or the process has ended before
  * it made a domain. In this case the operation removes the nodes that are left. These are the mark, /vm/UUID
@@ -217,8 +217,10 @@ static int trees_poll(libxl__ao *ao, struct remove_unfinished *s)
 
 /* ---- remove: the domain is taken down, or the nodes are removed */
 
-/* Starts to remove the nodes. The transaction fails with NOTFOUND if the mark has changed, because then another creation uses the
- * UUID. */
+/*
+ * Starts to remove the nodes. The transaction fails with NOTFOUND if the mark has changed, because then
+ * another creation uses the UUID.
+ */
 static int remove_nodes(libxl__ao *ao, struct remove_unfinished *s)
 {
     const libxl_uuid uuid = *uuid_of(ao);

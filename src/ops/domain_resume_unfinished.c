@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_resume_unfinished: lets a guest run again whose save was not finished (save_mark.h). It first withdraws a
+ * domain_resume_unfinished: resumes a guest whose save was not finished (save_mark.h). It first withdraws a
  * request to suspend that the guest has not acknowledged. The nested operation domain_recover does the rest.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "recover.h"
 
-/* A guest suspends itself within this time after the request, or not at all, in ms. domain_suspend_only waits as long. */
+/*
+ * A guest suspends itself within this time after the request, or not at all, in ms. domain_suspend_only waits
+ * as long.
+ */
 enum { LONGEST_SUSPENSION = 60000 };
 
 #define REQUEST "/local/domain/%u/control/shutdown"

@@ -87,8 +87,8 @@ static bool is_suspended(const struct ask *s)
 }
 
 /*
- * Returns 0 if the domain has stopped, LIBXL__AO_WAIT while it runs, or DOMAIN_DESTROYED if it was destroyed. A guest that was
- * suspended because of another request has not carried out this one: returns NOT_READY.
+ * Returns 0 if the domain has stopped, LIBXL__AO_WAIT while it runs, or DOMAIN_DESTROYED if it was destroyed.
+ * A guest that was suspended because of another request has not carried out this one: returns NOT_READY.
  */
 static int check_domain(libxl__ao *ao, const struct ask *s)
 {

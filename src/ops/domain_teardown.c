@@ -254,8 +254,8 @@ static int clean_poll(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Few teardowns remove their nodes at a time. Otherwise the removals of many domains would all end last, and xenstored would look
- * at all of these domains at each removal.
+ * Few teardowns remove their nodes at a time. Otherwise the removals of many domains would all end last, and
+ * xenstored would look at all of these domains at each removal.
  */
 static int clean_start(libxl__ao *ao, struct teardown *t)
 {

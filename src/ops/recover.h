@@ -20,9 +20,10 @@ enum { LIBXL__RECOVER_FOLLOWS = 600000 };
 int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery);
 
 /*
- * Starts the recovery: log-dirty mode ends, a suspended guest runs again, and the mark (save_mark.h) is removed.
- * `stage` is the stage of the save. `suspended`: the save has suspended the guest, or follows a guest that may suspend
- * itself. `follow_ms`: if the guest has agreed to suspend itself, the longest time until it does; otherwise 0.
+ * Starts the recovery: log-dirty mode ends, a suspended guest runs again, and the mark (save_mark.h) is
+ * removed. `stage` is the stage of the save. `suspended`: the save has suspended the guest, or the guest may
+ * still suspend itself. `follow_ms`: the longest time until a guest that has agreed to suspend itself does
+ * so; 0: the guest has not agreed.
  */
 void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool suspended, int follow_ms);
 

@@ -37,8 +37,8 @@ int libxl__teardown_devices_remove_poll(libxl__ao *ao, libxl__teardown_devices *
  * nodes->keeps_tree is set. `alarm` has been set before. It is set again for the time limit of the removal.
  *
  * Returns 0 or LIBXL__AO_WAIT. After 0 the other nodes may be removed. If the devices have been listed,
- * nodes->keeps_tree is reset. It is also reset if another domain has got the domid in the meantime. Then the nodes belong to
- * that domain, and nothing is removed.
+ * nodes->keeps_tree is reset. It is also reset if another domain has got the domid in the meantime. Then the
+ * nodes belong to that domain, and nothing is removed.
  *
  * If the devices cannot be listed, returns an error, recorded in ao. The next call lists them again. If `last`
  * is set, no other attempt is made: the error is stored, 0 is returned, and the devices and their nodes stay.

@@ -37,8 +37,8 @@ int libxl__teardown_nodes_reserve(libxl__ao *ao, libxl__teardown_nodes *nodes);
 /* Starts the first step. `first` is done when the step has ended. The caller has set the other members. */
 void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes);
 /*
- * Returns 0 if no other domain has got the domid since the domain has gone. Errors: NOTFOUND (another domain has it), those of
- * libxl__hv_look.
+ * Returns 0 if no other domain has got the domid since the domain has gone. Errors: NOTFOUND (another domain
+ * has it), those of libxl__hv_look.
  */
 int libxl__teardown_nodes_check_tree(libxl__ao *ao, libxl__teardown_nodes *nodes);
 /*
@@ -47,8 +47,8 @@ int libxl__teardown_nodes_check_tree(libxl__ao *ao, libxl__teardown_nodes *nodes
  */
 void libxl__teardown_nodes_remove_rest(libxl__ao *ao, libxl__teardown_nodes *nodes);
 /*
- * Returns LIBXL__AO_WAIT, or the result of the last attempt of the second step. Errors: those of libxl__xs_result and of
- * libxl__hv_look, recorded in ao.
+ * Returns LIBXL__AO_WAIT, or the result of the last attempt of the second step. Errors: those of
+ * libxl__xs_result and of libxl__hv_look, recorded in ao.
  */
 int libxl__teardown_nodes_result(const libxl__teardown_nodes *nodes);
 /*

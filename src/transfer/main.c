@@ -20,8 +20,8 @@ static int refusing = -1;                 /* a descriptor that cannot be written
 static char logged[LIBXL__TRANSFER_TEXT]; /* the first error of libxenguest */
 
 /*
- * Ends a save. libxenguest's next write fails. libxenguest then takes its changes back: it ends log-dirty mode.
- * The write that blocks now is interrupted, because the handler is installed without SA_RESTART.
+ * Ends a save. libxenguest's next write fails, and libxenguest then ends log-dirty mode. A write that is
+ * blocked is interrupted, because the handler is installed without SA_RESTART.
  */
 static void on_term(int number)
 {

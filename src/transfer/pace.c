@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Limits the rate of the stream. libxenguest writes whole batches of pages, so it cannot be slowed down evenly from
- * within its callbacks. Instead it writes into a pipe, and a thread copies from the pipe at the given rate.
+ * Limits the rate of the stream. libxenguest writes whole batches of pages, so its callbacks cannot slow it
+ * down evenly. Instead libxenguest writes into a pipe, and a thread copies from the pipe at the given rate.
  *
- * Owns: the thread, the pipe's reading end, and the duplicate of the stream's descriptor. The process's end frees
- * them, unless pace_end does. The thread uses only `out`, `in`, and the atomic variables.
+ * Owns: the thread, the pipe's reading end, and the duplicate of the stream's descriptor. If pace_end is not
+ * called, the kernel frees them when the process ends. The thread uses only `out`, `in`, and the atomic
+ * variables.
  */
 #include "program.h"
 
@@ -18,7 +19,7 @@
 
 enum { PART = 1 << 14 };
 
-/* The rate is not exceeded by more than what this time allows. So the stream does not burst after a pause. */
+/* After a pause, the thread sends at once at most the octets that the rate allows in this time. */
 #define LONGEST_BURST 50000000ull /* ns */
 
 static int in = -1, out = -1; /* where the thread reads and writes */

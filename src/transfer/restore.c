@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Reports a stream that cannot be restored. Names the octet of a file. */
+/* Reports that the stream cannot be restored. If the stream is a file, the report has the present offset. */
 static int refuse(const char *why)
 {
     char text[LIBXL__TRANSFER_TEXT];
@@ -135,9 +135,9 @@ static int on_static_data(unsigned int missing, void *data)
 }
 
 /*
- * Limits the memory of this program. libxenguest makes a bitmap up to the highest frame number of the stream, which is
- * hostile. A real domain needs far less than FOR_EACH_PAGE octets for each page that it may have. Does nothing if the
- * domain or the size of this program is not known.
+ * Limits the memory of this program. The stream is hostile, and libxenguest allocates a bitmap up to the
+ * highest frame number in the stream. A real domain needs far less than FOR_EACH_PAGE octets for each page
+ * that it may have. Does nothing if the domain or the size of this program is not known.
  */
 static void limit_memory(xc_interface *xch, uint32_t domid)
 {
@@ -175,7 +175,7 @@ int restore(xc_interface *xch, bool has_head)
     if (xc_domain_restore(xch, STREAM, (uint32_t)built.numbers[0], (unsigned)built.numbers[1], &store, 0,
                           (unsigned)built.numbers[2], &console, 0, XC_STREAM_PLAIN, &callbacks, -1)) {
         const int failed = errno;
-        /* The hypervisor refuses with these errnos what has nothing to do with the stream. */
+        /* These errnos come from the hypervisor. They do not mean that the stream is wrong. */
         return failed == ENOMEM || failed == EPERM || failed == EACCES || failed == ESRCH
                    ? report_xen("restoring", failed)
                    : refuse(first_error("the stream is not a saved domain"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Saves a domain. If the library's process ends meanwhile, the save is given up, and the guest runs again, because
- * no other process would resume it.
+ * Saves a domain. If the library's process ends during the save, this program ends the save and resumes the
+ * guest, because no other process would resume the guest.
  */
 #include "program.h"
 
@@ -17,7 +17,7 @@
 
 enum {
     WAITS_FOR_SUSPENSION = 200
-}; /* of 50 ms: how long a guest may take that has acknowledged the request */
+}; /* the number of waits of 50 ms for a guest that has acknowledged the request */
 
 typedef struct saving {
     xc_interface *xch;
@@ -30,7 +30,7 @@ static int on_suspend(void *data)
     saving *s = data;
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_SUSPEND};
     if (is_alone())
-        return 0; /* nobody has asked the guest, so there is nothing to recover from */
+        return 0; /* the guest was not asked to suspend itself, so nothing must be undone */
     s->asked = true;
     pace_no_more();
     send_message(&message);
@@ -83,7 +83,7 @@ static bool is_suspended(const saving *s)
            ((info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
 }
 
-/* Takes the request to suspend back. Returns false if the guest has acknowledged it. */
+/* Withdraws the request to suspend. Returns false if the guest has acknowledged it. */
 static bool withdraw(struct xs_handle *store, uint32_t domid)
 {
     char path[64];
@@ -101,8 +101,8 @@ static bool withdraw(struct xs_handle *store, uint32_t domid)
 }
 
 /*
- * Lets a guest run again that was asked to suspend itself. A guest that has acknowledged the request is suspended
- * soon. Returns false if the guest is suspended, or may still suspend itself.
+ * Makes a guest run again after it was asked to suspend itself. A guest that has acknowledged the request is
+ * suspended soon. Returns false if the guest is suspended, or may still suspend itself.
  */
 static bool let_run(const saving *s, struct xs_handle *store)
 {

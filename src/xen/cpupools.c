@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about cpupools, and the PCI devices of the host. Owns nothing. Any thread may call the functions, locked or
- * not.
+ * Hypercalls about cpupools, and the PCI devices of the host. Owns nothing. Any thread may call the
+ * functions, locked or not.
  */
 #include "cpupools.h"
 

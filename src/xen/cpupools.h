@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about cpupools. Each takes a few microseconds. The functions use no state of the context. Any thread may call
- * them, locked or not. Each returns 0, or an error that is recorded in ao with a message. A result is written
- * only on success, and the caller disposes of it.
+ * Hypercalls about cpupools. Each takes a few microseconds. The functions use no state of the context. Any
+ * thread may call them, locked or not. Each returns 0, or an error that is recorded in ao with a message. A
+ * result is written only on success, and the caller disposes of it.
  */
 #ifndef LIBXL__CPUPOOLS_H
 #define LIBXL__CPUPOOLS_H

@@ -13,8 +13,10 @@
 
 typedef struct libxl__evtchn libxl__evtchn;
 
-/* The local end of an event channel. Embed this in the operation's state; zero-initialise it. The port is unbound when the
- * operation ends. */
+/*
+ * The local end of an event channel. Embed this in the operation's state; zero-initialise it. The port is
+ * unbound when the operation ends.
+ */
 struct libxl__evtchn {
     libxl__source source; /* fires at each notification; the port is unmasked before the source fires */
     evtchn_port_t port;   /* the number of the local port */

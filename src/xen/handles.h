@@ -20,8 +20,8 @@ typedef struct libxl__handles {
 } libxl__handles;
 
 /*
- * Opens the first handle. Called while the context is made. Errors, with a message: NO_HYPERVISOR, PERMISSION, NOMEM, FAIL.
- * Call libxl__handles_close after an error, too.
+ * Opens the first handle. Called while the context is made. Errors, with a message: NO_HYPERVISOR,
+ * PERMISSION, NOMEM, FAIL. Call libxl__handles_close after an error, too.
  */
 int libxl__handles_open(libxl_ctx *ctx);
 /* Closes all handles. Called while the context is freed. */

@@ -20,8 +20,8 @@
 enum { CONSOLES_AT_ONCE = 32 };
 
 /*
- * How many teardowns may remove the nodes of their domains at the same time. Each removal takes xenstored the longer the more
- * guests there are.
+ * How many teardowns may remove the nodes of their domains at the same time. Each removal takes xenstored the
+ * longer the more guests there are.
  */
 enum { REMOVALS_AT_ONCE = 16 };
 

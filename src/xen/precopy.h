@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decides when a live guest is suspended that is being saved, and reports how far its memory is saved. Call all
- * functions with the context locked.
+ * For a save of a running guest: decides when the guest is suspended, and reports how far its memory is
+ * saved. Call all functions with the context locked.
  */
 #ifndef LIBXL__PRECOPY_H
 #define LIBXL__PRECOPY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about what the processors of a socket share (Intel RDT: monitoring, CAT, MBA). Owns nothing. Any thread may call
- * the functions, locked or not.
+ * Hypercalls about what the processors of a socket share (Intel RDT: monitoring, CAT, MBA). Owns nothing. Any
+ * thread may call the functions, locked or not.
  */
 #include "host_calls.h"
 #include "running.h"

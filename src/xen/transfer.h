@@ -20,8 +20,9 @@ typedef struct libxl__transfer {
 } libxl__transfer;
 
 /*
- * Checks a descriptor that the application has given for a stream, in the input `field`: it must be open, for writing if `writes`, else
- * for reading, and blocking, because libxenguest cannot use another one. Errors: INVAL, recorded in ao.
+ * Checks a descriptor that the application has given for a stream, in the input `field`: it must be open, for
+ * writing if `writes`, else for reading, and blocking, because libxenguest cannot use another one. Errors:
+ * INVAL, recorded in ao.
  */
 int libxl__transfer_check(libxl__ao *ao, const char *field, int fd, bool writes);
 

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define LIMIT LIBXL__SECONDS(1) /* the time for which an answer is awaited that proves the connection */
+#define LIMIT LIBXL__SECONDS(1) /* the longest time until the answer that proves a connection */
 #define ROOM_DELAY                                                                                           \
     LIBXL__MILLISECONDS(                                                                                     \
         5) /* the time between two attempts while xenstored's queue of new connections is full */

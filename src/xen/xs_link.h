@@ -37,8 +37,8 @@ typedef enum libxl__xs_link_state {
 typedef struct libxl__xs_observer libxl__xs_observer;
 struct libxl__xs_observer {
     /*
-     * Called with the context locked when the connection becomes UP. May start operations. `again`: the connection was UP before, so changes
-     * in xenstore may have been missed.
+     * Called with the context locked when the connection becomes UP. May start operations. `again`: the
+     * connection was UP before, so changes in xenstore may have been missed.
      */
     void (*connected)(libxl_ctx *ctx, libxl__xs_observer *observer, bool again);
     LIST_ENTRY(libxl__xs_observer) link;

@@ -3,7 +3,8 @@
  * Adds requests to a batch, and returns their results. Also has functions by which the transports handle
  * requests.
  *
- * Owns: nothing beyond the batch. The context's lock guards a batch, except while the thread of xs_caller.c carries it out.
+ * Owns: nothing beyond the batch. The context's lock guards a batch, except while the thread of xs_caller.c
+ * carries it out.
  */
 #include "xen.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport that speaks xenstored's wire protocol: batches, transactions and watches. Owns no memory: batches belong to xs.c, watches to
- * watch.c, the socket to wire.c. The context's lock guards everything.
+ * The transport that speaks xenstored's wire protocol: batches, transactions and watches. Owns no memory:
+ * batches belong to xs.c, watches to watch.c, the socket to wire.c. The context's lock guards everything.
  *
  * All requests of a batch are sent at once. A transaction takes two more round trips: one for its start,
  * which is answered with the transaction's id, and one for its end. Memory for the message that ends the
@@ -286,8 +286,9 @@ static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * Handles the answer to a message of a batch. A transaction's answers arrive in this order: the start (`request` is NULL and
- * start_answered is false), the requests, the end (`request` is NULL). A batch without a transaction has only requests.
+ * Handles the answer to a message of a batch. A transaction's answers arrive in this order: the start
+ * (`request` is NULL and start_answered is false), the requests, the end (`request` is NULL). A batch without
+ * a transaction has only requests.
  */
 static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                            const char *body, size_t length)

@@ -185,8 +185,8 @@ void libxl__xl_read_vkb(libxl__xl *x, libxl_device_vkb *vkb, const libxl__xl_tex
 /* ---- lists of devices */
 
 /*
- * Defines the functions that read and write the list of a class. `prepare` sets a device's initial values before the device
- * is read. `write_one` writes the parameters that differ from those of `base`.
+ * Defines the functions that read and write the list of a class. `prepare` sets a device's initial values
+ * before the device is read. `write_one` writes the parameters that differ from those of `base`.
  */
 #define CLASS(key, T, array, counter, read_one, prepare, write_one)                                          \
     void libxl__xl_##key(libxl__xl *x, void *object, const libxl__xl_field *field,                           \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads and writes virtual sound cards. A specification is a list of items: "CARD, ...", "PCM, ..." and "STREAM, ...". Owns
- * nothing; takes no lock. */
+/*
+ * Reads and writes virtual sound cards. A specification is a list of items: "CARD, ...", "PCM, ..." and
+ * "STREAM, ...". Owns nothing; takes no lock.
+ */
 #include "devices.h"
 
 #include <stdlib.h>

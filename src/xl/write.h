@@ -16,8 +16,10 @@
  */
 void libxl__xl_write_key(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
 
-/* Writes the parameters whose values differ from those of `base`, with commas between them. The row `last` is written at the end.
- * Deprecated names are not written. */
+/*
+ * Writes the parameters whose values differ from those of `base`, with commas between them. The row `last` is
+ * written at the end. Deprecated names are not written.
+ */
 void libxl__xl_write_params(FILE *out, const void *object, const void *base, const libxl__xl_field *table,
                             const libxl__xl_field *last);
 

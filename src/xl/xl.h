@@ -11,8 +11,8 @@
  * it, without a lock. The memory of a configuration is malloc'ed, because the dispose function of the
  * configuration frees it.
  *
- * A function that finds an error records it (libxl__xl_error) and goes on with the default value, so that one call finds
- * all errors of a text. libxl__xl_end returns whether any error was recorded.
+ * A function that finds an error records it (libxl__xl_error) and goes on with the default value, so that one
+ * call finds all errors of a text. libxl__xl_end returns whether any error was recorded.
  */
 #ifndef LIBXL__XL_H
 #define LIBXL__XL_H

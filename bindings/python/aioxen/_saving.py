@@ -222,7 +222,7 @@ async def _pipe() -> AsyncIterator[tuple[BinaryIO, BinaryIO]]:
 async def _copied(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transport: asyncio.BaseTransport
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Copies a stream while the block runs. An error in the block is raised from the error of the copying."""
+    """Copies a stream while the block runs. An error in the block has the error of the copy as its cause."""
     copying = asyncio.create_task(_copy(reader, writer, transport))
     try:
         yield copying

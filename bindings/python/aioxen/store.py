@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns Store, through which a program reads, changes and watches the nodes of xenstore.
 
-Guests write nodes of their own. So a value is text or octets that a program must not trust. A watch holds a
-bounded number of changes, however often a guest writes.
+A guest can write its own nodes, so a program must not trust the value of a node. A watch holds a bounded
+number of changes, however often a guest writes.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class Session:
         return cast(aioxen.Domain, await self._hosts[host].domain(name, timeout=self.timeout))
 
     async def expand(self, texts: Iterable[str]) -> list[str]:
-        """Returns the names of domains, each once. With --fleet, patterns are replaced by what they name."""
+        """Returns the names of domains, each once. With --fleet, replaces patterns by names."""
         if self._hosts is None:
             return list(dict.fromkeys(texts))
         from aioxen.fleet.select import targets

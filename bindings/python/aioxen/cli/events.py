@@ -33,10 +33,10 @@ KINDS = (
 async def events(
     session: Session, domains: tuple[str, ...], kinds: tuple[str, ...], count: int | None
 ) -> None:
-    """Prints the events of domains and of their devices, of all domains or of those that are named.
+    """Prints the events of the named domains and their devices. Without names, prints those of all domains.
 
-    Past events come first: of domains that have stopped, and of devices that are connected. The command ends
-    when all named domains are gone.
+    Past events come first: the stop of each domain that has stopped, and the connection of each device that
+    is connected. The command ends when all named domains are gone.
     """
     names = Names(session)
     await names.learn()

@@ -26,7 +26,7 @@ UNIT = "aioxen-guest@.service"
 @click.command("completion")
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
-    """Prints the completion for a shell: of commands, options and names of domains.
+    """Prints a shell's completion of commands, options and names of domains.
 
     \b
     bash: aioxen completion bash >/usr/share/bash-completion/completions/aioxen

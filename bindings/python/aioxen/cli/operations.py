@@ -89,6 +89,6 @@ async def remove_unfinished(session: Session, uuids: tuple[UUID, ...], everythin
 @click.argument("uuids", metavar="UUID...", nargs=-1, type=click.UUID)
 @click.option("-a", "--all", "everything", is_flag=True, help="All saves that `unfinished list` lists.")
 async def resume_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
-    """Lets the guests run again whose saves were not finished."""
+    """Resumes the guests whose saves were not finished."""
     work, end = UnfinishedWork.SAVE, session.xen.resume_unfinished
     await _end_all(session, uuids, everything, work, end, "resumed")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Lets the commands that run on a host see each other's operations.
 
-Each command listens on a socket in /run/aioxen, which only root can enter. Who connects gets the command's
-operations, one JSON object a line.
+Each command listens on a socket in /run/aioxen, which only root can enter. A program that connects gets
+the command's operations, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -64,8 +64,7 @@ def _remove(path: Path) -> None:
 
 
 async def operations_of_all() -> list[Record]:
-    """Returns the operations of all other commands on this host. Sockets that killed processes have left are
-    removed."""
+    """Returns the operations of all other commands on this host. Removes the sockets of killed processes."""
     records = await asyncio.gather(*(_operations_of(path) for path in _sockets()))
     return [record for found in records for record in found]
 

@@ -81,10 +81,11 @@ class PlainMeter:
 
 
 class LiveMeter:
-    """Shows a row for each domain, and updates the row in its place. The rows stay on the screen at the end.
+    """Shows a row for each domain, and updates the row in place. The rows stay on the screen at the end.
 
-    If the terminal has too few lines for all domains, the first row shows how many domains are done. Below it
-    are the domains whose operations run, as many as fit. In this case all rows are removed at the end.
+    If the terminal has too few lines for all domains, the first row shows how many domains are done. The
+    rows below it show domains whose operations run, as many as fit. In this case all rows are removed at the
+    end.
     """
 
     def __init__(self, count: int) -> None:

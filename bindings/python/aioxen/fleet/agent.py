@@ -101,7 +101,7 @@ class Agent:
     ) -> None:
         """Takes a message of a client. Does not wait.
 
-        peer: Who has sent the message, if the transport knows that. call: What the broker's rules have
+        peer: The caller's name, if the transport knows it. call: The call that the broker's rules have
         allowed; None: the transport has no such rules.
         """
         caller = peer or "?"
@@ -135,7 +135,7 @@ class Agent:
             sink(refusal(id, reason, message))
 
     def _known(self, request: Request, sink: Sink) -> bool:
-        """Answers a request that has come before. Returns whether it has."""
+        """Answers a request that has arrived before. Returns whether it has arrived before."""
         id, other = request.id, None
         if running := self.calls.get(id):
             if running.request.digest == request.digest:
@@ -184,7 +184,7 @@ class Agent:
         call.task = asyncio.create_task(self._run(call, inputs))
 
     def _control(self, request: Request, of: str, sink: Sink) -> None:
-        """Carries out CANCEL and OUTCOME. Only who has sent the other request may send these."""
+        """Carries out CANCEL and OUTCOME. Only the caller of the other request may send them."""
         call, entry = self.calls.get(of), self.journal.find(of)
         owner = call.request.caller if call else entry.caller if entry else request.caller
         if owner != request.caller:
@@ -349,14 +349,13 @@ class Agent:
     # Ending
 
     async def recover(self) -> None:
-        """Finds out what has become of the calls that an earlier agent was carrying out when it was
-        killed."""
+        """Finds the outcomes of the calls that an earlier agent carried out when it was killed."""
         for entry in list(self.journal.interrupted()):
             for patience in (0.2, 0.5, 1.0, 0):
                 try:
                     last = await self._outcome_of(entry)
                     break
-                except aioxen.Error as error:  # Xen may still be busy with what the earlier agent has left.
+                except aioxen.Error as error:  # Xen may still carry out a call of the earlier agent.
                     last = reply(entry.id, State.INTERRUPTED, message=f"the agent was killed; {error}")
                     await asyncio.sleep(patience)
             self.journal.end(entry.id, last)

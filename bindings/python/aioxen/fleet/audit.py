@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 
 class Audit:
-    """Writes to a file, and to whoever listens."""
+    """Writes lines to a file, and passes them to listeners."""
 
     def __init__(self, host: str, file: TextIO | None = None) -> None:
         self.host = host
@@ -21,7 +21,7 @@ class Audit:
         self.listeners: list[Callable[[bytes], None]] = []
 
     def write(self, caller: str, call: str, id: str | None, outcome: str, **more: Any) -> None:
-        """Writes a line. `more`: domid, uuid, message, seconds; None is left out."""
+        """Writes a line. `more`: domid, uuid, message and seconds; a None is not written."""
         record = {"time": round(time.time(), 3), "host": self.host, "caller": caller, "call": call, "id": id}
         record |= {"outcome": outcome, **{name: value for name, value in more.items() if value is not None}}
         text = json.dumps(record)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fleet's certificates: the authority, and what it signs."""
+"""Owns the authority of a fleet, which signs the certificates of the broker, the hosts and the clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRIVATE = 0o600
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Writes a file that nobody else can read while it is written."""
+    """Writes a file. Only its owner can read the file until it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:

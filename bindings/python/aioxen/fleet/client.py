@@ -256,7 +256,8 @@ class Fleet(Receiver):
 
     def _control(self, operation: RemoteOperation[Any], call: str) -> None:
         self._write(operation, call, wire.new_id(), {"of": operation.id})
-        operation._sent += 1  # The host may know the request, so that an absent agent says nothing about it.
+        # The host may know the request. So an absent agent does not prove that nothing was done.
+        operation._sent += 1
         self._send(operation)
 
     def _stop(self, operation: RemoteOperation[Any]) -> None:
@@ -276,7 +277,7 @@ class Fleet(Receiver):
             return await operation
 
     async def _watch(self) -> None:
-        """Sends again what may have been lost, and gives up hosts that are lost."""
+        """Sends requests again whose messages may have been lost. Gives up the operations on lost hosts."""
         while True:
             await asyncio.sleep(TICK)
             now = time.monotonic()
@@ -289,7 +290,7 @@ class Fleet(Receiver):
                     self._send(operation)
 
     def _lose(self, operation: RemoteOperation[Any]) -> None:
-        """Gives an operation up. If no message about it was delivered, nothing was done."""
+        """Gives up an operation. If no message about it was delivered, nothing was done."""
         if operation._absent == operation._sent:
             error = HostNotFoundError(operation.host.name, "no agent serves this host", operation.name)
             return operation._finish(None, error)
@@ -359,7 +360,7 @@ class Fleet(Receiver):
         self._again(None)
 
     def _again(self, host: str | None) -> None:
-        """Sends the pending requests of a host again, or of all hosts."""
+        """Makes _watch() send the pending requests of a host again. None: those of all hosts."""
         for operation in self._pending.values():
             if host is None or operation.host.name == host:
                 operation._next = 0.0

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Domain(Handle, DomainOperations):
-    """One domain of a host. Its methods are those of aioxen.Domain, except what needs descriptors of the
-    host: consoles and saving. Each operation checks on the host that the domid still has this UUID."""
+    """One domain of a host. Its methods are those of aioxen.Domain, except those that need descriptors
+    of the host: consoles and saving. Each operation checks on the host that the domid still has this UUID."""
 
     __slots__ = ("_host",)
 

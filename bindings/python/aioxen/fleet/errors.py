@@ -11,7 +11,7 @@ from aioxen.errors import Error, FailedError
 
 
 class FleetError(Error):
-    """An operation on another host has failed, and not in the host's library."""
+    """An operation on another host has failed outside of the host's library."""
 
     rc: int = FailedError.rc
 

@@ -58,7 +58,7 @@ class FleetEvents:
         """Where the broker has stored the last event that was read, for `since`. None: it keeps none."""
 
     def _put(self, position: str | None, message: bytes) -> None:
-        if len(self._waiting) < self._capacity:  # A later event tells from its number what was dropped.
+        if len(self._waiting) < self._capacity:  # The number of a later event shows the loss.
             self._waiting.append((position, message))
             self._wake.set()
 

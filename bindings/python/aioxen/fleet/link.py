@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Link, the interface of what carries a client's messages, and Receiver, which gets what comes."""
+"""Owns Link, the interface of a client's transport, and Receiver, which gets the messages from hosts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Put = Callable[[str | None, bytes], None]
 
 
 class Receiver(ABC):
-    """Gets what comes from hosts. The methods do not wait."""
+    """Gets the messages from hosts. The methods do not wait."""
 
     @abstractmethod
     def on_reply(self, host: str, message: bytes) -> None: ...
@@ -29,7 +29,7 @@ class Receiver(ABC):
 
     @abstractmethod
     def on_connected(self) -> None:
-        """The connection is there again. Messages may have been lost."""
+        """The connection was restored. Messages may have been lost."""
 
 
 class Events(ABC):
@@ -40,14 +40,14 @@ class Events(ABC):
 
 
 class Link(ABC):
-    """What carries a client's messages."""
+    """A client's transport, which carries messages to and from hosts."""
 
     name: str
     """The caller's name, which requests must carry."""
 
     @abstractmethod
     async def open(self, receiver: Receiver) -> None:
-        """Connects. Raises OSError if nobody answers, PermissionError if the client is refused."""
+        """Connects. Raises OSError if there is no answer, PermissionError if the client is refused."""
 
     @abstractmethod
     async def aclose(self) -> None: ...

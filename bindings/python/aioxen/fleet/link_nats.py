@@ -33,7 +33,7 @@ ANSWER = 10.0
 
 
 class NatsLink(Link):
-    """A connection to a broker, which comes back by itself."""
+    """A connection to a broker. NATS's client restores a lost connection."""
 
     def __init__(self, url: Url, identity: Identity | None, name: str) -> None:
         url.require_encryption(identity is not None)
@@ -97,7 +97,8 @@ class NatsLink(Link):
         subject, message, answer, headers = item
         try:
             await self.nc.publish(subject, message, answer, headers or None)
-        except NatsError as error:  # Too much waits for the broker to come back. The message is sent again.
+        # While there is no connection, NATS's client may have no room for a message. Fleet sends it again.
+        except NatsError as error:
             log.warning("a message is dropped: %s", error)
 
     async def _on_reply(self, message: Msg) -> None:

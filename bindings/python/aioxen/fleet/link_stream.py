@@ -85,7 +85,7 @@ class Connection:
         self.subscribed: bool = False
 
     async def run(self) -> None:
-        """Keeps the connection until it is cancelled."""
+        """Connects, and connects again after each loss, until this task is cancelled."""
         while True:
             try:
                 await self._connected()
@@ -130,7 +130,7 @@ class Connection:
                 stream.take(self.host, body)
 
     def subscribe(self) -> None:
-        """Asks for events, once for each connection, if somebody wants them."""
+        """Asks for events, once for each connection, if there is a subscription."""
         if self.writer is None or self.subscribed or not self.link.subscriptions:
             return
         self.subscribed = True

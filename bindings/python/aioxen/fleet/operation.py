@@ -41,8 +41,8 @@ REFUSALS: dict[Reason, type[FleetError]] = {
 class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
     """An operation that runs on another host. Its request has been sent.
 
-    cancel() asks the host to stop the operation, as that of a local Operation does. The future is cancelled
-    when the operation has stopped there and its effects are undone.
+    As for a local Operation, cancel() asks the host to stop the operation. The future is cancelled when the
+    operation has stopped on the host and its effects are undone.
     """
 
     def __init__(
@@ -176,6 +176,6 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         if error is not None:
             self.set_exception(error)
         elif self._stopping and not OPERATIONS[self.name].undo:
-            super().cancel(self._stop_message)  # It has ended before it could stop.
+            super().cancel(self._stop_message)  # The operation has ended before the request to stop.
         else:
             self.set_result(value)

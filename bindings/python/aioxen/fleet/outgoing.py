@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Outgoing(Generic[T]):
-    """Sends items one after the other. What does not fit is dropped; who waits for it asks again."""
+    """Sends items one after the other. Drops an item if the queue is full; clients repeat their requests."""
 
     def __init__(self, send: Callable[[T], Awaitable[None]], most: int) -> None:
         self._send = send

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the agent's policy: who may call which operation on which domains.
 
-The policy is a file in TOML. What no rule allows is refused:
+The policy is a file in TOML. A call that no rule allows is refused:
 
     [[allow]]
     callers = ["alice", "backup-*"]
@@ -23,7 +23,7 @@ from aioxen.fleet.roles import ROLES
 
 
 class Rule:
-    """One [[allow]] of the file."""
+    """One table [[allow]] of the policy's file."""
 
     def __init__(self, given: Any, where: str) -> None:
         if not isinstance(given, dict):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the roles: which operations a viewer, an operator and an administrator may call.
 
-An operation that is in no list here is one for administrators. Creating domains and adding devices name
-files, devices and scripts of the host, so they are as powerful as the host's root.
+An operation that is in no list here is for administrators only. The creation of a domain and the addition of
+a device name files, devices and scripts of the host. So a caller who may do this has the power of root on
+the host.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the roster of a fleet: its hosts and clients, and what is generated from it, which is the broker's
-configuration with the rights of each, their certificates, and the hosts' policies.
+"""Owns the roster of a fleet: the names of its hosts and clients. Generates from the roster the broker's
+configuration with the rights of each name, the certificates, and the policies of the hosts.
 
 DIR/roster.json            the names
 DIR/authority/             the authority's key: keep it off the hosts
@@ -61,7 +61,7 @@ class Roster:
     def write(self, store: str = STORE, rights: bool = True, port: int = PORT) -> None:
         """Writes everything. Certificates that exist are kept.
 
-        rights: False: the broker checks nobody. Only for tests of the agents' own checks.
+        rights: False: the broker checks no rights. Only for tests of the agents' own checks.
         """
         if not self.brokers:
             raise ValueError("the broker's name is missing")
@@ -113,14 +113,14 @@ def _user(name: str, kind: str, rights: Rights) -> str:
 
 
 def host_rights(host: str) -> Rights:
-    """Returns the rights of an agent: it takes what is for its host and speaks for it only."""
+    """Returns the rights of an agent: to receive requests for its host, and to send messages of its host."""
     publish = [f"xen.re.{host}.>", f"xen.hb.{host}", f"xen.ev.{host}.>", f"xen.au.{host}"]
     publish += [f"$JS.API.STREAM.CREATE.{stream}" for stream in (subjects.EVENTS, subjects.AUDIT)]
     return publish, [f"xen.{host}.*", subjects.HELLO, f"{subjects.inbox(host)}.>"]
 
 
 def client_rights(name: str, role: str) -> Rights:
-    """Returns the rights of a client: the operations of its role, and its own replies."""
+    """Returns the rights of a client: to call the operations of its role, and to receive its replies."""
     publish = [f"xen.*.{call}" for call in (*sorted(ROLES[role]), wire.CANCEL, wire.OUTCOME)]
     publish += [subjects.HELLO, "$JS.FC.>"]
     subscribe = [f"xen.re.*.{name}.>", subjects.BEATS, subjects.ALL_EVENTS, f"{subjects.inbox(name)}.>"]

@@ -19,7 +19,7 @@ PATTERN = frozenset("*?[")
 
 
 class Outcome(NamedTuple):
-    """What has become of one call of Fleet.map()."""
+    """The outcome of one call of Fleet.map()."""
 
     value: Any
     error: Exception | None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the sequence of an agent's events, and its heartbeats.
 
-Each event has a number, which grows by one. The epoch names the run of the agent in which the numbers
-count. So a reader of the events sees from the numbers whether events were lost, wherever that happened.
+The events of one run of the agent have the numbers 1, 2, 3 and so on. The epoch identifies the run. So a
+reader of the events sees from the numbers whether events were lost, wherever they were lost.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class NatsService:
     async def _reply(self, item: tuple[str, bytes]) -> None:
         try:
             await self.nc.publish(*item)
-        except NatsError as error:  # Too much waits for the broker to come back.
+        except NatsError as error:  # NATS's client has no room while there is no connection.
             log.warning("a reply is dropped: %s", error)
 
     async def _store(self, item: tuple[str, bytes, str]) -> None:

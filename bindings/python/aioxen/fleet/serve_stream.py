@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the agent's socket, for clients without a broker: tests, and connections by ssh.
 
-The kernel tells which user has connected. Its name is the caller's name. A bridge (aioxen-agent --stdio)
-that runs as root or as the agent's user tells the name itself.
+The kernel tells which user has connected. The caller's name is the name of this user. But a bridge
+(aioxen-agent --stdio) that runs as root or as the agent's user sends the caller's name.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _event(writer: asyncio.StreamWriter, number: int, kind: str, message: bytes)
 
 
 def _uid(writer: asyncio.StreamWriter) -> int:
-    """Returns the user at the other end of a socket."""
+    """Returns the number of the user at the other end of a socket."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     uid: int = struct.unpack("3i", peer)[1]
     return uid

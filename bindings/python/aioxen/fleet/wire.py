@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the messages between clients and agents.
 
-A message is one JSON object in UTF-8. A peer's message is hostile until it is read: its size and its depth
-are bounded, a member that is given twice is refused, and so are NaN and infinite numbers.
+A message is one JSON object in UTF-8. A message of a peer may be hostile. So its size and its depth are
+bounded, and a repeated member, NaN and infinite numbers are refused.
 
 A request has `v` (1), `id`, `caller`, `host`, `call` (an operation's name, or one of CANCEL and OUTCOME),
 `issued` (seconds since 1970), `timeout` (seconds, or null), `progress` (whether progress is wanted), and
 `inputs`. The id names the request for ever: a second request with the same id is answered and not carried
 out.
 
-A reply has `id` and `state`, which is a member of State, and the members that State tells.
+A reply has `id` and `state`, which is a member of State, and the members that the state's description names.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Reason(enum.Enum):
     OPERATION = "operation"
     REUSED = "reused"
     NEVER = "never"
-    """The answer to OUTCOME: the request has not come, and will be refused."""
+    """The answer to OUTCOME: the request has not arrived, and is refused if it arrives."""
 
 
 ENDS = (State.DONE, State.ERROR, State.CANCELLED, State.REFUSED, State.INTERRUPTED)
