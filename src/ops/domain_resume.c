@@ -128,13 +128,17 @@ static void tell_stop(libxl__ao *ao, struct resuming *s)
 static int unmark_start(libxl__ao *ao, struct resuming *s)
 {
     const uint32_t domid = ao->subject.number;
-    if (libxl__is_claimed(ao))
-        return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", domid);
+    xc_domaininfo_t info;
+    int rc = libxl__hv_info(ao, domid, &info);
+    if (!rc && libxl__is_claimed(ao))
+        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", domid);
+    if (rc)
+        return rc;
     s->batch = libxl__xs_batch_new(ao, domid);
     if (!s->batch)
         return ERROR_NOMEM;
     libxl__save_mark_remove(s->batch, domid);
-    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
