@@ -162,3 +162,10 @@ const libxl__json_field *libxl__json_arm(const libxl__json_field *field, int key
     }
     return NULL;
 }
+
+bool libxl__json_names_arm(const libxl__json_field *field, const char *name, const char **word)
+{
+    const size_t length = strlen(field->name);
+    *word = name + length + 1;
+    return field->kind == LIBXL__JSON_UNION && strncmp(name, field->name, length) == 0 && name[length] == '.';
+}

@@ -55,5 +55,12 @@ int libxl__json_object(const libxl__json_type *type, const void *p, json_object 
 
 /* Returns the arm of a union that the key's value selects. Returns NULL if that arm has no fields. */
 const libxl__json_field *libxl__json_arm(const libxl__json_field *field, int key);
+/* Returns whether a member's name is "KEY.WORD" for the union `field`. Sets *word to the place of WORD then. */
+bool libxl__json_names_arm(const libxl__json_field *field, const char *name, const char **word);
+
+/* Parses a document. The caller releases it with json_object_put. Errors: NOMEM, INVAL with a message. */
+int libxl__json_parse(const char *text, json_object **out);
+/* Returns a copy of the object's text, which the caller frees, or NULL with a message if there is no memory. */
+char *libxl__json_print(json_object *object);
 
 #endif

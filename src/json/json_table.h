@@ -149,7 +149,14 @@ int libxl__json_read_foreign(libxl_ctx *ctx, const libxl__json_type *type, void 
                              libxl__json_foreign *foreign);
 
 /*
- * The same for a value of an enumeration, whose JSON form is a string. A number without a word gives NULL.
+ * Returns the JSON text of *p like libxl__json_write, with the members of `text` that the type does not have. `text` is
+ * one that libxl__json_read_foreign has read. An unknown member of an array's element is kept if a new element has the
+ * same "devid" or "vdev".
+ */
+char *libxl__json_write_over(const libxl__json_type *type, const void *p, const char *text);
+
+/*
+ * libxl__json_write and libxl__json_read for a value of an enumeration, whose JSON form is a string. A number without a word gives NULL.
  * After an error of libxl__json_read_word *out is unchanged.
  */
 char *libxl__json_write_word(const libxl__json_words *words, int value);

@@ -258,13 +258,6 @@ static int read_arm(const reading *r, const spot *at, const libxl__json_field *f
     return read_value(r, at, arm, p + arm->offset, in);
 }
 
-static bool names_arm(const libxl__json_field *field, const char *name, const char **word)
-{
-    size_t length = strlen(field->name);
-    *word = name + length + 1;
-    return field->kind == LIBXL__JSON_UNION && strncmp(name, field->name, length) == 0 && name[length] == '.';
-}
-
 /* Reads the arm `word` of a union. Fails if `object` has another arm of the same union. */
 static int read_union(const reading *r, const spot *at, const libxl__json_field *field, const char *word,
                       char *p, json_object *object, json_object *in)
@@ -277,7 +270,7 @@ static int read_union(const reading *r, const spot *at, const libxl__json_field 
     {
         const char *word_of_other;
         (void)other;
-        if (names_arm(field, name, &word_of_other) && strcmp(word_of_other, word) != 0)
+        if (libxl__json_names_arm(field, name, &word_of_other) && strcmp(word_of_other, word) != 0)
             return libxl__json_fail(at, ERROR_INVAL, "another arm, %s, is given too", name);
     }
     return read_arm(r, at, field, key, p, in);
@@ -288,7 +281,7 @@ static int read_member(const reading *r, const spot *at, const libxl__json_field
 {
     for (const libxl__json_field *field = fields; field->name; field++) {
         const char *word;
-        if (names_arm(field, at->name, &word))
+        if (libxl__json_names_arm(field, at->name, &word))
             return read_union(r, at, field, word, p, object, in);
         if (field->kind == LIBXL__JSON_UNION || strcmp(field->name, at->name) != 0)
             continue;
@@ -344,7 +337,7 @@ static int parse_text(const char *text, size_t length, json_object **out)
     return libxl__json_scan(text, length, NULL);
 }
 
-static int parse(const char *text, json_object **out)
+int libxl__json_parse(const char *text, json_object **out)
 {
     size_t length = strnlen(text, LIBXL__JSON_SIZE + 1);
     if (length > LIBXL__JSON_SIZE)
@@ -364,7 +357,7 @@ int libxl__json_read_word(const libxl__json_words *words, int *out, const char *
 {
     const libxl__json_field field = {.kind = LIBXL__JSON_WORD, .words = words};
     json_object *document = NULL;
-    int rc = text ? parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
+    int rc = text ? libxl__json_parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
     if (!rc)
         rc = read_word(NULL, &field, out, document);
     json_object_put(document);
@@ -378,7 +371,7 @@ static int read_document(const reading *r, const libxl__json_type *type, void *p
     memset(p, 0, type->size);
     if (type->init)
         type->init(p);
-    int rc = text ? parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
+    int rc = text ? libxl__json_parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
     if (!rc)
         rc = read_object(r, NULL, type->fields, p, document);
     json_object_put(document);

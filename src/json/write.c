@@ -311,8 +311,7 @@ int libxl__json_object(const libxl__json_type *type, const void *p, json_object 
     return object_of(type, p, false, out);
 }
 
-/* Returns a copy of the object's text, or NULL if there is no memory. */
-static char *print(json_object *object)
+char *libxl__json_print(json_object *object)
 {
     const char *printed =
         json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -330,7 +329,7 @@ static char *text_of(const libxl__json_type *type, const void *p, bool all)
     int rc = object_of(type, p, all, &object);
 
     if (!rc)
-        text = print(object);
+        text = libxl__json_print(object);
     else if (rc != ERROR_INVAL)
         libxl__refuse(ERROR_NOMEM, "out of memory (writing JSON)");
     json_object_put(object);
@@ -345,7 +344,7 @@ char *libxl__json_write_word(const libxl__json_words *words, int value)
         return NULL;
     }
     json_object *object = json_object_new_string(word);
-    char *text = print(object);
+    char *text = libxl__json_print(object);
     json_object_put(object);
     return text;
 }

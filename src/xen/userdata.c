@@ -26,6 +26,7 @@ struct libxl__userdata_work {
     void *user;
     void (*dispose)(void *user);
     libxl_domain_config config; /* the configuration that was read */
+    char *old;                  /* its text */
     int rc;
 };
 
@@ -38,8 +39,14 @@ static int put_text(libxl_ctx *ctx, libxl__userdata_files *files, const char *te
     return rc ? rc : libxl__userdata_confirm(ctx, files, LIBXL__USERDATA_JSON);
 }
 
-static int get_config(libxl_ctx *ctx, libxl__userdata_files *files, libxl_domain_config *config)
+/*
+ * Reads the stored configuration and its text. Another toolstack of a newer release may have written it, so unknown
+ * members are ignored. libxl__json_write_over keeps them when the configuration changes.
+ */
+static int get_config(libxl_ctx *ctx, libxl__userdata_work *w)
 {
+    libxl__userdata_files *files = &w->files;
+    libxl__json_foreign foreign = {.unknown = 0};
     uint8_t *data;
     size_t size;
     int rc = libxl__userdata_get(files, LIBXL__USERDATA_JSON, &data, &size);
@@ -49,23 +56,24 @@ static int get_config(libxl_ctx *ctx, libxl__userdata_files *files, libxl_domain
     }
     if (rc)
         return rc;
-    libxl_domain_config_dispose(config);
-    rc = libxl__json_read(ctx, &libxl__json_of_domain_config, config, (const char *)data);
+    free(w->old);
+    w->old = (char *)data;
+    libxl_domain_config_dispose(&w->config);
+    rc = libxl__json_read_foreign(ctx, &libxl__json_of_domain_config, &w->config, w->old, &foreign);
     if (rc == ERROR_INVAL)
         snprintf(files->why, sizeof(files->why), "the stored configuration of domain %u: %s", files->domid,
                  libxl_error_message());
-    free(data);
     return rc;
 }
 
 static int change_config(libxl_ctx *ctx, libxl__userdata_work *w)
 {
-    int rc = get_config(ctx, &w->files, &w->config);
+    int rc = get_config(ctx, w);
     if (!rc)
         rc = w->change(&w->config, w->user);
     if (rc)
         return rc;
-    char *text = libxl__json_write(&libxl__json_of_domain_config, &w->config);
+    char *text = libxl__json_write_over(&libxl__json_of_domain_config, &w->config, w->old);
     if (!text)
         return ERROR_NOMEM;
     rc = put_text(ctx, &w->files, text);
@@ -73,6 +81,8 @@ static int change_config(libxl_ctx *ctx, libxl__userdata_work *w)
     /* The configuration is disposed of now, because the operation may keep `w` for a long time. */
     libxl_domain_config_dispose(&w->config);
     libxl_domain_config_init(&w->config);
+    free(w->old);
+    w->old = NULL;
     return rc;
 }
 
@@ -85,7 +95,7 @@ static void userdata_work(libxl_ctx *ctx, libxl__job *job)
      * new file.
      */
     if (!w->text && !w->change) {
-        w->rc = get_config(ctx, &w->files, &w->config);
+        w->rc = get_config(ctx, w);
         return;
     }
     w->rc = libxl__userdata_lock(&w->files, LIBXL__USERDATA_LOCK_LIMIT, &w->cancel, &lock);
@@ -121,6 +131,7 @@ static void free_work(libxl_ctx *ctx, libxl__job *job)
         w->dispose(w->user);
     libxl_domain_config_dispose(&w->config);
     free(w->text);
+    free(w->old);
     free(w);
 }
 

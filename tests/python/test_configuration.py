@@ -259,3 +259,28 @@ def test_the_action_for_each_reason_is_the_one_that_the_configuration_names() ->
     )
     for reason in Reason:
         assert aioxen.shutdown_action(config, reason) is named.get(reason, Action.PRESERVE)
+
+
+async def test_members_of_a_newer_release_are_kept(
+    xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
+) -> None:
+    """xl 4.20 stores members that 4.17 does not have. They stay when a device is added, and when a device
+    before it is removed."""
+    disks = [aioxen.disk(blank(tmp_path / name), name) for name in ("xvda", "xvdb", "xvdc")]
+    dom = await xen.domain_create(guest("b", disks=disks[:2]))
+    (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
+    stored = json.loads(file.read_text().rstrip("\0"))
+    stored["new"] = {"a": [1, None]}
+    stored["b_info"]["bootloader_restrict"] = "False"
+    stored["b_info"]["type.pv"]["newer"] = 7
+    stored["b_info"]["sched_params"] = {"newer": True}
+    stored["disks"][1]["newer"] = "b"
+    file.write_text(json.dumps(stored) + "\0")
+    assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvda", "xvdb"]
+    await dom.disk_add(disks[2])
+    await dom.disk_destroy(disks[0])
+    now = json.loads(file.read_text().rstrip("\0"))
+    assert now["new"] == stored["new"]
+    assert now["b_info"] == stored["b_info"]
+    assert [(disk["vdev"], disk.get("newer")) for disk in now["disks"]] == [("xvdb", "b"), ("xvdc", None)]
+    await dom.destroy()
