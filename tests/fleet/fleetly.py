@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aioxen
 from limits import scaled
@@ -65,6 +65,56 @@ class Broker:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+class Partition:
+    """A way to the broker, which can be cut. While it is cut, nothing arrives and no connection ends."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self._open = asyncio.Event()
+        self._open.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"nats://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._server.close()
+        self.end(reset=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            to_broker = await asyncio.open_connection("127.0.0.1", self.broker.port)
+            self._writers |= {writer, to_broker[1]}
+            for source, target in ((reader, to_broker[1]), (to_broker[0], writer)):
+                task = asyncio.create_task(self._copy(source, target))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(1 << 16):
+                await self._open.wait()
+                target.write(data)
+                await target.drain()
+        target.close()
+
+    def begin(self) -> None:
+        self._open.clear()
+
+    def end(self, reset: bool) -> None:
+        """Ends the partition. `reset`: what has not arrived is lost, and the connections end."""
+        if reset:
+            for writer in self._writers:
+                writer.transport.abort()
+            self._writers.clear()
+        self._open.set()
 
 
 class World:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
 from aioxen.fleet.errors import HostNotFoundError, NotAllowedError, UnknownOutcomeError
-from aioxen.fleet.events import FleetEvents
+from aioxen.fleet.events import EPOCH, FleetEvents
 from aioxen.fleet.host import Host
 from aioxen.fleet.link import Link, Receiver
 from aioxen.fleet.operation import RemoteOperation
@@ -97,6 +97,7 @@ class Fleet(Receiver):
         self._hosts: dict[str, Host] = {}
         self._pending: dict[str, RemoteOperation[Any]] = {}
         self._watcher: asyncio.Task[None] | None = None
+        self._subscriptions: list[FleetEvents] = []
         self._sign: Callable[[bytes], Mapping[str, str]] = lambda message: {}
         self.hosts: Hosts = Hosts(patience)
         """The hosts that were heard of, by name."""
@@ -165,8 +166,8 @@ class Fleet(Receiver):
 
         Raises: ConnectionError, if the broker keeps no events and `since` is not None; ValueError.
         """
-        events = FleetEvents(capacity)
-        events._source = await self._link.events(since, events._put, False)
+        events = FleetEvents(capacity, self._subscriptions)
+        events._open(await self._link.events(since, events._put, False))
         return events
 
     async def events(self, since: str | None = None, *, capacity: int = 65536) -> AsyncIterator[Any]:
@@ -318,11 +319,13 @@ class Fleet(Receiver):
         try:
             given = wire.loads(message, MOST_BEAT)
             name, state = wire.member(given, "host", str), wire.member(given, "state", str)
-            numbers = [wire.member(given, key, int) for key in ("calls", "domains")]
+            numbers = [wire.member(given, key, int) for key in ("calls", "domains", "number")]
             texts = [wire.member(given, key, str) for key in ("version", "epoch")]
             link = wire.member(given, "link", int)
             if not wire.NAME.fullmatch(name) or state not in ("up", "bye"):
                 raise InvalidError("host, state: wrong")
+            if not EPOCH.fullmatch(texts[1]):
+                raise InvalidError("epoch: wrong")
         except InvalidError as error:
             return log.warning("a heartbeat that cannot be read: %s", error.message)
         before = self.hosts._beats.get(name)
@@ -333,6 +336,8 @@ class Fleet(Receiver):
             name, word, numbers[0], numbers[1], texts[0], texts[1], link, time.monotonic()
         )
         self.hosts.changed.set()
+        for events in self._subscriptions:
+            events._on_beat(name, texts[1], numbers[2])
         if before is not None and (before.epoch, before.link) != (texts[1], link):
             self._again(name)
 
@@ -412,6 +417,8 @@ async def connect(
         yield made
     finally:
         made._watcher.cancel()
+        for events in list(made._subscriptions):
+            await events.aclose()
         for operation in list(made._pending.values()):
             operation._finish(None, ConnectionError("the connection to the fleet is closed"))
             operation.exception()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,6 +21,7 @@ from aioxen.types import Event
 log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 MOST_EVENT = 64 << 10
+EPOCH = re.compile(r"[0-9a-f]{1,20}", re.ASCII)
 
 
 class FleetEvent(NamedTuple):
@@ -35,24 +37,39 @@ class FleetEvent(NamedTuple):
     epoch: str
     """The run of the host's agent in which `number` counts."""
     number: int
-    """The number of the event. Each event of a run has the number of the one before plus 1."""
+    """The number of the event. Each event of a run has the number of the one before plus 1. For EventsLost it
+    is the number of the last event that was lost."""
+
+
+class Mark(NamedTuple):
+    """What a heartbeat has told: the host had sent this number of events in this run."""
+
+    host: str
+    epoch: str
+    number: int
+    time: datetime
 
 
 class FleetEvents:
     """A subscription, made by Fleet.events(): `async for e in f.events():`.
 
     The numbers of the events tell what was lost between the host and this program, and the iteration yields
-    an EventsLost there. When an agent was started anew, it yields EventsLost(0), and the agent reports the
-    state of each domain again.
+    an EventsLost there. Heartbeats tell what was lost after the last event that has come. When an agent was
+    started anew, it yields EventsLost(0), and the agent reports the state of each domain again.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._waiting: deque[tuple[str | None, bytes]] = deque()
+    def __init__(self, capacity: int, all_of: list[FleetEvents]) -> None:
+        self._waiting: deque[tuple[str | None, bytes] | Mark] = deque()
+        self._all_of = all_of
+        self._beats: dict[str, Mark] = {}  # The last heartbeat of each host that is to be compared.
+        self._told = asyncio.Event()
+        self._marked: set[str] = set()  # The hosts that have a mark in the queue.
+        self._comparing: asyncio.Task[None] | None = None
         self._capacity = capacity
         self._wake = asyncio.Event()
         self._closed = False
         self._seen: dict[str, tuple[str, int]] = {}
-        self._next: FleetEvent | None = None
+        self._next: tuple[str | None, FleetEvent] | None = None
         self._source: Source | None = None
         self.position: str | None = None
         """Where the broker has stored the last event that was read, for `since`. None: it keeps none."""
@@ -62,47 +79,89 @@ class FleetEvents:
             self._waiting.append((position, message))
             self._wake.set()
 
+    def _open(self, source: Source) -> None:
+        self._source = source
+        self._all_of.append(self)
+        self._comparing = asyncio.create_task(self._compare(source))
+
+    def _on_beat(self, host: str, epoch: str, number: int) -> None:
+        seen_epoch, seen = self._seen.get(host, ("", -1))
+        if seen_epoch != epoch or seen < number:
+            self._beats[host] = Mark(host, epoch, number, datetime.now(UTC))
+            self._told.set()
+
+    async def _compare(self, source: Source) -> None:
+        """Puts what heartbeats have told behind the events that were sent before them."""
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            beats, self._beats = self._beats, {}
+            try:
+                await source.caught_up()
+            except OSError as error:  # The next heartbeat tells it again.
+                log.info("events are not complete: %s", error)
+                continue
+            for mark in beats.values():
+                if mark.host not in self._marked:
+                    self._marked.add(mark.host)
+                    self._waiting.append(mark)
+            self._wake.set()
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> FleetEvent:
         while True:
             if self._next is not None:
-                found, self._next = self._next, None
+                (position, found), self._next = self._next, None
+                self.position = position or self.position
                 return found
             while not self._waiting:
                 if self._closed:
                     raise StopAsyncIteration
                 self._wake.clear()
                 await self._wake.wait()
-            position, message = self._waiting.popleft()
-            self.position = position or self.position
+            item = self._waiting.popleft()
+            if isinstance(item, Mark):
+                if (lost := self._missed(item)) is not None:
+                    return lost
+                continue
+            position, message = item
             try:
                 event = _read(message)
             except InvalidError as error:
                 log.warning("an event that cannot be read: %s", error.message)
                 continue
-            if (found_now := self._checked(event)) is not None:
-                return found_now
-
-    def _checked(self, event: FleetEvent) -> FleetEvent | None:
-        """Returns the event, or the loss before it, or None for an event that has come before."""
-        epoch, number = self._seen.get(event.host, ("", 0))
-        lost = None
-        if epoch == event.epoch:
-            if event.number <= number:
-                return None
-            if event.number > number + 1:
-                lost = event.number - number - 1
-        elif epoch:
-            if int(event.epoch, 16) < int(epoch, 16):
-                return None
-            lost = 0
-        self._seen[event.host] = event.epoch, event.number
-        if lost is None:
+            if (loss := self._loss(event.host, event.epoch, event.number)) is None:
+                continue
+            self._seen[event.host] = event.epoch, event.number
+            if loss >= 0:
+                self._next = position, event
+                return event._replace(event=EventsLost(loss), number=event.number - 1)
+            self.position = position or self.position
             return event
-        self._next = event
-        return event._replace(event=EventsLost(lost))
+
+    def _missed(self, mark: Mark) -> FleetEvent | None:
+        """Returns the loss that a heartbeat shows."""
+        self._marked.discard(mark.host)
+        # The mark has the number of an event that was lost, so it stands where the next event would.
+        loss = self._loss(mark.host, mark.epoch, mark.number + 1)
+        if loss is None or (loss < 0 and mark.host in self._seen):
+            return None
+        self._seen[mark.host] = mark.epoch, mark.number
+        return (
+            FleetEvent(mark.host, EventsLost(loss), mark.time, mark.epoch, mark.number) if loss >= 0 else None
+        )
+
+    def _loss(self, host: str, epoch: str, number: int) -> int | None:
+        """Returns how many events are missing before this one: -1 if none are, 0 if their number is unknown,
+        and None if this event has come before."""
+        known, seen = self._seen.get(host, ("", 0))
+        if known == epoch:
+            return None if number <= seen else number - seen - 1 or -1
+        if not known:
+            return -1
+        return None if int(epoch, 16) < int(known, 16) else 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,6 +175,10 @@ class FleetEvents:
         """Ends the subscription. Events that have come can still be read."""
         self._closed = True
         self._wake.set()
+        if self in self._all_of:
+            self._all_of.remove(self)
+        if self._comparing is not None:
+            self._comparing.cancel()
         if self._source is not None:
             source, self._source = self._source, None
             await source.aclose()
@@ -125,11 +188,12 @@ def _read(message: bytes) -> FleetEvent:
     given = wire.loads(message, MOST_EVENT)
     kind, body = wire.member(given, "kind", str), wire.member(given, "event", dict)
     epoch: str = wire.member(given, "epoch", str)
+    if not EPOCH.fullmatch(epoch):
+        raise InvalidError("epoch: wrong")
     try:
-        int(epoch, 16)
         time = datetime.fromtimestamp(wire.member(given, "time", int, float), UTC)
     except (ValueError, OverflowError):
-        raise InvalidError("epoch, time: wrong") from None
+        raise InvalidError("time: wrong") from None
     event: Event | EventsLost
     if kind == "lost":
         event = EventsLost(wire.member(body, "count", int))

@@ -36,6 +36,11 @@ class Events(ABC):
     """A subscription to the events of all hosts."""
 
     @abstractmethod
+    async def caught_up(self) -> None:
+        """Waits until each event that was sent before the call, and that can still come, was passed on.
+        Raises OSError if the connection is lost meanwhile."""
+
+    @abstractmethod
     async def aclose(self) -> None: ...
 
 

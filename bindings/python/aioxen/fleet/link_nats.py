@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)\.([^.\"]+)", re.IGNORECASE)
 MOST_OUTGOING = 65536
+SOON = 0.02
+STALLED = 5.0
+"""How long events that the broker keeps may not come, in seconds. Then they are asked for again."""
 ANSWER = 10.0
 """How long the first connection may take, in seconds."""
 
@@ -144,25 +148,30 @@ class NatsEvents(Events):
         self.put = put
         self.subject = subjects.ALL_AUDIT if audit else subjects.ALL_EVENTS
         self.stream = subjects.AUDIT if audit else subjects.EVENTS
-        self.policy: DeliverPolicy = DeliverPolicy.NEW if since is None else DeliverPolicy.ALL
         self.last: int = int(since) if since and since != "all" else 0
         self.wanted: bool = since is not None
+        self.kept: bool = False
+        """Whether the broker keeps a stream, which is read."""
         self.subscription: Any = None
         self.renewing: asyncio.Task[None] | None = None
 
     async def subscribe(self) -> None:
-        config = ConsumerConfig(deliver_policy=self.policy)
-        if self.last:
+        js = self.link.nc.jetstream()
+        try:
+            state = (await js.stream_info(self.stream)).state
+            if not self.kept and not self.wanted:
+                self.last = state.last_seq
+            elif state.last_seq < self.last:
+                self.last = 0  # The broker has lost its stream, and counts anew.
             config = ConsumerConfig(
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self.last + 1
             )
-        js = self.link.nc.jetstream()
-        try:
             self.subscription = await js.subscribe(
                 self.subject, stream=self.stream, ordered_consumer=True, cb=self._on_stored, config=config
             )
+            self.kept = True
         except (NatsError, StreamError, TimeoutError) as error:
-            if self.wanted or self.subscription is not None:
+            if self.wanted or self.kept:
                 raise ConnectionError(f"the broker's stream {self.stream} cannot be read: {error}") from None
             self.subscription = await self.link.nc.subscribe(self.subject, cb=self._on_message)
 
@@ -177,8 +186,30 @@ class NatsEvents(Events):
 
     def renew(self) -> None:
         """Subscribes anew, because the broker may have forgotten its consumer."""
-        if self.last and (self.renewing is None or self.renewing.done()):
+        if self.kept and (self.renewing is None or self.renewing.done()):
             self.renewing = asyncio.create_task(self._renew())
+
+    async def caught_up(self) -> None:
+        try:
+            if not self.kept:
+                await self.link.nc.flush()
+                while self.subscription.pending_msgs:
+                    await asyncio.sleep(SOON)
+                return
+            state = (await self.link.nc.jetstream().stream_info(self.stream)).state
+        except (NatsError, StreamError, TimeoutError) as error:
+            raise ConnectionError(f"the broker does not answer: {error}") from None
+        if state.last_seq < self.last:
+            self.renew()
+            raise ConnectionError("the broker has lost its stream")
+        seen, moved = self.last, time.monotonic()
+        while state.messages and self.last < state.last_seq:
+            await asyncio.sleep(SOON)
+            if self.last != seen:
+                seen, moved = self.last, time.monotonic()
+            elif time.monotonic() - moved > STALLED:
+                self.renew()
+                raise ConnectionError("the broker sends no events")
 
     async def _renew(self) -> None:
         while True:

@@ -161,6 +161,9 @@ class StreamEvents(Events):
         self.positions[host] = at
         self.put(json.dumps(self.positions), message)
 
+    async def caught_up(self) -> None:
+        pass  # A heartbeat comes after the events that were sent before it, on the same connection.
+
     async def aclose(self) -> None:
         if self in self.link.subscriptions:
             self.link.subscriptions.remove(self)

@@ -16,6 +16,7 @@ class Outgoing(Generic[T]):
     def __init__(self, send: Callable[[T], Awaitable[None]], most: int) -> None:
         self._send = send
         self._queue: asyncio.Queue[T] = asyncio.Queue(most)
+        self._waiting: int = 0
         self.dropped: int = 0
         """The number of items that were dropped."""
         self._task = asyncio.create_task(self._run())
@@ -24,12 +25,19 @@ class Outgoing(Generic[T]):
         """Queues an item. Does not wait."""
         try:
             self._queue.put_nowait(item)
+            self._waiting += 1
         except asyncio.QueueFull:
             self.dropped += 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether each item was sent or dropped."""
+        return not self._waiting
 
     async def _run(self) -> None:
         while True:
             await self._send(await self._queue.get())
+            self._waiting -= 1
             self._queue.task_done()
 
     async def aclose(self, patience: float = 1.0) -> None:

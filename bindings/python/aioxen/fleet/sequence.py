@@ -65,10 +65,15 @@ class Sequence:
         for listener in self.listeners:
             listener(self.number, kind, message)
 
-    def beat(self, calls: int, state: str = "up") -> bytes:
-        """Returns a heartbeat. `state`: "up", or "bye" for the last one."""
+    def beat(self, calls: int, state: str = "up", number: int | None = None) -> bytes:
+        """Returns a heartbeat.
+
+        state: "up", or "bye" for the last one. number: The number of the last event that was sent; None: of
+        the last event. A reader that has not got this event after the heartbeat has lost it.
+        """
         domains = len(self.xen.domain_list().result()) if not self.xen.closed else 0
-        head = {"host": self.host, "epoch": self.epoch, "number": self.number, "time": time.time()}
+        number = self.number if number is None else number
+        head = {"host": self.host, "epoch": self.epoch, "number": number, "time": time.time()}
         more = {
             "state": state,
             "calls": calls,

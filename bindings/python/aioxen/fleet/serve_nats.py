@@ -43,6 +43,7 @@ class NatsService:
         self.identity = identity
         self.nc: Any = None
         self._kept = True  # Whether the broker has streams.
+        self._sent = 0  # The number of the last event that the broker has got.
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serves until it is cancelled. Calls `ready` when requests are accepted."""
@@ -63,7 +64,7 @@ class NatsService:
             **options,
         )
         self._replies: Outgoing[tuple[str, bytes]] = Outgoing(self._reply, MOST_OUTGOING)
-        self._stored: Outgoing[tuple[str, bytes, str]] = Outgoing(self._store, MOST_OUTGOING)
+        self._stored: Outgoing[tuple[str, bytes, str, int]] = Outgoing(self._store, MOST_OUTGOING)
         self.sequence.listeners.append(self._on_event)
         self.agent.audit.listeners.append(self._on_audit)
         try:
@@ -115,15 +116,17 @@ class NatsService:
             self._replies.put((subject, reply))
 
     def _beat(self, state: str = "up") -> None:
-        beat = self.sequence.beat(len(self.agent.calls), state)
+        # Events that still wait for the broker are not lost. Events that did not fit in the queue are.
+        sent = None if self._stored.idle else self._sent
+        beat = self.sequence.beat(len(self.agent.calls), state, sent)
         self._replies.put((f"xen.hb.{self.agent.host}", beat))
 
     def _on_event(self, number: int, kind: str, message: bytes) -> None:
         subject = f"xen.ev.{self.agent.host}.{kind}"
-        self._stored.put((subject, message, f"{self.agent.host}-{self.sequence.epoch}-{number}"))
+        self._stored.put((subject, message, f"{self.agent.host}-{self.sequence.epoch}-{number}", number))
 
     def _on_audit(self, line: bytes) -> None:
-        self._stored.put((f"xen.au.{self.agent.host}", line, wire.new_id()))
+        self._stored.put((f"xen.au.{self.agent.host}", line, wire.new_id(), 0))
 
     async def _reply(self, item: tuple[str, bytes]) -> None:
         try:
@@ -131,10 +134,13 @@ class NatsService:
         except NatsError as error:  # NATS's client has no room while there is no connection.
             log.warning("a reply is dropped: %s", error)
 
-    async def _store(self, item: tuple[str, bytes, str]) -> None:
+    async def _store(self, item: tuple[str, bytes, str, int]) -> None:
+        await self._publish(*item[:3])
+        self._sent = item[3] or self._sent
+
+    async def _publish(self, subject: str, message: bytes, id: str) -> None:
         """Publishes a message until the broker has stored it. The message's id makes a repetition
         harmless."""
-        subject, message, id = item
         while self._kept:
             try:
                 await self.nc.jetstream().publish(subject, message, timeout=1.5, headers={"Nats-Msg-Id": id})
