@@ -56,7 +56,7 @@ async def test_each_role_calls_its_operations_on_each_host(tmp_path: Path, right
     with protected(tmp_path, rights) as (broker, made):
         for role, operations in ROLES.items():
             async with fleet.connect(broker.url, identity=tmp_path / "fleet/clients" / role) as f:
-                await f.wait_for(*HOSTS, timeout=20)
+                await f.wait_for(*HOSTS)
                 calls = [(host, operation) for host in HOSTS for operation in OPERATIONS]
                 found = await asyncio.gather(*(allowed(f, *call) for call in calls))
                 assert {call for call, may in zip(calls, found, strict=True) if may} == {
@@ -82,7 +82,7 @@ async def test_wrong_certificates_are_refused(tmp_path: Path, rights: bool) -> N
     wanted = PermissionError if rights else fleet.NotAllowedError
     with protected(tmp_path, rights) as (broker, made):
         async with fleet.connect(broker.url, identity=tmp_path / "fleet/clients/viewer") as f:
-            await f.wait_for(*HOSTS, timeout=20)
+            await f.wait_for(*HOSTS)
         authority = Authority(tmp_path / "fleet/authority")
         foreign = Authority(tmp_path / "foreign")
         foreign.issue(tmp_path / "wrong/foreign", "admin", "client")
@@ -99,7 +99,7 @@ async def test_wrong_certificates_are_refused(tmp_path: Path, rights: bool) -> N
 async def test_a_replayed_request_is_not_carried_out_again(tmp_path: Path) -> None:
     with protected(tmp_path, True) as (broker, made):
         async with fleet.connect(broker.url, identity=tmp_path / "fleet/clients/operator") as f:
-            await f.wait_for("h1", timeout=20)
+            await f.wait_for("h1")
             call = f["h1"].domain_pause(0)
             message = call._message
             assert message is not None

@@ -3,34 +3,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from aioxen import fleet
 from aioxen.cli.app import app
 from click.testing import CliRunner
 from fleetly import Broker, guest, worlds
-from limits import scaled
 
 
 def run(*arguments: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "aioxen", *arguments],
-        capture_output=True, text=True, timeout=scaled(20), env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    """Runs the command line in this process, and returns what it prints."""
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
+    assert done.exit_code == status, done.output
+    output: str = done.output
+    return output
 
 
-async def test_commands_act_on_domains_of_hosts(tmp_path: Path, broker: Broker) -> None:
+async def create(url: str, *hosts: str) -> None:
+    async with fleet.connect(url) as f:
+        await f.wait_for(*hosts)
+        for host in hosts:
+            await f[host].domain_create(guest(name="web"))
+
+
+def test_commands_act_on_domains_of_hosts(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, ["h1", "h2"], broker.url):
-        async with fleet.connect(broker.url) as f:
-            await f.wait_for("h1", "h2", timeout=20)
-            for host in "h1", "h2":
-                await f[host].domain_create(guest(name="web"), timeout=20)
+        asyncio.run(create(broker.url, "h1", "h2"))
         to = ("--fleet", broker.url)
         shown = run(*to, "list")
         assert [line.split()[0] for line in shown.splitlines()[1:]] == ["h1/web", "h2/web"]
@@ -51,11 +51,7 @@ async def test_commands_act_on_domains_of_hosts(tmp_path: Path, broker: Broker) 
 
 
 def init(*arguments: str, status: int = 0) -> str:
-    """Runs `aioxen fleet init` in this process."""
-    done = CliRunner().invoke(app, ["fleet", "init", *arguments])
-    assert done.exit_code == status, done.output
-    output: str = done.output
-    return output
+    return run("fleet", "init", *arguments, status=status)
 
 
 def test_init_makes_a_fleet(tmp_path: Path) -> None:

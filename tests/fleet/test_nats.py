@@ -45,7 +45,7 @@ async def collect(events: fleet.FleetEvents, found: list[fleet.FleetEvent], gone
 async def test_guests_live_on_three_hosts_and_their_events_arrive(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, HOSTS, broker.url):
         async with fleet.connect(broker.url) as f:
-            await f.wait_for(*HOSTS, timeout=20)
+            await f.wait_for(*HOSTS)
             events = await f.subscribe()
             found: list[fleet.FleetEvent] = []
             reader = asyncio.create_task(collect(events, found, 9))
@@ -70,7 +70,7 @@ async def test_guests_live_on_three_hosts_and_their_events_arrive(tmp_path: Path
 async def test_one_call_for_many_hosts_and_domains(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, HOSTS, broker.url):
         async with fleet.connect(broker.url) as f:
-            await f.wait_for(*HOSTS, timeout=20)
+            await f.wait_for(*HOSTS)
             made = await f.map(_create, "h1,h2")
             assert {name for name, outcome in made.items() if outcome.error is None} == {"h1", "h2"}
             outcomes = await f.map("domain_list", "h*,h9")
@@ -86,7 +86,7 @@ async def test_one_call_for_many_hosts_and_domains(tmp_path: Path, broker: Broke
 async def test_a_cancelled_task_stops_the_operation_there(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, ["h1"], broker.url) as world:
         async with fleet.connect(broker.url) as f:
-            await f.wait_for("h1", timeout=20)
+            await f.wait_for("h1")
             entered = asyncio.Event()
             creation = f["h1"].domain_create(guest(), progress=lambda _: entered.set())
             task = asyncio.create_task(_wait(creation))
@@ -95,7 +95,7 @@ async def test_a_cancelled_task_stops_the_operation_there(tmp_path: Path, broker
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert await names(f["h1"]) == []
-            dom = await f["h1"].domain_create(guest(), timeout=20)
+            dom = await f["h1"].domain_create(guest())
             waiting = asyncio.create_task(_wait(dom.wait_gone()))
             await asyncio.sleep(0.1)
             assert f.hosts["h1"].calls <= 1
@@ -128,7 +128,7 @@ async def _wait(operation: Any) -> Any:
 async def test_the_broker_is_killed_and_nothing_is_lost_or_done_twice(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, HOSTS, broker.url) as world:
         async with fleet.connect(broker.url, patience=30) as f:
-            await f.wait_for(*HOSTS, timeout=20)
+            await f.wait_for(*HOSTS)
             found: list[fleet.FleetEvent] = []
             reader = asyncio.create_task(collect(await f.subscribe(), found, 12))
             tasks = [asyncio.create_task(delayed(f, host, f"g{i}")) for host in HOSTS for i in range(4)]
@@ -151,8 +151,8 @@ async def test_the_broker_is_killed_and_nothing_is_lost_or_done_twice(tmp_path: 
 async def test_a_killed_agent_tells_what_became_of_its_calls(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, ["h1"], broker.url) as world:
         async with fleet.connect(broker.url, patience=30) as f:
-            await f.wait_for("h1", timeout=20)
-            dom = await f["h1"].domain_create(guest("b"), timeout=20)
+            await f.wait_for("h1")
+            dom = await f["h1"].domain_create(guest("b"))
             accepted = asyncio.Event()
             creation = f["h1"].domain_create(guest("b", "other"), progress=lambda _: accepted.set())
             wait = f["h1"].domain_wait_gone(dom)
@@ -174,8 +174,8 @@ async def test_a_killed_agent_tells_what_became_of_its_calls(tmp_path: Path, bro
 async def test_the_outcome_is_unknown_until_the_host_is_back(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, ["h1"], broker.url) as world:
         async with fleet.connect(broker.url, patience=1.5) as f:
-            await f.wait_for("h1", timeout=20)
-            dom = await f["h1"].domain_create(guest("b"), timeout=20)
+            await f.wait_for("h1")
+            dom = await f["h1"].domain_create(guest("b"))
             world["h1"].send(signal.SIGSTOP)
             with pytest.raises(fleet.UnknownOutcomeError) as lost:
                 await dom.destroy()
@@ -193,8 +193,8 @@ async def test_the_outcome_is_unknown_until_the_host_is_back(tmp_path: Path, bro
 async def test_an_agent_that_ends_stops_its_calls(tmp_path: Path, broker: Broker) -> None:
     with worlds(tmp_path, ["h1"], broker.url) as world:
         async with fleet.connect(broker.url) as f:
-            await f.wait_for("h1", timeout=20)
-            dom = await f["h1"].domain_create(guest(), timeout=20)
+            await f.wait_for("h1")
+            dom = await f["h1"].domain_create(guest())
             wait = dom.wait_gone()
             await asyncio.sleep(0.1)
             world["h1"].send(signal.SIGTERM)

@@ -16,7 +16,7 @@ async def test_a_guest_lives_on_another_host(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/{{host}}.sock"
     with worlds(tmp_path, ["h1"], url):
         async with fleet.connect(url.format(host="h1")) as f:
-            await f.wait_for("h1", timeout=20)
+            await f.wait_for("h1")
             steps: list[aioxen.Event] = []
             dom = await f["h1"].domain_create(guest("l"), timeout=20, progress=steps.append)
             assert await names(f["h1"]) == ["guest"]
@@ -34,7 +34,7 @@ async def test_a_cancelled_creation_leaves_nothing(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/{{host}}.sock"
     with worlds(tmp_path, ["h1"], url) as world:
         async with fleet.connect(url.format(host="h1")) as f:
-            await f.wait_for("h1", timeout=20)
+            await f.wait_for("h1")
             entered = asyncio.Event()
             creation = f["h1"].domain_create(guest(), progress=lambda _: entered.set())
             await entered.wait()

@@ -367,19 +367,22 @@ class Agent:
     async def _outcome_of(self, entry: Entry) -> bytes:
         uuid = UUID(entry.uuid) if entry.uuid else None
         creates = entry.operation == "domain_create"
+        never = refusal(entry.id, Reason.NEVER, "the agent was killed; the unfinished domain was removed")
         if uuid is not None and creates:
             for one in await self.xen.unfinished():
                 if one.uuid == uuid:
                     await self.xen.remove_unfinished(uuid)
+                    return never
         if uuid is not None and (creates or entry.operation == "domain_destroy"):
             found = [info for info in await self.xen.domain_list() if info.uuid == uuid]
+            if found and creates and found[0].dying:  # An earlier attempt to remove it has got this far.
+                return never
             if found and creates:
+                await self.xen.domain_get_name(found[0].domid)  # Fails if the domain is not complete.
                 made = {"domid": found[0].domid, "uuid": str(uuid)}
                 return reply(entry.id, State.DONE, result=[made])
             if not found and creates:
-                return refusal(
-                    entry.id, Reason.NEVER, "the agent was killed; the unfinished domain was removed"
-                )
+                return never
             if not found:
                 return reply(entry.id, State.DONE, result=[])
         return reply(entry.id, State.INTERRUPTED, message="the agent was killed during the call")
