@@ -312,7 +312,12 @@ class Guests:
 async def give_up_save(dom: aioxen.Domain) -> None:
     """Saves the domain, and marks the save as one that was given up."""
     fd, node = os.open(os.devnull, os.O_WRONLY), f"/libxl/{dom.domid}/aioxen-save"
-    await dom.save_stream(fd)
+    async with asyncio.timeout(LIMIT):
+        while True:
+            with contextlib.suppress(aioxen.BusyError):  # A cancelled recovery goes on in the background.
+                await dom.save_stream(fd)
+                break
+            await asyncio.sleep(0.001)
     os.close(fd)
     _, rest = (read_node(node) or "").split(" ", 1)
     write_node(node, f"0 {rest}")
