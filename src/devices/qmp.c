@@ -254,7 +254,7 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 
 bool libxl__qmp_is_broken(const libxl__qmp *qmp)
 {
-    return qmp->done && qmp->errnoval;
+    return qmp->done && qmp->errnoval && qmp->errnoval != EPROTO && qmp->errnoval != EMSGSIZE;
 }
 
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp)

@@ -63,7 +63,10 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
  * something unexpected, or has not answered for 10 s). The results are valid until the operation ends.
  */
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
-/* Returns whether the connection has ended without all answers: QEMU is about to end. */
+/*
+ * Returns whether QEMU has ended the connection without all answers: it is about to end. A QEMU that sends
+ * something unexpected is not about to end.
+ */
 bool libxl__qmp_is_broken(const libxl__qmp *qmp);
 /* Ends the connection and frees the results, so that the structure can be used again. */
 void libxl__qmp_reset(libxl__ao *ao, libxl__qmp *qmp);

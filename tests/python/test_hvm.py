@@ -162,6 +162,7 @@ def test_the_machine_is_that_of_xl(
 
     async def ours() -> int:
         async with aioxen.Context() as xen:
+            await (await xen.domain("hvm")).destroy()
             dom = await xen.domain_create(aioxen.load(config))
             look(dom.domid)
             await dom.destroy()
@@ -170,7 +171,6 @@ def test_the_machine_is_that_of_xl(
     xl("create", "-pq", str(config))
     theirs = int(xl("domid", "hvm"))
     look(theirs)
-    xl("destroy", "hvm")
     mine = asyncio.run(ours())
     assert mine != theirs
     (their_words, their_nodes, their_page), (words, found, page) = seen

@@ -201,14 +201,18 @@ STARTS_WITHOUT(psr_set, (void)0,
 
 enum { STARTER_POOL = 6 };
 
-/* Creates an empty cpupool. Destroys it before, if an earlier call has left it, and afterwards. */
+/*
+ * Creates an empty cpupool. Destroys it before, if an earlier call has left it, and afterwards. If the
+ * creation fails, nothing follows, because a later call would replace the error message.
+ */
 static int start_create_cpupool(struct starter *s)
 {
     uint32_t poolid = STARTER_POOL;
     libxl_host_destroy_cpupool(s->ctx, poolid, NULL);
     const int rc =
         libxl_host_create_cpupool(s->ctx, "p", LIBXL_SCHEDULER_UNKNOWN, NULL, NULL, poolid, &poolid, NULL);
-    libxl_host_destroy_cpupool(s->ctx, STARTER_POOL, NULL);
+    if (!rc)
+        libxl_host_destroy_cpupool(s->ctx, STARTER_POOL, NULL);
     return rc;
 }
 
