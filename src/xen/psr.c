@@ -142,8 +142,10 @@ int libxl__hv_psr_hw_info(libxl__ao *ao, libxl_psr_feat_type feature, uint32_t l
     if (rc)
         return rc;
     list.sockets = calloc((size_t)libxl_bitmap_count_set(&sockets) + 1, sizeof(*list.sockets));
-    if (!list.sockets)
-        rc = libxl__ao_fail(ao, ERROR_NOMEM, "no memory for a list of sockets");
+    if (!list.sockets) {
+        libxl_bitmap_dispose(&sockets);
+        return libxl__ao_fail(ao, ERROR_NOMEM, "no memory for a list of sockets");
+    }
     for (socket = 0; !rc && socket < (int)sockets.size * 8; socket++) {
         if (!libxl_bitmap_test(&sockets, socket))
             continue;
