@@ -34,6 +34,12 @@ def test_commands_act_on_domains_of_hosts(tmp_path: Path, broker: Broker) -> Non
         to = ("--fleet", broker.url)
         shown = run(*to, "list")
         assert [line.split()[0] for line in shown.splitlines()[1:]] == ["h1/web", "h2/web"]
+        metrics = run(*to, "fleet", "metrics").splitlines()
+        for host in "h1", "h2":
+            assert f'aioxen_fleet_host_up{{host="{host}"}} 1.0' in metrics
+            assert f'aioxen_scrape_success{{host="{host}"}} 1.0' in metrics
+            one = f'aioxen_domain_vcpus{{domid="1",host="{host}",name="web"}} '
+            assert [line for line in metrics if line.startswith(one)] != []
         assert "h1/web: unpaused" in run(*to, "unpause", "*/web")
         assert "h2/web: destroyed" in run(*to, "destroy", "h2/web")
         assert [line.split()[:3] for line in run(*to, "fleet", "hosts").splitlines()[1:]] == [

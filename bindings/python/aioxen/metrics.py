@@ -15,15 +15,9 @@ thousand domains are made.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import socket
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
 
@@ -34,6 +28,7 @@ from prometheus_client.registry import Collector as BaseCollector
 from aioxen import _convert, errors, hooks
 from aioxen import _metric_tables as tables
 from aioxen import _values as v
+from aioxen._metric_endpoint import REQUEST_SECONDS, Endpoint
 from aioxen._metric_text import of_row, text_parts
 from aioxen._native import ffi, lib
 from aioxen._spec import CffiSpec, Result
@@ -49,8 +44,6 @@ NAMES_SECONDS = 60
 TOGETHER = 8
 """The number of domains whose names or devices are asked for at a time."""
 BUCKETS = (0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-REQUEST_SECONDS = 10
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 _scraping: ContextVar[bool] = ContextVar("_scraping", default=False)
@@ -121,7 +114,7 @@ class _Snapshot:
         self.devices: list[tuple[int, list[DeviceStatus]]] = []
 
 
-class Metrics(hooks.Hook):
+class Metrics(Endpoint, hooks.Hook):
     """The metrics of one context, and of the host that it controls. Use it as `async with Metrics(xen)`.
 
     The operations of the context are observed between the beginning and the end of the block.
@@ -336,72 +329,6 @@ class Metrics(hooks.Hook):
         await add(self._of_context(snapshot))
         return b"".join(texts)
 
-    # Giving them away
-
-    async def write(self, path: str | os.PathLike[str]) -> None:
-        """Writes the metrics to a file, for the textfile collector of node_exporter. The file is replaced at
-        once, so no reader sees a part of it. The name should end in .prom. The file's mode is 0644.
-
-        Raises: ClosedError; OSError.
-        """
-        text = await self.render()
-        await asyncio.get_running_loop().run_in_executor(None, _replace, Path(path), text)
-
-    async def write_every(self, path: str | os.PathLike[str], seconds: float = 15) -> None:
-        """Writes the file again and again, until the task is cancelled. A failure to write is logged."""
-        while True:
-            try:
-                await self.write(path)
-            except OSError as error:
-                logger.error("metrics: %s", error, extra={"operation": None, "domid": None})
-            await asyncio.sleep(seconds)
-
-    @asynccontextmanager
-    async def serve(self, path: str | os.PathLike[str], mode: int = 0o660) -> AsyncIterator[None]:
-        """Serves the metrics by HTTP on a unix socket during the block. At the end, the socket is removed.
-
-        mode: The permissions of the socket.
-
-        Raises: OSError; if the path exists and is no socket, FileExistsError.
-        """
-        listening = _listen(Path(path), mode)
-        server = await asyncio.start_unix_server(self._answer, sock=listening)
-        try:
-            yield
-        finally:
-            server.close()
-            await server.wait_closed()
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-            status, text = await self._response(head.split(b" ", 2))
-            writer.write(
-                f"HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\n"
-                f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode()
-            )
-            if not head.startswith(b"HEAD "):
-                writer.write(text)
-            async with asyncio.timeout(REQUEST_SECONDS):
-                await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # The client is too slow, has gone, or speaks no HTTP.
-        finally:
-            writer.close()
-
-    async def _response(self, request: list[bytes]) -> tuple[str, bytes]:
-        if request[0] not in (b"GET", b"HEAD"):
-            return "405 Method Not Allowed", b"only GET\n"
-        if len(request) < 3 or request[1].partition(b"?")[0] not in (b"/", b"/metrics"):
-            return "404 Not Found", b"the metrics are at /metrics\n"
-        try:
-            return "200 OK", await self.render()
-        except errors.Error as error:
-            return "503 Service Unavailable", f"{error}\n".encode("utf-8", "replace")
-
 
 class Collector(BaseCollector):
     """A collector for a registry of prometheus_client, for a program that serves other metrics already:
@@ -439,35 +366,3 @@ class Collector(BaseCollector):
 
 DOMAINS = 16
 """The number of domains that are converted and rendered at a time."""
-
-
-def _replace(path: Path, text: bytes) -> None:
-    """Writes a file that takes the place of `path` when it is complete."""
-    fd, made = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(text)
-            os.fchmod(fd, 0o644)
-            file.flush()
-            os.fsync(fd)
-        os.replace(made, path)
-    except BaseException:
-        os.unlink(made)
-        raise
-
-
-def _listen(path: Path, mode: int) -> socket.socket:
-    """Returns a socket that is bound to `path`. Removes the socket of a server that has ended."""
-    if path.is_socket():
-        path.unlink()
-    elif path.exists():
-        raise FileExistsError(f"{path}: exists and is no socket")
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listening.setblocking(False)
-        listening.bind(str(path))
-        os.chmod(path, mode)  # Nobody can connect before the socket listens.
-    except BaseException:
-        listening.close()
-        raise
-    return listening

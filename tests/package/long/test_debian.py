@@ -11,7 +11,7 @@ import pytest
 from conftest import Debian
 from package_support import ROOT, exported, output, version
 
-NAMES = ["libaioxen2", "libaioxen-dev", "python3-aioxen", "aioxen-tools"]
+NAMES = ["libaioxen2", "libaioxen-dev", "python3-aioxen", "aioxen-tools", "aioxen-agent"]
 TESTS = re.findall(r"^Tests: (.*)$", (ROOT / "debian/tests/control").read_text(), re.M)
 
 
@@ -48,7 +48,8 @@ def test_the_packages_pass_their_own_tests(installed: Debian, name: str) -> None
 
 def test_the_manual_pages_and_the_unit_are_there(installed: Debian) -> None:
     listed = installed.run(f"dpkg -L {' '.join(NAMES)}").splitlines()
-    for file in "man1/aioxen.1.gz", "man1/aioxen-sim.1.gz", "man7/aioxen.7.gz", "aioxen-guest@.service":
+    pages = "man1/aioxen.1.gz", "man1/aioxen-sim.1.gz", "man7/aioxen.7.gz"
+    for file in *pages, "aioxen-guest@.service", "aioxen-agent.service", "bin/aioxen-agent":
         assert [path for path in listed if path.endswith(f"/{file}")] != [], file
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands about a fleet of hosts: fleet init, hosts, events, audit."""
+"""The commands about a fleet of hosts: fleet init, hosts, events, audit, metrics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 import aioxen
 from aioxen.cli.core import Session, command, group
+from aioxen.cli.observe import NEEDED, give, giving
 from aioxen.cli.output import printable, record_of_event
 
 HOSTS = "%-24s %-8s %8d %8d  %s"
@@ -115,3 +116,19 @@ async def audit(session: Session, since: str | None, count: int | None) -> None:
         count = count - 1 if count is not None else None
         if count == 0:
             return
+
+
+@command("metrics", fleet)
+@giving
+async def metrics(
+    session: Session, textfile: str | None, socket: str | None, interval: float, once: bool
+) -> None:
+    """Prints the metrics of all hosts and their domains, writes them to a file, or serves them.
+
+    The format is that of Prometheus. The package prometheus-client is needed.
+    """
+    try:
+        from aioxen.fleet.metrics import FleetMetrics
+    except ImportError as error:
+        raise click.ClickException(f"{NEEDED}: {error}") from None
+    await give(FleetMetrics(session.hosts), textfile, socket, interval, once)

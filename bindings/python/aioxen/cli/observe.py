@@ -6,11 +6,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from aioxen.cli.core import COMMANDS, Session, command
 from aioxen.trace import run
+
+if TYPE_CHECKING:
+    from aioxen._metric_endpoint import Endpoint
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.command("trace", context_settings={"allow_interspersed_args": False})
@@ -36,18 +43,33 @@ def trace(output: str, script: str, arguments: tuple[str, ...]) -> None:
 COMMANDS["trace"] = trace
 
 
-@command("metrics")
-@click.option("--textfile", metavar="FILE", help="Write this file again and again, for node_exporter.")
-@click.option("--socket", metavar="PATH", help="Serve the metrics by HTTP on this unix socket.")
-@click.option(
-    "--interval",
-    metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
-    default=15,
-    show_default=True,
-    help="The time between two files.",
+NEEDED = "the package prometheus-client is needed"
+
+
+def giving(function: F) -> F:
+    """Adds the options that tell where metrics go."""
+    for option in reversed(_GIVING):
+        function = option(function)
+    return function
+
+
+_GIVING = (
+    click.option("--textfile", metavar="FILE", help="Write this file again and again, for node_exporter."),
+    click.option("--socket", metavar="PATH", help="Serve the metrics by HTTP on this unix socket."),
+    click.option(
+        "--interval",
+        metavar="SECONDS",
+        type=click.FloatRange(0, min_open=True),
+        default=15,
+        show_default=True,
+        help="The time between two files.",
+    ),
+    click.option("--once", is_flag=True, help="Write FILE once."),
 )
-@click.option("--once", is_flag=True, help="Write FILE once.")
+
+
+@command("metrics")
+@giving
 @click.option("--devices", is_flag=True, help="Also read the state of each device.")
 async def metrics(
     session: Session, textfile: str | None, socket: str | None, interval: float, once: bool, devices: bool
@@ -59,16 +81,23 @@ async def metrics(
     try:
         from aioxen.metrics import Metrics
     except ImportError as error:
-        raise click.ClickException(f"the package prometheus-client is needed: {error}") from None
+        raise click.ClickException(f"{NEEDED}: {error}") from None
+    async with Metrics(session.xen, devices=devices) as made:
+        await give(made, textfile, socket, interval, once)
+
+
+async def give(
+    endpoint: Endpoint, textfile: str | None, socket: str | None, interval: float, once: bool
+) -> None:
+    """Prints, writes or serves metrics, as the options tell."""
     async with contextlib.AsyncExitStack() as stack:
-        made = await stack.enter_async_context(Metrics(session.xen, devices=devices))
         if socket:
-            await stack.enter_async_context(made.serve(socket))
+            await stack.enter_async_context(endpoint.serve(socket))
         if textfile and once:
-            await made.write(textfile)
+            await endpoint.write(textfile)
         elif textfile:
-            await made.write_every(textfile, interval)
+            await endpoint.write_every(textfile, interval)
         elif socket:
             await asyncio.Event().wait()
         else:
-            click.echo(await made.render(), nl=False)
+            click.echo(await endpoint.render(), nl=False)
