@@ -20,7 +20,7 @@ class Error(Exception):
     """The domid that the operation was called with. None: the operation takes no domid."""
 
     def __init__(self, message: str = "", operation: str | None = None, domid: int | None = None) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = message or " ".join((type(self).__doc__ or "").split())
         self.operation = operation
         self.domid = domid
         super().__init__(self.message)
