@@ -89,6 +89,8 @@ const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const ch
 const char *libxl__qemu_program(const libxl_domain_config *config);
 /* Returns whether a domain with this configuration needs a QEMU in this domain. */
 bool libxl__qemu_is_needed(const libxl_domain_config *config);
+/* qemu_hvm.c: returns whether QEMU emulates the disk of an HVM domain as an IDE or AHCI disk. */
+bool libxl__qemu_is_ide(const libxl_domain_config *config, const libxl_device_disk *disk);
 
 /*
  * The start of a QEMU. Embed it in the operation's state; zero-initialise it, then set the members above the

@@ -141,6 +141,13 @@ static bool is_local(const libxl_device_disk *disk)
     return !disk->backend_domid && !disk->backend_domname && !disk->script;
 }
 
+bool libxl__qemu_is_ide(const libxl_domain_config *config, const libxl_device_disk *disk)
+{
+    const int number = number_of(disk);
+    const int most = config->b_info.u.hvm.hdtype == LIBXL_HDTYPE_AHCI ? AHCI_DISKS : EMULATED_DISKS;
+    return number >= 0 && is_local(disk) && !disk->is_cdrom && !is_scsi(disk) && position_of(number) < most;
+}
+
 static void add_drive_of_cd(libxl__qemu_words *w, const libxl_device_disk *disk)
 {
     const int number = number_of(disk), position = position_of(number);
@@ -151,23 +158,29 @@ static void add_drive_of_cd(libxl__qemu_words *w, const libxl_device_disk *disk)
                      position / 2, position % 2);
 }
 
-static void add_disk(libxl__qemu_words *w, const libxl_device_disk *disk, bool ahci)
+/* QEMU has no read-only IDE disks, so create_hvm.c has checked that the disk may be written. */
+static void add_ide_disk(libxl__qemu_words *w, const libxl_device_disk *disk, bool ahci)
 {
     const char *path = libxl__qemu_quoted(w, disk->pdev_path ? disk->pdev_path : "");
     const char *format = format_of(disk);
     const int position = position_of(number_of(disk));
-    if (is_scsi(disk)) {
-        libxl__qemu_pair(w, "-drive", "file=%s,id=scsi0-hd%d,format=%s,if=none,readonly=%s,cache=writeback",
-                         path, position, format, disk->readwrite ? "off" : "on");
-        libxl__qemu_pair(w, "-device", "scsi-hd,drive=scsi0-hd%d,scsi-id=%d", position, position);
-    } else if (ahci && position < AHCI_DISKS) {
+    if (ahci) {
         libxl__qemu_pair(w, "-drive", "file=%s,if=none,id=ahcidisk-%d,format=%s,cache=writeback", path,
                          position, format);
         libxl__qemu_pair(w, "-device", "ide-hd,bus=ahci0.%d,unit=0,drive=ahcidisk-%d", position, position);
-    } else if (!ahci && position < EMULATED_DISKS) {
+    } else {
         libxl__qemu_pair(w, "-drive", "file=%s,if=ide,index=%d,media=disk,format=%s,cache=writeback", path,
                          position, format);
     }
+}
+
+static void add_scsi_disk(libxl__qemu_words *w, const libxl_device_disk *disk)
+{
+    const char *path = libxl__qemu_quoted(w, disk->pdev_path ? disk->pdev_path : "");
+    const int position = position_of(number_of(disk));
+    libxl__qemu_pair(w, "-drive", "file=%s,id=scsi0-hd%d,format=%s,if=none,readonly=%s,cache=writeback", path,
+                     position, format_of(disk), disk->readwrite ? "off" : "on");
+    libxl__qemu_pair(w, "-device", "scsi-hd,drive=scsi0-hd%d,scsi-id=%d", position, position);
 }
 
 static void add_disks(libxl__qemu_words *w, const libxl_domain_config *config)
@@ -181,8 +194,10 @@ static void add_disks(libxl__qemu_words *w, const libxl_domain_config *config)
             continue;
         if (disk->is_cdrom)
             add_drive_of_cd(w, disk);
-        else
-            add_disk(w, disk, ahci);
+        else if (is_scsi(disk))
+            add_scsi_disk(w, disk);
+        else if (libxl__qemu_is_ide(config, disk))
+            add_ide_disk(w, disk, ahci);
     }
 }
 

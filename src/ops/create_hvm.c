@@ -6,6 +6,7 @@
  */
 #include "create.h"
 #include "hvm_settings.h"
+#include "qemu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,19 @@ static const char *invalid(const libxl_domain_build_info *info)
     return NULL;
 }
 
+/* QEMU would let the guest write to a read-only disk, because an emulated IDE disk cannot be read only. */
+static int check_disks(libxl__ao *ao, const libxl_domain_config *config)
+{
+    for (int i = 0; i < config->num_disks; i++)
+        if (!config->disks[i].readwrite && libxl__qemu_is_ide(config, &config->disks[i]))
+            return libxl__ao_fail(
+                ao, ERROR_INVAL,
+                "d_config.disks[%d].readwrite: an emulated IDE disk cannot be read only; use "
+                "an sd name, or a position that is not emulated",
+                i);
+    return 0;
+}
+
 int libxl__create_check_hvm(libxl__ao *ao, libxl_domain_config *config, libxl__build *build)
 {
     const bool hvm = config->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
@@ -133,6 +147,9 @@ int libxl__create_check_hvm(libxl__ao *ao, libxl_domain_config *config, libxl__b
     wrong = invalid(info);
     if (wrong)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s", wrong);
+    const int rc = check_disks(ao, config);
+    if (rc)
+        return rc;
     for (int i = 0; i < config->num_nics; i++)
         if (config->nics[i].nictype == LIBXL_NIC_TYPE_UNKNOWN)
             config->nics[i].nictype = LIBXL_NIC_TYPE_VIF_IOEMU;

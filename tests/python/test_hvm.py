@@ -16,7 +16,15 @@ from pathlib import Path
 
 import aioxen
 import pytest
-from aioxen import DeviceDisk, DeviceNic, DomainBuildInfoHvm, DomainConfig, VgaInterfaceInfo, VgaInterfaceType
+from aioxen import (
+    DeviceDisk,
+    DeviceNic,
+    DomainBuildInfoHvm,
+    DomainConfig,
+    Hdtype,
+    VgaInterfaceInfo,
+    VgaInterfaceType,
+)
 from test_device_model import qemus, sockets, until
 from worldly import read_node
 
@@ -280,3 +288,24 @@ async def test_an_invalid_setting_is_named(xen: aioxen.Context, hvm: DomainConfi
     hvm.b_info.video_memkb = 8 << 10
     with pytest.raises(aioxen.InvalidError, match=r"d_config\.b_info\.video_memkb: less than"):
         await xen.domain_create(hvm)
+
+
+@pytest.mark.parametrize("vdev", ["hda", "xvdb", "sda", "xvde"])
+@pytest.mark.parametrize("hdtype", [Hdtype.IDE, Hdtype.AHCI])
+async def test_a_read_only_disk_is_not_emulated_as_a_writable_one(
+    xen: aioxen.Context, hvm: DomainConfig, vdev: str, hdtype: Hdtype
+) -> None:
+    """QEMU has no read-only IDE disks; XSA-142."""
+    hvm.b_info.u = DomainBuildInfoHvm(hdtype=hdtype)
+    hvm.disks = [DeviceDisk(vdev=vdev, pdev_path=hvm.disks[0].pdev_path, readwrite=0)]
+    emulated = vdev in ("hda", "xvdb") or (hdtype == Hdtype.AHCI and vdev == "xvde")
+    if emulated:
+        with pytest.raises(aioxen.InvalidError, match=r"d_config\.disks\[0\]\.readwrite: an emulated IDE"):
+            await xen.domain_create(hvm)
+        return
+    dom = await xen.domain_create(hvm)
+    [words] = qemus().values()
+    drives = [word for word in words if word.startswith("file=")]
+    assert all("readonly=on" in drive for drive in drives)
+    assert bool(drives) == (vdev == "sda")
+    await dom.destroy()
