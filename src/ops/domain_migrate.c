@@ -186,6 +186,7 @@ static int resume(libxl__ao *ao, struct migration *s)
 /* A save that has failed has let the guest run already. */
 static int send_undo(libxl__ao *ao, struct migration *s)
 {
+    libxl__peer_stop_reading(ao, &s->peer);
     if (s->saving.started && !s->saving.done) {
         ask_to_stop(&s->saving);
         return LIBXL__AO_WAIT;

@@ -10,8 +10,11 @@
 #include "create_restore.h"
 #include "peer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The number that tells the sender that the guest does not run. xl sends the negative of libxl's error. */
 enum { STATUS_FAILED = -ERROR_FAIL };
@@ -26,6 +29,11 @@ typedef struct receipt {
     uint32_t domid;
     libxl_uuid uuid;
     bool ready; /* the sender was told that the domain is here */
+    /*
+     * Its stop function closes the duplicate of out_fd. After a time limit the undos go on when the application has
+     * closed its own descriptor, and they still have to give the guest back.
+     */
+    libxl__source duplicate;
 } domain_receive_state;
 
 static const libxl__domain_receive_args *args_of(libxl__ao *ao)
@@ -157,8 +165,19 @@ static int look_poll(libxl__ao *ao, struct receipt *s)
 
 /* ---- ready: the sender is told that the domain is here */
 
+static void close_duplicate(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    close(LIBXL__CONTAINER(source, struct receipt, duplicate)->peer.out);
+}
+
 static int ready_start(libxl__ao *ao, struct receipt *s)
 {
+    const int fd = fcntl(s->peer.out, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return libxl__ao_fail(ao, ERROR_FAIL, "out_fd: %s", strerror(errno));
+    s->peer.out = fd;
+    libxl__source_attach(ao, &s->duplicate, close_duplicate);
     s->ready = true;
     return libxl__peer_send(ao, &s->peer, LIBXL__PEER_RECEIVED, NULL);
 }
@@ -169,6 +188,9 @@ static int ready_start(libxl__ao *ao, struct receipt *s)
  */
 static int ready_undo(libxl__ao *ao, struct receipt *s)
 {
+    libxl__peer_stop_reading(ao, &s->peer);
+    if (!s->ready)
+        return 0;
     const int rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_ANSWER, NULL);
     return rc ? rc : libxl__peer_send_status(ao, &s->peer, STATUS_FAILED);
 }

@@ -166,3 +166,8 @@ int libxl__peer_expect(libxl__ao *ao, libxl__peer *peer, libxl__peer_message mes
     peer->count = 0;
     return 0;
 }
+
+void libxl__peer_stop_reading(libxl__ao *ao, libxl__peer *peer)
+{
+    libxl__source_stop(ao->ctx, &peer->source);
+}

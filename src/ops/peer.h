@@ -47,5 +47,10 @@ int libxl__peer_send_status(libxl__ao *ao, libxl__peer *peer, unsigned char stat
  * recorded in ao: FAIL (the other side has sent something else, has closed the connection, or it cannot be read).
  */
 int libxl__peer_expect(libxl__ao *ao, libxl__peer *peer, libxl__peer_message message);
+/*
+ * Ends the wait for a message. Call this first in an undo: nobody reads the message there, so a descriptor that stays
+ * readable would wake the operation again and again, and the application may close it before the undo has ended.
+ */
+void libxl__peer_stop_reading(libxl__ao *ao, libxl__peer *peer);
 
 #endif

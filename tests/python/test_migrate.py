@@ -307,3 +307,33 @@ async def test_a_killed_sender_leaves_one_guest(xen: aioxen.Context, guest: Conf
             while programs():
                 await asyncio.sleep(0.01)
         print(phase, await one_guest(xen, dom, far))
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["socket", "streams"])
+async def test_a_receiver_that_gives_up_gives_the_guest_back(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, streams: bool
+) -> None:
+    """The last message arrives, also if the receiver's operation ends right after it was sent."""
+    dom = await traveller(xen, guest)
+    await dom.save(tmp_path / "saved")
+    ours, theirs = socket.socketpair()
+    far_reader, far_writer = await asyncio.open_connection(sock=ours)
+    connection: socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter] = theirs
+    if streams:
+        connection = await asyncio.open_connection(sock=theirs)
+    receiving = asyncio.create_task(xen.receive(connection))
+    far_writer.write((tmp_path / "saved").read_bytes())
+    ready = b"domain received, ready to unpause\0"
+    await far_reader.readuntil(ready)
+    receiving.cancel()
+    await asyncio.wait([receiving])
+    assert receiving.cancelled()
+    if isinstance(connection, tuple):
+        connection[1].close()
+    else:
+        connection.close()
+    answer = b"my copy unpause results are as follows\0"
+    permission = b"domain is yours, you are cleared to unpause\0"
+    assert await far_reader.read() == answer + b"\x03" + permission
+    far_writer.close()
+    assert await is_gone(xen)

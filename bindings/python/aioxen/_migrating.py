@@ -33,7 +33,8 @@ Ends: TypeAlias = tuple[int, int]
 """Two blocking descriptors: one to read from, one to write to. They may be the same one."""
 
 PATIENCE = 10.0
-"""The time for a command to end by itself after its input has ended, in seconds."""
+"""The time for a command to end by itself after its input has ended, and for the last octets to be sent to
+a stream, in seconds."""
 
 _CHUNK = 1 << 16
 
@@ -174,15 +175,18 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     back.add_done_callback(close)
     try:
         yield theirs.fileno()
-        # The last message may be on its way to the other side.
-        theirs.shutdown(socket.SHUT_WR)
-        await wait_uncancelled(there)
     finally:
+        # The last message may be on its way to the other side, also after an error: a receiver that gives up
+        # gives the guest back with it. An undo in the background has a duplicate, and may still send it.
         theirs.close()
-        for task in (there, back):
-            task.cancel()
-        await asyncio.wait((there, back))
-        near_writer.close()
+        sending = asyncio.ensure_future(asyncio.wait((there,), timeout=PATIENCE))
+        try:
+            await wait_uncancelled(sending)
+        finally:
+            for task in (there, back):
+                task.cancel()
+            await asyncio.wait((there, back))
+            near_writer.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
