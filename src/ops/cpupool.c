@@ -8,7 +8,9 @@
 #include "cpupools.h"
 #include "create.h"
 #include "ops.h"
+#include "running.h"
 
+#include <errno.h>
 #include <libxl_utils.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,20 +20,13 @@
 
 /* ---- host_list_cpupools */
 
-typedef struct list_pools {
-    libxl__xs_batch *batch;
-    struct pool_name {
-        uint32_t poolid;
-        libxl__xs_request *request;
-    } * names; /* in the operation's memory */
-    int count, room;
-} host_list_cpupools_state;
+typedef libxl__pool_names host_list_cpupools_state;
 
 /* Adds a request for the name of the cpupool. Returns 0 or NOMEM. */
-static int add_name(libxl__ao *ao, struct list_pools *s, uint32_t poolid)
+static int add_name(libxl__ao *ao, libxl__pool_names *s, uint32_t poolid)
 {
     if (s->count == s->room) {
-        struct pool_name *larger = libxl__gc_alloc(&ao->gc, (size_t)2 * (s->room + 4) * sizeof(*larger));
+        libxl__pool_name *larger = libxl__gc_alloc(&ao->gc, (size_t)2 * (s->room + 4) * sizeof(*larger));
         if (!larger)
             return ERROR_NOMEM;
         if (s->count)
@@ -39,11 +34,11 @@ static int add_name(libxl__ao *ao, struct list_pools *s, uint32_t poolid)
         s->names = larger;
         s->room = 2 * (s->room + 4);
     }
-    s->names[s->count++] = (struct pool_name){poolid, libxl__xs_read(s->batch, POOL "/name", poolid)};
+    s->names[s->count++] = (libxl__pool_name){poolid, libxl__xs_read(s->batch, POOL "/name", poolid)};
     return 0;
 }
 
-static int names_start(libxl__ao *ao, struct list_pools *s)
+static int names_start(libxl__ao *ao, libxl__pool_names *s)
 {
     s->batch = libxl__xs_batch_new(ao, 0);
     int rc = s->batch ? 0 : ERROR_NOMEM;
@@ -70,13 +65,13 @@ static char *name_of(uint32_t poolid, const char *stored)
 }
 
 /* Describes the cpupools that still exist. */
-static int describe(libxl__ao *ao, const struct list_pools *s, libxl_cpupool_list *list)
+static int describe(libxl__ao *ao, const libxl__pool_names *s, libxl_cpupool_list *list)
 {
     list->pools = calloc((size_t)s->count + 1, sizeof(*list->pools));
     if (!list->pools)
         return ERROR_NOMEM;
     for (int i = 0; i < s->count; i++) {
-        const struct pool_name *name = &s->names[i];
+        const libxl__pool_name *name = &s->names[i];
         libxl_cpupoolinfo *pool = &list->pools[list->num_pools];
         const int rc = libxl__hv_next_cpupool(ao, name->poolid, pool);
         if (rc == ERROR_NOTFOUND)
@@ -94,7 +89,7 @@ static int describe(libxl__ao *ao, const struct list_pools *s, libxl_cpupool_lis
     return 0;
 }
 
-static int names_poll(libxl__ao *ao, struct list_pools *s)
+static int names_poll(libxl__ao *ao, libxl__pool_names *s)
 {
     const libxl__host_list_cpupools_args *args = libxl__ao_args(ao);
     libxl_cpupool_list list = {.num_pools = 0};
@@ -108,6 +103,58 @@ static int names_poll(libxl__ao *ao, struct list_pools *s)
     else
         *args->out.list = list;
     return rc;
+}
+
+/* ---- the cpupool of a domain that is being created */
+
+static int no_such_pool(libxl__ao *ao, const char *name)
+{
+    return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.pool_name: there is no cpupool '%s'", name);
+}
+
+/* Stores the number that the name consists of. Errors: INVAL (there is no such cpupool), and others. */
+static int numbered_pool(libxl__ao *ao, const char *name, uint32_t *poolid)
+{
+    bool found = false;
+    errno = 0;
+    const unsigned long long number = strtoull(name, NULL, 10);
+    const int rc = !errno && number < UINT32_MAX ? libxl__hv_has_cpupool(ao, (uint32_t)number, &found) : 0;
+    if (rc || !found)
+        return rc ? rc : no_such_pool(ao, name);
+    *poolid = (uint32_t)number;
+    return 0;
+}
+
+int libxl__create_pool_start(libxl__ao *ao, libxl__pool_names *s, libxl_domain_create_info *info)
+{
+    const char *name = info->pool_name;
+    if (!name)
+        return 0;
+    if (*name && !name[strspn(name, "0123456789")])
+        return numbered_pool(ao, name, &info->poolid);
+    const int rc = names_start(ao, s);
+    return rc == LIBXL__AO_WAIT ? 0 : rc;
+}
+
+int libxl__create_pool_poll(libxl__ao *ao, const libxl__pool_names *s, libxl_domain_create_info *info)
+{
+    if (!s->batch)
+        return 0;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    for (int i = 0; !rc && i < s->count; i++) {
+        char *name = name_of(s->names[i].poolid, libxl__xs_value(s->names[i].request));
+        if (!name)
+            return ERROR_NOMEM;
+        const bool found = !strcmp(name, info->pool_name);
+        free(name);
+        if (found) {
+            info->poolid = s->names[i].poolid;
+            return 0;
+        }
+    }
+    return rc ? rc : no_such_pool(ao, info->pool_name);
 }
 
 /* ---- writing a cpupool's name, which can be taken back until the request is sent completely */

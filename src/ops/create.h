@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The functions of create_check.c, create_hvm.c, create_settings.c, create_nodes.c, create_hvm_nodes.c and
+ * The functions of cpupool.c, create_check.c, create_hvm.c, create_settings.c, create_nodes.c, create_hvm_nodes.c and
  * create_record.c. They are parts of the operation domain_create_new. Call the functions with the context locked.
  */
 #ifndef LIBXL__CREATE_H
@@ -39,6 +39,26 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
  * ao.
  */
 int libxl__create_apply_settings(libxl__ao *ao, uint32_t domid, const libxl_domain_config *config);
+
+/* The names of all cpupools, while they are read. Zero-initialise it. The memory is the operation's. */
+typedef struct libxl__pool_name {
+    uint32_t poolid;
+    libxl__xs_request *request;
+} libxl__pool_name;
+typedef struct libxl__pool_names {
+    libxl__xs_batch *batch;
+    libxl__pool_name *names;
+    int count, room;
+} libxl__pool_names;
+
+/*
+ * cpupool.c: starts to find the cpupool that info->pool_name names; NULL: does nothing. Continue with
+ * libxl__create_pool_poll, which returns LIBXL__AO_WAIT until xenstored has answered, and then stores info->poolid.
+ * Errors, recorded in ao: INVAL (there is no such cpupool), and those of libxl__xs_run, libxl__xs_result and
+ * libxl__hv_has_cpupool.
+ */
+int libxl__create_pool_start(libxl__ao *ao, libxl__pool_names *names, libxl_domain_create_info *info);
+int libxl__create_pool_poll(libxl__ao *ao, const libxl__pool_names *names, libxl_domain_create_info *info);
 
 /*
  * Checks that a domain may have this name. The message begins with `field`. Returns 0 or INVAL, recorded in

@@ -16,7 +16,9 @@ int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
         /* As in libxl; a creation from the stored configuration then gets a free domid. */
         LIBXL_DOMID_INVALID;
     complete.c_info.uuid = build->uuid;
-    complete.b_info.max_vcpus = build->stored_max_vcpus; /* as in libxl, which stores no default */
+    /* As in libxl, which stores no default, and not the number of a cpupool that has a name. */
+    complete.b_info.max_vcpus = build->stored_max_vcpus;
+    complete.c_info.poolid = build->stored_poolid;
     complete.b_info.max_memkb = build->max_kb;
     complete.b_info.target_memkb = build->target_kb;
     if (complete.b_info.video_memkb == LIBXL_MEMKB_DEFAULT)

@@ -52,7 +52,9 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
         config->b_info.shadow_memkb != LIBXL_MEMKB_DEFAULT)
         return libxl__ao_fail(ao, ERROR_NI, "d_config.b_info.shadow_memkb: not implemented for PV");
     bool found = true;
-    const int rc = config->c_info.poolid ? libxl__hv_has_cpupool(ao, config->c_info.poolid, &found) : 0;
+    /* libxl__create_pool_start checks a cpupool that has a name. */
+    const bool checks = config->c_info.poolid && !config->c_info.pool_name;
+    const int rc = checks ? libxl__hv_has_cpupool(ao, config->c_info.poolid, &found) : 0;
     if (rc)
         return rc;
     if (!found)

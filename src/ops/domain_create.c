@@ -20,6 +20,7 @@
 
 typedef struct create {
     libxl__create_identity identity;
+    libxl__pool_names pools;
     libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
     libxl__transfer transfer;      /* of domain_restore */
@@ -113,6 +114,7 @@ static int name_start(libxl__ao *ao, struct create *s)
     libxl_domain_config *config = config_of(ao);
     ao->subject.name = config->c_info.name;
     s->build.stored_max_vcpus = config->b_info.max_vcpus;
+    s->build.stored_poolid = config->c_info.poolid;
     if (!config->b_info.max_vcpus)
         config->b_info.max_vcpus = 1;
     s->build.restores = libxl__restores(ao);
@@ -127,13 +129,17 @@ static int name_start(libxl__ao *ao, struct create *s)
     if (!rc)
         rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
+        rc = libxl__create_pool_start(ao, &s->pools, &config->c_info);
+    if (!rc)
         rc = libxl__identity_mark(ao, &s->identity, &s->build, &config->c_info);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 static int name_poll(libxl__ao *ao, struct create *s)
 {
-    return libxl__identity_poll(ao, &s->identity, &config_of(ao)->c_info);
+    libxl_domain_create_info *info = &config_of(ao)->c_info;
+    const int rc = libxl__identity_poll(ao, &s->identity, info);
+    return rc ? rc : libxl__create_pool_poll(ao, &s->pools, info);
 }
 
 /* Removes the mark, unless the undo of the build has started the teardown. */

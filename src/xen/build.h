@@ -60,8 +60,9 @@ typedef struct libxl__build {
     bool announce;
     /* The state of the boot loader; NULL: the configuration has no boot loader. */
     struct libxl__boot_loader *loader;
-    /* The value for the stored configuration; 0: the application gave none. */
+    /* The values for the stored configuration; 0: the application gave none. */
     int stored_max_vcpus;
+    uint32_t stored_poolid;
     /* Results. They are valid once libxl__build_done returns true. */
     /* The hypervisor has made the domain `domid`. Stays true if a later step of the build fails. */
     bool made;

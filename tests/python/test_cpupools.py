@@ -77,6 +77,26 @@ async def test_a_domain_moves(xen: aioxen.Context, guest: Configure, xl: Callabl
         await dom.destroy()
 
 
+async def test_a_domain_is_created_in_a_cpupool(xen: aioxen.Context, guest: Configure) -> None:
+    async with second_pool(xen) as pool:
+        for name, found in {"second": pool, "Pool-0": 0, str(pool): pool, "0": 0}.items():
+            config = guest("l")
+            # The name has precedence.
+            config.c_info.pool_name, config.c_info.poolid = name, 66
+            dom = await xen.domain_create(config)
+            assert (await dom.info()).cpupool == found
+            await dom.destroy()
+        for name in "nowhere", "", "66", str(pool + (1 << 32)), "-1":
+            config = guest("l")
+            config.c_info.pool_name = name
+            with pytest.raises(
+                aioxen.InvalidError, match=f"d_config.c_info.pool_name: there is no cpupool '{name}'"
+            ):
+                await xen.domain_create(config)
+        assert [info.domid for info in await xen.domain_list()] == [0]
+        assert await xen.unfinished() == []
+
+
 async def test_what_is_refused(xen: aioxen.Context) -> None:
     async with second_pool(xen) as pool:
         with pytest.raises(aioxen.InvalidError, match="poolid: there is no cpupool 66"):
