@@ -98,7 +98,7 @@ class World:
         _mix(_free(Path("/etc/xen")), settings, replace="scripts")
         _mix(Path("/etc/xen/scripts"), settings / "scripts", self.tools.scripts)
         _free(Path("/usr/libexec/xen-qemu-system-i386")).symlink_to(self.tools.sim / "aioxen-sim-qemu")
-        _offer_hvmloader(self.tools.dom0)
+        _offer_programs(self.tools.dom0)
         if self.hypervisor:
             self._start_dom0(mask)
         env = self._environment()
@@ -187,8 +187,8 @@ def _mix(folder: Path, *sources: Path, replace: str = "") -> None:
                 _free(folder / entry.name).symlink_to(entry)
 
 
-def _offer_hvmloader(dom0: Path) -> None:
-    """Makes the firmware of HVM domains available at the path where Debian's libxl looks for it."""
+def _offer_programs(dom0: Path) -> None:
+    """Makes the firmware of HVM domains and xenconsole available where Debian's libxl looks for them."""
     folder = Path("/usr/lib/xen-4.17")
     if dom0 == Path("/"):  # dom0's programs are installed
         return
@@ -198,6 +198,9 @@ def _offer_hvmloader(dom0: Path) -> None:
         namespaces.mount_extensible(Path("/usr/lib"), STATE / "outside/usr/lib")
         folder.mkdir()
     _free(folder / "boot").symlink_to(dom0 / "usr/lib/xen-4.17/boot")
+    if not (folder / "bin").exists():
+        (folder / "bin").mkdir()
+        (folder / "bin/xenconsole").symlink_to(dom0 / "usr/lib/xen-4.17/bin/xenconsole")
 
 
 def _play_sysfs() -> None:

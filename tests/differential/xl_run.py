@@ -41,6 +41,7 @@ VARIABLE = [
     (re.compile(r"(?<=has been )(?:destroyed|shut down, reason code [01])"), "STOPPED"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"/dev/pts/\d+"), "/dev/pts/N"),
+    (re.compile(r"\[pid \d+\]"), "[pid N]"),
 ]
 # Nodes whose value is a number that differs from run to run.
 NUMBERS = re.compile(r".*/(start_time|ring-ref\d*|event-channel|port|tty|device-model-pid|hotplug-status-id)")
