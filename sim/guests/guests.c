@@ -21,7 +21,10 @@ struct guest {
     uint64_t deadline;
     uint64_t next_write; /* NEVER: the guest writes into no pages */
     uint32_t writes;
-    bool suspended; /* pv_continue() has to be called when the guest runs again */
+    uint32_t channel;  /* the port of the channel by which the guest is asked to suspend itself; 0: none */
+    bool ordered;      /* the channel was notified */
+    bool mute, floods; /* how the guest takes a notification: see guests.h */
+    bool suspended;    /* pv_continue() has to be called when the guest runs again */
     char action;
     struct ring ring;
     struct console console;
@@ -76,6 +79,28 @@ static void begin_writing(struct guest *g, struct domain *d, const char *line)
         console_write(&g->console, d, text);
 }
 
+/* Allocates the channel by which the guest is asked to suspend itself, if the command line says so. */
+static void offer_channel(struct guest *g, struct domain *d, const char *line)
+{
+    char value[sizeof g->ring.channel] = "";
+    if (!find_word(line, "suspend-channel", value, sizeof value))
+        return;
+    g->mute = !strcmp(value, "mute");
+    g->floods = !strcmp(value, "flood");
+    if (*value && !g->mute && !g->floods) {
+        snprintf(g->ring.channel, sizeof g->ring.channel, "%s", value);
+        return;
+    }
+    const int port = channel_alloc(d->domid);
+    if (port < 0)
+        return;
+    *channel_get(d->domid, (uint32_t)port) =
+        (struct channel){.state = CHANNEL_UNBOUND, .remote_domid = 0, .listener = player};
+    g->channel = (uint32_t)port;
+    g->ring.by_channel = true;
+    snprintf(g->ring.channel, sizeof g->ring.channel, "%d", port);
+}
+
 static struct guest *begin(struct domain *d)
 {
     struct boot_info info;
@@ -88,6 +113,8 @@ static struct guest *begin(struct domain *d)
     g->action = boots ? info.command_line[0] : 'c';
     announce(d, info.command_line);
     g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
+    if (boots)
+        offer_channel(g, d, info.command_line);
     if (boots && !domain_is_hvm(d))
         pv_publish_frames(d);
     if (boots)
@@ -111,6 +138,11 @@ static void listen(struct guest *g, struct domain *d)
     if (!g->ring.page && !ring_open(&g->ring, d, player))
         return;
     int order = ring_step(&g->ring, d);
+    if (g->ordered && g->floods)
+        channel_notify(d->domid, g->channel);
+    else if (g->ordered && !g->mute && order == NO_ORDER)
+        order = SHUTDOWN_suspend;
+    g->ordered = g->ordered && g->floods;
     if (order == SHUTDOWN_suspend && !domain_is_hvm(d)) {
         pv_suspend(d);
         g->suspended = true;
@@ -217,6 +249,8 @@ void guests_play(void)
         if (found) {
             if (port)
                 channel_unmask(domid, port);
+            if (port && guests[domid] && guests[domid]->channel == port)
+                guests[domid]->ordered = true;
             look_at(domid);
         }
         look_at_deadlines();

@@ -11,6 +11,12 @@
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
  *
+ * A listening guest with the word suspend-channel publishes an event channel in device/suspend/event-channel.
+ * It suspends itself when the channel is notified, and does not obey the order suspend of control/shutdown.
+ * With suspend-channel=mute it does not obey the channel either; with suspend-channel=flood it then notifies
+ * the channel at each step (with dirty=N: each 10 ms), and does not suspend itself. With
+ * suspend-channel=VALUE it publishes another value, and obeys the order.
+ *
  * A guest with the word dirty=N in its command line writes into N pages each 10 ms; see dirty.c.
  *
  * Each guest writes "tiny: COMMAND LINE" to its console. console.c describes what a guest does with input.
@@ -45,6 +51,8 @@ struct ring {
     struct xenstore_domain_interface *page; /* the mapped page of the ring; NULL: the ring is not set up */
     uint32_t port;
     uint64_t store_frame;
+    char channel[24]; /* what the guest publishes in device/suspend/event-channel; "": nothing */
+    bool by_channel;  /* it is the number of a port, so the guest does not obey the order suspend */
     enum { RING_IDLE, RING_GREETING, RING_READING, RING_ACKNOWLEDGING } state;
     /* The nodes that have changed since they were last read. Each node has one bit. */
     uint64_t fired;
@@ -81,15 +89,16 @@ void console_write(struct console *c, const struct domain *d, const char *text);
 /* pv.c: what a PV guest's kernel does so that it can be saved */
 /* Publishes the table of the guest's frames in the shared information. */
 void pv_publish_frames(struct domain *d);
-/* Called before the guest suspends itself, and when it runs again: the start information has the numbers of guest
- * frames while the guest is suspended, and else those of machine frames. */
+/* Called before the guest suspends itself, and when it runs again: the start information has the numbers of
+ * guest frames while the guest is suspended, and else those of machine frames. */
 void pv_suspend(struct domain *d);
 void pv_continue(struct domain *d);
 /* Returns the machine frame of a PV guest's frame. */
 uint32_t pv_frame(struct domain *d, uint64_t pfn);
 
 /* dirty.c */
-/* Checks the memory of a guest that was restored. Returns whether it was, and what the guest writes to its console. */
+/* Checks the memory of a guest that was restored. Returns whether it was, and what the guest writes to its
+ * console. */
 bool dirty_check(struct domain *d, char text[64]);
 void dirty_write(struct domain *d, uint32_t pages);
 

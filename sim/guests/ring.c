@@ -31,7 +31,8 @@ static const char *const nodes_watched[NODES] = {"control/shutdown", "control/sy
  */
 #define CPU_BIT(n)   (CPUS + (n))
 #define MOST_BITS    64
-#define NR_GREETINGS (NR_FEATURES + NODES)
+#define NR_GREETINGS (NR_FEATURES + 1 + NODES)
+#define CHANNEL      "device/suspend/event-channel"
 
 /* The nodes that the guest writes at its start, before it registers its watches. */
 static const char *const features[] = {"control/feature-poweroff", "control/feature-reboot",
@@ -68,13 +69,19 @@ static void request(struct ring *r, const struct domain *d, uint32_t type, const
 
 static void greet(struct ring *r, const struct domain *d)
 {
+    if (r->greeted == NR_FEATURES && !*r->channel)
+        r->greeted++;
     uint32_t i = r->greeted++;
     r->state = RING_GREETING;
     if (i < NR_FEATURES) {
         request(r, d, XS_WRITE, features[i], "1", 1);
         return;
     }
-    i -= NR_FEATURES;
+    if (i == NR_FEATURES) {
+        request(r, d, XS_WRITE, CHANNEL, r->channel, (uint32_t)strlen(r->channel));
+        return;
+    }
+    i -= NR_FEATURES + 1;
     char token[2] = {(char)('0' + i), 0};
     request(r, d, XS_WATCH, nodes_watched[i], token, sizeof token);
 }
@@ -183,7 +190,11 @@ static bool obey(struct ring *r, struct domain *d)
     if (r->header.type != XS_READ)
         return false;
     switch (r->reading) {
-    case SHUTDOWN: r->order = order_in(r->body); return r->order != NO_ORDER;
+    case SHUTDOWN:
+        r->order = order_in(r->body);
+        if (r->order == SHUTDOWN_suspend && r->by_channel)
+            r->order = NO_ORDER;
+        return r->order != NO_ORDER;
     case SYSRQ: return r->body[0];
     case MEMORY: frames_balloon(d, strtoull(r->body, NULL, 10) >> (XC_PAGE_SHIFT - 10)); return false;
     default: start_or_stop_vcpu(d, r->reading - CPUS, r->body); return false;

@@ -215,7 +215,10 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     d->shut_down = true;
     domain_run(d, false);
     domain_changed(d);
-    virq_raise(VIRQ_DOM_EXC);
+    if (reason == SHUTDOWN_suspend && d->subscribed)
+        channel_notify(d->domid, d->subscribed);
+    else
+        virq_raise(VIRQ_DOM_EXC);
 }
 
 void domain_changed(struct domain *d)

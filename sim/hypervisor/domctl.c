@@ -101,6 +101,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_set_paging_mempool_size: d->paging_pool = op->u.paging_mempool.size; return 0;
     case XEN_DOMCTL_settscinfo: d->tsc_mode = op->u.tsc_info.tsc_mode; return 0;
     case XEN_DOMCTL_gettscinfo: return get_tsc(d, &op->u.tsc_info);
+    case XEN_DOMCTL_subscribe: d->subscribed = op->u.subscribe.port; return 0;
     case XEN_DOMCTL_shadow_op: return do_shadow_op(d, &op->u.shadow_op);
     case XEN_DOMCTL_getpageframeinfo3: return frame_types(d, &op->u.getpageframeinfo3);
     case XEN_DOMCTL_gethvmcontext: return hvm_get_context(d, &op->u.hvmcontext);
@@ -132,7 +133,6 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_set_target:
     case XEN_DOMCTL_set_access_required:
     case XEN_DOMCTL_set_ext_vcpucontext:
-    case XEN_DOMCTL_subscribe:
     case XEN_DOMCTL_set_virq_handler: return 0;
 #ifdef XEN_DOMCTL_set_llc_colors /* since 4.20; a hypervisor for x86 is built without cache colouring */
     case XEN_DOMCTL_set_llc_colors: return -EOPNOTSUPP;

@@ -225,7 +225,8 @@ static void release_claim(libxl_ctx *ctx, libxl__source *source)
 int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery)
 {
     if (libxl__is_claimed(parent))
-        return libxl__ao_fail(parent, ERROR_BUSY, "domid: domain %u is being saved", parent->subject.number);
+        return libxl__ao_fail(parent, ERROR_BUSY, "domid: domain %u is being saved or suspended",
+                              parent->subject.number);
     libxl__ao *child = libxl__nested_create(parent, recovery, &libxl__operations[LIBXL__OP_DOMAIN_RECOVER]);
     if (!child)
         return ERROR_NOMEM;

@@ -32,7 +32,7 @@ static int check_start(libxl__ao *ao, struct resuming *s)
     if (!rc && info.domain == 0)
         rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
     if (!rc && libxl__is_claimed(ao))
-        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", info.domain);
+        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved or suspended", info.domain);
     if (rc)
         return rc;
     s->batch = libxl__xs_batch_new(ao, ao->subject.number);
@@ -131,7 +131,7 @@ static int unmark_start(libxl__ao *ao, struct resuming *s)
     xc_domaininfo_t info;
     int rc = libxl__hv_info(ao, domid, &info);
     if (!rc && libxl__is_claimed(ao))
-        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved", domid);
+        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved or suspended", domid);
     if (rc)
         return rc;
     s->batch = libxl__xs_batch_new(ao, domid);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_shutdown, domain_reboot, domain_suspend_only and domain_send_sysrq. Each sends a request to a guest and
- * waits for the guest's acknowledgement. domain_suspend_only then waits until the guest is suspended.
+ * domain_shutdown, domain_reboot, domain_suspend_only and domain_send_sysrq. Each sends a request to a guest
+ * and waits for the guest's acknowledgement. domain_suspend_only then waits until the guest is suspended. A
+ * guest that has published an event channel for it (suspend_channel.h) is asked to suspend itself by the
+ * channel.
  *
  * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges the
  * request by emptying or removing the node. It carries the request out later (Xen's
@@ -11,7 +13,8 @@
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
-#include "ops.h"
+#include "recover.h"
+#include "suspend_channel.h"
 
 #include <string.h>
 
@@ -30,9 +33,14 @@ typedef struct ask {
     libxl__xs_batch *withdrawal;
     /* The request of the withdrawal that checks that the node still contains the request to the guest. */
     libxl__xs_request *unanswered;
-    bool written;       /* xenstored has confirmed that it has written the request */
-    bool withdraws;     /* the request may be in xenstore, so it must be withdrawn */
-    bool out_of_memory; /* the withdrawal uses the spare batch */
+    libxl__suspend_channel channel;
+    libxl__nested recovery; /* domain_recover, for domain_suspend_only; reserved before the guest is asked */
+    bool by_channel;        /* the guest is asked by its event channel */
+    bool may_suspend;       /* the operation has failed, and the guest may still suspend itself */
+    bool said;              /* the message says how the guest was asked */
+    bool written;           /* xenstored has confirmed that it has written the request */
+    bool withdraws;         /* the request may be in xenstore, so it must be withdrawn */
+    bool out_of_memory;     /* the withdrawal uses the spare batch */
 } domain_shutdown_state, domain_reboot_state, domain_suspend_only_state, domain_suspend_guest_state,
     domain_send_sysrq_state;
 
@@ -57,10 +65,11 @@ static bool suspends(const libxl__ao *ao)
     return saves(ao) || ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
 }
 
-/* Tells a save that has failed whether the guest may still suspend itself. */
-static void note_may_suspend(libxl__ao *ao, bool may)
+/* Notes whether the guest may still suspend itself after a failure, and tells it to a save. */
+static void note_may_suspend(libxl__ao *ao, struct ask *s, bool may)
 {
     const libxl__domain_suspend_guest_args *args = libxl__ao_args(ao);
+    s->may_suspend = may;
     if (saves(ao))
         *args->out.may_suspend = may;
 }
@@ -102,21 +111,60 @@ static int check_domain(libxl__ao *ao, const struct ask *s)
     return destroyed(ao);
 }
 
-/* ---- request: the request is written */
+/* Looks the domain up, and checks that it can be asked. */
+static int find(libxl__ao *ao, xc_domaininfo_t *info)
+{
+    const uint32_t domid = ao->subject.number;
+    if (domid == 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
+    const int rc = libxl__hv_info(ao, domid, info);
+    if (!rc && suspends(ao) && info->flags & XEN_DOMINF_shutdown)
+        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", domid);
+    return rc;
+}
+
+/* ---- look: the guest's event channel is looked for */
+
+static int look_start(libxl__ao *ao, struct ask *s)
+{
+    xc_domaininfo_t info;
+    int rc = find(ao, &info);
+    if (!rc && !saves(ao))
+        rc = libxl__recover_reserve(ao, &s->recovery);
+    if (!rc)
+        rc = libxl__suspend_channel_read(ao, &s->channel);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int look_poll(libxl__ao *ao, struct ask *s)
+{
+    const int rc = libxl__suspend_channel_bind(ao, &s->channel);
+    s->by_channel = s->channel.bound;
+    return rc;
+}
+
+/* Follows a guest that may still suspend itself after domain_suspend_only has failed, and resumes it then. */
+static int look_undo(libxl__ao *ao, struct ask *s)
+{
+    if (!s->recovery.started && !s->may_suspend)
+        return 0;
+    if (!s->recovery.started)
+        libxl__recover_start(&s->recovery, LIBXL__SAVE_ASKED, true, LIBXL__RECOVER_FOLLOWS);
+    const int rc = libxl__recover_poll(ao, &s->recovery, false);
+    return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
+}
+
+/* ---- request: the guest is asked */
 
 static int request_start(libxl__ao *ao, struct ask *s)
 {
     const uint32_t domid = ao->subject.number;
     xc_domaininfo_t info;
-    if (domid == 0)
-        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
     if (sysrq_of(ao) && strlen(request_of(ao)) != 1)
         return libxl__ao_fail(ao, ERROR_INVAL, "sysrq: not one character");
-    int rc = libxl__hv_info(ao, domid, &info);
+    int rc = find(ao, &info);
     if (rc)
         return rc;
-    if (suspends(ao) && info.flags & XEN_DOMINF_shutdown)
-        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", domid);
     rc = libxl__xs_spare_reserve(ao); /* the spare batch is for the withdrawal */
     if (rc)
         return rc;
@@ -124,7 +172,8 @@ static int request_start(libxl__ao *ao, struct ask *s)
     if (!s->request)
         return ERROR_NOMEM;
     libxl__xs_require_domain(s->request, &ao->subject.uuid);
-    libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), NODE, NODE_OF(ao));
+    if (!s->by_channel)
+        libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), NODE, NODE_OF(ao));
     if (saves(ao))
         libxl__save_mark_write(s->request, domid, LIBXL__SAVE_ASKED, false);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
@@ -141,16 +190,16 @@ static int request_poll(libxl__ao *ao, struct ask *s)
     if (!libxl__xs_done(s->request))
         return LIBXL__AO_WAIT;
     rc = libxl__xs_rc(s->request);
-    s->written = !rc;
+    s->written = !rc && !s->by_channel;
     rc = rc == ERROR_DOMAIN_DESTROYED ? destroyed(ao) : libxl__xs_result(s->request);
     libxl__xs_batch_free(s->request);
     s->request = NULL;
-    return rc;
+    return rc || !s->by_channel ? rc : libxl__suspend_channel_notify(ao, &s->channel);
 }
 
 /*
- * Frees the batch of the request. Returns whether the request may be in xenstore. If it returns false, the request
- * will not reach xenstore any more.
+ * Frees the batch of the request. Returns whether the request may be in xenstore. If it returns false, the
+ * request will not reach xenstore any more.
  */
 static bool give_up_request(struct ask *s)
 {
@@ -232,24 +281,57 @@ static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
     return libxl__xs_spare_advances(ao->ctx, &s->turn);
 }
 
+/* Adds to the message of a guest that has not suspended itself in time how it was asked. */
+static void say_how_asked(libxl__ao *ao, struct ask *s)
+{
+    if (s->said || ao->rc != ERROR_GUEST_TIMEDOUT || !suspends(ao))
+        return;
+    s->said = true;
+    if (s->by_channel)
+        libxl__ao_fail_also(ao, "the guest was asked by its event channel for suspending it");
+    else if (s->channel.unannounced)
+        libxl__ao_fail_also(ao,
+                            "the guest has not written 1 to control/feature-suspend, so it may not be able "
+                            "to suspend itself");
+}
+
+/*
+ * Returns the result of the undo for a domain that has stopped. An operation that has completed for the
+ * application with an error (libxl__phase_position.left) leaves no suspended guest.
+ */
+static int undo_stopped(libxl__ao *ao, struct ask *s)
+{
+    if (suspends(ao) != is_suspended(s))
+        return suspends(ao) ? 0 : LIBXL__AO_WAIT;
+    if (!ao->phase.left || !suspends(ao))
+        return LIBXL__AO_CARRIED_OUT;
+    note_may_suspend(ao, s, true);
+    return 0;
+}
+
 /*
  * Withdraws the request if the node still contains it. The node does not contain the request any more if the
  * guest has acknowledged it, or if another toolstack has written another request.
  */
 static int request_undo(libxl__ao *ao, struct ask *s)
 {
-    note_may_suspend(ao, false);
+    note_may_suspend(ao, s, false);
+    say_how_asked(ao, s);
+    libxl__suspend_channel_step(ao, &s->channel);
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
-    if (s->domain.follower.was_shutdown && suspends(ao) == is_suspended(s))
-        return LIBXL__AO_CARRIED_OUT;
-    if (s->domain.follower.was_shutdown && suspends(ao))
-        return 0;
-    if (!s->withdraws && !give_up_request(s))
+    const int stopped = s->domain.follower.was_shutdown ? undo_stopped(ao, s) : LIBXL__AO_WAIT;
+    if (stopped != LIBXL__AO_WAIT)
+        return stopped;
+    if (s->channel.notified) {
+        note_may_suspend(ao, s, true);
+        return LIBXL__AO_WAIT;
+    }
+    if ((!s->withdraws && !give_up_request(s)) || s->by_channel)
         return 0;
     const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
-    note_may_suspend(ao, rc && rc != ERROR_DOMAIN_DESTROYED);
+    note_may_suspend(ao, s, rc && rc != ERROR_DOMAIN_DESTROYED);
     if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
         /*
          * The queue may be long, because thousands of requests may be withdrawn at the same time. So the
@@ -257,7 +339,8 @@ static int request_undo(libxl__ao *ao, struct ask *s)
          */
         libxl__phase_extend(ao);
     if (rc == ERROR_NOT_READY && s->written && libxl__xs_vacant(s->unanswered))
-        /* A guest that has acknowledged the request suspends itself soon. The caller must know whether it did. */
+        /* A guest that has acknowledged the request suspends itself soon. The caller must know whether it
+         * did. */
         return suspends(ao) ? LIBXL__AO_WAIT : is_suspended(s) ? 0 : LIBXL__AO_CARRIED_OUT;
     if (rc == ERROR_NOT_READY)
         return 0;
@@ -270,7 +353,7 @@ static int acknowledge_start(libxl__ao *ao, struct ask *s)
 {
     const libxl__domain_send_sysrq_args *args = sysrq_of(ao);
     char path[64];
-    if (args && !args->in.wait)
+    if ((args && !args->in.wait) || s->by_channel)
         return 0;
     snprintf(path, sizeof(path), NODE, NODE_OF(ao));
     const int rc = libxl__await_start(ao, &s->acknowledged, path, libxl__await_empty, NULL);
@@ -309,6 +392,7 @@ static int confirm_poll(libxl__ao *ao, struct ask *s)
 
 static int suspended_poll(libxl__ao *ao, struct ask *s)
 {
+    libxl__suspend_channel_step(ao, &s->channel);
     const int rc = check_domain(ao, s);
     if (rc || is_suspended(s))
         return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_recover.c: the nested operation that takes back what a save has changed, and the right to save a domain.
- * Call all functions with the context locked.
+ * domain_recover.c: the nested operation that takes back what a save or domain_suspend_only has changed, and
+ * the right to save or suspend a domain. Call all functions with the context locked.
  */
 #ifndef LIBXL__RECOVER_H
 #define LIBXL__RECOVER_H
@@ -13,9 +13,9 @@ enum { LIBXL__RECOVER_FOLLOWS = 600000 };
 
 /*
  * Creates the recovery of the parent's domain, and reserves all its resources, so that libxl__recover_start
- * cannot fail. While the recovery exists, no other operation of the context can create one for the same domain.
- * When the parent ends, a recovery that was started goes on, and one that was not started is freed. Errors: BUSY,
- * NOMEM, FAIL, recorded in the parent. After an error there is nothing to release.
+ * cannot fail. While the recovery exists, no other operation of the context can create one for the same
+ * domain. When the parent ends, a recovery that was started goes on, and one that was not started is freed.
+ * Errors: BUSY, NOMEM, FAIL, recorded in the parent. After an error there is nothing to release.
  */
 int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery);
 
@@ -29,8 +29,8 @@ void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool
 
 /*
  * Call this from the parent's poll or undo. Returns LIBXL__AO_WAIT, or the recovery's result. If the recovery
- * has failed and will be tried again, returns the error; if it follows the guest and `waits` is false, returns
- * GUEST_TIMEDOUT. In both cases the parent's message says so, and the recovery goes on.
+ * has failed and will be tried again, returns the error; if it follows the guest and `waits` is false,
+ * returns GUEST_TIMEDOUT. In both cases the parent's message says so, and the recovery goes on.
  */
 int libxl__recover_poll(libxl__ao *parent, const libxl__nested *recovery, bool waits);
 

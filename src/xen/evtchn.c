@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the context's event channel handle, which is opened when it is first needed, and the ports that are
+ * Owns: the context's event channel handle, which is open while a port is bound, and the ports that are
  * bound through it. The context's lock guards both.
  */
 #include "xen.h"
@@ -18,6 +18,7 @@ static void notified(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     LIST_FOREACH (evtchn, &evtchns->list, link)
         if (evtchn->port == (evtchn_port_t)port) {
             xenevtchn_unmask(evtchns->handle, evtchn->port);
+            evtchn->events++;
             libxl__source_fire(&evtchn->source);
             return;
         }
@@ -43,9 +44,18 @@ static int open_handle(libxl__ao *ao)
 
 void libxl__evtchns_close(libxl_ctx *ctx)
 {
-    libxl__fd_deregister(ctx, &ctx->xen->evtchns.source);
-    if (ctx->xen->evtchns.handle)
-        xenevtchn_close(ctx->xen->evtchns.handle);
+    libxl__evtchns *evtchns = &ctx->xen->evtchns;
+    if (!evtchns->handle)
+        return;
+    libxl__fd_deregister(ctx, &evtchns->source);
+    xenevtchn_close(evtchns->handle);
+    evtchns->handle = NULL;
+}
+
+static void close_if_unused(libxl_ctx *ctx)
+{
+    if (LIST_EMPTY(&ctx->xen->evtchns.list))
+        libxl__evtchns_close(ctx);
 }
 
 static void evtchn_stop(libxl_ctx *ctx, libxl__source *source)
@@ -53,13 +63,17 @@ static void evtchn_stop(libxl_ctx *ctx, libxl__source *source)
     libxl__evtchn *evtchn = (libxl__evtchn *)source;
     LIST_REMOVE(evtchn, link);
     xenevtchn_unbind(ctx->xen->evtchns.handle, evtchn->port);
+    close_if_unused(ctx);
 }
 
 static int attach(libxl__ao *ao, libxl__evtchn *evtchn, xenevtchn_port_or_error_t port, uint32_t domid)
 {
-    if (port < 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno),
-                              "binding an event channel to domain %u: %m", domid);
+    if (port < 0) {
+        const int rc = libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno),
+                                      "binding an event channel to domain %u: %m", domid);
+        close_if_unused(ao->ctx);
+        return rc;
+    }
     evtchn->port = (evtchn_port_t)port;
     LIST_INSERT_HEAD(&ao->ctx->xen->evtchns.list, evtchn, link);
     libxl__source_attach(ao, &evtchn->source, evtchn_stop);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Event channels as sources of an operation. An operation binds a port. Each notification of the port wakes
- * the operation. No operation uses this yet. An operation that saves a domain will need it, because a domain
- * is asked to suspend by an event channel.
+ * the operation. src/ops/suspend_channel.h uses them.
  */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H
@@ -20,11 +19,12 @@ typedef struct libxl__evtchn libxl__evtchn;
 struct libxl__evtchn {
     libxl__source source; /* fires at each notification; the port is unmasked before the source fires */
     evtchn_port_t port;   /* the number of the local port */
+    uint32_t events;      /* how often the port was notified */
     LIST_ENTRY(libxl__evtchn) link;
 };
 
 typedef struct libxl__evtchns {
-    xenevtchn_handle *handle; /* the handle of libxenevtchn; NULL until the first port is bound */
+    xenevtchn_handle *handle; /* the handle of libxenevtchn; NULL while no port is bound */
     libxl__fd source;
     LIST_HEAD(, libxl__evtchn) list;
 } libxl__evtchns;
