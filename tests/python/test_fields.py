@@ -48,6 +48,7 @@ HVM: dict[str, object] = {
     "b_info.max_memkb": 64 << 10,
     "b_info.target_memkb": 64 << 10,
     "vfbs": [],
+    "disks[0].readwrite": 1,
 }
 
 SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
