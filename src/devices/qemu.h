@@ -54,7 +54,9 @@ typedef struct libxl__qemu_job {
     char log[LIBXL__QEMU_PATH];
     const char *program; /* the path of QEMU */
     bool listens;        /* an input: QEMU gets the listening socket of its monitor */
-    bool restricted;     /* an input: QEMU gets an empty root directory */
+    const char
+        *user;    /* an input: QEMU runs as this user, in an empty root directory; NULL: as this process */
+    bool refused; /* a result: there is no such user, or the user is root */
     uint32_t domid;
     pid_t pid;
     int errnoval; /* the result of the job: 0 or an errno */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,18 +127,40 @@ static void keep_old_logs(const char *log)
     }
 }
 
+/*
+ * Returns 0 if QEMU can run as this user, which is a name or UID:GID. Otherwise returns an errno: EPERM if the
+ * user is root.
+ */
+static int check_user(const char *user)
+{
+    enum { WORDS = 4096 };
+    char words[WORDS], rest;
+    unsigned uid, gid;
+    struct passwd entry, *found;
+    if (sscanf(user, "%u:%u%c", &uid, &gid, &rest) == 2)
+        return uid ? 0 : EPERM;
+    const int error = getpwnam_r(user, &entry, words, sizeof(words), &found);
+    if (error || !found)
+        return error ? error : ENOENT;
+    return entry.pw_uid ? 0 : EPERM;
+}
+
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
     libxl__qemu_job *q = (libxl__qemu_job *)job;
     q->fd = -1;
     q->errnoval = access(q->program, X_OK) ? errno : 0;
+    if (!q->errnoval && q->user) {
+        q->errnoval = check_user(q->user);
+        q->refused = q->errnoval;
+    }
     if (q->errnoval)
         return;
     remove_sockets(q->domid);
     keep_old_logs(q->log);
     q->fd = open(q->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    q->errnoval = q->fd < 0 || (q->restricted && !make_root(q->domid)) ? errno : 0;
+    q->errnoval = q->fd < 0 || (q->user && !make_root(q->domid)) ? errno : 0;
     const int listener = q->errnoval || !q->listens ? 0 : make_listener(q->domid);
     if (listener < 0)
         q->errnoval = errno;

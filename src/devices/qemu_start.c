@@ -121,7 +121,8 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
     s->step = LIBXL__QEMU_PREPARING;
     s->job.program = libxl__qemu_program(s->config);
     s->job.listens = s->hvm;
-    s->job.restricted = s->hvm && libxl__is(s->config->b_info.dm_restrict, false);
+    if (s->hvm && libxl__is(s->config->b_info.dm_restrict, false))
+        s->job.user = s->config->b_info.device_model_user;
     int rc = new_batch(ao, s);
     if (rc)
         return rc;
@@ -212,6 +213,9 @@ static int prepared(libxl__ao *ao, libxl__qemu_start *s)
     const int error = s->job.errnoval;
     if (!error)
         return launch(ao, s);
+    if (s->job.refused)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.device_model_user: %s: %s", s->job.user,
+                              error == EPERM ? "has the rights of root" : strerror(error));
     return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model: %s: %s",
                           access(s->job.program, X_OK) ? s->job.program : s->job.log, strerror(error));
 }

@@ -309,3 +309,20 @@ async def test_a_read_only_disk_is_not_emulated_as_a_writable_one(
     assert all("readonly=on" in drive for drive in drives)
     assert bool(drives) == (vdev == "sda")
     await dom.destroy()
+
+
+@pytest.mark.parametrize("user", ["root", "0:0", "no-such-user"])
+async def test_a_restricted_device_model_is_no_root(xen: aioxen.Context, hvm: DomainConfig, user: str) -> None:
+    hvm.b_info.dm_restrict = True
+    hvm.b_info.device_model_user = user
+    with pytest.raises(aioxen.InvalidError, match=rf"d_config\.b_info\.device_model_user: {user}: "):
+        await xen.domain_create(hvm)
+
+
+async def test_a_restricted_device_model_runs_as_its_user(xen: aioxen.Context, hvm: DomainConfig) -> None:
+    hvm.b_info.dm_restrict = True
+    hvm.b_info.device_model_user = "nobody"
+    dom = await xen.domain_create(hvm)
+    [words] = qemus().values()
+    assert words[words.index("-runas") + 1] == "nobody"
+    await dom.destroy()
