@@ -17,6 +17,7 @@ import inspect
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,10 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     assert asyncio.run(domids()) == domains
     assert xenstore() ^ nodes == set()
     assert descriptors() ^ opened == set()
+    # Python's join() returns before the kernel ends the thread.
+    end = time.monotonic() + scaled(5)
+    while threads() != running and time.monotonic() < end:
+        time.sleep(0.001)
     assert threads() == running
 
 
