@@ -27,7 +27,7 @@ def test_the_description_has_no_link_into_the_tree(archive: Path) -> None:
     assert text.lstrip().startswith("# aioxen\n")
     assert re.findall(r"\]\((?!https?://)[^)]*\)", text) == []
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert {"cli", "metrics", "trace", "trio", "test"} == set(metadata.get_all("Provides-Extra", []))
+    assert {"cli", "fleet", "metrics", "trace", "trio", "test"} == set(metadata.get_all("Provides-Extra", []))
 
 
 def test_every_module_and_program_is_in_the_wheel(wheel: Path) -> None:
