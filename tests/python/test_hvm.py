@@ -312,7 +312,9 @@ async def test_a_read_only_disk_is_not_emulated_as_a_writable_one(
 
 
 @pytest.mark.parametrize("user", ["root", "0:0", "no-such-user"])
-async def test_a_restricted_device_model_is_no_root(xen: aioxen.Context, hvm: DomainConfig, user: str) -> None:
+async def test_a_restricted_device_model_is_no_root(
+    xen: aioxen.Context, hvm: DomainConfig, user: str
+) -> None:
     hvm.b_info.dm_restrict = True
     hvm.b_info.device_model_user = user
     with pytest.raises(aioxen.InvalidError, match=rf"d_config\.b_info\.device_model_user: {user}: "):
