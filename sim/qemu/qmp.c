@@ -151,6 +151,24 @@ static const char *drives(struct options *o, const char *line, char *to, size_t 
     return NULL;
 }
 
+/* Runs a line of the monitor. It knows "info block" only, and prints an error for other lines, as QEMU does. */
+static const char *monitor(struct options *o, const char *line, char *to, size_t size)
+{
+    char words[64] = "";
+    size_t at = 0;
+    find(line, "command-line", words, sizeof words);
+    if (strcmp(words, "info block") != 0) {
+        snprintf(to, size, "\"unknown command: '%s'\\r\\n\"", words);
+        return NULL;
+    }
+    at += (size_t)snprintf(to, size, "\"");
+    for (uint32_t i = 0; i < o->nr_drives && at < size; i++)
+        at += (size_t)snprintf(to + at, size - at, "%s: %.200s\\r\\n", o->drives[i].id,
+                               *o->drives[i].file ? o->drives[i].file : "[not inserted]");
+    snprintf(to + at, size - at, "\"");
+    return NULL;
+}
+
 static const char *save(struct options *o, const char *line, char *to, size_t size)
 {
     char path[PATH_SIZE] = "";
@@ -183,6 +201,7 @@ static const struct {
     {"xen-save-devices-state", save},
     {"xen-set-global-dirty-log", nothing},
     {"system_wakeup", nothing},
+    {"human-monitor-command", monitor},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 

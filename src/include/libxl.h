@@ -383,6 +383,11 @@ static inline int libxl__set_vcpuonline_0x041200(libxl_ctx *ctx, uint32_t domid,
 {
     return libxl_set_vcpuonline(ctx, domid, cpumap, NULL);
 }
+static inline int libxl__qemu_monitor_command_0x041200(libxl_ctx *ctx, uint32_t domid,
+                                                       const char *command_line, char **output)
+{
+    return libxl_qemu_monitor_command(ctx, domid, command_line, output, NULL);
+}
 #define LIBXL__SYNCHRONOUS(name)                                                                             \
     static inline int libxl__##name##_0x041200(libxl_ctx *ctx, uint32_t domid)                               \
     {                                                                                                        \
@@ -410,8 +415,10 @@ LIBXL__SYNCHRONOUS(domain_reboot)
 #define libxl_domain_reboot   libxl__domain_reboot_0x041200
 #undef libxl_send_trigger
 #undef libxl_set_vcpuonline
-#define libxl_send_trigger   libxl__send_trigger_0x041200
-#define libxl_set_vcpuonline libxl__set_vcpuonline_0x041200
+#undef libxl_qemu_monitor_command
+#define libxl_qemu_monitor_command libxl__qemu_monitor_command_0x041200
+#define libxl_send_trigger         libxl__send_trigger_0x041200
+#define libxl_set_vcpuonline       libxl__set_vcpuonline_0x041200
 #endif
 
 #ifdef __cplusplus

@@ -231,6 +231,8 @@ class Arguments:
             "sched": aioxen.Scheduler.UNKNOWN,
             "poolid": POOL,
             "sysrq": "h",
+            "command": "query-status",
+            "command_line": "info block",
             "filename": str(folder / "core"),
             "path": NODE,
             "value": b"value",

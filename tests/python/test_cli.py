@@ -147,6 +147,8 @@ def test_memory_and_processors_as_with_xl(cfg: WriteFile, xl: Xl) -> None:
     assert aioxen_("mem-set", "-w", "res", "16", "--json").records()[0]["target_memkb"] == 16 << 10
     aioxen_("sysrq", "res", "h")
     aioxen_("trigger", "res", "nmi")
+    assert "no device model" in aioxen_("qmp", "res", "query-status", code=11).err
+    assert "no device model" in aioxen_("qemu-monitor-command", "res", "info", "block", code=11).err
     aioxen_("rename", "res", "other")
     assert " other " in xl("list").replace("\n", " ")
     aioxen_("destroy", "other", "theirs")

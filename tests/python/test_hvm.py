@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import ctypes
+import json
 import os
 import re
 import signal
@@ -257,6 +258,34 @@ async def test_a_stopped_device_model_ends_with_a_cancelled_creation(
     creation.cancel()
     with pytest.raises(asyncio.CancelledError):
         await creation
+
+
+async def test_commands(
+    xen: aioxen.Context, hvm: DomainConfig, files: dict[str, str], xl: Callable[..., str]
+) -> None:
+    dom = await xen.domain_create(hvm)
+    assert json.loads(await dom.qmp("query-status"))["status"] == "running"
+    change = {"id": "ide-5632", "filename": files["cd"]}
+    assert await dom.qmp("blockdev-change-medium", json.dumps(change)) == "{}"
+    blocks = await dom.qemu_monitor_command("info block")
+    assert f"ide-5632: {files['cd']}" in blocks
+    printed = await asyncio.to_thread(xl, "qemu-monitor-command", "hvm", "info block")
+    assert printed.split() == blocks.split()
+    with pytest.raises(aioxen.Error, match="refuses no-such: The command has not been found"):
+        await dom.qmp("no-such")
+    for arguments in "[]", "{", '{"a": ' + "[" * 40 + "]" * 40 + "}", "{} x":
+        with pytest.raises(aioxen.InvalidError, match="arguments: not an object of JSON"):
+            await dom.qmp("stop", arguments)
+    with pytest.raises(aioxen.InvalidError, match="arguments: longer than"):
+        await dom.qmp("stop", json.dumps({"a": "b" * (32 << 10)}))
+    with pytest.raises(aioxen.InvalidError, match="command: "):
+        await dom.qmp("")
+    [pid] = qemus()
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not qemus(), "the process stays")
+    with pytest.raises(aioxen.DeviceModelError, match="has no device model"):
+        await dom.qmp("query-status")
+    await dom.destroy()
 
 
 async def test_no_other_device_model_is_started(

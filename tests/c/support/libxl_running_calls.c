@@ -82,6 +82,8 @@ static const char *vcpus(libxl_ctx *ctx, uint32_t domid)
     CHECK(libxl_set_vcpuaffinity_force(ctx, domid, 0, NULL, NULL) == ERROR_INVAL);
     libxl_bitmap_dispose(&set);
     CHECK(WITHOUT_HOW(libxl_send_trigger, ctx, NOBODY, LIBXL_TRIGGER_NMI, 0));
+    char *output;
+    CHECK(WITHOUT_HOW(libxl_qemu_monitor_command, ctx, NOBODY, "info block", &output));
     return NULL;
 }
 

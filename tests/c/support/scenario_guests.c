@@ -80,10 +80,11 @@ static void wait_connected(libxl_domid guest, const char *node)
     free(state);
 }
 
-/* Adds the disk that the scenario removes. */
-static void add_disk(libxl_ctx *ctx, libxl_domid guest)
+/* Adds the disk that the scenario removes, or a disk that a QEMU serves. */
+static void add_disk(libxl_ctx *ctx, libxl_domid guest, libxl_disk_backend backend)
 {
     libxl_device_disk disk = scenario_disk();
+    disk.backend = backend;
     assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
     libxl_device_disk_dispose(&disk);
     wait_connected(guest, "device/vbd/51712/state");
@@ -120,7 +121,9 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
     assert_int_equal(libxl_domain_info(ctx, &info, s->guest), 0);
     s->uuid = info.uuid;
     if (scenario->guest == SCENARIO_WITH_DISK)
-        add_disk(ctx, s->guest);
+        add_disk(ctx, s->guest, LIBXL_DISK_BACKEND_UNKNOWN);
+    if (scenario->guest == SCENARIO_WITH_QEMU)
+        add_disk(ctx, s->guest, LIBXL_DISK_BACKEND_QDISK);
     if (scenario->guest == SCENARIO_WITH_NIC)
         add_nic(ctx, s->guest);
     uint32_t pool = SCENARIO_POOL;

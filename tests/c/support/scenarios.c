@@ -161,6 +161,22 @@ static void fill_sysrq(struct subject *s, void *p)
     args->in.wait = true;
 }
 
+static void fill_qmp(struct subject *s, void *p)
+{
+    libxl__domain_qmp_args *args = p;
+    args->in.domid = s->guest;
+    args->in.command = strdup("query-status");
+    args->out.answer = &s->results.name;
+}
+
+static void fill_monitor(struct subject *s, void *p)
+{
+    libxl__qemu_monitor_command_args *args = p;
+    args->in.domid = s->guest;
+    args->in.command_line = strdup("info block");
+    args->out.output = &s->results.name;
+}
+
 static void fill_disk_add(struct subject *s, void *p)
 {
     libxl__device_disk_add_args *args = p;
@@ -436,6 +452,8 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_CORE_DUMP, LIBXL__OP_DOMAIN_CORE_DUMP, fill_core_dump, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_QMP, LIBXL__OP_DOMAIN_QMP, fill_qmp, SCENARIO_WITH_QEMU},
+    {LIBXL__OP_QEMU_MONITOR_COMMAND, LIBXL__OP_QEMU_MONITOR_COMMAND, fill_monitor, SCENARIO_WITH_QEMU},
     {LIBXL__OP_STORE_READ, LIBXL__OP_STORE_READ, fill_store_read, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_LIST, LIBXL__OP_STORE_LIST, fill_store_list, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_WRITE, LIBXL__OP_STORE_WRITE, fill_store_write, SCENARIO_ANY_GUEST},

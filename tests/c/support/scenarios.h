@@ -13,6 +13,7 @@ enum scenario_guest {
     SCENARIO_ANY_GUEST,
     SCENARIO_PVH,
     SCENARIO_WITH_DISK, /* The guest has the disk xvda and has connected to the disk. */
+    SCENARIO_WITH_QEMU, /* A QEMU serves the guest's disk. */
     SCENARIO_WITH_NIC,
     SCENARIO_MARKED,   /* The guest has the mark of a domain whose creation was given up. */
     SCENARIO_OBEDIENT, /* A PVH guest that obeys requests. */

@@ -223,6 +223,18 @@ static int start_destroy_cpupool(struct starter *s)
     return libxl_host_destroy_cpupool(s->ctx, STARTER_POOL, NULL);
 }
 
+/* These return DEVICE_MODEL, because the guest has no QEMU. */
+#define STARTS_WITHOUT_QEMU(name, call)                                                                      \
+    static int start_##name(struct starter *s)                                                               \
+    {                                                                                                        \
+        char *out = NULL;                                                                                    \
+        const int rc = call;                                                                                 \
+        free(out);                                                                                           \
+        return rc == ERROR_DEVICE_MODEL ? 0 : rc;                                                            \
+    }
+STARTS_WITHOUT_QEMU(qmp, libxl_domain_qmp(s->ctx, s->guest, "query-status", NULL, &out, NULL))
+STARTS_WITHOUT_QEMU(monitor, libxl_qemu_monitor_command(s->ctx, s->guest, "info block", &out, NULL))
+
 STARTS_PLAIN(core_dump, (void)0, libxl_domain_core_dump(s->ctx, s->guest, "/tmp/core-of-starter", NULL))
 STARTS_PLAIN(set_name, (void)0, libxl_domain_set_name(s->ctx, s->guest, "renamed", NULL, NULL))
 STARTS_PLAIN(get_target, uint64_t out, libxl_domain_get_memory_target(s->ctx, s->guest, &out, NULL))
@@ -493,6 +505,8 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_PCI_TOPOLOGY] = start_pci_topology,
     [LIBXL__OP_DOMAIN_STATISTICS] = start_statistics,
     [LIBXL__OP_DOMAIN_CORE_DUMP] = start_core_dump,
+    [LIBXL__OP_DOMAIN_QMP] = start_qmp,
+    [LIBXL__OP_QEMU_MONITOR_COMMAND] = start_monitor,
     [LIBXL__OP_HOST_MEMORY_NEEDED] = start_memory_needed,
     [LIBXL__OP_DOMAIN_SET_NAME] = start_set_name,
     [LIBXL__OP_DOMAIN_GET_MEMORY_TARGET] = start_get_target,

@@ -33,6 +33,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "resources": ("mem", "mem-set", "mem-max", "vcpu-list", "vcpu-set", "vcpu-pin"),
     "signals": ("sysrq", "trigger", "dump-core"),
+    "models": ("qmp", "qemu-monitor-command"),
     "host": ("cpupool", "dmesg"),
     "stats": ("stats", "top"),
     "operations": ("operations", "unfinished"),
