@@ -54,25 +54,7 @@ extern "C" {
 #define LIBXL_HAVE_LOG_QUEUE        1 /* libxl_log_queue_alloc */
 #define LIBXL_HAVE_KEEP_PHASES      1 /* libxl_ctx_keep_phases */
 
-/*
- * libxl's macros for conditional compilation. Defined are the macros for the features of libxl that this
- * library has.
- */
-#define LIBXL_HAVE_AO_ABORT                             1
-#define LIBXL_HAVE_BUILDINFO_KERNEL                     1
-#define LIBXL_HAVE_BYTEARRAY_UUID                       1
-#define LIBXL_HAVE_CONST_COPY_AND_LENGTH_FUNCTIONS      1
-#define LIBXL_HAVE_DOMINFO_OUTSTANDING_MEMKB            1
-#define LIBXL_HAVE_ERROR_DOMAIN_NOTFOUND                1
-#define LIBXL_HAVE_FN_USING_QMP_ASYNC                   1
-#define LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG      1
-#define LIBXL_HAVE_NONCONST_LIBXL_BASENAME_RETURN_VALUE 1
-#define LIBXL_HAVE_PHYSINFO_CAP_HAP_SHADOW              1
-#define LIBXL_HAVE_PHYSINFO_CAP_PV                      1
-#define LIBXL_HAVE_PHYSINFO_OUTSTANDING_PAGES           1
-#define LIBXL_HAVE_SIGCHLD_OWNER_SELECTIVE_REAP         1
-#define LIBXL_HAVE_SIGCHLD_SHARING                      1
-#define LIBXL_HAVE_UUID_COPY_CTX_PARAM                  1
+#include <libxl_have.h>
 
 /*
  * A program written for libxl may define LIBXL_API_VERSION before it includes this header: 0x040200 for libxl
@@ -83,6 +65,7 @@ extern "C" {
 #undef LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG
 #endif
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040500
+#undef LIBXL_HAVE_NONCONST_LIBXL_BASENAME_RETURN_VALUE
 #undef LIBXL_HAVE_UUID_COPY_CTX_PARAM
 #endif
 

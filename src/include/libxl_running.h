@@ -98,6 +98,17 @@ int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_memkb
 int libxl_get_memory_target(libxl_ctx *ctx, uint32_t domid, uint64_t *out_target);
 int libxl_domain_setmaxmem(libxl_ctx *ctx, uint32_t domid, uint64_t target_memkb);
 
+/*
+ * Runs domain_wait_memory. Returns FAIL, as libxl does, if the domain's memory differs from the target and has
+ * not changed for `wait_secs`.
+ */
+int libxl_wait_for_memory_target(libxl_ctx *ctx, uint32_t domid, int wait_secs);
+/*
+ * Runs host_wait_free_memory. Returns NOMEM, as libxl does, if the host has less free memory after `wait_secs`.
+ * `domid` is not used.
+ */
+int libxl_wait_for_free_memory(libxl_ctx *ctx, uint32_t domid, uint64_t memory_kb, int wait_secs);
+
 /* Runs domain_send_sysrq, but does not wait for the guest: returns as soon as the request is written. */
 int libxl_send_sysrq(libxl_ctx *ctx, uint32_t domid, char sysrq);
 
@@ -211,5 +222,9 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config, u
                                 int restore_fd, int send_back_fd, const libxl_domain_restore_params *params,
                                 const libxl_asyncop_how *ao_how,
                                 const libxl_asyncprogress_how *aop_console_how);
+
+/* Returns NI: this library does not replicate domains. Starts nothing, so no completion follows. */
+int libxl_domain_remus_start(libxl_ctx *ctx, libxl_domain_remus_info *info, uint32_t domid, int send_fd,
+                             int recv_fd, const libxl_asyncop_how *ao_how);
 
 #endif /* LIBXL_RUNNING_H */

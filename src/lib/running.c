@@ -7,6 +7,7 @@
 #include "ops.h"
 #include "running.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include <libxl_utils.h>
@@ -175,6 +176,11 @@ int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_memkb
     return libxl_domain_set_memory(ctx, domid, target_memkb, relative, enforce, false, &unused, NULL);
 }
 
+static int milliseconds(int seconds)
+{
+    return seconds < 0 ? 0 : seconds > INT_MAX / 1000 ? INT_MAX : seconds * 1000;
+}
+
 int libxl_get_memory_target(libxl_ctx *ctx, uint32_t domid, uint64_t *out_target)
 {
     return libxl_domain_get_memory_target(ctx, domid, out_target, NULL);
@@ -183,6 +189,23 @@ int libxl_get_memory_target(libxl_ctx *ctx, uint32_t domid, uint64_t *out_target
 int libxl_domain_setmaxmem(libxl_ctx *ctx, uint32_t domid, uint64_t target_memkb)
 {
     return libxl_domain_set_max_memory(ctx, domid, target_memkb, NULL);
+}
+
+/* As in libxl, a guest that makes no progress gives FAIL. libxl_error_message has the reason. */
+int libxl_wait_for_memory_target(libxl_ctx *ctx, uint32_t domid, int wait_secs)
+{
+    uint64_t unused;
+    const int rc = libxl_domain_wait_memory(ctx, domid, milliseconds(wait_secs), &unused, NULL);
+    return rc == ERROR_GUEST_TIMEDOUT ? ERROR_FAIL : rc;
+}
+
+/* As in libxl, a host with too little memory gives NOMEM. */
+int libxl_wait_for_free_memory(libxl_ctx *ctx, uint32_t domid, uint64_t memory_kb, int wait_secs)
+{
+    uint64_t unused;
+    (void)domid;
+    const int rc = libxl_host_wait_free_memory(ctx, memory_kb, milliseconds(wait_secs), &unused, NULL);
+    return rc == ERROR_NO_MEMORY_FOR_GUEST ? ERROR_NOMEM : rc;
 }
 
 int libxl_send_sysrq(libxl_ctx *ctx, uint32_t domid, char sysrq)

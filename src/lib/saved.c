@@ -16,3 +16,15 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config, u
         return libxl__refuse(ERROR_NI, "send_back_fd: checkpoints are not implemented");
     return libxl_domain_restore(ctx, restore_fd, d_config, domid, ao_how, aop_console_how);
 }
+
+int libxl_domain_remus_start(libxl_ctx *ctx, libxl_domain_remus_info *info, uint32_t domid, int send_fd,
+                             int recv_fd, const libxl_asyncop_how *ao_how)
+{
+    (void)ctx;
+    (void)info;
+    (void)send_fd;
+    (void)recv_fd;
+    (void)ao_how;
+    return libxl__refuse(ERROR_NI, "libxl_domain_remus_start, domain %u: replication is not implemented",
+                         domid);
+}

@@ -12,6 +12,7 @@
  * Owns: nothing except the operation's state. The caller holds the context's lock. The worker uses only the
  * job's data.
  */
+#include "memory_nodes.h"
 #include "setting.h"
 
 #include <errno.h>
@@ -21,15 +22,8 @@
 
 enum {
     SLACK_KB = 1024,
-    /*
-     * The greatest difference between the target and the domain's memory at which the target counts as
-     * reached, in KiB.
-     */
-    REACHED_KB = 1024,
     LEAST_DOM0_KB = 128 << 10,
-    PAGE_KB = 4,
 };
-#define MOST_KB         (16ull << 30) /* 16 TiB, the limit of the hypervisor's address space */
 #define BETWEEN_LOOKS   LIBXL__MILLISECONDS(50)
 #define TARGET_NODE     "/local/domain/%u/memory/target"
 #define STATIC_MAX_NODE "/local/domain/%u/memory/static-max"
@@ -37,14 +31,9 @@ enum {
 
 /* ---- reading the nodes */
 
-typedef struct memory_nodes {
-    libxl__xs_batch *batch;
-    libxl__xs_request *target, *static_max;
-    xc_domaininfo_t info;
-    uint64_t target_kb, max_kb; /* The results. max_kb is MOST_KB if the domain has no maximum. */
-} domain_get_memory_target_state;
+typedef libxl__memory_nodes domain_get_memory_target_state;
 
-static int nodes_start(libxl__ao *ao, struct memory_nodes *nodes)
+int libxl__memory_nodes_start(libxl__ao *ao, libxl__memory_nodes *nodes)
 {
     const uint32_t domid = ao->subject.number;
     int rc = libxl__hv_info(ao, domid, &nodes->info);
@@ -68,18 +57,18 @@ static uint64_t number_of(const libxl__xs_request *request, uint64_t otherwise)
     const char *text = libxl__xs_value(request);
     char *end = NULL;
     const uint64_t number = text && *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
-    return end && !*end && number <= MOST_KB ? number : otherwise;
+    return end && !*end && number <= LIBXL__MEMORY_MOST_KB ? number : otherwise;
 }
 
-static int nodes_poll(struct memory_nodes *nodes)
+int libxl__memory_nodes_poll(libxl__memory_nodes *nodes)
 {
     if (!libxl__xs_done(nodes->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_result(nodes->batch);
     if (rc)
         return rc;
-    nodes->target_kb = number_of(nodes->target, nodes->info.tot_pages * PAGE_KB);
-    nodes->max_kb = number_of(nodes->static_max, MOST_KB);
+    nodes->target_kb = number_of(nodes->target, nodes->info.tot_pages * LIBXL__PAGE_KB);
+    nodes->max_kb = number_of(nodes->static_max, LIBXL__MEMORY_MOST_KB);
     return 0;
 }
 
@@ -98,9 +87,9 @@ static int set_limit(libxl__ao *ao, uint64_t kb)
     return 0;
 }
 
-static int limit_to(libxl__ao *ao, memory_limit *limit, const struct memory_nodes *nodes, uint64_t kb)
+static int limit_to(libxl__ao *ao, memory_limit *limit, const libxl__memory_nodes *nodes, uint64_t kb)
 {
-    limit->before_kb = nodes->info.max_pages * PAGE_KB;
+    limit->before_kb = nodes->info.max_pages * LIBXL__PAGE_KB;
     const int rc = set_limit(ao, kb + SLACK_KB);
     limit->set = !rc;
     return rc;
@@ -113,15 +102,15 @@ static int unlimit(libxl__ao *ao, const memory_limit *limit, const libxl__settin
 
 /* ---- domain_get_memory_target */
 
-static int read_only_start(libxl__ao *ao, struct memory_nodes *nodes)
+static int read_only_start(libxl__ao *ao, libxl__memory_nodes *nodes)
 {
-    return nodes_start(ao, nodes);
+    return libxl__memory_nodes_start(ao, nodes);
 }
 
-static int read_only_poll(libxl__ao *ao, struct memory_nodes *nodes)
+static int read_only_poll(libxl__ao *ao, libxl__memory_nodes *nodes)
 {
     const libxl__domain_get_memory_target_args *args = libxl__ao_args(ao);
-    const int rc = nodes_poll(nodes);
+    const int rc = libxl__memory_nodes_poll(nodes);
     if (!rc)
         *args->out.memkb = nodes->target_kb;
     return rc;
@@ -164,7 +153,7 @@ static int submit(libxl__ao *ao, pool *p, uint64_t pages)
 /* ---- domain_set_memory */
 
 typedef struct set_memory {
-    struct memory_nodes nodes;
+    libxl__memory_nodes nodes;
     memory_limit limit;
     pool pool;
     libxl__setting setting;
@@ -175,12 +164,12 @@ typedef struct set_memory {
 
 static int read_start(libxl__ao *ao, struct set_memory *s)
 {
-    return nodes_start(ao, &s->nodes);
+    return libxl__memory_nodes_start(ao, &s->nodes);
 }
 
 static int check_target(libxl__ao *ao, const struct set_memory *s, int64_t target)
 {
-    const int64_t least = ao->subject.number == 0 ? LEAST_DOM0_KB : PAGE_KB;
+    const int64_t least = ao->subject.number == 0 ? LEAST_DOM0_KB : LIBXL__PAGE_KB;
     if (target < least || (uint64_t)target > s->nodes.max_kb)
         return libxl__ao_fail(ao, ERROR_INVAL,
                               "target_memkb: %" PRId64 " KiB is not between %" PRId64 " and %" PRIu64, target,
@@ -192,7 +181,7 @@ static int read_poll(libxl__ao *ao, struct set_memory *s)
 {
     const libxl__domain_set_memory_args *args = libxl__ao_args(ao);
     int64_t target = args->in.target_memkb;
-    int rc = nodes_poll(&s->nodes);
+    int rc = libxl__memory_nodes_poll(&s->nodes);
     if (rc)
         return rc;
     if (args->in.relative && __builtin_add_overflow(target, (int64_t)s->nodes.target_kb, &target))
@@ -222,8 +211,8 @@ static int pool_start(libxl__ao *ao, struct set_memory *s)
     if (rc)
         return rc;
     libxl__source_attach(ao, &s->pool.source, release_worker);
-    s->pool.before_pages = (s->nodes.target_kb + SLACK_KB) / PAGE_KB;
-    return submit(ao, &s->pool, (s->target_kb + SLACK_KB) / PAGE_KB);
+    s->pool.before_pages = (s->nodes.target_kb + SLACK_KB) / LIBXL__PAGE_KB;
+    return submit(ao, &s->pool, (s->target_kb + SLACK_KB) / LIBXL__PAGE_KB);
 }
 
 static int pool_poll(libxl__ao *ao, struct set_memory *s)
@@ -285,11 +274,6 @@ static void write_stop(libxl__ao *ao, struct set_memory *s)
 
 /* ---- domain_set_memory: the guest reaches the target */
 
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
 /*
  * Compares the domain's memory with the target. Returns 0 if the target is reached, LIBXL__AO_WAIT if it is
  * not, or an error.
@@ -300,13 +284,14 @@ static int look(libxl__ao *ao, struct set_memory *s)
     int rc = libxl__hv_info(ao, ao->subject.number, &info);
     if (rc)
         return rc;
-    const uint64_t kb = info.tot_pages * PAGE_KB;
+    const uint64_t kb = info.tot_pages * LIBXL__PAGE_KB;
     if (kb != s->last_kb) {
         libxl__phase_extend(ao);
-        libxl__ao_count(ao, distance(kb, s->start_kb), distance(s->target_kb, s->start_kb), "KiB");
+        libxl__ao_count(ao, libxl__memory_distance(kb, s->start_kb),
+                        libxl__memory_distance(s->target_kb, s->start_kb), "KiB");
     }
     s->last_kb = kb;
-    if (distance(kb, s->target_kb) <= REACHED_KB)
+    if (libxl__memory_distance(kb, s->target_kb) <= LIBXL__MEMORY_REACHED_KB)
         return 0;
     rc = libxl__alarm_set(ao, &s->look, BETWEEN_LOOKS);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -334,7 +319,7 @@ static int reach_poll(libxl__ao *ao, struct set_memory *s)
 static int reach_start(libxl__ao *ao, struct set_memory *s)
 {
     const libxl__domain_set_memory_args *args = libxl__ao_args(ao);
-    s->start_kb = s->last_kb = s->nodes.info.tot_pages * PAGE_KB;
+    s->start_kb = s->last_kb = s->nodes.info.tot_pages * LIBXL__PAGE_KB;
     const int rc = args->in.wait ? libxl__domain_source_start(ao, &s->domain, &s->nodes.info) : 0;
     return rc ? rc : reach_poll(ao, s);
 }
@@ -342,25 +327,25 @@ static int reach_start(libxl__ao *ao, struct set_memory *s)
 /* ---- domain_set_max_memory */
 
 typedef struct set_max {
-    struct memory_nodes nodes;
+    libxl__memory_nodes nodes;
     memory_limit limit;
     libxl__setting setting;
 } domain_set_max_memory_state;
 
 static int look_start(libxl__ao *ao, struct set_max *s)
 {
-    return nodes_start(ao, &s->nodes);
+    return libxl__memory_nodes_start(ao, &s->nodes);
 }
 
 static int look_poll(libxl__ao *ao, struct set_max *s)
 {
     const libxl__domain_set_max_memory_args *args = libxl__ao_args(ao);
-    const int rc = nodes_poll(&s->nodes);
-    if (rc || (args->in.max_memkb >= s->nodes.target_kb && args->in.max_memkb <= MOST_KB))
+    const int rc = libxl__memory_nodes_poll(&s->nodes);
+    if (rc || (args->in.max_memkb >= s->nodes.target_kb && args->in.max_memkb <= LIBXL__MEMORY_MOST_KB))
         return rc;
     return libxl__ao_fail(ao, ERROR_INVAL,
                           "max_memkb: %" PRIu64 " KiB is not between the target %" PRIu64 " and %llu",
-                          args->in.max_memkb, s->nodes.target_kb, MOST_KB);
+                          args->in.max_memkb, s->nodes.target_kb, LIBXL__MEMORY_MOST_KB);
 }
 
 static int adjust_start(libxl__ao *ao, struct set_max *s)

@@ -15,8 +15,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import functions
 import pytest
-from declarations import HEADERS, Declarations, include, read
+from declarations import HEADERS, Declarations, include, preprocess, read
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -157,6 +158,39 @@ def test_what_is_missing() -> None:
     found = missing()
     assert {name for name in found if named(name, rows) is None} == set()
     assert {row for row in rows if all(named(name, rows) != row for name in found)} == set()
+
+
+# The macros that say what a library has
+
+
+def test_what_the_macros_say() -> None:
+    """Each macro of libxl is defined here, or the page lists it. A macro that is called like a function is
+    defined exactly if the function exists."""
+    theirs, ours = declared(False), declared(True)
+    macros = {name for name in theirs.numbers if name.startswith("LIBXL_HAVE_")}
+    assert len(macros) > 120
+    assert macros - ours.numbers == set(table("Macros that are not defined"))
+    functions = {name: name.replace("LIBXL_HAVE_", "LIBXL_").lower() for name in macros}
+    named_so = {name for name, function in functions.items() if function in theirs.functions}
+    assert len(named_so) > 5
+    assert {name for name in named_so if functions[name] in ours.functions} == named_so & ours.numbers
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:], ids=hex)
+def test_the_macros_of_a_version(version: int) -> None:
+    """The same macros are undefined for an older version as in libxl. But libxl says that libxl_uuid_copy has
+    the parameter ctx in versions in which it has not."""
+    chosen = f"-DLIBXL_API_VERSION={version:#x}"
+    theirs, ours = (re.findall(r"#define (LIBXL_HAVE_\w+)", preprocess(f, "-dM", chosen)) for f in ([], OURS))
+    allowed = set(table("Macros that are not defined"))
+    wrong = {"LIBXL_HAVE_UUID_COPY_CTX_PARAM"} if version < 0x040500 else set()
+    assert set(theirs) - set(ours) == allowed | wrong
+    assert declared(False).numbers & set(ours) <= set(theirs)
+
+
+def test_the_page_of_functions() -> None:
+    """docs/libxl-functions.md says what functions.py finds in the headers and in the IDL."""
+    assert (ROOT / "docs/libxl-functions.md").read_text() == functions.page()
 
 
 # A program

@@ -48,7 +48,7 @@ OPERATIONS = [
 ]
 """All operations that wait. An instant operation has no await point."""
 
-WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected"}
+WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected", "host_wait_free_memory"}
 """The operations that wait for something that does not happen here."""
 
 NODE = "/tool/test-cancellation"
@@ -227,6 +227,7 @@ class Arguments:
             "uuid": aioxen.Domain(xen, 0, bytes(range(16))).uuid,
             "target_memkb": 20 << 10,
             "max_memkb": 24 << 10,
+            "memkb": 1 << 50,
             "cpumap": {0},
             "sched": aioxen.Scheduler.UNKNOWN,
             "poolid": POOL,

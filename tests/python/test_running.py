@@ -129,6 +129,31 @@ async def test_memory(xen: aioxen.Context, guest: Configure) -> None:
     await dom.destroy()
 
 
+async def test_waits_for_memory(xen: aioxen.Context, guest: Configure) -> None:
+    """The guest has no balloon driver. It has its first target, and reaches no other."""
+    dom = await running(xen, guest, memory="32M")
+    assert await dom.wait_memory() == 32 << 10
+    await dom.set_memory(24 << 10, wait=False)
+    with pytest.raises(aioxen.GuestTimedOutError, match="its target is 24576 KiB"):
+        await dom.wait_memory(idle_ms=200)
+    free = await xen.host_free_memory()
+    assert await xen.host_wait_free_memory(1 << 10) >= 1 << 10
+    with pytest.raises(aioxen.NoMemoryForGuestError, match="memkb: "):
+        await xen.host_wait_free_memory(free * 2, limit_ms=200)
+    waiting = xen.host_wait_free_memory(free + (16 << 10))
+    await dom.destroy()
+    assert await waiting >= free + (16 << 10)
+
+
+async def test_the_wait_for_memory_ends_with_the_domain(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await running(xen, guest, memory="32M")
+    await dom.set_memory(24 << 10, wait=False)
+    waiting = dom.wait_memory()
+    await dom.destroy()
+    with pytest.raises(aioxen.DomainDestroyedError):
+        await waiting
+
+
 async def test_a_guest_that_obeys(xen: aioxen.Context, guest: Configure, sim: Callable[..., str]) -> None:
     """The real tiny guest has no balloon driver."""
     dom = await xen.domain_create(guest("l", memory="32M", vcpus=2))

@@ -191,6 +191,9 @@ static const char *settings(libxl_ctx *ctx, uint32_t domid)
     CHECK(!libxl_get_memory_target(ctx, domid, &target) && target);
     CHECK(!libxl_set_memory_target(ctx, domid, (int64_t)target, 0, 1));
     CHECK(!libxl_set_memory_target(ctx, domid, 0, 1, 0));
+    CHECK(!libxl_wait_for_memory_target(ctx, domid, 1));
+    CHECK(!libxl_wait_for_free_memory(ctx, domid, 1, 0));
+    CHECK(libxl_wait_for_free_memory(ctx, domid, 0xfffffff0u, 0) == ERROR_NOMEM);
     CHECK(!libxl_domain_setmaxmem(ctx, domid, target));
     CHECK(libxl_domain_setmaxmem(ctx, domid, 1) == ERROR_INVAL);
     libxl_bitmap_init(&set);
@@ -199,6 +202,10 @@ static const char *settings(libxl_ctx *ctx, uint32_t domid)
     CHECK(!WITHOUT_HOW(libxl_set_vcpuonline, ctx, domid, &set));
     libxl_bitmap_dispose(&set);
     CHECK(!libxl_send_sysrq(ctx, domid, 'h'));
+    libxl_domain_remus_info remus;
+    libxl_domain_remus_info_init(&remus);
+    CHECK(libxl_domain_remus_start(ctx, &remus, NOBODY, -1, -1, NULL));
+    libxl_domain_remus_info_dispose(&remus);
     CHECK(libxl_domain_core_dump(ctx, NOBODY, "/tmp/core", NULL));
     return NULL;
 }

@@ -24,6 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <xenstore.h>
+
 /* The path of a boot loader that chooses the tiny guest's kernel. With a boot loader, all phases of a
  * creation wait. */
 static char loader_path[32];
@@ -136,6 +138,29 @@ static void fill_set_memory(struct subject *s, void *p)
     args->in.target_memkb = -(4 << 10);
     args->in.relative = args->in.wait = args->in.enforce = true;
     args->out.memkb = &s->results.kb;
+}
+
+/* Gives the guest a target that it does not reach, because it has no balloon driver. */
+static void fill_wait_memory(struct subject *s, void *p)
+{
+    libxl__domain_wait_memory_args *args = p;
+    char path[64];
+    struct xs_handle *xs = xs_open(0);
+    snprintf(path, sizeof(path), "/local/domain/%u/memory/target", s->guest);
+    assert_true(xs && xs_write(xs, XBT_NULL, path, "1024", 4));
+    xs_close(xs);
+    args->in.domid = s->guest;
+    args->in.idle_ms = 60000;
+    args->out.memkb = &s->results.kb;
+}
+
+/* Waits for more memory than any host has. */
+static void fill_wait_free_memory(struct subject *s, void *p)
+{
+    libxl__host_wait_free_memory_args *args = p;
+    args->in.memkb = 1ull << 60;
+    args->in.limit_ms = 60000;
+    args->out.free_memkb = &s->results.kb;
 }
 
 static void fill_set_max(struct subject *s, void *p)
@@ -448,6 +473,9 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, fill_get_target,
      SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_SET_MEMORY, LIBXL__OP_DOMAIN_SET_MEMORY, fill_set_memory, SCENARIO_PVH},
+    {LIBXL__OP_DOMAIN_WAIT_MEMORY, LIBXL__OP_DOMAIN_WAIT_MEMORY, fill_wait_memory, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_HOST_WAIT_FREE_MEMORY, LIBXL__OP_HOST_WAIT_FREE_MEMORY, fill_wait_free_memory,
+     SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_SET_MAX_MEMORY, LIBXL__OP_DOMAIN_SET_MAX_MEMORY, fill_set_max, SCENARIO_ANY_GUEST},
     {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq, SCENARIO_ANY_GUEST},

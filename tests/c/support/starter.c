@@ -240,6 +240,8 @@ STARTS_PLAIN(set_name, (void)0, libxl_domain_set_name(s->ctx, s->guest, "renamed
 STARTS_PLAIN(get_target, uint64_t out, libxl_domain_get_memory_target(s->ctx, s->guest, &out, NULL))
 STARTS_PLAIN(set_memory, uint64_t out,
              libxl_domain_set_memory(s->ctx, s->guest, 4 << 10, false, true, true, &out, NULL))
+STARTS_PLAIN(wait_memory, uint64_t out, libxl_domain_wait_memory(s->ctx, s->guest, 100, &out, NULL))
+STARTS_PLAIN(wait_free_memory, uint64_t out, libxl_host_wait_free_memory(s->ctx, 1, 0, &out, NULL))
 STARTS_PLAIN(set_max, (void)0, libxl_domain_set_max_memory(s->ctx, s->guest, 5 << 10, NULL))
 STARTS_PLAIN(set_online, (void)0, libxl_set_vcpuonline(s->ctx, s->guest, &first, NULL))
 STARTS_PLAIN(sysrq, (void)0, libxl_domain_send_sysrq(s->ctx, s->guest, "h", false, NULL))
@@ -512,6 +514,8 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_GET_MEMORY_TARGET] = start_get_target,
     [LIBXL__OP_DOMAIN_SET_MEMORY] = start_set_memory,
     [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
+    [LIBXL__OP_DOMAIN_WAIT_MEMORY] = start_wait_memory,
+    [LIBXL__OP_HOST_WAIT_FREE_MEMORY] = start_wait_free_memory,
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
     [LIBXL__OP_DEVICE_DISK_SAFE_REMOVE] = start_disk_safe_remove,
