@@ -99,6 +99,7 @@
 #define LIBXL_HAVE_PV_SHIM                               1
 #define LIBXL_HAVE_QED                                   1
 #define LIBXL_HAVE_QXL                                   1
+#define LIBXL_HAVE_QEMU_MONITOR_COMMAND                  1
 #define LIBXL_HAVE_RETRIEVE_DOMAIN_CONFIGURATION         1
 #define LIBXL_HAVE_SCHED_CREDIT2_PARAMS                  1
 #define LIBXL_HAVE_SCHED_CREDIT_MIGR_DELAY               1
