@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` tells the receiver that
- * the guest is its own. Before it an error or a stop request lets the guest run here. After it the receiver alone
- * decides: its answer 0 means that the guest runs there, and another answer is followed by a permission to let the
- * guest run here. Without an answer the domain here stays suspended.
+ * the guest is its own, if the mark (save_mark.h) is still the one of this migration, and the domain is still suspended.
+ * Before this phase an error or a stop request lets the guest run here. After it the receiver alone decides: its
+ * answer 0 means that the guest runs there, and another answer is followed by a permission to let the guest run here.
+ * Without an answer the domain here stays suspended.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -22,12 +23,14 @@ typedef struct migration {
     libxl__xs_batch
         *unknown; /* marks the domain as one whose owner is not known; reserved before it is needed */
     libxl__xs_request *name; /* reads the domain's name */
+    libxl__xs_request *own;  /* reads the mark */
     libxl__nested saving;    /* domain_save */
     libxl__nested recovery;  /* lets the guest run again; reserved as soon as the save has released its own */
     libxl__nested resumption; /* domain_resume, if the recovery could not be reserved */
     libxl__nested renaming;   /* domain_set_name: to NAME--migratedaway */
     libxl__nested back;       /* domain_set_name: to NAME; reserved before the domain is renamed */
     libxl__nested teardown;   /* reserved before the guest is suspended */
+    bool marking;             /* xenstored was asked to write the mark */
     bool gave_up;             /* the batch `unknown` was run */
     bool answered;            /* the message ANSWER was read */
     bool refused;             /* the receiver could not let the guest run */
@@ -179,7 +182,7 @@ static int resume(libxl__ao *ao, struct migration *s)
     if (!s->recovery.started && !s->recovery.child)
         return run(&s->resumption);
     if (!s->recovery.started)
-        libxl__recover_start(&s->recovery, LIBXL__SAVE_SAVED, true, 0);
+        libxl__recover_start(&s->recovery, LIBXL__SAVE_SENT, true, 0);
     return libxl__recover_poll(ao, &s->recovery, true);
 }
 
@@ -249,15 +252,50 @@ static int mark_start(libxl__ao *ao, struct migration *s)
     if (rc)
         return rc;
     libxl__save_mark_write(s->unknown, domid, LIBXL__SAVE_GIVEN, true);
-    libxl__save_mark_write(s->batch, domid, LIBXL__SAVE_GIVEN, false);
+    s->own = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, domid);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int fail_taken(libxl__ao *ao)
+{
+    return libxl__ao_fail(ao, ERROR_BUSY,
+                          "domid: another program has let domain %u run, or has changed its mark",
+                          ao->subject.number);
+}
+
+/*
+ * Writes the mark, if it still is the mark of this migration. The stage may still be `asked`, because the save
+ * does not wait long for its last mark.
+ */
+static int write_mark(libxl__ao *ao, struct migration *s)
+{
+    const uint32_t domid = ao->subject.number;
+    const char *text = libxl__xs_value(s->own);
+    libxl__save_mark found;
+    if (!libxl__save_mark_read(ao->ctx, text, &found) || !found.mark.own)
+        return fail_taken(ao);
+    text = libxl__gc_printf(&ao->gc, "%s", text);
+    libxl__xs_batch_free(s->batch);
+    s->batch = text ? libxl__xs_batch_new(ao, domid) : NULL;
+    if (!s->batch)
+        return ERROR_NOMEM;
+    libxl__xs_require_domain(s->batch, &ao->subject.uuid);
+    libxl__xs_require(s->batch, ERROR_BUSY, text, LIBXL__SAVE_MARK, domid);
+    libxl__save_mark_write(s->batch, domid, LIBXL__SAVE_GIVEN, false);
+    s->marking = true;
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 static int mark_poll(libxl__ao *ao, struct migration *s)
 {
-    (void)ao;
-    return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    if (s->marking && libxl__xs_rc(s->batch) == ERROR_BUSY)
+        return fail_taken(ao);
+    const int rc = libxl__xs_result(s->batch);
+    return rc || s->marking ? rc : write_mark(ao, s);
 }
 
 /* ---- go: the receiver is told that the guest is its own */
@@ -278,10 +316,23 @@ static int end_unknown(libxl__ao *ao, struct migration *s)
     return ERROR_OWNER_UNKNOWN;
 }
 
+/* Returns 0 if the domain is still suspended. Another program may have let it run in spite of the mark. */
+static int check_suspended(libxl__ao *ao)
+{
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (rc)
+        return rc;
+    const unsigned reason = (info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
+    return info.flags & XEN_DOMINF_shutdown && reason == SHUTDOWN_suspend ? 0 : fail_taken(ao);
+}
+
 static int go_start(libxl__ao *ao, struct migration *s)
 {
-    bool sent;
-    const int rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
+    bool sent = false;
+    int rc = check_suspended(ao);
+    if (!rc)
+        rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
     if (rc && sent)
         return end_unknown(ao, s);
     s->returned = rc; /* the receiver destroys its copy, because it has not got the message */

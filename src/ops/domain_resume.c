@@ -44,9 +44,19 @@ static int check_start(libxl__ao *ao, struct resuming *s)
 }
 
 /*
- * The mark of another process forbids the resumption, until that process has saved the domain. A save of this
- * process is in the context's list.
+ * Returns whether the mark forbids to end the save. The mark of another process does, until that process has saved
+ * the domain. A save of this process is in its context's list, but a migration may belong to another context. A
+ * migration that lets its guest run starts this operation as a nested one.
  */
+static bool is_busy(const libxl__ao *ao, const libxl__save_mark *found)
+{
+    const bool migrates = found->stage == LIBXL__SAVE_SENT || found->stage == LIBXL__SAVE_GIVEN;
+    if (found->mark.left)
+        return false;
+    return found->mark.own ? migrates && ao->notify_target != LIBXL__AO_PARENT
+                           : found->stage != LIBXL__SAVE_SAVED;
+}
+
 static int check_poll(libxl__ao *ao, struct resuming *s)
 {
     libxl__save_mark found;
@@ -55,8 +65,7 @@ static int check_poll(libxl__ao *ao, struct resuming *s)
     const int rc = libxl__xs_result(s->batch);
     if (rc)
         return rc;
-    const bool busy = libxl__save_mark_read(ao->ctx, libxl__xs_value(s->mark), &found) && !found.mark.left &&
-                      !found.mark.own && found.stage != LIBXL__SAVE_SAVED;
+    const bool busy = libxl__save_mark_read(ao->ctx, libxl__xs_value(s->mark), &found) && is_busy(ao, &found);
     libxl__xs_batch_free(s->batch);
     s->batch = NULL;
     return busy ? libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u",
@@ -128,17 +137,11 @@ static void tell_stop(libxl__ao *ao, struct resuming *s)
 static int unmark_start(libxl__ao *ao, struct resuming *s)
 {
     const uint32_t domid = ao->subject.number;
-    xc_domaininfo_t info;
-    int rc = libxl__hv_info(ao, domid, &info);
-    if (!rc && libxl__is_claimed(ao))
-        rc = libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved or suspended", domid);
-    if (rc)
-        return rc;
     s->batch = libxl__xs_batch_new(ao, domid);
     if (!s->batch)
         return ERROR_NOMEM;
     libxl__save_mark_remove(s->batch, domid);
-    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 

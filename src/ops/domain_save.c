@@ -280,13 +280,23 @@ static int transfer_undo(libxl__ao *ao, struct saving *s)
 
 /* ---- settle: the mark says that the domain is saved */
 
-/* A failure is ignored, because the save has succeeded. */
+/*
+ * In a migration the stage is `sent`, so that no other process lets the guest run before the migration has ended.
+ */
+static libxl__save_stage final_stage(const libxl__ao *ao)
+{
+    const bool migrates = ao->notify_target == LIBXL__AO_PARENT &&
+                          ao->parent->cls == &libxl__operations[LIBXL__OP_DOMAIN_MIGRATE];
+    return migrates ? LIBXL__SAVE_SENT : LIBXL__SAVE_SAVED;
+}
+
+/* A failure is ignored, because the save has succeeded. The stage `asked` stays then, which protects the domain, too. */
 static int settle_start(libxl__ao *ao, struct saving *s)
 {
     if (begin_batch(ao, s))
         return 0;
     libxl__xs_require_domain(s->batch, &ao->subject.uuid);
-    libxl__save_mark_write(s->batch, ao->subject.number, LIBXL__SAVE_SAVED, false);
+    libxl__save_mark_write(s->batch, ao->subject.number, final_stage(ao), false);
     return libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION) ? 0 : LIBXL__AO_WAIT;
 }
 

@@ -10,6 +10,8 @@
  *    saving   the guest runs
  *    asked    the guest was asked to suspend itself
  *    saved    the whole domain was written; the guest is suspended
+ *    sent     the whole domain was sent to another machine, which was not told yet that the guest is its own; the
+ *             guest is suspended. Another process must not let the guest run while the migration's process lives
  *    given    another machine may have been told that the guest is its own; the guest is suspended here
  *
  * Call all functions with the context locked.
@@ -24,6 +26,7 @@ typedef enum libxl__save_stage {
     LIBXL__SAVE_SAVING,
     LIBXL__SAVE_ASKED,
     LIBXL__SAVE_SAVED,
+    LIBXL__SAVE_SENT,
     LIBXL__SAVE_GIVEN,
 } libxl__save_stage;
 

@@ -337,3 +337,96 @@ async def test_a_receiver_that_gives_up_gives_the_guest_back(
     assert await far_reader.read() == answer + b"\x03" + permission
     far_writer.close()
     assert await is_gone(xen)
+
+
+OUTSIDER = (
+    "import asyncio, aioxen, sys\n"
+    "async def main():\n"
+    "    async with aioxen.Context() as xen:\n"
+    "        try:\n"
+    "            await getattr(xen, sys.argv[1])(int(sys.argv[2]))\n"
+    "        except aioxen.BusyError:\n"
+    "            print('busy')\n"
+    "asyncio.run(main())"
+)
+"""A program that calls a method of the context with a domid. It prints whether the domain is busy."""
+
+READY = b"domain received, ready to unpause\0"
+GO = b"domain is yours, you are cleared to unpause\0"
+
+
+async def outside(method: str, dom: aioxen.Domain) -> str:
+    """Runs OUTSIDER, and returns what it prints."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", OUTSIDER, method, str(dom.domid)), stdout=asyncio.subprocess.PIPE
+    )
+    said = (await program.communicate())[0].decode()
+    assert program.returncode == 0
+    return said
+
+
+async def at_received(
+    dom: aioxen.Domain,
+) -> tuple[asyncio.Task[None], asyncio.StreamReader, asyncio.StreamWriter]:
+    """Migrates a domain until its memory was sent, and the sender waits for the receiver's answer."""
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    moment = Moment("received", 0)
+
+    async def move() -> None:
+        with theirs:
+            await dom.migrate(theirs, live=False, progress=moment)
+
+    moving = asyncio.create_task(move())
+    writer.write(b"xl migration receiver ready, send binary domain data.\n")
+    while not moment.come.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(1 << 20), 0.1)
+    with contextlib.suppress(TimeoutError):
+        while await asyncio.wait_for(reader.read(1 << 20), 0.1):
+            pass
+    return moving, reader, writer
+
+
+@pytest.mark.parametrize("method", ["domain_resume", "domain_keep_suspended"])
+async def test_nobody_else_takes_a_guest_that_is_sent(
+    xen: aioxen.Context, guest: Configure, method: str
+) -> None:
+    dom = await traveller(xen, guest)
+    moving, reader, writer = await at_received(dom)
+    assert await outside(method, dom) == "busy\n"
+    async with aioxen.Context() as other:
+        with pytest.raises(aioxen.BusyError):
+            await getattr(other, method)(dom.domid)
+    assert (await dom.info()).shutdown
+    writer.write(READY)
+    assert await reader.readexactly(len(GO)) == GO
+    writer.write(b"my copy unpause results are as follows\0\0")
+    await moving
+    writer.close()
+    assert await is_gone(xen)
+
+
+@pytest.mark.parametrize("change", ["mark", "guest"])
+async def test_a_guest_that_runs_again_is_not_given_away(
+    xen: aioxen.Context, guest: Configure, change: str
+) -> None:
+    """Another program lets the guest run in spite of the mark: with the mark, or without a change of it."""
+    dom = await traveller(xen, guest)
+    moving, reader, writer = await at_received(dom)
+    mark = f"/libxl/{dom.domid}/aioxen-save"
+    kept = await xen.store_read(mark)
+    assert kept.endswith(b" sent")
+    await xen.store_remove(mark)
+    assert await outside("domain_resume", dom) == ""
+    if change == "guest":
+        await xen.store_write(mark, kept)
+    assert not (await dom.info()).shutdown
+    writer.write(READY)
+    with pytest.raises(aioxen.BusyError, match="another program"):
+        await moving
+    assert await reader.read() == b""
+    writer.close()
+    assert await dom.name() == NAME and await runs(dom)
+    await dom.destroy()
+    assert await is_gone(xen)
