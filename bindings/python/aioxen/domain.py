@@ -190,7 +190,8 @@ class Domain(Handle, DomainOperations):
 
         Raises: the errors of domain_migrate_stream(); OSError: there is no connection. After success the
         domain here is destroyed. After OwnerUnknownError the domain here is suspended, and the guest may run
-        on the other machine. After another error the guest runs here.
+        on the other machine. An error whose message names the phase `finish` means that the guest runs on the
+        other machine, and that only the destruction here has failed. After another error the guest runs here.
 
         Cancelled: The guest runs here, unless the other side was told already that the guest is its own.
         Context.unfinished() lists the domain if it is not known where the guest runs.
