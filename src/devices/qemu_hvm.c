@@ -35,7 +35,7 @@ static void add_kernel(libxl__qemu_words *w, const libxl_domain_build_info *info
 
 static void add_serials(libxl__qemu_words *w, const libxl_domain_build_info *info)
 {
-    const libxl_string_list list = info->u.hvm.serial_list;
+    char *const *const list = info->u.hvm.serial_list;
     if (info->u.hvm.serial)
         libxl__qemu_pair(w, "-serial", "%s", info->u.hvm.serial);
     for (int i = 0; list && list[i]; i++)
@@ -63,7 +63,7 @@ static void add_usb(libxl__qemu_words *w, const libxl_domain_build_info *info)
     };
     static const char *const version_3[] = {"nec-usb-xhci,id=usb", NULL};
     static const char *const *const versions[] = {NULL, version_1, version_2, version_3};
-    const libxl_string_list list = info->u.hvm.usbdevice_list;
+    char *const *const list = info->u.hvm.usbdevice_list;
     if (libxl__is(info->u.hvm.usb, false) || info->u.hvm.usbdevice || list)
         libxl__qemu_word(w, "-usb");
     if (info->u.hvm.usbdevice)

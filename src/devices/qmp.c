@@ -67,7 +67,11 @@ static bool say(libxl_ctx *ctx, libxl__qmp *qmp, const libxl__qmp_command *comma
         struct cmsghdr header;
         char buffer[CMSG_SPACE(sizeof(int))];
     } control = {.buffer = {0}};
-    struct iovec octets = {(void *)(uintptr_t)command->line, (size_t)size};
+    const union {
+        const char *text;
+        void *start; /* sendmsg does not change the octets */
+    } line = {.text = command->line};
+    struct iovec octets = {line.start, (size_t)size};
     struct msghdr message = {.msg_iov = &octets, .msg_iovlen = 1};
     if (command->passed >= 0) {
         message.msg_control = control.buffer;

@@ -14,6 +14,7 @@
 #include "hvm_settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -92,21 +93,22 @@ int libxl__build_hvm_params(libxl__builder *b)
     const uint64_t groups = libxl__hvm_viridian(info);
     const struct {
         const char *field;
-        uint32_t param;
         uint64_t value;
+        uint32_t param;
         bool set;
     } params[] = {
-        {"hpet", HVM_PARAM_HPET_ENABLED, libxl__is(info->u.hvm.hpet, true), true},
-        {"vpt_align", HVM_PARAM_VPT_ALIGN, libxl__is(info->u.hvm.vpt_align, true), true},
-        {"mca_caps", HVM_PARAM_MCA_CAP, info->u.hvm.mca_caps, info->u.hvm.mca_caps != 0},
-        {"timer_mode", HVM_PARAM_TIMER_MODE, libxl__hvm_timer_mode(info), true},
-        {"altp2m", HVM_PARAM_ALTP2M, libxl__hvm_altp2m(info), true},
-        {"viridian", HVM_PARAM_VIRIDIAN, groups ^ FREQ, groups != 0},
+        {"hpet", libxl__is(info->u.hvm.hpet, true), HVM_PARAM_HPET_ENABLED, true},
+        {"vpt_align", libxl__is(info->u.hvm.vpt_align, true), HVM_PARAM_VPT_ALIGN, true},
+        {"mca_caps", info->u.hvm.mca_caps, HVM_PARAM_MCA_CAP, info->u.hvm.mca_caps != 0},
+        {"timer_mode", libxl__hvm_timer_mode(info), HVM_PARAM_TIMER_MODE, true},
+        {"altp2m", libxl__hvm_altp2m(info), HVM_PARAM_ALTP2M, true},
+        {"viridian", groups ^ FREQ, HVM_PARAM_VIRIDIAN, groups != 0},
     };
     for (size_t i = 0; i < sizeof(params) / sizeof(*params); i++) {
-        char field[64] = "d_config.b_info.type.hvm.";
+        char field[64];
+        snprintf(field, sizeof(field), "d_config.b_info.type.hvm.%s", params[i].field);
         if (params[i].set && xc_hvm_param_set(b->xch, b->build->domid, params[i].param, params[i].value))
-            return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, strcat(field, params[i].field));
+            return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, field);
     }
     return 0;
 }

@@ -283,10 +283,7 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
         xen_changeset_info_t changeset;
         xen_commandline_t commandline;
         xen_platform_parameters_t platform;
-        struct {
-            xen_build_id_t head;
-            unsigned char octets[BUILD_ID_MAX];
-        } id;
+        unsigned char id[sizeof(xen_build_id_t) + BUILD_ID_MAX];
     } u;
     int version = xc_version(xch, XENVER_version, NULL);
     if (version < 0)
@@ -323,10 +320,11 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     else
         out->virt_start = u.platform.virt_start;
     memset(&u, 0, sizeof(u));
-    u.id.head.len = BUILD_ID_MAX;
+    xen_build_id_t *id = (void *)u.id;
+    id->len = BUILD_ID_MAX;
     /* A hypervisor without a build ID returns an error. */
-    const int length = xc_version(xch, XENVER_build_id, &u.id.head);
-    if (!(out->build_id = hex(u.id.head.buf, length < 0 ? 0 : (size_t)length)))
+    const int length = xc_version(xch, XENVER_build_id, id);
+    if (!(out->build_id = hex(id->buf, length < 0 ? 0 : (size_t)length)))
         failed = true;
     if (!failed)
         return 0;
