@@ -181,14 +181,14 @@ enum { MOST_LABEL = 1024 };
 
 char *libxl__hv_label(libxl_ctx *ctx, uint32_t ssidref)
 {
-    static atomic_bool absent; /* whether the hypervisor has FLASK does not change while this machine runs */
+    atomic_bool *absent = &ctx->xen->no_flask;
     char text[MOST_LABEL] = "";
-    if (atomic_load_explicit(&absent, memory_order_relaxed))
+    if (atomic_load_explicit(absent, memory_order_relaxed))
         return NULL;
     if (!xc_flask_sid_to_context(libxl__xch(ctx), (int)ssidref, text, sizeof(text) - 1))
         return strdup(text);
     if (errno == ENOSYS)
-        atomic_store_explicit(&absent, true, memory_order_relaxed);
+        atomic_store_explicit(absent, true, memory_order_relaxed);
     return NULL;
 }
 

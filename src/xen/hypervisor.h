@@ -82,12 +82,12 @@ int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except
 libxl_domain_type libxl__hv_type(const xc_domaininfo_t *info);
 libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code);
 
-/* Converts a domain's information to the public structure. */
 /*
  * Returns the text of a security label, which the caller frees. Returns NULL if the hypervisor has no FLASK, or
  * if there is no memory. After the first answer that there is no FLASK, no hypercall is made.
  */
 char *libxl__hv_label(libxl_ctx *ctx, uint32_t ssidref);
+/* Converts a domain's information to the public structure. */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out);
 
 #endif

@@ -8,6 +8,8 @@
 #ifndef LIBXL__XEN_H
 #define LIBXL__XEN_H
 
+#include <stdatomic.h>
+
 #include <xenctrl.h>
 
 #include "await.h"
@@ -65,6 +67,8 @@ struct libxl__xen {
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
     libxl__marker marker;
+    /* The hypervisor has no FLASK. This does not change while the machine runs. */
+    atomic_bool no_flask;
     libxl__creations creations;
     /* Limits the creations that wait for xenconsoled at the same time. */
     libxl__admissions console_admissions;

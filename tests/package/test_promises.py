@@ -32,7 +32,7 @@ def test_the_numbers_of_events_and_of_async_inprogress_stay() -> None:
 def test_what_libxl_has_not_is_announced() -> None:
     """A program can check by #ifdef whether it is compiled with this library, and which additions the library
     has."""
-    header = (ROOT / "src/include/libxl.h").read_text()
+    header = "".join((ROOT / "src/include" / name).read_text() for name in ("libxl.h", "libxl_have.h"))
     announced = set(re.findall(r"^#define LIBXL_HAVE_(\w+)", header, re.M))
     additions = (
         "AIOXEN AO_ABORT AO_LIMIT AO_LIST CTX_FD DOMAIN_LIFECYCLE EVENT_IS_FOR EVENT_TAKE EVENT_WAIT_LIMIT"
