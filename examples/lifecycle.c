@@ -356,19 +356,25 @@ static void prepare(const char *kernel)
     clock_gettime(CLOCK_MONOTONIC, &began);
 }
 
+static int count_domains(void)
+{
+    int count;
+    libxl_dominfo *list = libxl_list_domain(ctx, &count);
+    libxl_dominfo_list_free(list, count);
+    return count;
+}
+
 /* Prints the counts. Returns true if all results were as expected and nothing is left. */
 static bool report(int domains_before)
 {
     libxl_counters count;
-    int left;
     for (int i = 0; i < GUESTS; i++) {
         if (guests[i].aborter)
             pthread_join(guests[i].aborter, NULL);
         libxl_evdisable_domain_lifecycle(ctx, guests[i].events);
         libxl_domain_config_dispose(&guests[i].config);
     }
-    libxl_dominfo_list_free(libxl_list_domain(ctx, &left), left);
-    left -= domains_before;
+    const int left = count_domains() - domains_before;
     libxl_ctx_counters(ctx, &count);
     printf("operations: %llu started, %llu completed, %llu aborted, %u live; domains left: %d\n",
            (unsigned long long)count.operations_started, (unsigned long long)count.operations_completed,
@@ -395,8 +401,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[0], libxl_error_message());
         return EXIT_FAILURE;
     }
-    int before;
-    libxl_dominfo_list_free(libxl_list_domain(ctx, &before), before);
+    const int before = count_domains();
     prepare(argc > 2 ? argv[2] : "build/guest/tiny");
     run();
     bool good = report(before);

@@ -39,12 +39,33 @@ static const char *structs(libxl_ctx *ctx)
     return NULL;
 }
 
+/* Moves processor 1 and the domain between cpupools. Needs two processors. */
+static const char *processors_of_cpupools(libxl_ctx *ctx, uint32_t domid, uint32_t poolid)
+{
+    int count;
+    libxl_bitmap free_cpus, cpus;
+    libxl_cpupoolinfo info;
+    CHECK(!libxl_cpu_bitmap_alloc(ctx, &cpus, 0));
+    CHECK(!libxl_cpupool_cpuremove(ctx, 0, 1) && !libxl_cpupool_cpuadd(ctx, poolid, 1));
+    CHECK(!libxl_cpupool_info(ctx, &info, poolid) && libxl_bitmap_test(&info.cpumap, 1));
+    libxl_cpupoolinfo_dispose(&info);
+    CHECK(!libxl_cpupool_movedomain(ctx, poolid, domid) && !libxl_cpupool_movedomain(ctx, 0, domid));
+    libxl_bitmap_set(&cpus, 1);
+    CHECK(!libxl_cpupool_cpuremove_cpumap(ctx, poolid, &cpus));
+    CHECK(!libxl_get_freecpus(ctx, &free_cpus) && libxl_bitmap_test(&free_cpus, 1));
+    libxl_bitmap_dispose(&free_cpus);
+    CHECK(!libxl_cpupool_cpuadd_cpumap(ctx, poolid, &cpus));
+    libxl_bitmap_dispose(&cpus);
+    CHECK(!libxl_cpupool_cpuremove_node(ctx, poolid, 0, &count) && count == 1);
+    CHECK(!libxl_cpupool_cpuadd_node(ctx, 0, 0, &count) && count == 1);
+    return NULL;
+}
+
 static const char *cpupools(libxl_ctx *ctx, uint32_t domid)
 {
     int count, was_name;
     uint32_t poolid = LIBXL_CPUPOOL_POOLID_ANY, found;
-    libxl_bitmap free_cpus, cpus;
-    libxl_cpupoolinfo info;
+    libxl_bitmap cpus;
     CHECK(!libxl_cpu_bitmap_alloc(ctx, &cpus, 0));
     CHECK(!libxl_cpupool_create(ctx, "pool-of-calls", LIBXL_SCHEDULER_CREDIT2, cpus, NULL, &poolid));
     libxl_cpupoolinfo *list = libxl_list_cpupool(ctx, &count);
@@ -59,18 +80,12 @@ static const char *cpupools(libxl_ctx *ctx, uint32_t domid)
     CHECK(name && !strcmp(name, "renamed"));
     free(name);
 
-    CHECK(!libxl_cpupool_cpuremove(ctx, 0, 1) && !libxl_cpupool_cpuadd(ctx, poolid, 1));
-    CHECK(!libxl_cpupool_info(ctx, &info, poolid) && libxl_bitmap_test(&info.cpumap, 1));
-    libxl_cpupoolinfo_dispose(&info);
-    CHECK(!libxl_cpupool_movedomain(ctx, poolid, domid) && !libxl_cpupool_movedomain(ctx, 0, domid));
-    libxl_bitmap_set(&cpus, 1);
-    CHECK(!libxl_cpupool_cpuremove_cpumap(ctx, poolid, &cpus));
-    CHECK(!libxl_get_freecpus(ctx, &free_cpus) && libxl_bitmap_test(&free_cpus, 1));
-    libxl_bitmap_dispose(&free_cpus);
-    CHECK(!libxl_cpupool_cpuadd_cpumap(ctx, poolid, &cpus));
+    if (libxl_get_online_cpus(ctx) > 1) {
+        const char *wrong = processors_of_cpupools(ctx, domid, poolid);
+        if (wrong)
+            return wrong;
+    }
     libxl_bitmap_dispose(&cpus);
-    CHECK(!libxl_cpupool_cpuremove_node(ctx, poolid, 0, &count) && count == 1);
-    CHECK(!libxl_cpupool_cpuadd_node(ctx, 0, 0, &count) && count == 1);
     CHECK(!libxl_cpupool_destroy(ctx, poolid) && !libxl_cpupoolid_is_valid(ctx, poolid));
     return NULL;
 }
