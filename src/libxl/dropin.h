@@ -44,7 +44,10 @@ yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *ob
  */
 char *libxl__dropin_layout(const libxl__json_type *type, char *text);
 
-/* The replaced functions, with this library's conventions. */
+/*
+ * Two functions of this library that the drop-in has under these names. The drop-in defines functions with libxl's names
+ * and conventions, which call them.
+ */
 int aioxen_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 int aioxen_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);
 

@@ -42,22 +42,10 @@ static const libxl__domain_migrate_args *args_of(libxl__ao *ao)
     return libxl__ao_args(ao);
 }
 
-/* Creates a nested operation on the domain of `ao`. Its first input is the domid. */
-static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
-{
-    libxl__ao *child = libxl__nested_create(ao, nested, &libxl__operations[operation]);
-    if (!child)
-        return ERROR_NOMEM;
-    child->subject = ao->subject;
-    libxl__domain_suspend_only_args *args = libxl__ao_args(child);
-    args->in.domid = ao->subject.number;
-    return libxl__phases_reserve(child);
-}
-
 /* Creates a nested renaming from `from` to `to`. */
 static int reserve_renaming(libxl__ao *ao, libxl__nested *nested, const char *from, const char *to)
 {
-    const int rc = reserve(ao, nested, LIBXL__OP_DOMAIN_SET_NAME);
+    const int rc = libxl__nested_reserve(ao, nested, LIBXL__OP_DOMAIN_SET_NAME);
     if (rc)
         return rc;
     libxl__domain_set_name_args *args = libxl__ao_args(nested->child);
@@ -90,7 +78,7 @@ static int reserve_all(libxl__ao *ao, struct migration *s, const char *name)
     if (!rc)
         rc = libxl__teardown_reserve(ao, &s->teardown, false);
     if (!rc)
-        rc = reserve(ao, &s->resumption, LIBXL__OP_DOMAIN_RESUME);
+        rc = libxl__nested_reserve(ao, &s->resumption, LIBXL__OP_DOMAIN_RESUME);
     if (rc)
         return rc;
     libxl__domain_resume_args *resume = libxl__ao_args(s->resumption.child);
@@ -100,7 +88,7 @@ static int reserve_all(libxl__ao *ao, struct migration *s, const char *name)
     if (!rc)
         rc = reserve_renaming(ao, &s->renaming, name, away);
     if (!rc)
-        rc = reserve(ao, &s->saving, LIBXL__OP_DOMAIN_SAVE);
+        rc = libxl__nested_reserve(ao, &s->saving, LIBXL__OP_DOMAIN_SAVE);
     if (rc)
         return rc;
     libxl__domain_save_args *save = libxl__ao_args(s->saving.child);

@@ -195,7 +195,7 @@ static int ready_undo(libxl__ao *ao, struct receipt *s)
     return rc ? rc : libxl__peer_send_status(ao, &s->peer, STATUS_FAILED);
 }
 
-/* ---- go: the sender says that the guest is ours */
+/* ---- go: the sender says that the guest belongs to this machine */
 
 static int go_poll(libxl__ao *ao, struct receipt *s)
 {

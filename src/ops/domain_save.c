@@ -58,8 +58,7 @@ static const libxl_save_policy *policy_of(libxl__ao *ao)
 
 /* ---- look: the domain is looked up */
 
-/* Creates a nested operation on the domain of `ao`. Its first input is the domid. */
-static int reserve(libxl__ao *ao, libxl__nested *nested, int operation)
+int libxl__nested_reserve(libxl__ao *ao, libxl__nested *nested, int operation)
 {
     libxl__ao *child = libxl__nested_create(ao, nested, &libxl__operations[operation]);
     if (!child)
@@ -86,7 +85,7 @@ static int look_start(libxl__ao *ao, struct saving *s)
     if (!rc)
         rc = libxl__recover_reserve(ao, &s->recovery);
     if (!rc)
-        rc = reserve(ao, &s->suspension, LIBXL__OP_DOMAIN_SUSPEND_GUEST);
+        rc = libxl__nested_reserve(ao, &s->suspension, LIBXL__OP_DOMAIN_SUSPEND_GUEST);
     if (rc)
         return rc;
     libxl__domain_suspend_guest_args *args = libxl__ao_args(s->suspension.child);
@@ -176,7 +175,7 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
     libxl_domain_config_init(&s->config);
     /* Attached before the nested operation, so that it is stopped after it. */
     libxl__source_attach(ao, &s->held, dispose_configuration);
-    const int rc = reserve(ao, &s->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);
+    const int rc = libxl__nested_reserve(ao, &s->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);
     if (rc)
         return rc;
     libxl__retrieve_domain_configuration_args *args = libxl__ao_args(s->configuration.child);

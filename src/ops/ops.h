@@ -30,4 +30,11 @@ void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_
  */
 int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown);
 
+/*
+ * domain_save.c: creates a nested operation on the domain that `ao` works on, and reserves its resources. The first
+ * input of the operation `operation` (LIBXL__OP_...) is the domid; the caller sets the others. Call this with the
+ * context locked. Errors: NOMEM, and those of the operation's reservation.
+ */
+int libxl__nested_reserve(libxl__ao *ao, libxl__nested *nested, int operation);
+
 #endif

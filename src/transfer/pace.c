@@ -35,7 +35,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Sleeps until `size` octets more may be sent. `*due` is the time at which the octets before them were due. */
+/* Sleeps until the next `size` octets may be sent. `*due` is the time for which the octets before them were planned. */
 static void wait_for(size_t size, uint64_t *due)
 {
     const uint64_t rate = limit, now = now_ns();

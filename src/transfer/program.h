@@ -2,7 +2,7 @@
 /*
  * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the
  * whole transfer and cannot be stopped, so the library runs them in a process of their own. The program has
- * one thread, except for the handler of SIGTERM, and a second one if the rate of the stream is limited.
+ * one thread. It has a second thread if the rate of the stream is limited. Only the handler of SIGTERM interrupts them.
  */
 #ifndef AIOXEN_TRANSFER_PROGRAM_H
 #define AIOXEN_TRANSFER_PROGRAM_H

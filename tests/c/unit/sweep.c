@@ -132,8 +132,8 @@ static bool reads_peer(const libxl__phase *phase)
  *   driver         the guest of this test has taken its disk before the removal (device_detach)
  *   domain         the backend of the disk is in domain 0 (device_detach)
  *   make           waits for a boot loader only, and a saved domain has none (domain_restore)
- *   follow         the guest of this test is suspended already (domain_recover)
- *   withdraw       the guest of this test is suspended already (domain_resume_unfinished)
+ *   follow         the guest of this test is suspended before the operation starts (domain_recover)
+ *   withdraw       the guest of this test is suspended before the operation starts (domain_resume_unfinished)
  *
  * The messages of the other side of a migration are all there already.
  */
