@@ -202,10 +202,10 @@ class Soak:
             async with aioxen.Context() as xen:
                 creations = [xen.domain_create(self.config()) for _ in range(2)]
                 await asyncio.sleep(self.any_magnitude())
+                late = [c for c in creations if not c.done()]
                 made = [c.result() for c in creations if c.done() and not c.cancelled() and not c.exception()]
                 for dom in made:
                     await self.attempt("destroy", dom.destroy(), GONE)
-                late = [c for c in creations if not c.done()]
             for creation in late:
                 allowed = (*STOLEN_CREATION, aioxen.ClosedError)
                 if await self.attempt("create in a context that closes", creation, allowed):
