@@ -12,9 +12,8 @@ int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
                          const libxl_domain_config *config)
 {
     libxl_domain_config complete = *config; /* a shallow copy: its strings and arrays belong to `config` */
-    complete.c_info.domid =
-        /* As in libxl; a creation from the stored configuration then gets a free domid. */
-        LIBXL_DOMID_INVALID;
+    /* As in libxl; a creation from the stored configuration then gets a free domid. */
+    complete.c_info.domid = LIBXL_DOMID_INVALID;
     complete.c_info.uuid = build->uuid;
     /* As in libxl, which stores no default, and not the number of a cpupool that has a name. */
     complete.b_info.max_vcpus = build->stored_max_vcpus;

@@ -21,8 +21,8 @@ typedef struct console_tty {
      */
     libxl__xs_request *first;
     libxl__xs_request *connection; /* reads the connection of a channel; NULL: the console is console 0 */
-    libxl__xs_request
-        *serial; /* reads the terminal of the serial console; NULL: the caller names the kind of console */
+    /* Reads the terminal of the serial console; NULL: the caller names the kind of console. */
+    libxl__xs_request *serial;
 } domain_console_tty_state;
 
 /*

@@ -71,11 +71,9 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
 {
     xc_domaininfo_t info;
     const int rc = libxl__hv_look(ao, s->build.domid, &info);
+    /* libxl__hv_look may have stored the UUID of another domain, which has the domid now. */
     if (ao->subject.number == s->build.domid)
-        ao->subject.uuid =
-            s->build
-                /* libxl__hv_look may have stored the UUID of another domain, which has the domid now */
-                .uuid;
+        ao->subject.uuid = s->build.uuid;
     if (rc)
         return rc != ERROR_DOMAIN_NOTFOUND;
     return !(info.flags & XEN_DOMINF_dying) &&
@@ -226,9 +224,8 @@ static int bootloader_start(libxl__ao *ao, struct create *s)
 
 static int admission_poll(libxl__ao *ao, struct create *s)
 {
-    const int rc =
-        /* If there is a boot loader, the domain exists already, and another program may have destroyed it. */
-        check_domain(ao, s);
+    /* If there is a boot loader, the domain exists already, and another program may have destroyed it. */
+    const int rc = check_domain(ao, s);
     if (rc)
         return rc;
     return s->admission.granted ? 0 : LIBXL__AO_WAIT;
@@ -278,12 +275,8 @@ static int take_down(libxl__ao *ao, struct create *s)
     if (!s->build.made)
         return 0;
     if (!s->teardown.started) {
-        libxl__xs_batch_free(
-            /*
-             * The answers need not be awaited, because xenstored handles these requests before the requests
-             * of the teardown.
-             */
-            s->nodes);
+        /* xenstored handles these requests before those of the teardown, so the answers need not be awaited. */
+        libxl__xs_batch_free(s->nodes);
         s->nodes = NULL;
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }

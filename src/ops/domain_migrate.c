@@ -20,8 +20,8 @@
 typedef struct migration {
     libxl__peer peer;
     libxl__xs_batch *batch;
-    libxl__xs_batch
-        *unknown; /* marks the domain as one whose owner is not known; reserved before it is needed */
+    /* Marks the domain as one whose owner is not known. It is reserved before it is needed. */
+    libxl__xs_batch *unknown;
     libxl__xs_request *name; /* reads the domain's name */
     libxl__xs_request *own;  /* reads the mark */
     libxl__nested saving;    /* domain_save */

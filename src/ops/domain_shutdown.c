@@ -204,12 +204,8 @@ static int request_poll(libxl__ao *ao, struct ask *s)
 static bool give_up_request(struct ask *s)
 {
     s->withdraws = s->written || (s->request && !libxl__xs_take_back(s->request));
-    libxl__xs_batch_free(
-        /*
-         * If the transaction of this batch is still open, xenstored ends it before it begins the transaction
-         * of the withdrawal.
-         */
-        s->request);
+    /* xenstored ends an open transaction of this batch before it begins the transaction of the withdrawal. */
+    libxl__xs_batch_free(s->request);
     s->request = NULL;
     return s->withdraws;
 }

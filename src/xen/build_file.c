@@ -65,9 +65,9 @@ int libxl__build_file_read_open(libxl__build *build, libxl__build_file *file, in
         return refuse(build, file, "the file is empty");
     if (before.st_size > XC_DOM_DECOMPRESS_MAX)
         return refuse(build, file, "larger than 1 GiB");
-    void *data =
-        /* cppcheck-suppress invalidFunctionArg; an anonymous mapping has no descriptor */
-        mmap(NULL, (size_t)before.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const int access = PROT_READ | PROT_WRITE;
+    /* cppcheck-suppress invalidFunctionArg; an anonymous mapping has no descriptor */
+    void *data = mmap(NULL, (size_t)before.st_size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED)
         return libxl__build_fail(build, ERROR_NOMEM, "%s: %s: no memory to read the file", file->field,
                                  file->path);

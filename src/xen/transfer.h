@@ -14,8 +14,8 @@ typedef struct libxl__transfer {
     libxl__source source; /* fires when a message has arrived */
     libxl__child child;   /* fires when the program has ended */
     libxl__fd control;    /* the library's end of the socket, which this structure owns */
-    libxl__fd
-        head; /* the file in memory, which this structure owns; open as long as `control` is registered */
+    /* The file in memory, which this structure owns. It is open as long as `control` is registered. */
+    libxl__fd head;
     libxl__transfer_message result; /* the message RESULT; its kind is another one until it has arrived */
 } libxl__transfer;
 

@@ -16,9 +16,8 @@ static int instant_body(libxl__ao *ao, void *args)
     struct body_record *s = *(void **)args;
     s->calls++;
     s->on_the_stack = ao == room;
-    return libxl__gc_alloc(&ao->gc, 10000) ? 0
-                                           /* LeakSanitizer reports memory that is not freed. */
-                                           : ERROR_NOMEM;
+    /* LeakSanitizer reports memory that is not freed. */
+    return libxl__gc_alloc(&ao->gc, 10000) ? 0 : ERROR_NOMEM;
 }
 
 static const libxl__ao_class instant_class = {
