@@ -12,11 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import aioxen
+from aioxen import fleet
 from limits import scaled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -198,6 +200,35 @@ def worlds(folder: Path, hosts: Iterable[str], url: str, *more: str) -> Iterator
     finally:
         for world in made.values():
             world.end()
+
+
+connect = partial(fleet.connect, patience=scaled(20))
+"""Connects to a fleet, and gives up no host because the machine is busy."""
+
+
+async def accepted(operation: fleet.RemoteOperation[Any]) -> None:
+    """Waits until the host has said that it carries out the operation."""
+    while not operation._accepted:
+        await asyncio.sleep(0.01)
+
+
+async def heard(f: fleet.Fleet, host: str, wanted: Callable[[fleet.HostState], bool]) -> None:
+    """Waits until a host's heartbeat tells this."""
+    while not wanted(f.hosts[host]):
+        f.hosts.changed.clear()
+        await f.hosts.changed.wait()
+
+
+@contextlib.contextmanager
+def impatient(f: fleet.Fleet) -> Iterator[None]:
+    """Gives up silent hosts soon. Only calls of hosts that are silent may be in progress meanwhile: on a busy
+    machine, heartbeats of the others may be late, too."""
+    before = f._patience
+    f._patience = f.hosts._patience = 0.5
+    try:
+        yield
+    finally:
+        f._patience = f.hosts._patience = before
 
 
 def guest(command: str = "b", name: str = "guest") -> aioxen.DomainConfig:

@@ -16,7 +16,7 @@ from aioxen._fleet_operations import OPERATIONS
 from aioxen.fleet.authority import Authority
 from aioxen.fleet.roles import ROLES
 from aioxen.fleet.roster import Roster
-from fleetly import Broker, World
+from fleetly import Broker, World, connect
 
 HOSTS = ("h1", "h2")
 
@@ -55,7 +55,7 @@ async def allowed(f: fleet.Fleet, host: str, operation: str) -> bool:
 async def test_each_role_calls_its_operations_on_each_host(tmp_path: Path, rights: bool) -> None:
     with protected(tmp_path, rights) as (broker, made):
         for role, operations in ROLES.items():
-            async with fleet.connect(broker.url, identity=tmp_path / "fleet/clients" / role) as f:
+            async with connect(broker.url, identity=tmp_path / "fleet/clients" / role) as f:
                 await f.wait_for(*HOSTS)
                 calls = [(host, operation) for host in HOSTS for operation in OPERATIONS]
                 found = await asyncio.gather(*(allowed(f, *call) for call in calls))
@@ -72,7 +72,7 @@ async def test_each_role_calls_its_operations_on_each_host(tmp_path: Path, right
 async def refusal(broker: Broker, identity: Path) -> type[BaseException]:
     """Returns the error of a client with a wrong certificate."""
     with pytest.raises((OSError, fleet.FleetError)) as error:
-        async with fleet.connect(broker.url, identity=identity, patience=4) as f:
+        async with connect(broker.url, identity=identity) as f:
             await f["h1"].domain_list()
     return error.type
 
@@ -81,7 +81,7 @@ async def refusal(broker: Broker, identity: Path) -> type[BaseException]:
 async def test_wrong_certificates_are_refused(tmp_path: Path, rights: bool) -> None:
     wanted = PermissionError if rights else fleet.NotAllowedError
     with protected(tmp_path, rights) as (broker, made):
-        async with fleet.connect(broker.url, identity=tmp_path / "fleet/clients/viewer") as f:
+        async with connect(broker.url, identity=tmp_path / "fleet/clients/viewer") as f:
             await f.wait_for(*HOSTS)
         authority = Authority(tmp_path / "fleet/authority")
         foreign = Authority(tmp_path / "foreign")
@@ -98,7 +98,7 @@ async def test_wrong_certificates_are_refused(tmp_path: Path, rights: bool) -> N
 
 async def test_a_replayed_request_is_not_carried_out_again(tmp_path: Path) -> None:
     with protected(tmp_path, True) as (broker, made):
-        async with fleet.connect(broker.url, identity=tmp_path / "fleet/clients/operator") as f:
+        async with connect(broker.url, identity=tmp_path / "fleet/clients/operator") as f:
             await f.wait_for("h1")
             call = f["h1"].domain_pause(0)
             message = call._message

@@ -7,10 +7,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from aioxen import fleet
 from aioxen.cli.app import app
 from click.testing import CliRunner
-from fleetly import Broker, guest, worlds
+from fleetly import Broker, connect, guest, worlds
 
 
 def run(*arguments: str, status: int = 0) -> str:
@@ -22,7 +21,7 @@ def run(*arguments: str, status: int = 0) -> str:
 
 
 async def create(url: str, *hosts: str) -> None:
-    async with fleet.connect(url) as f:
+    async with connect(url) as f:
         await f.wait_for(*hosts)
         for host in hosts:
             await f[host].domain_create(guest(name="web"))

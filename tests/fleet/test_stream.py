@@ -8,14 +8,13 @@ from pathlib import Path
 
 import aioxen
 import pytest
-from aioxen import fleet
-from fleetly import guest, names, worlds
+from fleetly import connect, guest, names, worlds
 
 
 async def test_a_guest_lives_on_another_host(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/{{host}}.sock"
     with worlds(tmp_path, ["h1"], url):
-        async with fleet.connect(url.format(host="h1")) as f:
+        async with connect(url.format(host="h1")) as f:
             await f.wait_for("h1")
             steps: list[aioxen.Event] = []
             dom = await f["h1"].domain_create(guest("l"), timeout=20, progress=steps.append)
@@ -33,7 +32,7 @@ async def test_a_guest_lives_on_another_host(tmp_path: Path) -> None:
 async def test_a_cancelled_creation_leaves_nothing(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/{{host}}.sock"
     with worlds(tmp_path, ["h1"], url) as world:
-        async with fleet.connect(url.format(host="h1")) as f:
+        async with connect(url.format(host="h1")) as f:
             await f.wait_for("h1")
             entered = asyncio.Event()
             creation = f["h1"].domain_create(guest(), progress=lambda _: entered.set())

@@ -10,6 +10,7 @@ not heard of for `patience` seconds is lost, and its pending operations raise Un
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import logging
 import os
@@ -117,18 +118,29 @@ class Fleet(Receiver):
 
     async def wait_for(self, *names: str, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Waits until these hosts are up. Raises TimeoutError."""
-        async with asyncio.timeout(timeout):
-            while any(name not in self.hosts or self.hosts[name].state != "up" for name in names):
-                self.hosts.changed.clear()
-                await self.hosts.changed.wait()
 
-    async def settle(self, most: float = 2.0) -> None:
-        """Waits until no further hosts are heard of, for at most `most` seconds. A pattern in a selector
-        names only hosts that were heard of."""
-        end, known = time.monotonic() + most, -1
-        while len(self.hosts) != known and time.monotonic() < end:
-            known = len(self.hosts)
-            await asyncio.sleep(0.2)
+        def up(name: str) -> bool:
+            return name in self.hosts and self.hosts[name].state == "up"
+
+        async with asyncio.timeout(timeout):
+            await self._until(lambda: all(up(name) for name in names))
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        """Waits until the heartbeats have told this."""
+        while not reached():
+            self.hosts.changed.clear()
+            await self.hosts.changed.wait()
+
+    async def settle(self, most: float = 5.0) -> None:
+        """Waits until each host is heard of that the broker has heard of in the last 10 s, for at most `most`
+        seconds. A pattern in a selector names only hosts that were heard of."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                if (present := await self._link.present()) is not None:
+                    names = set(present)
+                    await self._until(lambda: names <= self.hosts.keys())
+                else:  # Each host sends a heartbeat every second.
+                    await asyncio.sleep(1.5)
 
     async def audit(self, since: str | None = None) -> AsyncIterator[bytes]:
         """Yields the lines of the audit log of all hosts, as the broker keeps them. Each is an object in JSON

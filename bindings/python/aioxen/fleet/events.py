@@ -75,7 +75,8 @@ class FleetEvents:
         """Where the broker has stored the last event that was read, for `since`. None: it keeps none."""
 
     def _put(self, position: str | None, message: bytes) -> None:
-        if len(self._waiting) < self._capacity:  # The number of a later event shows the loss.
+        # Each host in _marked has a mark in _waiting. The number of a later event shows the loss.
+        if len(self._waiting) - len(self._marked) < self._capacity:
             self._waiting.append((position, message))
             self._wake.set()
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 Put = Callable[[str | None, bytes], None]
 """Takes an event: where the broker has stored it, and the message. Does not wait."""
@@ -60,6 +60,11 @@ class Link(ABC):
     @abstractmethod
     def send(self, host: str, call: str, id: str, message: bytes, headers: Mapping[str, str]) -> None:
         """Sends a message. The replies are about the request `id`. Does not wait; a message may be lost."""
+
+    @abstractmethod
+    async def present(self) -> Collection[str] | None:
+        """Returns the names of the hosts from which a heartbeat must come within about a second. None: nobody
+        knows."""
 
     @abstractmethod
     async def events(self, since: str | None, put: Put, audit: bool) -> Events:

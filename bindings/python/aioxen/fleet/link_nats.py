@@ -10,7 +10,7 @@ import re
 import secrets
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import nats
@@ -129,6 +129,14 @@ class NatsLink(Link):
         self.receiver.on_connected()
         for stream in self._streams:
             stream.renew()
+
+    async def present(self) -> Collection[str] | None:
+        try:
+            info = await self.nc.jetstream().stream_info(subjects.HOSTS, subjects_filter=subjects.BEATS)
+        except (NatsError, StreamError, TimeoutError) as error:
+            log.info("the broker does not know the hosts: %s", error)
+            return None
+        return [subject.rpartition(".")[2] for subject in info.state.subjects or {}]
 
     async def events(self, since: str | None, put: Put, audit: bool) -> Events:
         stream = NatsEvents(self, since, put, audit)

@@ -8,7 +8,7 @@ import contextlib
 import getpass
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
@@ -56,6 +56,9 @@ class StreamLink(Link):
             asyncio.get_running_loop().call_soon(self.receiver.on_absent, host, id)
         else:
             agent.writer.write(frame(Frame.CALL, message))
+
+    async def present(self) -> Collection[str]:
+        return [agent.host for agent in self.agents if agent.host]
 
     async def events(self, since: str | None, put: Put, audit: bool) -> Events:
         if audit:

@@ -115,14 +115,16 @@ def _user(name: str, kind: str, rights: Rights) -> str:
 def host_rights(host: str) -> Rights:
     """Returns the rights of an agent: to receive requests for its host, and to send messages of its host."""
     publish = [f"xen.re.{host}.>", f"xen.hb.{host}", f"xen.ev.{host}.>", f"xen.au.{host}"]
-    publish += [f"$JS.API.STREAM.CREATE.{stream}" for stream in (subjects.EVENTS, subjects.AUDIT)]
+    publish += [
+        f"$JS.API.STREAM.CREATE.{stream}" for stream in (subjects.EVENTS, subjects.AUDIT, subjects.HOSTS)
+    ]
     return publish, [f"xen.{host}.*", subjects.HELLO, f"{subjects.inbox(host)}.>"]
 
 
 def client_rights(name: str, role: str) -> Rights:
     """Returns the rights of a client: to call the operations of its role, and to receive its replies."""
     publish = [f"xen.*.{call}" for call in (*sorted(ROLES[role]), wire.CANCEL, wire.OUTCOME)]
-    publish += [subjects.HELLO, "$JS.FC.>"]
+    publish += [subjects.HELLO, "$JS.FC.>", f"$JS.API.STREAM.INFO.{subjects.HOSTS}"]
     subscribe = [f"xen.re.*.{name}.>", subjects.BEATS, subjects.ALL_EVENTS, f"{subjects.inbox(name)}.>"]
     streams = [subjects.EVENTS]
     if role == "admin":

@@ -13,7 +13,7 @@ from typing import Any
 import nats
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import StreamConfig
+from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import Error as StreamError
 from nats.js.errors import NoStreamResponseError
 
@@ -28,9 +28,20 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 MOST_REQUESTS = 4096
 """The greatest number of requests that wait to be read. The broker's client drops further ones."""
 MOST_OUTGOING = 8192
-STREAMS = {subjects.EVENTS: (subjects.ALL_EVENTS, 1 << 30), subjects.AUDIT: (subjects.ALL_AUDIT, 1 << 28)}
-"""The streams, with what they keep and the most octets."""
-KEPT_SECONDS = 7 * 86400
+WEEK = 7 * 86400.0
+STREAMS = [
+    StreamConfig(name=name, subjects=[subject], max_bytes=most, max_age=WEEK, duplicate_window=120)
+    for name, subject, most in (
+        (subjects.EVENTS, subjects.ALL_EVENTS, 1 << 30),
+        (subjects.AUDIT, subjects.ALL_AUDIT, 1 << 28),
+    )
+]
+"""What the broker keeps, and must keep."""
+PRESENCE = StreamConfig(
+    name=subjects.HOSTS, subjects=[subjects.BEATS], max_msgs_per_subject=1, max_age=10.0,
+    storage=StorageType.MEMORY,
+)  # fmt: skip
+"""The last heartbeat of each host, so that a client knows from which hosts one must come."""
 
 
 class NatsService:
@@ -89,15 +100,12 @@ class NatsService:
 
     async def _make_streams(self) -> None:
         js = self.nc.jetstream()
-        for name, (subject, most) in STREAMS.items():
-            config = StreamConfig(
-                name=name, subjects=[subject], max_bytes=most, max_age=KEPT_SECONDS, duplicate_window=120
-            )
+        for config in (*STREAMS, PRESENCE):
             try:
                 await js.add_stream(config)
             except (NatsError, StreamError, TimeoutError) as error:
-                log.warning("the broker keeps no events (stream %s): %s", name, error)
-                self._kept = False
+                log.warning("the broker does not keep the stream %s: %s", config.name, error)
+                self._kept = self._kept and config is PRESENCE
 
     # In
 

@@ -4,7 +4,7 @@
 xen.HOST.CALL               requests, and _cancel and _outcome
 xen.re.HOST.CALLER.SESSION.ID    replies
 xen.hello                   asks all agents for a heartbeat
-xen.hb.HOST                 heartbeats
+xen.hb.HOST                 heartbeats; the stream HOSTS keeps the last one of each host for a short time
 xen.ev.HOST.KIND            events; the stream EVENTS keeps them
 xen.au.HOST                 the audit log; the stream AUDIT keeps it
 """
@@ -15,6 +15,7 @@ HELLO = "xen.hello"
 BEATS = "xen.hb.*"
 EVENTS = "AIOXEN_EVENTS"
 AUDIT = "AIOXEN_AUDIT"
+HOSTS = "AIOXEN_HOSTS"
 ALL_EVENTS = "xen.ev.>"
 ALL_AUDIT = "xen.au.>"
 RESERVED = ("re", "hello", "hb", "ev", "au")
