@@ -17,7 +17,7 @@ import click
 
 from . import accel, session, snapshot
 from .console import Console
-from .machine import Machine, MachineError, Shape
+from .machine import Machine, MachineError, Outside, Shape
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,6 +27,7 @@ PASSED_PREFIXES = ("AIOXEN_", "PYTEST_", "HYPOTHESIS_", "PYTHON")
 
 # The allowed numbers of seconds. poll(2) takes an int, so there is an upper limit.
 SECONDS = click.FloatRange(min=0, min_open=True, max=1_000_000)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
 DIRECTORY = click.Path(path_type=Path, exists=True, resolve_path=True)
 
 
@@ -79,6 +80,15 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
 @click.option("-m", "--memory", type=click.IntRange(640), default=1024, help="MiB for all domains.")
 @click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, help="MiB of it for dom0.")
 @click.option("-n", "--cpus", type=click.IntRange(1, 16), default=1, help="Processors.")
+@click.option(
+    "--link",
+    type=(click.IntRange(1, 254), click.IntRange(3)),
+    metavar="N FD",
+    help="Connects dom0's eth0 to the datagram socket FD. Its address is 02:00:00:00:00:N.",
+)
+@click.option(
+    "--disk", type=FILE, metavar="FILE", help="Shows FILE (64 MiB) as /dev/vda. Machines can share it."
+)
 @click.option("--xen", default="", metavar="ARGS", help="Added to Xen's command line.")
 @click.option("--linux", default="", metavar="ARGS", help="Added to the command line of dom0's kernel.")
 @click.option("--accel", "wanted", type=click.Choice(["auto", "kvm", "tcg"]), default="auto")
@@ -94,6 +104,8 @@ def main(
     memory: int,
     dom0_memory: int,
     cpus: int,
+    link: tuple[int, int] | None,
+    disk: Path | None,
     xen: str,
     linux: str,
     wanted: str,
@@ -109,8 +121,24 @@ def main(
         raise click.UsageError("--interactive needs a terminal")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(session.SIGNALLED + signal.SIGTERM))
     shape = Shape(wanted, memory, dom0_memory, cpus, xen, linux)
+    cwd = Path.cwd()
+    shares = {"project": PROJECT} if cwd.is_relative_to(PROJECT) else {"project": PROJECT, "cwd": cwd}
+    number, socket = link or (0, None)
+    run = {
+        "argv": command,
+        "cwd": str(cwd),
+        "env": _environment(env),
+        "image": str(image) if image.is_relative_to(PROJECT) else "",
+        "mounts": [(tag, str(path)) for tag, path in shares.items()],
+        "number": number,
+    }
     try:
-        sys.exit(_run(command, _environment(env), timeout, interactive, Console(console), shape, image))
+        machine = _start(image, shape, Outside(shares, socket, disk))
+        try:
+            with _raw_terminal(interactive):
+                sys.exit(session.Session(machine, run, timeout, interactive, Console(console)).run())
+        finally:
+            machine.end()
     except MachineError as error:
         click.echo(f"aioxen-vm: {error}", err=True)
         sys.exit(session.MACHINE_DIED)
@@ -119,43 +147,15 @@ def main(
         sys.exit(session.SIGNALLED + signal.SIGPIPE)
 
 
-def _run(
-    command: tuple[str, ...],
-    environment: dict[str, str],
-    timeout: float | None,
-    interactive: bool,
-    console: Console,
-    shape: Shape,
-    image: Path,
-) -> int:
-    cwd = Path.cwd()
-    shares = {"project": PROJECT}
-    if not cwd.is_relative_to(PROJECT):
-        shares["cwd"] = cwd
-    machine = _start(image, shape, shares)
-    try:
-        run = {
-            "argv": command,
-            "cwd": str(cwd),
-            "env": environment,
-            "image": str(image) if image.is_relative_to(PROJECT) else "",
-            "mounts": [(tag, str(path)) for tag, path in shares.items()],
-        }
-        with _raw_terminal(interactive):
-            return session.Session(machine, run, timeout, interactive, console).run()
-    finally:
-        machine.end()
-
-
-def _start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
+def _start(image: Path, shape: Shape, outside: Outside) -> Machine:
     """Starts a machine. Uses KVM if KVM is allowed and works, otherwise emulation."""
     if shape.accel != "auto":
-        return snapshot.start(image, shape, shares)
+        return snapshot.start(image, shape, outside)
     remembered = image / "accel"
     if accel.choose(remembered) == "kvm":
         try:
-            return snapshot.start(image, replace(shape, accel="kvm"), shares)
+            return snapshot.start(image, replace(shape, accel="kvm"), outside)
         except MachineError:
             click.echo("aioxen-vm: Xen does not boot under KVM here; using emulation", err=True)
             accel.remember(remembered, "tcg")
-    return snapshot.start(image, replace(shape, accel="tcg"), shares)
+    return snapshot.start(image, replace(shape, accel="tcg"), outside)

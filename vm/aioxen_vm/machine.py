@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .qmp import Qmp, QmpError
@@ -30,6 +30,7 @@ LINUX = (
     " audit=0 cryptomgr.notests tsc=reliable random.trust_cpu=on"
 )
 SHARES = ("project", "cwd")  # The tags under which dom0 can mount two directories of the host.
+DISK_SIZE = 64 << 20  # The size of dom0's disk in bytes. A snapshot contains the size.
 
 
 class MachineError(Exception):
@@ -48,6 +49,16 @@ class Shape:
     linux: str = ""  # The options that are added to the command line of dom0's kernel.
 
 
+@dataclass(frozen=True)
+class Outside:
+    """The things outside the machine that dom0 can use. A snapshot does not depend on them."""
+
+    shares: dict[str, Path] = field(default_factory=dict)  # The directories, by their tags.
+    # A connected datagram socket. dom0's eth0 sends and receives one frame of Ethernet by one datagram.
+    link: int | None = None
+    disk: Path | None = None  # The file that dom0 sees as /dev/vda. Several machines may use it at once.
+
+
 def qemu() -> str:
     program = shutil.which("qemu-system-x86_64")
     if program is None:
@@ -61,7 +72,7 @@ def _quote(value: object) -> str:
 
 
 def _command_line(
-    image: Path, shape: Shape, memory: str, shares: dict[str, Path], sockets: dict[str, int]
+    image: Path, shape: Shape, memory: str, outside: Outside, sockets: dict[str, int], link: int
 ) -> list[str]:
     xen = f"{XEN} dom0_mem={shape.dom0_memory}M,max:{shape.dom0_memory}M {shape.xen}"
     # The file names are relative to the image's directory. QEMU and Xen end a name at a space, and the
@@ -78,33 +89,47 @@ def _command_line(
     command += ["-serial", "chardev:console", "-mon", "chardev=qmp,mode=control"]
     command += ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=agent"]
     for tag in SHARES:
-        where = f"path={_quote(shares[tag])}" if tag in shares else f"path={_quote(image)},readonly=on"
+        where = f"path={_quote(outside.shares.get(tag, image))}"
+        where += "" if tag in outside.shares else ",readonly=on"
         command += ["-fsdev", f"local,id={tag},{where},security_model=none,multidevs=remap"]
         command += ["-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
-    return command
+    command += ["-netdev", f"dgram,id=link,local.type=fd,local.str={link}"]
+    command += ["-device", "virtio-net-pci,netdev=link,romfile="]
+    command += ["-blockdev", f"{_disk(outside.disk)},node-name=disk"]
+    return [*command, "-device", "virtio-blk-pci,drive=disk,share-rw=on"]
+
+
+def _disk(path: Path | None) -> str:
+    """Returns the block device of a file, or one that reads as zeros."""
+    if path is None:
+        return f"driver=null-co,size={DISK_SIZE},read-zeroes=on"
+    if path.stat().st_size != DISK_SIZE:
+        raise MachineError(f"{path}: a disk has {DISK_SIZE >> 20} MiB")
+    return f"driver=raw,file.driver=file,file.filename={_quote(path)},file.locking=off"
 
 
 class Machine:
     """A running QEMU. `agent` is a socket to dom0's agent. `console` is a socket from Xen's console."""
 
-    def __init__(
-        self, image: Path, shape: Shape, memory: Path, *, boot: bool, shares: dict[str, Path]
-    ) -> None:
+    def __init__(self, image: Path, shape: Shape, memory: Path, *, boot: bool, outside: Outside) -> None:
         """Starts QEMU. The machine boots with its memory in the file `memory`. For a restored machine,
         QEMU maps this file privately and waits for `restore`."""
         ours, theirs = {}, {}
         for name in ("agent", "console", "qmp"):
             ours[name], theirs[name] = socket.socketpair()
         fds = {name: end.fileno() for name, end in theirs.items()}
+        # Without a link, dom0's interface is connected to a socket that nobody reads.
+        self._unlinked = socket.socketpair(type=socket.SOCK_DGRAM)
+        link = self._unlinked[0].fileno() if outside.link is None else outside.link
         mapping = f"mem-path={_quote(memory)},share={'on' if boot else 'off'}"
-        command = _command_line(image, shape, mapping, shares, fds)
+        command = _command_line(image, shape, mapping, outside, fds, link)
         self.process = subprocess.Popen(
             command if boot else [*command, "-incoming", "defer"],
             cwd=image,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=list(fds.values()),
+            pass_fds=[*fds.values(), link],
             start_new_session=True,  # Ctrl-C must reach the command in dom0, and not QEMU.
             preexec_fn=_dying_with(os.getpid()),
         )

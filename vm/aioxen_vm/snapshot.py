@@ -21,7 +21,7 @@ from pathlib import Path
 from . import machine
 from .console import Console
 from .frames import Kind, Reader
-from .machine import Machine, MachineError, Shape
+from .machine import Machine, MachineError, Outside, Shape
 
 BOOT_SECONDS = 180
 CHUNK = 65536
@@ -55,7 +55,7 @@ def _locked(image: Path, how: int) -> Iterator[None]:
         yield
 
 
-def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
+def start(image: Path, shape: Shape, outside: Outside) -> Machine:
     """Starts a machine whose agent waits for its command. Makes the snapshot if it does not exist."""
     for name in FILES:
         if not (image / name).exists():
@@ -65,14 +65,14 @@ def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
         # No other process may remove the snapshot while its files are opened.
         with _locked(image, fcntl.LOCK_SH):
             if directory.exists():
-                return _restore(image, shape, directory, shares)
+                return _restore(image, shape, directory, outside)
         with _locked(image, fcntl.LOCK_EX):
             if not directory.exists():
                 _make(image, shape, directory)
 
 
-def _restore(image: Path, shape: Shape, directory: Path, shares: dict[str, Path]) -> Machine:
-    started = Machine(image, shape, directory / "memory", boot=False, shares=shares)
+def _restore(image: Path, shape: Shape, directory: Path, outside: Outside) -> Machine:
+    started = Machine(image, shape, directory / "memory", boot=False, outside=outside)
     try:
         started.restore(directory / "devices")
     except BaseException:
@@ -92,7 +92,7 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
     partial = directory.with_suffix(".new")
     partial.mkdir()
     try:
-        booting = Machine(image, shape, partial / "memory", boot=True, shares={})
+        booting = Machine(image, shape, partial / "memory", boot=True, outside=Outside())
         try:
             _wait_until_ready(booting)
             booting.save(partial / "devices")

@@ -240,6 +240,10 @@ def serve(port: Port) -> None:
     set_clock_and_randomness(run["time"], bytes.fromhex(run["entropy"]))
     for tag, path in run["mounts"]:
         mount(tag, path)
+    if run["number"]:
+        # The machines of a snapshot would otherwise have the same address.
+        address = f"02:00:00:00:00:{run['number']:02x}"
+        subprocess.run(["ip", "link", "set", "eth0", "address", address, "up"], check=True)
     if run["image"]:
         os.symlink(run["image"], IMAGE)
     try:

@@ -24,7 +24,7 @@ def _words(text: str) -> list[str]:
 
 MODULES = _words("""
     xen-evtchn xen-privcmd xenfs xen-gntdev xen-gntalloc
-    virtio_pci virtio_console 9pnet_virtio 9p
+    virtio_pci virtio_console virtio_net virtio_blk 9pnet_virtio 9p
     loop ext4 crc32c_generic bridge xen-blkback xen-netback
 """)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""QEMU for dom0: the device model of Xen, and qemu-img, with their libraries.
+"""Large programs for dom0 with their libraries: the device model of Xen, qemu-img and ssh.
 
 These files are in a separate directory that dom0 mounts. In the initramfs, the files would take 40 MB of
 dom0's memory.
@@ -10,10 +10,13 @@ from pathlib import Path
 
 from . import dom0
 
-# QEMU's programs, by their paths in the packages.
+# The programs, by their paths in the packages.
 PROGRAMS = (
     "usr/libexec/xen-qemu-system-i386",
     "usr/bin/qemu-img",
+    "usr/bin/ssh",
+    "usr/bin/ssh-keygen",
+    "usr/sbin/dropbear",
 )
 SHARE = "share/qemu"
 KEYMAP = f"{SHARE}/keymaps/en-us"  # The device model needs this file. It comes from this machine's QEMU.
@@ -27,8 +30,12 @@ FIRMWARE = (
     "/usr/lib/ipxe/qemu/efi-rtl8139.rom",
 )
 """The files of HVM guests' firmware on this machine. QEMU's package depends on their packages."""
-HVMLOADER = "usr/lib/xen-4.17/boot/hvmloader"
-LINKS = {f"/{HVMLOADER}": "hvmloader", "/usr/share/seabios/bios-256k.bin": "bios-256k.bin"}
+HVMLOADER, OVMF = "usr/lib/xen-4.17/boot/hvmloader", "usr/share/ovmf/OVMF.fd"
+LINKS = {
+    f"/{HVMLOADER}": "hvmloader",
+    "/usr/share/seabios/bios-256k.bin": "bios-256k.bin",
+    f"/{OVMF}": "OVMF.fd",
+}
 """The files that the toolstack reads, by their paths in dom0. The paths are links to files in SHARE."""
 
 
@@ -48,7 +55,8 @@ def fill(unpacked: Path, out: Path) -> None:
     for name, path in needed.items():
         shutil.copy(path.resolve(), partial / "lib" / name)
     shutil.copy(Path("/usr") / KEYMAP, partial / KEYMAP)
-    shutil.copy(unpacked / HVMLOADER, partial / SHARE)
+    for name in (HVMLOADER, OVMF):
+        shutil.copy(unpacked / name, partial / SHARE)
     for firmware in FIRMWARE:
         shutil.copy(firmware, partial / SHARE)
     shutil.rmtree(out, ignore_errors=True)

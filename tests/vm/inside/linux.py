@@ -105,6 +105,21 @@ class Console:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self._fd)
         self._text = ""
+        self.log = ""
+        """What the guest has printed, as far as it has been read."""
+
+    def _take(self) -> None:
+        """Reads what the guest has printed. The end of the domain is the end of the text."""
+        with contextlib.suppress(OSError):
+            more = os.read(self._fd, 65536).decode(errors="replace").replace("\r", "")
+            self._text += more
+            self.log += more
+
+    async def read(self) -> None:
+        """Reads until it is cancelled. The terminal keeps only a few KiB that nobody reads."""
+        while True:
+            self._take()
+            await asyncio.sleep(0.05)
 
     async def expect(self, words: str) -> str:
         """Waits until the guest has printed the words. Returns the text up to the words."""
@@ -113,8 +128,7 @@ class Console:
             if time.monotonic() > deadline:
                 raise AssertionError(f"not printed: {words}; but: {self._text}\n{states()}")
             await asyncio.sleep(0.05)
-            with contextlib.suppress(BlockingIOError):
-                self._text += os.read(self._fd, 65536).decode(errors="replace").replace("\r", "")
+            self._take()
         before, _, self._text = self._text.partition(words)
         return before + words
 

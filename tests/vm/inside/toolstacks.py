@@ -58,6 +58,9 @@ class Ours:
         assert str(await dom.shutdown()) == "poweroff"
         assert await dom.wait_shutdown() is aioxen.ShutdownReason.POWEROFF
 
+    async def power_button(self, guest: str) -> None:
+        await (await self._xen.domain_find(guest)).send_trigger(aioxen.Trigger.POWER)
+
     async def destroy(self, guest: str) -> None:
         await (await self._xen.domain_find(guest)).destroy()
 
@@ -114,6 +117,9 @@ class Xl:
 
     async def shutdown(self, guest: str) -> None:
         assert "reason code 0" in await self._xl(f"shutdown -w {guest}")
+
+    async def power_button(self, guest: str) -> None:
+        await self._xl(f"shutdown -F {guest}")
 
     async def destroy(self, guest: str) -> None:
         await self._xl(f"destroy {guest}")

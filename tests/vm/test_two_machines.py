@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Two machines with a common network and a common disk. AIOXEN_GUESTS=all adds the migrations of a guest from
+one machine to the other, which take minutes (`make test-guests`)."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from launching import LAUNCHER, PROJECT
+from limits import scaled
+
+LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="takes minutes: make test-guests")
+
+
+def pair(*arguments: str, limit: float) -> "subprocess.CompletedProcess[str]":
+    """Runs aioxen-vm-pair to its end."""
+    command = [f"{LAUNCHER}-pair", "--timeout", str(limit), *arguments]
+    settings = {"text": True, "stdin": subprocess.DEVNULL, "capture_output": True}
+    done = subprocess.run(command, cwd=PROJECT, **settings)  # type: ignore[call-overload]
+    print(done.stdout)
+    print(done.stderr, file=sys.stderr)
+    return done  # type: ignore[no-any-return]
+
+
+# Machine 2 writes to the disk, and tells machine 1 by the network. Machine 1 reads the disk then.
+MEET = """
+ip address add 10.0.0.$AIOXEN_VM_NUMBER/24 dev eth0
+if [ $AIOXEN_VM_NUMBER = 1 ]; then
+    nc -l -p 7000 && dd if=/dev/vda bs=6 count=1 2>/dev/null
+else
+    echo hello >/dev/vda && sync
+    until echo written | nc 10.0.0.1 7000; do sleep 0.2; done
+fi
+"""
+
+
+def test_two_machines_have_a_network_and_a_disk() -> None:
+    done = pair("--", "sh", "-c", MEET, limit=scaled(30))
+    assert done.returncode == 0
+    assert sorted(line for line in done.stdout.splitlines() if line) == ["hello", "written"]
+
+
+def test_the_failure_of_one_machine_ends_both() -> None:
+    done = pair("--", "sh", "-c", "[ $AIOXEN_VM_NUMBER = 1 ] && sleep 1000; exit 7", limit=scaled(30))
+    assert done.returncode == 7
+
+
+# xl cannot move a PV guest: it moves running guests only, and Debian's Xen does not note a PV guest's pages.
+MIGRATIONS = [
+    ("pvh", "ours", "ours"),
+    ("pvh", "ours", "xl"),
+    ("pvh", "xl", "ours"),
+    ("pv", "ours", "ours"),
+    ("pv", "ours", "xl"),
+]
+
+
+@LONG
+@pytest.mark.parametrize(("kind", "sender", "receiver"), MIGRATIONS)
+def test_a_guest_moves_to_the_other_machine(kind: str, sender: str, receiver: str) -> None:
+    python = ("--env", f"PYTHONPATH={PROJECT}/build/python", "--", "/usr/bin/python3")
+    done = pair(*python, "tests/vm/inside/migrated.py", kind, sender, receiver, limit=scaled(300))
+    assert done.returncode == 0
