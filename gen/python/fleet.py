@@ -74,7 +74,8 @@ class DomainOperations(DomainBase):
 def text(model: m.Model) -> str:
     names = Names(model)
     remote = [o for o in operations(model) if can_be_remote(o)]
-    about = [o for o in remote if o.inputs and is_domid(o.inputs[0].kind) and o.name not in BY_HAND]
+    called = [o for o in remote if not moves(o)]
+    about = [o for o in called if o.inputs and is_domid(o.inputs[0].kind) and o.name not in BY_HAND]
     reported = [e for e in model.events if e.name != "operation_complete"]
     events = [e for e in reported if all(event_kind(f) for f in e.fields)]
     return "".join(
@@ -87,7 +88,7 @@ def text(model: m.Model) -> str:
             *(f'    "{e.name}": {event_row(e)},\n' for e in events),
             "}\n",
             HOST,
-            *("\n" + host_method(names, o) for o in remote),
+            *("\n" + host_method(names, o) for o in called),
             DOMAIN,
             *("\n" + domain_method(names, o) for o in about),
         ]
@@ -99,12 +100,20 @@ def can_be_remote(operation: m.Operation) -> bool:
     return all(f.name != "fd" for f in operation.inputs)
 
 
+def moves(operation: m.Operation) -> bool:
+    """Returns whether the operation is one end of a migration. The agents make the connection, and
+    Fleet.migrate() calls both ends."""
+    return any(f.name == "in_fd" for f in operation.inputs)
+
+
 # The table
 
 
 def row(names: Names, o: m.Operation) -> str:
     """Returns the lines of an operation in the table. Each list ends with a comma so that ruff keeps it."""
-    rows = "".join(f"            {input_row(names, f)},\n" for f in inputs(o))
+    given = [input_row(names, f) for f in inputs(o) if f.name not in ("in_fd", "out_fd")]
+    given += ['r.Input("passage", r.PASSAGE)'] if moves(o) else []
+    rows = "".join(f"            {one},\n" for one in given)
     results = "".join(f"            {kind(names, f, result=True)},\n" for f in o.results)
     lists = ["[\n" + lines + "        ]" if lines else "[]" for lines in (rows, results)]
     options = [] if o.undo is None else [f'undo="{o.undo.python_name}"']

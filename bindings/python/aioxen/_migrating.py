@@ -36,6 +36,9 @@ PATIENCE = 10.0
 """The time for a command to end by itself after its input has ended, and for the last octets to be sent to
 a stream, in seconds."""
 
+AWAY = "--migratedaway"
+"""What the name of the domain here ends with as long as the guest may run on the other side."""
+
 _CHUNK = 1 << 16
 
 

@@ -14,9 +14,10 @@ import enum
 import functools
 import json
 import operator
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from aioxen import errors
@@ -214,6 +215,36 @@ class DomainReference(Kind[Any]):
         return RemoteDomain(given, uuid)
 
 
+class Passage(NamedTuple):
+    """The connection between two agents over which a guest moves."""
+
+    ticket: str
+    """What the sender shows to the receiver."""
+    peer: str
+    """The host at the other end."""
+    address: str
+    """For the sender: where the receiver listens."""
+    uuid: UUID
+    """The domain that moves."""
+
+
+class PassageKind(Kind[Passage]):
+    """A Passage, as an object with its fields."""
+
+    def to(self, value: Passage) -> Json:
+        return {**value._asdict(), "uuid": str(value.uuid)}
+
+    def of(self, given: Json, path: str) -> Passage:
+        if not isinstance(given, dict) or given.keys() != set(Passage._fields):
+            raise refuse(path, f"an object with {', '.join(Passage._fields)}", given)
+        texts = [TEXT.of(given[name], f"{path}.{name}") for name in ("ticket", "peer", "address")]
+        if not TICKET.fullmatch(texts[0]):
+            raise refuse(f"{path}.ticket", "16 to 64 letters, digits, - and _", texts[0])
+        ticket, peer, address = texts
+        return Passage(ticket, peer, address, IDENTITY.of(given["uuid"], f"{path}.uuid"))
+
+
+TICKET = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 NUMBER = Plain(int, "a number")
 BOOL = Plain(bool, "true or false")
 TEXT = Plain(str, "a string")
@@ -224,6 +255,7 @@ STRINGS = Strings()
 PAIRS = Pairs()
 BLOB = OCTETS = Blob()
 DOMAIN = DOMAIN_LIKE = DomainReference()
+PASSAGE = PassageKind()
 
 
 class Need(enum.Enum):

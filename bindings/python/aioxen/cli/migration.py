@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from typing import Any, cast
 
 import click
 
@@ -69,8 +70,10 @@ async def migrate(
 ) -> None:
     """Moves a guest to another machine. There `aioxen migrate-receive` or `xl migrate-receive` receives it.
 
-    TARGET is [USER@]HOST or ssh://[USER@]HOST[:PORT]; unix:PATH, a socket; or exec:COMMAND, a command of the
-    shell whose standard input and output are connected to the receiver. The disks are not copied.
+    With --fleet, TARGET is a host of the fleet, and the agents of the two hosts are connected to each other.
+    Otherwise TARGET is [USER@]HOST or ssh://[USER@]HOST[:PORT]; unix:PATH, a socket; or exec:COMMAND, a
+    command of the shell whose standard input and output are connected to the receiver. The disks are not
+    copied.
 
     If the connection is lost in the moment in which the guest changes hands, the domain stays suspended
     here, under the name DOMAIN--migratedaway, and `aioxen unfinished list` lists it. See whether the guest
@@ -80,6 +83,17 @@ async def migrate(
     policy = aioxen.SavePolicy(most_rounds=rounds, downtime_ms=max_downtime, bandwidth_kib=bandwidth)
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
+        if session.fleet is not None:
+            moved = await session.hosts.migrate(
+                cast(Any, dom),
+                target,
+                live=not no_live,
+                policy=policy,
+                timeout=session.timeout,
+                progress=report,
+            )
+            record = {"outcome": "moved", "target": target, "new_domid": moved.domid}
+            return Done(f"moved to {target} as domain {moved.domid}", record)
         await dom.migrate(
             transport_of(target),
             live=not no_live,

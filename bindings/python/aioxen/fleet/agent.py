@@ -14,20 +14,22 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import aioxen
 from aioxen._fleet_operations import EVENTS, OPERATIONS
-from aioxen._remote import Remote, RemoteDomain
+from aioxen._remote import Passage, Remote, RemoteDomain
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
 from aioxen.fleet.audit import Audit
 from aioxen.fleet.identity import IdentityError, Verifier
 from aioxen.fleet.journal import Entry, Journal
+from aioxen.fleet.passage import Passages
 from aioxen.fleet.policy import Policy, fits
 from aioxen.fleet.request import Request, id_of
 from aioxen.fleet.roles import QUIET
 from aioxen.fleet.wire import Reason, State
+from aioxen.types import Suspend
 
 Sink = Callable[[bytes], None]
 """Sends a reply to the client. It never waits: a reply that cannot be sent is dropped, and the client asks
@@ -41,6 +43,9 @@ MOST_CALLS_OF_ONE = 256
 
 MOST_RECENT = 256
 MOST_RECENT_OCTETS = 64 << 10
+
+RECEIVE = "domain_receive_stream"
+"""The receiver's end of a migration."""
 
 KINDS = {row.kind: (word, row) for word, row in EVENTS.items()}
 
@@ -85,6 +90,7 @@ class Agent:
         self.verifier = verifier
         self.boot = boot
         """When the host was started. Older requests are refused."""
+        self.passages: Passages = Passages(None)
         self.calls: dict[str, Call] = {}
         self._of: Counter[str] = Counter()
         self._recent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
@@ -272,7 +278,25 @@ class Agent:
             timeout = max(0.001, min(timeout, request.issued + timeout + wire.SKEW - time.time()))
         if call.remote.waits and request.progress:
             given["progress"] = lambda event: self._progress(call, event)
+        if passage := given.pop("passage", None):
+            return self._move(call, given, passage, timeout)
         return getattr(self.xen, request.call)(**given, timeout=timeout)
+
+    async def _move(
+        self, call: Call, given: dict[str, Any], passage: Passage, limit: float | None
+    ) -> aioxen.Domain | None:
+        """Carries out one end of a migration."""
+        progress = given.get("progress")
+        if call.request.call == RECEIVE:
+            async with self.passages.received(passage) as streams:
+                paused = bool(given.get("paused", 0))
+                return await self.xen.receive(streams, paused=paused, timeout=limit, progress=progress)
+        async with self.passages.sent(passage) as streams:
+            live = Suspend.LIVE in Suspend(given.get("flags", Suspend.LIVE))
+            policy = given.get("policy")
+            dom: aioxen.Domain = given["domid"]
+            await dom.migrate(streams, live=live, policy=policy, timeout=limit, progress=progress)
+        return None
 
     def _progress(self, call: Call, event: aioxen.Event) -> None:
         if type(event) in KINDS:
@@ -293,7 +317,7 @@ class Agent:
             if len(self._recent) > MOST_RECENT:
                 self._recent.popitem(last=False)
         outcome = ended["state"] + (f": {ended['reason']}" if "reason" in ended else "")
-        if request.call in ("domain_create", "domain_restore") and ended["state"] == "done":
+        if request.call in ("domain_create", "domain_restore", RECEIVE) and ended["state"] == "done":
             call.domid = _domid_of(ended["result"][0])
         seconds = round(time.monotonic() - call.began, 3)
         about = {"domid": call.domid, "uuid": call.uuid or None, "message": ended.get("message")}
@@ -311,6 +335,10 @@ class Agent:
             dom = xen.domain_class(xen, given.domid, given._uuid_bytes) if named else xen._domain(given.domid)
             inputs["domid"] = dom
             call.domid, call.uuid = dom.domid, str(dom.uuid) if dom._uuid_bytes else ""
+        if request.call == RECEIVE:
+            call.uuid = str(inputs["passage"].uuid)
+            if any(info.uuid == inputs["passage"].uuid for info in await xen.domain_list()):
+                raise aioxen.DomainExistsError(f"the domain {call.uuid} is on {self.host} already")
         if request.call == "domain_create" and isinstance(config, aioxen.DomainConfig):
             config.c_info.uuid = config.c_info.uuid or uuid4()
             call.uuid = str(config.c_info.uuid)
@@ -347,45 +375,6 @@ class Agent:
             self._end(call, last, True)
 
     # Ending
-
-    async def recover(self) -> None:
-        """Finds the outcomes of the calls that an earlier agent carried out when it was killed."""
-        for entry in list(self.journal.interrupted()):
-            for patience in (0.2, 0.5, 1.0, 0):
-                try:
-                    last = await self._outcome_of(entry)
-                    break
-                except aioxen.Error as error:  # Xen may still carry out a call of the earlier agent.
-                    last = reply(entry.id, State.INTERRUPTED, message=f"the agent was killed; {error}")
-                    await asyncio.sleep(patience)
-            self.journal.end(entry.id, last)
-            self.audit.write(
-                entry.caller, entry.operation, entry.id, wire.loads(last, wire.MOST_REPLY)["state"],
-                uuid=entry.uuid or None, message="the agent was killed during the call",
-            )  # fmt: skip
-
-    async def _outcome_of(self, entry: Entry) -> bytes:
-        uuid = UUID(entry.uuid) if entry.uuid else None
-        creates = entry.operation == "domain_create"
-        never = refusal(entry.id, Reason.NEVER, "the agent was killed; the unfinished domain was removed")
-        if uuid is not None and creates:
-            for one in await self.xen.unfinished():
-                if one.uuid == uuid:
-                    await self.xen.remove_unfinished(uuid)
-                    return never
-        if uuid is not None and (creates or entry.operation == "domain_destroy"):
-            found = [info for info in await self.xen.domain_list() if info.uuid == uuid]
-            if found and creates and found[0].dying:  # An earlier attempt to remove it has got this far.
-                return never
-            if found and creates:
-                await self.xen.domain_get_name(found[0].domid)  # Fails if the domain is not complete.
-                made = {"domid": found[0].domid, "uuid": str(uuid)}
-                return reply(entry.id, State.DONE, result=[made])
-            if not found and creates:
-                return never
-            if not found:
-                return reply(entry.id, State.DONE, result=[])
-        return reply(entry.id, State.INTERRUPTED, message="the agent was killed during the call")
 
     async def aclose(self) -> None:
         """Stops all calls, and waits until they have ended. Each caller gets a last reply."""

@@ -66,10 +66,12 @@ class Authority:
                 x509.NameAttribute(NameOID.COMMON_NAME, name),
             ]
         )
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if kind == "broker" else ExtendedKeyUsageOID.CLIENT_AUTH
+        server, client = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+        # A host receives guests from other hosts.
+        usages = {"broker": [server], "host": [server, client], "client": [client]}[kind]
         made = _builder(subject, self._certificate.subject, key, days)
         made = made.add_extension(x509.BasicConstraints(False, None), True)
-        made = made.add_extension(x509.ExtendedKeyUsage([usage]), False)
+        made = made.add_extension(x509.ExtendedKeyUsage(usages), False)
         if addresses:
             made = made.add_extension(x509.SubjectAlternativeName([_address(a) for a in addresses]), False)
         certificate = made.sign(self._key, hashes.SHA256())

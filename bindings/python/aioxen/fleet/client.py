@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
@@ -29,6 +29,11 @@ from aioxen.fleet.link import Link, Receiver
 from aioxen.fleet.operation import RemoteOperation
 from aioxen.fleet.select import Outcome, Target, targets
 from aioxen.fleet.url import Url
+
+if TYPE_CHECKING:
+    from aioxen._spec import Progress
+    from aioxen.fleet.domain import Domain
+    from aioxen.types import OperationProgress, SavePolicy
 
 log: logging.Logger = logging.getLogger("aioxen.fleet")
 
@@ -64,6 +69,8 @@ class HostState(NamedTuple):
     """How often the agent has connected to the broker again."""
     heard: float
     """When the host was last heard of, as time.monotonic() counts."""
+    passage: str
+    """Where its agent receives guests of other hosts. Empty: it receives none."""
 
 
 class Hosts(Mapping[str, HostState]):
@@ -227,6 +234,35 @@ class Fleet(Receiver):
             tasks = {target.name: group.create_task(one(target)) for target in found}
         return {name: task.result() for name, task in tasks.items()}
 
+    async def migrate(
+        self,
+        domain: Domain,
+        host: Host | str,
+        *,
+        live: bool = True,
+        policy: SavePolicy | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+        progress: Progress[OperationProgress] | None = None,
+    ) -> Domain:
+        """Moves a running guest to another host, and returns the domain there. The disks are not copied.
+
+        The agents of the two hosts are connected to each other, so the guest's memory does not go through the
+        broker. The receiving agent needs the option --passage.
+
+        live, policy, timeout, progress: As for aioxen.Domain.migrate().
+
+        Raises: FleetError, if the host receives no guests; the errors of the two operations, and then the
+        guest runs on its old host; UnknownOutcomeError, if it is not known yet on which host the guest runs:
+        resolve() waits until both hosts have answered, ends what is left on the other one, and returns the
+        domain, or raises the error.
+
+        Cancelled: The guest runs on its old host, unless the other host was told already that it is its own.
+        """
+        from aioxen.fleet.migration import Migration
+
+        target = self[host] if isinstance(host, str) else host
+        return await Migration(self, domain, target).run(live, policy, timeout, progress)
+
     # Sending
 
     def _start(
@@ -280,14 +316,17 @@ class Fleet(Receiver):
         if self._pending.get(operation.id) is operation:
             del self._pending[operation.id]
 
-    async def _resolve(self, lost: RemoteOperation[Any], timeout: float | None) -> Any:  # noqa: ASYNC109
+    def _observe(self, lost: RemoteOperation[Any]) -> RemoteOperation[Any]:
         """Asks for the outcome of a request until the host answers."""
+        operation: RemoteOperation[Any] = RemoteOperation(lost.host, lost.name, lost.id, {}, None, None)
+        operation._observes = True
+        self._pending[lost.id] = operation
+        self._control(operation, wire.CANCEL if lost._stopping else wire.OUTCOME)
+        return operation
+
+    async def _resolve(self, lost: RemoteOperation[Any], timeout: float | None) -> Any:  # noqa: ASYNC109
         async with asyncio.timeout(timeout):
-            operation: RemoteOperation[Any] = RemoteOperation(lost.host, lost.name, lost.id, {}, None, None)
-            operation._observes = True
-            self._pending[lost.id] = operation
-            self._control(operation, wire.CANCEL if lost._stopping else wire.OUTCOME)
-            return await operation
+            return await self._observe(lost)
 
     async def _watch(self) -> None:
         """Sends requests again whose messages may have been lost. Gives up the operations on lost hosts."""
@@ -332,7 +371,7 @@ class Fleet(Receiver):
             given = wire.loads(message, MOST_BEAT)
             name, state = wire.member(given, "host", str), wire.member(given, "state", str)
             numbers = [wire.member(given, key, int) for key in ("calls", "domains", "number")]
-            texts = [wire.member(given, key, str) for key in ("version", "epoch")]
+            texts = [wire.member(given, key, str) for key in ("version", "epoch", "passage")]
             link = wire.member(given, "link", int)
             if not wire.NAME.fullmatch(name) or state not in ("up", "bye"):
                 raise InvalidError("host, state: wrong")
@@ -345,7 +384,7 @@ class Fleet(Receiver):
             return
         word = "up" if state == "up" else "stopped"
         self.hosts._beats[name] = HostState(
-            name, word, numbers[0], numbers[1], texts[0], texts[1], link, time.monotonic()
+            name, word, numbers[0], numbers[1], texts[0], texts[1], link, time.monotonic(), texts[2]
         )
         self.hosts.changed.set()
         for events in self._subscriptions:

@@ -60,6 +60,21 @@ class Identity:
         context.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
         return context
 
+    def tls_with(self, receives: bool) -> ssl.SSLContext:
+        """Returns the settings of a connection to another host's agent. Both sides show their certificates.
+        A certificate of a host has no address: host_at() tells the name.
+
+        receives: Whether this side accepts the connection.
+        """
+        side = ssl.PROTOCOL_TLS_SERVER if receives else ssl.PROTOCOL_TLS_CLIENT
+        context = ssl.SSLContext(side)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(self.folder / "ca.pem")
+        context.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
+        return context
+
     def sign(self, message: bytes) -> dict[str, str]:
         """Returns the headers that prove who has written the message."""
         signature = self._key.sign(message, ec.ECDSA(hashes.SHA256()))
@@ -115,6 +130,14 @@ class Verifier:
             self._known.clear()
         self._known[text] = certificate
         return certificate
+
+
+def host_at(connection: ssl.SSLObject) -> str:
+    """Returns the name of the host at the other end of a connection. Raises IdentityError."""
+    shown = connection.getpeercert(binary_form=True)
+    if shown is None:
+        raise IdentityError("the other side has no certificate")
+    return name_of(x509.load_der_x509_certificate(shown), "host")
 
 
 def name_of(certificate: x509.Certificate, kind: str | None) -> str:

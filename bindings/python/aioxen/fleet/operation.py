@@ -70,6 +70,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         self._observes = False  # It only asks for the outcome of a request.
         self._undo: RemoteOperation[Any] | None = None
         self._began = time.monotonic()
+        self._told = asyncio.Event()  # The host has answered.
 
     def __repr__(self) -> str:
         return f"<RemoteOperation {self.name} on {self.host.name} {self._state.lower()}>"
@@ -113,6 +114,17 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
     ) -> None:
         await wait_uncancelled(self._start_undo())
 
+    async def accepted(self) -> None:
+        """Waits until the host carries the operation out, or until the operation has ended."""
+        self.add_done_callback(lambda _: self._told.set())
+        await self._told.wait()
+
+    async def ended(self) -> None:
+        """Waits until the operation has ended, with any outcome. A cancellation stops the wait only."""
+        end = asyncio.Event()
+        self.add_done_callback(lambda _: end.set())
+        await end.wait()
+
     def _has_result(self) -> bool:
         return self.done() and not self.cancelled() and self.exception() is None
 
@@ -134,6 +146,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
             raise errors.InvalidError(f"a reply has the unknown state {message.get('state')!r}") from None
         if state is State.RUNNING:
             self._accepted = True
+            self._told.set()
         elif state is State.PROGRESS:
             self._report(message)
         elif state is State.DONE:

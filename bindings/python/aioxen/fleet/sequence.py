@@ -39,6 +39,8 @@ class Sequence:
         self.link = 0
         """How often the agent has connected to the broker. After each time, clients send again what they
         wait for."""
+        self.passage: str = ""
+        """Where the agent receives guests. Empty: it receives none."""
         self.kept: deque[tuple[int, str, bytes]] = deque(maxlen=KEPT)
         self.listeners: list[Listener] = []
 
@@ -80,5 +82,6 @@ class Sequence:
             "link": self.link,
             "domains": domains,
             "version": aioxen.__version__,
+            "passage": self.passage,
         }
         return wire.dumps(head | more)

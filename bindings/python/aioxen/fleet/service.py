@@ -14,16 +14,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import aioxen
 from aioxen.fleet import subjects, wire
 from aioxen.fleet.agent import Agent
 from aioxen.fleet.audit import Audit
 from aioxen.fleet.journal import Journal
+from aioxen.fleet.passage import Passages
 from aioxen.fleet.policy import Policy
+from aioxen.fleet.recovery import recover
 from aioxen.fleet.sequence import Sequence
 from aioxen.fleet.url import Url
+
+if TYPE_CHECKING:
+    from aioxen.fleet.identity import Identity
 
 SOCKET = "/run/aioxen-agent/socket"
 
@@ -38,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     add("--identity", type=Path, metavar="DIR", help="the directory with ca.pem, cert.pem and key.pem")
     add("--policy", type=Path, metavar="FILE", help="who may call what (TOML)")
     add("--state", type=Path, metavar="DIR", help="where calls are remembered; default: in memory")
+    add(
+        "--passage", metavar="ADDRESS", help="where this host receives guests of other hosts: tcp://HOST:PORT"
+    )
     add("--audit", type=Path, metavar="FILE", help="the audit log; default: standard output")
     add(
         "--stdio",
@@ -75,7 +83,7 @@ async def serve(given: argparse.Namespace) -> None:
         async with aioxen.Context() as xen:
             agent = Agent(xen, given.host, policy, journal, Audit(given.host, file), boot=boot_time())
             sequence = Sequence(xen, given.host)
-            await agent.recover()
+            await recover(agent)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(sequence.follow()),
@@ -88,17 +96,28 @@ async def serve(given: argparse.Namespace) -> None:
 
 
 async def _service(agent: Agent, sequence: Sequence, url: Url, given: argparse.Namespace) -> None:
+    identity = None
+    if given.identity:
+        from aioxen.fleet.identity import Identity, Verifier
+
+        identity = Identity(given.identity)
+        agent.verifier = Verifier(given.identity / "ca.pem")
+    agent.passages = Passages(identity)
+    async with contextlib.AsyncExitStack() as stack:
+        if given.passage:
+            stack.callback((await agent.passages.listen(given.passage)).close)
+            sequence.passage = given.passage
+        await _serve_at(agent, sequence, url, identity)
+
+
+async def _serve_at(agent: Agent, sequence: Sequence, url: Url, identity: Identity | None) -> None:
     if url.scheme == "unix":
         from aioxen.fleet.serve_stream import StreamService
 
         await StreamService(agent, sequence, url.path).run(_ready)
         return
-    from aioxen.fleet.identity import Identity, Verifier
     from aioxen.fleet.serve_nats import NatsService
 
-    identity = Identity(given.identity) if given.identity else None
-    if identity is not None:
-        agent.verifier = Verifier(given.identity / "ca.pem")
     url.require_encryption(identity is not None)
     await NatsService(agent, sequence, url.broker, identity).run(_ready)
 

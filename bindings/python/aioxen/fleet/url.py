@@ -43,11 +43,12 @@ class Url(NamedTuple):
         """Raises ValueError for a broker elsewhere without certificates."""
         if self.scheme == "tls" and not identity:
             raise ValueError(f"{self.broker}: certificates are needed (--identity)")
-        if self.scheme == "nats" and not _is_loopback(urlsplit(self.broker).hostname or ""):
+        if self.scheme == "nats" and not is_loopback(urlsplit(self.broker).hostname or ""):
             raise ValueError(f"{self.broker}: nats:// is for this machine only; use tls://")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Returns whether a name or a number is that of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
