@@ -38,9 +38,9 @@ def test_a_guest_uses_its_devices(inside, kind: str) -> None:  # type: ignore[no
     inside("devices.py", kind, "ours", "ours", "few")
 
 
-@pytest.mark.parametrize(("kind", "saver", "restorer"), [("pv", "ours", "xl"), ("pvh", "xl", "ours")])
-def test_a_saved_guest_continues(inside, kind: str, saver: str, restorer: str) -> None:  # type: ignore[no-untyped-def]
-    inside("saved.py", kind, saver, restorer, memory=1024)  # the file is as large as the guest
+@pytest.mark.parametrize(("kind", "move"), [("pv", "ours-xl"), ("pvh", "xl-ours")])
+def test_a_saved_guest_continues(inside, kind: str, move: str) -> None:  # type: ignore[no-untyped-def]
+    inside("saved.py", kind, move, memory=1024)  # The file is as large as the guest.
 
 
 # The toolstack that makes the guests, and the toolstack that works on the guests.
@@ -53,12 +53,16 @@ def test_devices_are_plugged_while_a_guest_works(inside, kind: str, maker: str, 
     inside("devices.py", kind, maker, driver)
 
 
+# Debian's Xen cannot note which pages a PV guest changes, so a PV guest is not saved while it runs.
+MOVES = ["ours-xl", "xl-ours", "ours-ours", "xl-xl"]
+LIVE = ["ours-xl-live", "ours-ours-live"]
+
+
 @LONG
-@pytest.mark.parametrize("kind", ["pv", "pvh", "pvh live"])
-@pytest.mark.parametrize(("saver", "restorer"), [("ours", "ours"), *WHO[1:]])
-def test_saved_guests_of_both_toolstacks_continue(inside, kind: str, saver: str, restorer: str) -> None:  # type: ignore[no-untyped-def]
-    kind, *live = kind.split()
-    inside("saved.py", kind, saver, restorer, *live, memory=1024)
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_a_guest_is_saved_and_restored_by_both_toolstacks(inside, kind: str) -> None:  # type: ignore[no-untyped-def]
+    moves = MOVES if kind == "pv" else MOVES + LIVE
+    inside("saved.py", kind, *moves, "verified", memory=1024)
 
 
 @LONG

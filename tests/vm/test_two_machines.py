@@ -2,11 +2,16 @@
 """Two machines with a common network and a common disk. AIOXEN_GUESTS=all adds the migrations of a guest from
 one machine to the other, which take minutes (`make test-guests`)."""
 
+import datetime
 import os
 import subprocess
 import sys
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from launching import LAUNCHER, PROJECT
 from limits import scaled
 
@@ -48,17 +53,40 @@ def test_the_failure_of_one_machine_ends_both() -> None:
 
 # xl cannot move a PV guest: it moves running guests only, and Debian's Xen does not note a PV guest's pages.
 MIGRATIONS = [
-    ("pvh", "ours", "ours"),
-    ("pvh", "ours", "xl"),
-    ("pvh", "xl", "ours"),
-    ("pv", "ours", "ours"),
-    ("pv", "ours", "xl"),
+    ("pvh", "ours", "ours", "tcp"),
+    ("pvh", "ours", "xl", "tcp"),
+    ("pvh", "xl", "ours", "tcp"),
+    ("pv", "ours", "ours", "tls"),
+    ("pv", "ours", "xl", "ssh"),
 ]
 
 
+def certificate() -> str:
+    """Returns a key and its certificate, which no authority has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aioxen")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, form, serialization.NoEncryption())
+    return (secret + made.public_bytes(pem)).decode()
+
+
 @LONG
-@pytest.mark.parametrize(("kind", "sender", "receiver"), MIGRATIONS)
-def test_a_guest_moves_to_the_other_machine(kind: str, sender: str, receiver: str) -> None:
-    python = ("--env", f"PYTHONPATH={PROJECT}/build/python", "--", "/usr/bin/python3")
-    done = pair(*python, "tests/vm/inside/migrated.py", kind, sender, receiver, limit=scaled(300))
+@pytest.mark.parametrize(("kind", "sender", "receiver", "transport"), MIGRATIONS)
+def test_a_guest_moves_to_the_other_machine(kind: str, sender: str, receiver: str, transport: str) -> None:
+    environment = (
+        "--env",
+        f"PYTHONPATH={PROJECT}/build/python",
+        "--env",
+        f"AIOXEN_CERTIFICATE={certificate()}",
+    )
+    program = ("/usr/bin/python3", "tests/vm/inside/migrated.py")
+    done = pair(*environment, "--", *program, kind, sender, receiver, transport, limit=scaled(300))
     assert done.returncode == 0

@@ -45,7 +45,7 @@ def join() -> None:
 
 def config() -> str:
     disks, vifs = 'disk = ["phy:/dev/vda,xvda,w"]', 'vif = ["bridge=xenbr0"]'
-    return text("g", KIND, f"address=eth0={GUEST}/24", disks, vifs)
+    return text("g", KIND, f"address=eth0={GUEST}/24", disks, vifs, memory=96)
 
 
 async def reached() -> None:
@@ -104,9 +104,11 @@ async def send(dom: aioxen.Domain) -> None:
 async def receive(xen: aioxen.Context) -> None:
     """Receives the guest, or waits for the guest that the command of ssh receives."""
     if TRANSPORT == "ssh":
-        while not run("xl domid g", check=False).strip().isdigit():
-            await asyncio.sleep(0.5)
-        return
+        while True:
+            with contextlib.suppress(aioxen.DomainNotFoundError):
+                await xen.domain_find("g")
+                return
+            await asyncio.sleep(1)
     with await accepted(PORT) as connection:
         if RECEIVER == "xl":
             connection.setblocking(True)
