@@ -23,6 +23,18 @@ static const struct offer of_screen[] = {
 static const struct offer of_9pfs[] = {
     {"version", "1"}, {"num-rings", "1"}, {"ring-ref0", "12"}, {"event-channel-0", "8"}, {0}};
 static const struct offer of_console[] = {{"ring-ref", "13"}, {"port", "9"}, {0}};
+static const struct offer of_display[] = {{"0/req-ring-ref", "15"},
+                                          {"0/req-event-channel", "11"},
+                                          {"0/evt-ring-ref", "16"},
+                                          {"0/evt-event-channel", "12"},
+                                          {0}};
+static const struct offer of_sound[] = {{"0/0/ring-ref", "17"},
+                                        {"0/0/event-channel", "13"},
+                                        {"0/0/evt-ring-ref", "18"},
+                                        {"0/0/evt-event-channel", "14"},
+                                        {0}};
+static const struct offer of_usb[] = {
+    {"urb-ring-ref", "19"}, {"conn-ring-ref", "20"}, {"event-channel", "15"}, {0}};
 static const struct offer of_any[] = {{"ring-ref", "14"}, {"event-channel", "10"}, {0}};
 static const struct offer disk_features[] = {{"feature-flush-cache", "1"}, {"feature-persistent", "1"}, {0}};
 static const struct offer disk_size[] = {
@@ -45,6 +57,15 @@ const struct kind kinds[] = {
      .offers = of_nic,
      .features = nic_features},
     {.name = "vtpm", .rings = XenbusStateInitialised, .fatal = "12 connecting the device", .offers = of_any},
+    {.name = "vdispl", .rings = XenbusStateInitialised, .fatal = "19 no screen", .offers = of_display},
+    {.name = "vsnd", .rings = XenbusStateInitialised, .fatal = "19 no sound card", .offers = of_sound},
+    {.name = "pvcalls", .rings = XenbusStateInitialised, .fatal = "12 connecting", .offers = of_any},
+    {.name = "vusb", .rings = XenbusStateInitialised, .fatal = "12 adding the controller", .offers = of_usb},
+    {.name = "qusb",
+     .qemu = true,
+     .rings = XenbusStateInitialised,
+     .fatal = "22 no controller",
+     .offers = of_usb},
     {.name = "qdisk",
      .qemu = true,
      .rings = XenbusStateInitialised,

@@ -169,6 +169,50 @@ static const char *monitor(struct options *o, const char *line, char *to, size_t
     return NULL;
 }
 
+/* The ids of the devices that were plugged; "": the place is free. */
+static char plugged[32][32];
+
+/* Returns the place of a plugged device. The id "" finds a free place. NULL: there is none. */
+static char *find_plugged(const char *id)
+{
+    for (size_t i = 0; i < sizeof plugged / sizeof *plugged; i++)
+        if (!strcmp(plugged[i], id))
+            return plugged[i];
+    return NULL;
+}
+
+static const char *plug(struct options *o, const char *line, char *to, size_t size)
+{
+    char id[sizeof *plugged] = "", bus[40] = "";
+    const char *arguments = strstr(line, "arguments");
+    line = arguments ? arguments : line;
+    find(line, "id", id, sizeof id);
+    find(line, "bus", bus, sizeof bus);
+    if (!*id || find_plugged(id))
+        return "Duplicate device ID";
+    /* The bus of a controller has the controller's id and ".0". */
+    bus[strcspn(bus, ".")] = '\0';
+    if (strstr(line, "usb-host") && *bus && !find_plugged(bus))
+        return "Bus not found";
+    char *place = find_plugged("");
+    if (!place)
+        return "There is no room";
+    strcpy(place, id);
+    return nothing(o, line, to, size);
+}
+
+static const char *unplug(struct options *o, const char *line, char *to, size_t size)
+{
+    char id[sizeof *plugged] = "";
+    const char *arguments = strstr(line, "arguments");
+    find(arguments ? arguments : line, "id", id, sizeof id);
+    char *place = *id ? find_plugged(id) : NULL;
+    if (!place)
+        return "Device not found";
+    *place = '\0';
+    return nothing(o, line, to, size);
+}
+
 static const char *save(struct options *o, const char *line, char *to, size_t size)
 {
     char path[PATH_SIZE] = "";
@@ -201,6 +245,8 @@ static const struct {
     {"xen-save-devices-state", save},
     {"xen-set-global-dirty-log", nothing},
     {"system_wakeup", nothing},
+    {"device_add", plug},
+    {"device_del", unplug},
     {"human-monitor-command", monitor},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)

@@ -19,8 +19,17 @@
 static const libxl__device_class other = {.name = "other", .array = "", .kind = "", .stateless = true};
 
 const libxl__device_class *const libxl__device_classes[] = {
-    &libxl__class_disk, &libxl__class_nic,  &libxl__class_p9,      &libxl__class_vfb,
-    &libxl__class_vkb,  &libxl__class_vtpm, &libxl__class_channel, NULL,
+    &libxl__class_disk,
+    &libxl__class_nic,
+    &libxl__class_p9,
+    &libxl__class_vfb,
+    &libxl__class_vkb,
+    &libxl__class_vtpm,
+    &libxl__class_vdispl,
+    &libxl__class_vsnd,
+    &libxl__class_pvcallsif,
+    &libxl__class_channel,
+    NULL,
 };
 
 const libxl__device_class *libxl__device_class_of(const char *kind)

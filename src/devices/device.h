@@ -13,6 +13,7 @@
 
 #include "_libxl_types_json.h"
 #include "xen.h"
+#include "xs_tree.h"
 
 typedef struct libxl__device libxl__device;
 typedef struct libxl__device_class libxl__device_class;
@@ -137,6 +138,13 @@ struct libxl__device_class {
      * has the same kind but does not belong to this class.
      */
     int (*read)(const libxl__device *device, void *config, const char *const values[]);
+    /*
+     * Fills in the rest of the configuration after `read` has returned 0. `tree` has the nodes of the
+     * frontend's directory, with `tree_depth` levels of numbers below its children. The guest may have written
+     * them. Returns 0 or NOMEM. NULL: `read` has filled in everything.
+     */
+    int (*read_tree)(void *config, const libxl__xs_tree *tree);
+    unsigned tree_depth;
     /* Check the resources that the device needs on this host. Called before any node is written. */
     int (*probe_start)(libxl__ao *ao, libxl__device *device);
     int (*probe_poll)(libxl__ao *ao, libxl__device *device);
@@ -197,7 +205,8 @@ struct libxl__device_class {
 
 /* The classes. Each class has its own file. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,
-    libxl__class_vkb, libxl__class_vtpm, libxl__class_channel;
+    libxl__class_vkb, libxl__class_vtpm, libxl__class_vdispl, libxl__class_vsnd, libxl__class_pvcallsif,
+    libxl__class_channel;
 
 /* The table of all classes; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];

@@ -7,6 +7,7 @@
 #include "ops.h"
 #include "vdev.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,98 @@ static int channel_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_chann
     const int rc = libxl_domain_console_tty(ctx, domid, (uint32_t)channel->devid, LIBXL_CONSOLE_TYPE_PV,
                                             &channelinfo->u.pty.path, NULL);
     return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
+/* Returns the number in a node that the guest writes, or -1 if it cannot be read. */
+static int node_number(libxl_ctx *ctx, const char *path)
+{
+    libxl_blob value;
+    char *end;
+    libxl_blob_init(&value);
+    long number = -1;
+    if (!libxl_store_read(ctx, path, &value, NULL) && value.size && isdigit(*value.data)) {
+        number = strtol((const char *)value.data, &end, 10);
+        if (*end || number > INT32_MAX)
+            number = -1;
+    }
+    libxl_blob_dispose(&value);
+    return (int)number;
+}
+
+/*
+ * Reads the numbers in nodes of the directory `path`, which the guest writes. A node that is missing, or has no
+ * number, gives -1. `keys` ends with NULL.
+ */
+static void node_numbers(libxl_ctx *ctx, const char *path, const char *const *keys, int *numbers)
+{
+    libxl_string_list names = NULL;
+    char node[192];
+    for (unsigned i = 0; keys[i]; i++)
+        numbers[i] = -1;
+    libxl_store_list(ctx, path, &names, NULL);
+    for (libxl_string_list name = names; name && *name; name++)
+        for (unsigned i = 0; keys[i]; i++)
+            if (strcmp(*name, keys[i]) == 0) {
+                snprintf(node, sizeof(node), "%s/%s", path, keys[i]);
+                numbers[i] = node_number(ctx, node);
+            }
+    libxl_string_list_dispose(&names);
+}
+
+static const char *const connector_keys[] = {"req-event-channel", "req-ring-ref", "evt-event-channel",
+                                             "evt-ring-ref", NULL};
+static const char *const stream_keys[] = {"event-channel", "ring-ref", NULL};
+
+static int vdispl_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_vdispl *vdispl,
+                       libxl_vdisplinfo *vdisplinfo)
+{
+    (void)domid;
+    vdisplinfo->be_alloc = vdispl->be_alloc;
+    vdisplinfo->connectors = calloc((size_t)vdispl->num_connectors + 1, sizeof(*vdisplinfo->connectors));
+    if (!vdisplinfo->connectors)
+        return ERROR_NOMEM;
+    for (int i = 0; i < vdispl->num_connectors; i++) {
+        const libxl_connector_param *from = &vdispl->connectors[i];
+        libxl_connectorinfo *to = &vdisplinfo->connectors[vdisplinfo->num_connectors++];
+        char path[128];
+        int numbers[4];
+        to->unique_id = from->unique_id ? strdup(from->unique_id) : NULL;
+        if (from->unique_id && !to->unique_id)
+            return ERROR_NOMEM;
+        to->width = from->width;
+        to->height = from->height;
+        snprintf(path, sizeof(path), "%s/%d", vdisplinfo->frontend, i);
+        node_numbers(ctx, path, connector_keys, numbers);
+        to->req_evtch = numbers[0];
+        to->req_rref = numbers[1];
+        to->evt_evtch = numbers[2];
+        to->evt_rref = numbers[3];
+    }
+    return 0;
+}
+
+static int vsnd_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_vsnd *vsnd, libxl_vsndinfo *vsndinfo)
+{
+    (void)domid;
+    vsndinfo->pcms = calloc((size_t)vsnd->num_vsnd_pcms + 1, sizeof(*vsndinfo->pcms));
+    if (!vsndinfo->pcms)
+        return ERROR_NOMEM;
+    for (int i = 0; i < vsnd->num_vsnd_pcms; i++) {
+        const int streams = vsnd->pcms[i].num_vsnd_streams;
+        libxl_pcminfo *to = &vsndinfo->pcms[vsndinfo->num_vsnd_pcms++];
+        to->streams = calloc((size_t)streams + 1, sizeof(*to->streams));
+        if (!to->streams)
+            return ERROR_NOMEM;
+        for (int j = 0; j < streams; j++) {
+            char path[128];
+            int numbers[2];
+            snprintf(path, sizeof(path), "%s/%d/%d", vsndinfo->frontend, i, j);
+            node_numbers(ctx, path, stream_keys, numbers);
+            to->streams[to->num_vsnd_streams++] =
+                (libxl_streaminfo){.req_evtch = numbers[0], .req_rref = numbers[1]};
+        }
+    }
+    return 0;
 }
 
 /* ---- devices that are not identified by a number */

@@ -11,6 +11,7 @@
 #include "device_operations.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct device_add {
@@ -138,6 +139,23 @@ static int find_backend(libxl__ao *ao, struct device_add *s)
     return follow_server(ao, s);
 }
 
+/* Finds the backend's domain. As in libxl, a name that has digits only is the domain's number. */
+static int start_naming(libxl__ao *ao, struct device_add *s)
+{
+    const char *name = libxl__device_backend_domname(&s->device);
+    if (name && *name && !name[strspn(name, "0123456789")]) {
+        const unsigned long domid = strtoul(name, NULL, 10);
+        if (domid >= LIBXL__DOMID_FIRST_RESERVED)
+            return libxl__ao_fail(ao, ERROR_NOTFOUND, "backend_domname: there is no domain %s", name);
+        *libxl__device_backend_domid(&s->device) = (uint32_t)domid;
+        name = NULL;
+    }
+    if (!name)
+        return follow_server(ao, s);
+    const int rc = libxl__name_search_start(ao, &s->backend_name, name, false, NULL);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
 /* Checks that the unsupported fields have their initial values. The IDL says which fields are unsupported. */
 static int check_supported(libxl__ao *ao, const libxl__device *device)
 {
@@ -163,13 +181,7 @@ static int check_start(libxl__ao *ao, struct device_add *s)
         rc = check_supported(ao, &s->device);
     if (!rc)
         rc = s->device.cls->check(ao, &s->device);
-    if (rc)
-        return rc;
-    const char *name = libxl__device_backend_domname(&s->device);
-    if (!name)
-        return follow_server(ao, s);
-    rc = libxl__name_search_start(ao, &s->backend_name, name, false, NULL);
-    return rc ? rc : LIBXL__AO_WAIT;
+    return rc ? rc : start_naming(ao, s);
 }
 
 static int check_poll(libxl__ao *ao, struct device_add *s)

@@ -28,6 +28,7 @@ typedef struct device_list {
      */
     const libxl__xs_request **requests;
     size_t per_device;
+    libxl__xs_tree *trees; /* the frontend's nodes of each device; NULL: the class does not need them */
 } device_list_state;
 
 /* ---- numbers: the numbers of the devices are listed */
@@ -72,6 +73,35 @@ static int read_start(libxl__ao *ao, struct device_list *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/* Starts to read the frontends' nodes, if the class needs them. */
+static int start_trees(libxl__ao *ao, struct device_list *s)
+{
+    int rc = 0;
+    if (!s->device.cls->read_tree || !s->numbers.count)
+        return 0;
+    s->trees = libxl__gc_alloc(&ao->gc, s->numbers.count * sizeof(*s->trees));
+    if (!s->trees)
+        return ERROR_NOMEM;
+    for (size_t i = 0; i < s->numbers.count && (!rc || rc == LIBXL__AO_WAIT); i++) {
+        const char *root = libxl__gc_printf(&ao->gc, "/local/domain/%u/device/%s/%s", s->device.domid,
+                                            s->device.kind, s->numbers.names[i]);
+        rc = root ? libxl__xs_tree_start(ao, &s->trees[i], root, s->device.cls->tree_depth) : ERROR_NOMEM;
+    }
+    return rc;
+}
+
+static int read_trees(libxl__ao *ao, struct device_list *s)
+{
+    bool waits = false;
+    for (size_t i = 0; i < s->numbers.count; i++) {
+        const int rc = libxl__xs_tree_step(ao, &s->trees[i]);
+        if (rc && rc != LIBXL__AO_WAIT)
+            return rc;
+        waits |= rc != 0;
+    }
+    return waits ? LIBXL__AO_WAIT : 0;
+}
+
 /*
  * Reads the device at this index into `config`. Returns 0 or an error. Returns 1 if the device is gone or
  * does not belong to the class.
@@ -92,7 +122,9 @@ static int read_device(const struct device_list *s, size_t index, void *config)
     *(libxl_domid *)((char *)config + cls->backend_domid_at) = device.backend_domid;
     if (!cls->identify)
         *(libxl_devid *)((char *)config + cls->devid_at) = (libxl_devid)device.devid;
-    const int rc = cls->read(&device, config, values);
+    int rc = cls->read(&device, config, values);
+    if (!rc && s->trees)
+        rc = cls->read_tree(config, &s->trees[index]);
     if (rc)
         cls->dispose(config);
     return rc;
@@ -100,12 +132,13 @@ static int read_device(const struct device_list *s, size_t index, void *config)
 
 static int read_poll(libxl__ao *ao, struct device_list *s)
 {
-    (void)ao;
     const libxl__device_class *cls = s->device.cls;
     struct list list = {0};
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     int rc = libxl__xs_result(s->batch);
+    if (!rc)
+        rc = s->trees ? read_trees(ao, s) : start_trees(ao, s);
     if (rc)
         return rc;
     list.devices = calloc(s->numbers.count + (size_t)1, cls->config_size);

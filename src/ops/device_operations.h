@@ -13,7 +13,10 @@
 
 /* The classes that have operations: X(NAME, name). libxl_device_NAME_add, _remove, _destroy and libxl_domain_list_NAMEs
  * are declared in the IDL. */
-#define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
+#define LIBXL__DEVICES(X)                                                                                    \
+    X(DISK, disk)                                                                                            \
+    X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd)              \
+        X(PVCALLSIF, pvcallsif)
 
 /* All classes: the classes of LIBXL__DEVICES, and the classes whose devices only a creation adds. */
 #define LIBXL__ALL_DEVICES(X) LIBXL__DEVICES(X) X(CHANNEL, channel)

@@ -74,6 +74,9 @@ DEVICES: dict[str, Any] = {
     "vfb": aioxen.DeviceVfb(devid=0),
     "vkb": aioxen.DeviceVkb(devid=0),
     "vtpm": aioxen.DeviceVtpm(devid=0),
+    "vdispl": aioxen.DeviceVdispl(devid=0),
+    "vsnd": aioxen.DeviceVsnd(devid=0),
+    "pvcallsif": aioxen.DevicePvcallsif(devid=0),
 }
 
 
@@ -446,7 +449,7 @@ async def test_each_way_to_wait_at_each_moment(
 LIGHT = [
     name
     for name in OPERATIONS
-    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm")
+    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm", "vdispl", "vsnd", "pvcallsif")
     and not name.endswith("_cpupool")
     and name != "domain_receive_stream"
 ]

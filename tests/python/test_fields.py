@@ -145,6 +145,9 @@ def base(kernel: Path, tmp_path: Path, sim: object) -> Document:
         "vkbs": [{"devid": 0}],
         "vtpms": [{"devid": 0, "uuid": "00000000-0000-0000-0000-000000000008"}],
         "p9s": [{"devid": 0, "tag": "share", "path": str(tmp_path)}],
+        "vdispls": [{"devid": 0, "connectors": [{"unique_id": "a", "width": 1, "height": 1}]}],
+        "vsnds": [{"devid": 0, "pcms": [{"name": "a", "streams": [{"unique_id": "a"}]}]}],
+        "pvcallsifs": [{"devid": 0}],
     }
 
 

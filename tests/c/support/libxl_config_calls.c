@@ -58,6 +58,20 @@ static const char *devices(libxl_ctx *ctx)
     libxl_device_vkb_list_free(NULL, 0);
     CHECK(libxl_device_vkb_getinfo(ctx, 0x7000, &vkb, &vkbinfo));
     CHECK(libxl_devid_to_device_vkb(ctx, 0x7000, 0, &vkb));
+    libxl_device_vdispl vdispl;
+    libxl_vdisplinfo vdisplinfo;
+    libxl_device_vdispl_init(&vdispl);
+    CHECK(!libxl_device_vdispl_list(ctx, 0x7000, &count) && !count);
+    libxl_device_vdispl_list_free(NULL, 0);
+    CHECK(libxl_device_vdispl_getinfo(ctx, 0x7000, &vdispl, &vdisplinfo));
+    CHECK(libxl_devid_to_device_vdispl(ctx, 0x7000, 0, &vdispl));
+    libxl_device_vsnd vsnd;
+    libxl_vsndinfo vsndinfo;
+    libxl_device_vsnd_init(&vsnd);
+    CHECK(!libxl_device_vsnd_list(ctx, 0x7000, &count) && !count);
+    libxl_device_vsnd_list_free(NULL, 0);
+    CHECK(libxl_device_vsnd_getinfo(ctx, 0x7000, &vsnd, &vsndinfo));
+    CHECK(libxl_devid_to_device_vsnd(ctx, 0x7000, 0, &vsnd));
 #define CALLS_OF_DEVICE(T)                                                                                   \
     do {                                                                                                     \
         libxl_device_##T device;                                                                             \
@@ -71,10 +85,15 @@ static const char *devices(libxl_ctx *ctx)
     CALLS_OF_DEVICE(vfb);
     CALLS_OF_DEVICE(vkb);
     CALLS_OF_DEVICE(vtpm);
+    CALLS_OF_DEVICE(vdispl);
+    CALLS_OF_DEVICE(vsnd);
+    CALLS_OF_DEVICE(pvcallsif); /* libxl has no function that adds a PV Calls device. */
     CHECK(libxl_device_nic_add(ctx, 0x7000, &(libxl_device_nic){0}, NULL));
     CHECK(libxl_device_vfb_add(ctx, 0x7000, &(libxl_device_vfb){0}, NULL));
     CHECK(libxl_device_vkb_add(ctx, 0x7000, &(libxl_device_vkb){0}, NULL));
     CHECK(libxl_device_vtpm_add(ctx, 0x7000, &(libxl_device_vtpm){0}, NULL));
+    CHECK(libxl_device_vdispl_add(ctx, 0x7000, &(libxl_device_vdispl){0}, NULL));
+    CHECK(libxl_device_vsnd_add(ctx, 0x7000, &(libxl_device_vsnd){0}, NULL));
     CHECK(libxl_vdev_to_device_disk(ctx, 0x7000, "xvda", &disk));
     return NULL;
 }

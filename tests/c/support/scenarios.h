@@ -44,6 +44,9 @@ struct subject {
         libxl_vfb_list vfbs;
         libxl_vkb_list vkbs;
         libxl_vtpm_list vtpms;
+        libxl_vdispl_list vdispls;
+        libxl_vsnd_list vsnds;
+        libxl_pvcallsif_list pvcallsifs;
         libxl_channel_list channels;
         libxl_device_status_list devices;
         uint64_t kb;

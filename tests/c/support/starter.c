@@ -285,6 +285,9 @@ static libxl_device_p9 starter_p9(void)
 STARTER_DEVICE(vfb)
 STARTER_DEVICE(vkb)
 STARTER_DEVICE(vtpm)
+STARTER_DEVICE(vdispl)
+STARTER_DEVICE(vsnd)
+STARTER_DEVICE(pvcallsif)
 
 #define STARTS_DEVICE(T)                                                                                     \
     static int start_##T##_add(struct starter *s)                                                            \
@@ -312,6 +315,9 @@ STARTS_DEVICE(p9)
 STARTS_DEVICE(vfb)
 STARTS_DEVICE(vkb)
 STARTS_DEVICE(vtpm)
+STARTS_DEVICE(vdispl)
+STARTS_DEVICE(vsnd)
+STARTS_DEVICE(pvcallsif)
 
 static int start_disk_safe_remove(struct starter *s)
 {
@@ -329,7 +335,10 @@ static int start_wait_connected(struct starter *s)
 
 /* The classes of devices that are listed. */
 #define LISTED(X)                                                                                            \
-    X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(CHANNEL, channel)
+    X(DISK, disk)                                                                                            \
+    X(NIC, nic)                                                                                              \
+    X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)  \
+        X(CHANNEL, channel)
 
 #define START_LIST(NAME, name)                                                                               \
     static int start_list_##name##s(struct starter *s)                                                       \
@@ -538,6 +547,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DEVICE_##NAME##_REMOVE] = start_##name##_remove,                                              \
     [LIBXL__OP_DEVICE_##NAME##_DESTROY] = start_##name##_destroy,
     ROWS(DISK, disk) ROWS(NIC, nic) ROWS(P9, p9) ROWS(VFB, vfb) ROWS(VKB, vkb) ROWS(VTPM, vtpm)
+        ROWS(VDISPL, vdispl) ROWS(VSND, vsnd) ROWS(PVCALLSIF, pvcallsif)
 #undef ROWS
 };
 
