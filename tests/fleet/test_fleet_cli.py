@@ -44,6 +44,14 @@ def test_commands_act_on_domains_of_hosts(tmp_path: Path, broker: Broker) -> Non
         assert [line.split()[:3] for line in run(*to, "fleet", "hosts").splitlines()[1:]] == [
             ["h1", "up", "2"], ["h2", "up", "1"]
         ]  # fmt: skip
+        top = ("fleet", "top", "--interval", "0.2", "--count", "1")
+        shown = run(*to, *top)
+        assert sorted(line.split()[0] for line in shown.splitlines()[1:]) == ["h1", "h2"]
+        rows = [json.loads(line) for line in run(*to, *top, "--json").splitlines()]
+        assert {row["host"]: row["domains"] for row in rows} == {"h1": 2, "h2": 1}
+        # A host that does not answer in time has no numbers.
+        assert all(row["memory_mib"] is None or row["memory_mib"] > row["free_mib"] > 0 for row in rows)
+        assert all(row["cpu_percent"] is None or row["cpu_percent"] >= 0 for row in rows)
         events = [
             json.loads(line)
             for line in run(*to, "fleet", "events", "--since", "all", "-n", "2", "--json").splitlines()

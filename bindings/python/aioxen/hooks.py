@@ -28,6 +28,7 @@ from aioxen.types import OperationProgress, OperationState
 
 if TYPE_CHECKING:
     from aioxen.context import Context
+    from aioxen.fleet.operation import RemoteOperation
     from aioxen.operation import Operation
 
 __all__ = ["Hook", "ObservedOperation", "Outcome", "Phase", "add", "remove"]
@@ -138,6 +139,11 @@ class Hook:
     def end(self, op: ObservedOperation) -> None:
         """The operation has ended, with any outcome. The tasks that await it have not continued yet."""
 
+    def request(self, op: RemoteOperation[Any], headers: dict[str, str]) -> None:
+        """An operation on a host of a fleet is about to be sent. The hook may add headers. NATS carries them
+        to the host's agent; a connection without a broker does not. The other methods are called by the
+        agent's process, not by this one."""
+
 
 _hooks: tuple[tuple[Hook, Context | None], ...] = ()
 _keeping: weakref.WeakSet[Context] = weakref.WeakSet()  # The contexts whose operations keep their phases.
@@ -170,6 +176,19 @@ def remove(hook: Hook) -> None:
         if not xen.closed:
             lib.libxl_ctx_keep_phases(xen._c, False)
     _keeping.clear()
+
+
+def headers_of(op: RemoteOperation[Any]) -> dict[str, str]:
+    """Returns the headers that the hooks add to the request of an operation on a host of a fleet."""
+    headers: dict[str, str] = {}
+    for hook, only in _hooks:
+        try:
+            if only is None:
+                hook.request(op, headers)
+        except Exception as error:
+            message = f"the hook {hook.request.__qualname__} failed for {op!r}"
+            op.get_loop().call_exception_handler({"message": message, "exception": error})
+    return headers
 
 
 class _Observation:

@@ -11,15 +11,20 @@ xen.domid, xen.uuid     the domain
 xen.outcome             "success", "error" or "cancelled"
 xen.input.NAME          an input, or xen.input.NAME.FIELD; secret inputs are left out
 xen.undo                of a phase: whether it is undone
+xen.host                of an operation on a host of a fleet: the host
+
+An operation on a host of a fleet has a span of the kind CLIENT in the program. Its context travels in the
+headers of NATS, so that the spans of an agent (aioxen-agent --trace) are below it.
 
 This module needs the package opentelemetry-api.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from aioxen import _values as v
 from aioxen import hooks
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry import trace
 
     from aioxen.context import Context
+    from aioxen.fleet.operation import RemoteOperation
 
 __all__ = ["Tracing", "install"]
 
@@ -79,6 +85,25 @@ class Tracing(hooks.Hook):
             name, parent, start_time=at, attributes={"xen.undo": phase.undo}
         )
 
+    def request(self, op: RemoteOperation[Any], headers: dict[str, str]) -> None:
+        from opentelemetry.trace.propagation import tracecontext
+
+        span = self._tracer.start_span(op.name, kind=self._trace.SpanKind.CLIENT)
+        span.set_attribute("xen.host", op.host.name)
+        tracecontext.TraceContextTextMapPropagator().inject(headers, self._trace.set_span_in_context(span))
+        op.add_done_callback(lambda _: self._requested(op, span))
+
+    def _requested(self, op: RemoteOperation[Any], span: trace.Span) -> None:
+        outcome = "cancelled"
+        if not op.cancelled():
+            error = op.exception()
+            outcome = "success" if error is None else "error"
+            if error is not None:
+                span.record_exception(error)
+                span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, v.valid_text(str(error))))
+        span.set_attribute("xen.outcome", outcome)
+        span.end()
+
     def error(self, op: hooks.ObservedOperation, error: BaseException) -> None:
         spans: _Spans = op.data[self]
         spans.operation.record_exception(error)
@@ -113,6 +138,19 @@ def install(
     made = Tracing(provider, phases=phases)
     hooks.add(made, xen)
     return made
+
+
+@contextlib.contextmanager
+def within(headers: Mapping[str, str]) -> Iterator[None]:
+    """Makes the span that the headers of a request name the current one. Wrong headers are ignored."""
+    from opentelemetry import context
+    from opentelemetry.trace.propagation import tracecontext
+
+    token = context.attach(tracecontext.TraceContextTextMapPropagator().extract(headers))
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str | int | float]]:

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands about a fleet of hosts: fleet init, hosts, events, audit, metrics."""
+"""The commands about a fleet of hosts: fleet init, hosts, top, events, audit, metrics."""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
+import sys
+import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
 import aioxen
 from aioxen.cli.core import Session, command, group
 from aioxen.cli.observe import NEEDED, give, giving
-from aioxen.cli.output import printable, record_of_event
+from aioxen.cli.output import Record, colourful, printable, record_of_event, text_of_row
+from aioxen.cli.stats import screen
 
 HOSTS = "%-24s %-8s %8d %8d  %s"
 HOSTS_HEAD = ("Host", "State", "Domains", "Calls", "Version")
@@ -77,6 +83,83 @@ async def hosts(session: Session) -> None:
         record |= {"calls": state.calls, "version": state.version}
         rows.append(((state.name, state.state, state.domains, state.calls, state.version), record))
     session.out.table(HOSTS, HOSTS_HEAD, rows)
+
+
+TOP = "%-24s %-8s %8s %8s %9s %10s %10s"
+TOP_HEAD = ("Host", "State", "Domains", "Calls", "CPU(%)", "Mem(MiB)", "Free(MiB)")
+
+
+class Load(NamedTuple):
+    """What the domains of a host have used at one moment."""
+
+    at: float
+    cpu_seconds: dict[tuple[int, str], float]
+    total: float
+    """The host's memory, in MiB."""
+    free: float
+
+
+async def loads(session: Session, limit: float) -> dict[str, Load]:
+    """Asks all hosts. A host that does not answer in time is left out."""
+
+    async def load(host: Any) -> Load:
+        async with asyncio.timeout(limit):
+            infos, about = await asyncio.gather(host.domain_list(), host.host_info())
+        seconds = {(info.domid, str(info.uuid)): info.cpu_time / 1e9 for info in infos}
+        page = 4096 / (1 << 20)
+        return Load(time.monotonic(), seconds, about.total_pages * page, about.free_pages * page)
+
+    found = await session.hosts.map(load, "*")
+    return {name: outcome.value for name, outcome in found.items() if outcome.error is None}
+
+
+def top_rows(
+    session: Session, now: dict[str, Load], before: dict[str, Load]
+) -> list[tuple[tuple[object, ...], Record]]:
+    """Returns a row for each host, the busiest first."""
+    rows = []
+    for state in session.hosts.hosts.values():
+        new, old = now.get(state.name), before.get(state.name)
+        record: Record = {"host": state.name, "state": state.state, "domains": state.domains}
+        record |= {"calls": state.calls, "cpu_percent": None, "memory_mib": None, "free_mib": None}
+        if new is not None:
+            record |= {"memory_mib": round(new.total), "free_mib": round(new.free)}
+        if new is not None and old is not None and new.at > old.at:
+            used = sum(s - old.cpu_seconds.get(key, 0.0) for key, s in new.cpu_seconds.items())
+            record["cpu_percent"] = round(used / (new.at - old.at) * 100, 1)
+        cells = tuple("-" if value is None else value for value in record.values())
+        rows.append((cells, record))
+    return sorted(rows, key=lambda row: (-(row[1]["cpu_percent"] or 0.0), row[1]["host"]))
+
+
+@command("top", fleet)
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many tables.")
+@click.option("--interval", type=click.FloatRange(0, min_open=True), default=3, show_default=True,
+              metavar="SECONDS", help="The time between two tables.")  # fmt: skip
+async def top(session: Session, interval: float, count: int | None) -> None:
+    """Shows what the hosts do, in place, until Ctrl-C. The busiest host comes first.
+
+    CPU(%) is the processor time of all domains of the host. A host that does not answer has "-". Without a
+    terminal, tables follow each other.
+    """
+    before = await loads(session, max(interval, 5.0))
+    with screen(colourful(sys.stdout) and not session.out.json) as show:
+        for number in itertools.count(1):
+            await asyncio.sleep(interval)
+            now = await loads(session, max(interval, 5.0))
+            rows = top_rows(session, now, before)
+            if show is None:
+                session.out.table(TOP, TOP_HEAD, rows)
+            else:
+                known = session.hosts.hosts.values()
+                up = sum(state.state == "up" for state in known)
+                domains, calls = sum(s.domains for s in known), sum(s.calls for s in known)
+                clock = f"{time.strftime('%H:%M:%S')}  {up} of {len(known)} hosts up  {domains} domains"
+                lines = (text_of_row(TOP, row) for row in (TOP_HEAD, *(row for row, _ in rows)))
+                show(f"{clock}  {calls} calls in progress", *lines)
+            before = now
+            if number == count:
+                return
 
 
 _since_option = click.option(

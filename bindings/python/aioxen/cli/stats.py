@@ -118,7 +118,7 @@ async def top(session: Session, domains: tuple[str, ...], interval: float, count
     Without a terminal, tables follow each other.
     """
     before = await sample(session, domains)
-    with _screen(colourful(sys.stdout) and not session.out.json) as show:
+    with screen(colourful(sys.stdout) and not session.out.json) as show:
         for number in itertools.count(1):
             await asyncio.sleep(interval)
             now = await sample(session, domains)
@@ -135,7 +135,7 @@ async def top(session: Session, domains: tuple[str, ...], interval: float, count
 
 
 @contextmanager
-def _screen(wanted: bool) -> Iterator[Callable[..., None] | None]:
+def screen(wanted: bool) -> Iterator[Callable[..., None] | None]:
     """Yields a function that shows lines on a screen of their own, cut at its edges. At the end, the terminal
     is as before. Yields None if no screen is wanted."""
     if not wanted:

@@ -13,6 +13,8 @@ import contextlib
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -53,10 +55,13 @@ KINDS = {row.kind: (word, row) for word, row in EVENTS.items()}
 class Call:
     """A request that is in progress."""
 
-    __slots__ = ("request", "sink", "remote", "task", "stopped", "domid", "uuid", "began")
+    __slots__ = ("request", "headers", "sink", "remote", "task", "stopped", "domid", "uuid", "began")
 
-    def __init__(self, request: Request, sink: Sink, remote: Remote) -> None:
+    def __init__(
+        self, request: Request, sink: Sink, remote: Remote, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.request: Request = request
+        self.headers: Mapping[str, str] = headers
         self.sink: Sink = sink
         self.remote: Remote = remote
         self.task: asyncio.Task[None] | None = None
@@ -91,6 +96,8 @@ class Agent:
         self.boot = boot
         """When the host was started. Older requests are refused."""
         self.passages: Passages = Passages(None)
+        self.traced: Callable[[Mapping[str, str]], AbstractContextManager[None]] = _untraced
+        """Makes the caller's span the current one while an operation is started."""
         self.calls: dict[str, Call] = {}
         self._of: Counter[str] = Counter()
         self._recent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
@@ -129,7 +136,7 @@ class Agent:
             if request.call in (wire.CANCEL, wire.OUTCOME):
                 self._control(request, request.target(), sink)
             else:
-                self._begin(request, sink)
+                self._begin(request, sink, headers)
         except InvalidError as error:
             self._refuse(sink, caller, request.id, request.call, Reason.MALFORMED, error.message)
 
@@ -161,7 +168,7 @@ class Agent:
             self._refuse(sink, request.caller, id, request.call, Reason.REUSED, "the id has another request")
         return other is not None
 
-    def _begin(self, request: Request, sink: Sink) -> None:
+    def _begin(self, request: Request, sink: Sink, headers: Mapping[str, str]) -> None:
         if self._known(request, sink):
             return
         now = time.time()
@@ -184,7 +191,7 @@ class Agent:
             return self._refuse(sink, request.caller, request.id, request.call, reason, message)
         assert remote is not None
         inputs = remote.decode_inputs(request.inputs)
-        call = Call(request, sink, remote)
+        call = Call(request, sink, remote, headers)
         self.calls[request.id] = call
         self._of[request.caller] += 1
         call.task = asyncio.create_task(self._run(call, inputs))
@@ -251,7 +258,8 @@ class Agent:
                 recorded = True
             if call.remote.waits:
                 call.sink(reply(request.id, State.RUNNING))
-            result = await self._operation(call, inputs)
+            with self.traced(call.headers):
+                result = await self._operation(call, inputs)
             last = reply(request.id, State.DONE, result=call.remote.encode_result(result))
             if len(last) > wire.MOST_REPLY:
                 raise InvalidError(f"the result has {len(last)} octets, more than {wire.MOST_REPLY}")
@@ -383,6 +391,10 @@ class Agent:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _untraced(headers: Mapping[str, str]) -> AbstractContextManager[None]:
+    return contextlib.nullcontext()
 
 
 def _domid_of(result: Any) -> int | None:

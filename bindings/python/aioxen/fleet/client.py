@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aioxen.errors import InvalidError
@@ -29,6 +30,7 @@ from aioxen.fleet.link import Link, Receiver
 from aioxen.fleet.operation import RemoteOperation
 from aioxen.fleet.select import Outcome, Target, targets
 from aioxen.fleet.url import Url
+from aioxen.hooks import headers_of
 
 if TYPE_CHECKING:
     from aioxen._spec import Progress
@@ -271,12 +273,19 @@ class Fleet(Receiver):
         operation: RemoteOperation[Any] = RemoteOperation(
             host, name, wire.new_id(), inputs, timeout, progress
         )
-        self._write(operation, name, operation.id, inputs)
+        self._write(operation, name, operation.id, inputs, headers_of(operation))
         self._pending[operation.id] = operation
         self._send(operation)
         return operation
 
-    def _write(self, operation: RemoteOperation[Any], call: str, id: str, inputs: dict[str, Any]) -> None:
+    def _write(
+        self,
+        operation: RemoteOperation[Any],
+        call: str,
+        id: str,
+        inputs: dict[str, Any],
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Makes the message that is sent from now on."""
         message = wire.dumps(
             {
@@ -293,7 +302,7 @@ class Fleet(Receiver):
         )
         if len(message) > wire.MOST_REQUEST:
             raise InvalidError(f"the request has {len(message)} octets, more than {wire.MOST_REQUEST}")
-        operation._message = call, message, dict(self._sign(message))
+        operation._message = call, message, {**headers, **self._sign(message)}
         operation._accepted = False
 
     def _send(self, operation: RemoteOperation[Any]) -> None:

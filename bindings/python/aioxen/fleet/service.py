@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--passage", metavar="ADDRESS", help="where this host receives guests of other hosts: tcp://HOST:PORT"
     )
+    add("--trace", action="store_true", help="make spans of OpenTelemetry, below those of the callers")
     add("--audit", type=Path, metavar="FILE", help="the audit log; default: standard output")
     add(
         "--stdio",
@@ -82,6 +83,11 @@ async def serve(given: argparse.Namespace) -> None:
     with _audit_file(given.audit) as file:
         async with aioxen.Context() as xen:
             agent = Agent(xen, given.host, policy, journal, Audit(given.host, file), boot=boot_time())
+            if given.trace:
+                from aioxen import opentelemetry
+
+                opentelemetry.install(xen=xen)
+                agent.traced = opentelemetry.within
             sequence = Sequence(xen, given.host)
             await recover(agent)
             async with asyncio.TaskGroup() as group:
