@@ -12,7 +12,7 @@ from limits import scaled
 LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="takes minutes: make test-guests")
 
 
-# OVMF is not booted here: QEMU 7.2, which emulates the machine, ends in an assertion (docs/limits.md).
+# OVMF does not boot in an emulated machine (docs/limits.md).
 @pytest.mark.parametrize(
     ("maker", "driver", "medium"),
     [

@@ -85,8 +85,10 @@ async def accepted(port: int) -> socket.socket:
 async def send(dom: aioxen.Domain) -> None:
     command = "xl migrate-receive" if RECEIVER == "xl" else "aioxen migrate-receive"
     if SENDER == "xl":
-        reach = f"ssh {HOSTS[2]} {command}" if TRANSPORT == "ssh" else f"nc {HOSTS[2]} {PORT}"
-        print(await asyncio.to_thread(run, f"xl migrate -s '' g '{reach}'"), flush=True)
+        relay = f"/usr/bin/python3 {Path(__file__).with_name('relay.py')} {HOSTS[2]} {PORT}"
+        reach = f"ssh {HOSTS[2]} {command}" if TRANSPORT == "ssh" else relay
+        xl = await asyncio.create_subprocess_exec("xl", "migrate", "-s", "", "g", reach)
+        assert await xl.wait() == 0
     elif TRANSPORT == "ssh":
         await dom.migrate(f"ssh://root@{HOSTS[2]}", live=LIVE, receiver=command)
     elif TRANSPORT == "tls":
@@ -105,7 +107,7 @@ async def receive(xen: aioxen.Context) -> None:
     """Receives the guest, or waits for the guest that the command of ssh receives."""
     if TRANSPORT == "ssh":
         while True:
-            with contextlib.suppress(aioxen.DomainNotFoundError):
+            with contextlib.suppress(aioxen.NotFoundError):
                 await xen.domain_find("g")
                 return
             await asyncio.sleep(1)
