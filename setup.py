@@ -195,7 +195,7 @@ setup(
     packages=find_packages(BINDINGS, include=["aioxen*"]) + ([] if TREE else ["aioxen_sim"]),
     package_dir={"aioxen": f"{BINDINGS}/aioxen", "aioxen_sim": "sim/aioxen_sim"},
     include_package_data=False,
-    package_data={"": ["py.typed", "*.pyi", "*.html", "*.service"]},
+    package_data={"": ["py.typed", "*.pyi", "*.html", "*.js", "*.service"]},
     ext_modules=[
         extension(
             "aioxen._live",

@@ -37,6 +37,8 @@ fleet: click.Group = group(
 @click.option("--admin", "admins", multiple=True, metavar="NAME", help="A client that may do everything.")
 @click.option("--remove", multiple=True, metavar="NAME", help="Refuse this host or client from now on.")
 @click.option("--port", default=4222, show_default=True, help="The broker's port.")
+@click.option("--page-port", type=int, metavar="PORT",
+              help="The broker's port for the web page, which is made in DIR/page; 0: none.")  # fmt: skip
 @click.option("--store", default="/var/lib/nats", show_default=True, help="Where the broker keeps events.")
 def init(
     folder: Path,
@@ -47,6 +49,7 @@ def init(
     admins: tuple[str, ...],
     remove: tuple[str, ...],
     port: int,
+    page_port: int | None,
     store: str,
 ) -> None:
     """Makes certificates, policies and the broker's configuration in DIR, or adds to them.
@@ -55,6 +58,7 @@ def init(
     DIR/broker        nats-server -c DIR/broker/nats.conf
     DIR/hosts/NAME    for /etc/aioxen-agent on the host
     DIR/clients/NAME  for the client: aioxen --fleet tls://BROKER --identity DIR/clients/NAME
+    DIR/page          the web page, if --page-port is given: open index.html
     DIR/authority     signs certificates; keep it in a safe place
     """
     from aioxen.fleet.roster import Roster
@@ -65,7 +69,7 @@ def init(
         roster.add(hosts, clients | dict.fromkeys(admins, "admin"), brokers)
         for name in remove:
             roster.remove(name)
-        roster.write(store, port=port)
+        roster.write(store, port=port, page_port=page_port)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     click.echo(f"{len(roster.hosts)} hosts and {len(roster.clients)} clients: {folder}")

@@ -7,12 +7,16 @@ DIR/authority/             the authority's key: keep it off the hosts
 DIR/broker/                nats.conf and the broker's certificate
 DIR/hosts/NAME/            for a host's /etc/aioxen-agent: certificates and policy.toml
 DIR/clients/NAME/          for a client: certificates
+DIR/page/                  the web page, with the password of its user, who may only look
 """
 
 from __future__ import annotations
 
 import json
+import secrets
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from aioxen.fleet import subjects, wire
 from aioxen.fleet.authority import Authority, write
@@ -21,6 +25,8 @@ from aioxen.fleet.roles import ROLES
 PORT = 4222
 MOST_PAYLOAD = wire.MOST_REPLY + 4096
 STORE = "/var/lib/nats"
+PAGE = "page"
+"""The user of the web page."""
 
 
 class Roster:
@@ -33,9 +39,13 @@ class Roster:
         """The role of each client."""
         self.brokers: list[str] = []
         """The names and numbers under which the broker is reached."""
+        self.page: str = ""
+        """The password of the web page. Empty: there is no page."""
+        self.page_port: int = 0
         if (path := folder / "roster.json").exists():
             given = json.loads(path.read_text())
             self.hosts, self.clients, self.brokers = given["hosts"], given["clients"], given["brokers"]
+            self.page, self.page_port = given.get("page", ("", 0))
 
     def add(self, hosts: tuple[str, ...], clients: dict[str, str], brokers: tuple[str, ...]) -> None:
         """Adds names. A client that is named again gets its new role. Raises ValueError."""
@@ -58,8 +68,12 @@ class Roster:
         self.hosts = [host for host in self.hosts if host != name]
         self.clients.pop(name, None)
 
-    def write(self, store: str = STORE, rights: bool = True, port: int = PORT) -> None:
+    def write(
+        self, store: str = STORE, rights: bool = True, port: int = PORT, page_port: int | None = None
+    ) -> None:
         """Writes everything. Certificates that exist are kept.
+
+        page_port: The port of the broker for the web page. 0: there is no page. None: as before.
 
         rights: False: the broker checks no rights. Only for tests of the agents' own checks.
         """
@@ -72,9 +86,33 @@ class Roster:
             write(self.folder / "hosts" / host / "policy.toml", self.policy().encode())
         for client in self.clients:
             authority.issue(self.folder / "clients" / client, client, "client")
-        write(self.folder / "broker/nats.conf", self.configuration(store, rights, port).encode())
-        names = {"hosts": self.hosts, "clients": self.clients, "brokers": self.brokers}
-        write(self.folder / "roster.json", json.dumps(names, indent=1).encode())
+        if page_port is not None:
+            self.page_port = page_port
+            self.page = (self.page or secrets.token_urlsafe(18)) if page_port else ""
+        configuration = self.configuration(store, rights, port) + self._websocket()
+        write(self.folder / "broker/nats.conf", configuration.encode(), 0o600 if self.page else 0o644)
+        names: dict[str, Any] = {"hosts": self.hosts, "clients": self.clients, "brokers": self.brokers}
+        if self.page:
+            names["page"] = self.page, self.page_port
+        write(self.folder / "roster.json", json.dumps(names, indent=1).encode(), 0o600)
+        if self.page:
+            self._write_page()
+
+    def _websocket(self) -> str:
+        """Returns the part of nats-server's configuration that lets the page connect."""
+        if not self.page:
+            return ""
+        folder = (self.folder / "broker").resolve()
+        files = f'cert_file: "{folder}/cert.pem", key_file: "{folder}/key.pem"'
+        return f"websocket {{ port: {self.page_port}, tls {{ {files} }} }}\n"
+
+    def _write_page(self) -> None:
+        settings = {"url": f"wss://{self.brokers[0]}:{self.page_port}", "user": PAGE, "password": self.page}
+        for name, target in (("page.html", "index.html"), ("page.js", "page.js")):
+            data = (resources.files("aioxen.fleet") / name).read_bytes()
+            write(self.folder / "page" / target, data)
+        text = f"window.AIOXEN_FLEET = {json.dumps(settings)};\n"
+        write(self.folder / "page/settings.js", text.encode(), 0o600)
 
     def policy(self) -> str:
         """Returns the policy of a host: each client has its role, on all domains."""
@@ -99,6 +137,8 @@ class Roster:
             return text
         users = [_user(host, "host", host_rights(host)) for host in self.hosts]
         users += [_user(name, "client", client_rights(name, role)) for name, role in self.clients.items()]
+        if self.page:
+            users.append(_page_user(self.page))
         return text + "authorization {\n  users: [\n" + "".join(users) + "  ]\n}\n"
 
 
@@ -112,13 +152,21 @@ def _user(name: str, kind: str, rights: Rights) -> str:
     return f'    {{ user: "CN={name},OU={kind}", permissions: {{ {permissions} }} }}\n'
 
 
+def _page_user(password: str) -> str:
+    publish = json.dumps([subjects.LOOK, subjects.HELLO])
+    subscribe = json.dumps([subjects.BEATS, subjects.ALL_STATES, subjects.ALL_EVENTS])
+    permissions = f"publish: {{ allow: {publish} }}, subscribe: {{ allow: {subscribe} }}"
+    words = f"user: {PAGE}, password: {json.dumps(password)}, allowed_connection_types: [WEBSOCKET]"
+    return f"    {{ {words}, permissions: {{ {permissions} }} }}\n"
+
+
 def host_rights(host: str) -> Rights:
     """Returns the rights of an agent: to receive requests for its host, and to send messages of its host."""
-    publish = [f"xen.re.{host}.>", f"xen.hb.{host}", f"xen.ev.{host}.>", f"xen.au.{host}"]
+    publish = [f"xen.re.{host}.>", f"xen.hb.{host}", f"xen.st.{host}", f"xen.ev.{host}.>", f"xen.au.{host}"]
     publish += [
         f"$JS.API.STREAM.CREATE.{stream}" for stream in (subjects.EVENTS, subjects.AUDIT, subjects.HOSTS)
     ]
-    return publish, [f"xen.{host}.*", subjects.HELLO, f"{subjects.inbox(host)}.>"]
+    return publish, [f"xen.{host}.*", subjects.HELLO, subjects.LOOK, f"{subjects.inbox(host)}.>"]
 
 
 def client_rights(name: str, role: str) -> Rights:

@@ -22,6 +22,7 @@ from aioxen.fleet.agent import Agent
 from aioxen.fleet.identity import Identity
 from aioxen.fleet.outgoing import Outgoing
 from aioxen.fleet.sequence import BEAT, Sequence
+from aioxen.fleet.state import Teller
 
 log: logging.Logger = logging.getLogger("aioxen.fleet")
 
@@ -75,6 +76,7 @@ class NatsService:
             **options,
         )
         self._replies: Outgoing[tuple[str, bytes]] = Outgoing(self._reply, MOST_OUTGOING)
+        teller = Teller(self.agent, lambda state: self._replies.put((f"xen.st.{host}", state)))
         self._stored: Outgoing[tuple[str, bytes, str, int]] = Outgoing(self._store, MOST_OUTGOING)
         self.sequence.listeners.append(self._on_event)
         self.agent.audit.listeners.append(self._on_audit)
@@ -83,11 +85,13 @@ class NatsService:
             request = subjects.requests(host, "*")
             await self.nc.subscribe(request, cb=self._on_request, pending_msgs_limit=MOST_REQUESTS)
             await self.nc.subscribe(subjects.HELLO, cb=self._on_hello)
+            await self.nc.subscribe(subjects.LOOK, cb=partial(self._on_look, teller))
             ready()
             while True:
                 self._beat()
                 await asyncio.sleep(BEAT)
         finally:
+            teller.close()
             await asyncio.shield(self._end())
 
     async def _end(self) -> None:
@@ -113,6 +117,9 @@ class NatsService:
         sink = partial(self._put_reply, message.reply)
         call = message.subject.rpartition(".")[2]
         self.agent.accept(message.data, message.headers or {}, sink, None, call)
+
+    async def _on_look(self, teller: Teller, message: Msg) -> None:
+        teller.look()
 
     async def _on_hello(self, message: Msg) -> None:
         self._beat()

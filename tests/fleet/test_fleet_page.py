@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The user of the web page sees the hosts, and can do nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import ssl
+import struct
+from pathlib import Path
+from typing import Any
+
+from aioxen.fleet.roster import Roster
+from fleetly import Broker, connect, free_port, guest, worlds
+
+
+class WebSocket:
+    """A connection to the broker as a browser makes it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.waiting = b""
+
+    @classmethod
+    async def open(cls, port: int, authority: Path) -> WebSocket:
+        context = ssl.create_default_context(cafile=str(authority))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        head = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        head += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        writer.write(head.encode())
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        return cls(reader, writer)
+
+    def send(self, text: str) -> None:
+        mask = os.urandom(4)
+        body = bytes(octet ^ mask[i % 4] for i, octet in enumerate(text.encode()))
+        self.writer.write(struct.pack(">BBH", 0x82, 0xFE, len(body)) + mask + body)
+
+    async def more(self) -> None:
+        _, length = await self.reader.readexactly(2)
+        if length == 126:
+            (length,) = struct.unpack(">H", await self.reader.readexactly(2))
+        elif length == 127:
+            (length,) = struct.unpack(">Q", await self.reader.readexactly(8))
+        self.waiting += await self.reader.readexactly(length)
+
+    async def until(self, wanted: bytes) -> bytes:
+        """Returns what has come, up to the end of a line with this text."""
+        while (at := self.waiting.find(wanted)) < 0 or (end := self.waiting.find(b"\r\n", at)) < 0:
+            await self.more()
+        found, self.waiting = self.waiting[:end], self.waiting[end + 2 :]
+        return found
+
+
+async def test_the_page_sees_the_hosts_and_can_change_nothing(tmp_path: Path) -> None:
+    folder, port = tmp_path / "fleet", free_port()
+    roster = Roster(folder)
+    roster.add(("h1",), {"anna": "admin"}, ("127.0.0.1",))
+    roster.write(str(tmp_path / "store"), page_port=port)
+    broker = Broker(tmp_path, folder / "broker/nats.conf")
+    broker.start()
+    try:
+        with worlds(tmp_path, ["h1"], broker.url, "--identity", f"{folder}/hosts/h1"):
+            async with connect(broker.url, identity=folder / "clients/anna") as f:
+                await f.wait_for("h1")
+                await f["h1"].domain_create(guest(name="web"))
+                waiting = f["h1"].domain_wait_shutdown(1)
+                await waiting.accepted()
+                settings: dict[str, Any] = json.loads(
+                    (folder / "page/settings.js")
+                    .read_text()
+                    .removeprefix("window.AIOXEN_FLEET = ")
+                    .rstrip(";\n")
+                )
+                assert settings["url"] == f"wss://127.0.0.1:{port}"
+                page = await WebSocket.open(port, folder / "broker/ca.pem")
+                login = {"user": settings["user"], "pass": settings["password"], "verbose": False}
+                page.send(f"CONNECT {json.dumps(login)}\r\nSUB xen.st.* 1\r\nPUB xen.look 0\r\n\r\n")
+                await page.until(b"MSG xen.st.h1 1 ")
+                state = json.loads(await page.until(b"}"))
+                assert [(d["name"], d["state"]) for d in state["domains"]] == [("web", "paused")]
+                assert [(c["call"], c["caller"]) for c in state["calls"]] == [
+                    ("domain_wait_shutdown", "anna")
+                ]
+                for refused in (
+                    "PUB xen.h1.domain_list 2\r\n{}\r\n",
+                    "SUB xen.au.> 2\r\n",
+                    "SUB xen.h1.* 3\r\n",
+                ):
+                    page.send(refused)
+                    await page.until(b"-ERR 'Permissions Violation for")
+                page.writer.close()
+                page = await WebSocket.open(port, folder / "broker/ca.pem")
+                page.send(f"CONNECT {json.dumps(login | {'pass': 'wrong'})}\r\nPING\r\n")
+                assert b"PONG" not in await page.until(b"-ERR 'Authorization Violation'")
+                page.writer.close()
+    finally:
+        broker.kill()
+    # The page stays when names are added. A fleet without a page has no such user.
+    again = Roster(folder)
+    again.write(str(tmp_path / "store"))
+    assert settings["password"] in (folder / "broker/nats.conf").read_text()
+    again.write(str(tmp_path / "store"), page_port=0)
+    text = (folder / "broker/nats.conf").read_text()
+    assert "websocket" not in text and "WEBSOCKET" not in text
