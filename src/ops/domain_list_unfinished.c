@@ -202,6 +202,20 @@ static int saves_start(libxl__ao *ao, struct list_unfinished *s)
 }
 
 /*
+ * Notes that the guest of a domain runs on another machine. Returns whether the domain also has a mark of an unfinished
+ * domain, so that it is a candidate already.
+ */
+static bool has_moved(struct list_unfinished *s, struct candidate *moved)
+{
+    struct candidate *first =
+        s->creations ? bsearch(moved, s->all, s->creations, sizeof(*moved), by_uuid) : NULL;
+    moved->work = LIBXL_UNFINISHED_WORK_MOVED;
+    if (first)
+        *first = *moved;
+    return first;
+}
+
+/*
  * Keeps a candidate only if a save has marked it and the process of this save has ended. Sorts the kept
  * candidates and the creations.
  */
@@ -216,7 +230,8 @@ static void keep_left_saves(libxl__ao *ao, struct list_unfinished *s)
         c->mark = found.mark;
         if (found.stage == LIBXL__SAVE_GIVEN)
             c->work = LIBXL_UNFINISHED_WORK_MIGRATION;
-        s->all[kept++] = *c;
+        if (found.stage != LIBXL__SAVE_MOVED || !has_moved(s, c))
+            s->all[kept++] = *c;
     }
     s->count = kept;
     if (kept)

@@ -15,25 +15,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AWAY "--migratedaway"
-
 typedef struct migration {
     libxl__peer peer;
     libxl__xs_batch *batch;
-    /* Marks the domain as one whose owner is not known. It is reserved before it is needed. */
-    libxl__xs_batch *unknown;
     libxl__xs_request *name; /* reads the domain's name */
     libxl__xs_request *own;  /* reads the mark */
     libxl__nested saving;    /* domain_save */
     libxl__nested recovery;  /* lets the guest run again; reserved as soon as the save has released its own */
+    libxl__nested surrender; /* marks the domain as given up; reserved before it is needed */
     libxl__nested resumption; /* domain_resume, if the recovery could not be reserved */
     libxl__nested renaming;   /* domain_set_name: to NAME--migratedaway */
     libxl__nested back;       /* domain_set_name: to NAME; reserved before the domain is renamed */
     libxl__nested teardown;   /* reserved before the guest is suspended */
     bool marking;             /* xenstored was asked to write the mark */
-    bool gave_up;             /* the batch `unknown` was run */
+    libxl__alarm alarm;       /* ends the wait for the surrender */
+    bool lost;                /* the connection was lost, and the receiver may run the guest */
     bool answered;            /* the message ANSWER was read */
     bool refused;             /* the receiver could not let the guest run */
+    const char *away;         /* NAME--migratedaway, in the operation's memory */
+    bool said;                /* the message tells that the domain keeps this name */
     int returned;             /* 0, or the error for which the guest stays here or was given back */
 } domain_migrate_state;
 
@@ -73,10 +73,10 @@ static void ask_to_stop(const libxl__nested *nested)
 
 static int reserve_all(libxl__ao *ao, struct migration *s, const char *name)
 {
-    const char *away = libxl__gc_printf(&ao->gc, "%s" AWAY, name);
-    int rc = away ? 0 : ERROR_NOMEM;
+    s->away = libxl__gc_printf(&ao->gc, "%s" LIBXL__AWAY, name);
+    int rc = s->away ? 0 : ERROR_NOMEM;
     if (!rc)
-        rc = libxl__teardown_reserve(ao, &s->teardown, false);
+        rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
         rc = libxl__nested_reserve(ao, &s->resumption, LIBXL__OP_DOMAIN_RESUME);
     if (rc)
@@ -84,9 +84,9 @@ static int reserve_all(libxl__ao *ao, struct migration *s, const char *name)
     libxl__domain_resume_args *resume = libxl__ao_args(s->resumption.child);
     resume->in.suspend_cancel = 1;
     s->resumption.outlives = true;
-    rc = reserve_renaming(ao, &s->back, away, name);
+    rc = reserve_renaming(ao, &s->back, s->away, name);
     if (!rc)
-        rc = reserve_renaming(ao, &s->renaming, name, away);
+        rc = reserve_renaming(ao, &s->renaming, name, s->away);
     if (!rc)
         rc = libxl__nested_reserve(ao, &s->saving, LIBXL__OP_DOMAIN_SAVE);
     if (rc)
@@ -233,13 +233,11 @@ static int mark_start(libxl__ao *ao, struct migration *s)
     const uint32_t domid = ao->subject.number;
     libxl__xs_batch_free(s->batch);
     s->batch = libxl__xs_batch_new(ao, domid);
-    s->unknown = libxl__xs_batch_new(ao, domid);
-    if (!s->batch || !s->unknown)
+    if (!s->batch)
         return ERROR_NOMEM;
-    int rc = libxl__xs_reserve(s->unknown, 1, LIBXL__MARK_PATH + LIBXL__MARK_TEXT + 8);
+    int rc = libxl__recover_reserve(ao, &s->surrender);
     if (rc)
         return rc;
-    libxl__save_mark_write(s->unknown, domid, LIBXL__SAVE_GIVEN, true);
     s->own = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, domid);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -291,14 +289,22 @@ static int mark_poll(libxl__ao *ao, struct migration *s)
 /* Marks the domain as one that this process has given up, so that it is listed as unfinished from now on. */
 static void give_up(struct migration *s)
 {
-    if (!s->gave_up)
-        libxl__xs_run_anyway(s->unknown, LIBXL__XS_ONE_BY_ONE);
-    s->gave_up = true;
+    if (!s->surrender.started)
+        libxl__recover_give_up(&s->surrender, LIBXL__SAVE_GIVEN);
 }
 
+/*
+ * Ends the migration once the mark says that the domain was given up. If xenstored does not answer, the migration
+ * does not wait for this, which then goes on in the background.
+ */
 static int end_unknown(libxl__ao *ao, struct migration *s)
 {
+    const bool waits = s->lost ? !s->alarm.rang : !libxl__alarm_set(ao, &s->alarm, LIBXL__SECONDS(1));
+    s->lost = true;
+    libxl__peer_stop_reading(ao, &s->peer);
     give_up(s);
+    if (waits && !libxl__recover_has_tried(&s->surrender))
+        return LIBXL__AO_WAIT;
     libxl__ao_fail_also(ao, "domain %u stays suspended, because the receiver may run the guest",
                         ao->subject.number);
     return ERROR_OWNER_UNKNOWN;
@@ -322,8 +328,8 @@ static int go_start(libxl__ao *ao, struct migration *s)
     if (!rc)
         rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
     if (rc && sent)
-        return end_unknown(ao, s);
-    s->returned = rc; /* the receiver destroys its copy, because it has not got the message */
+        end_unknown(ao, s);      /* the phase `answer` waits for it */
+    s->returned = sent ? 0 : rc; /* the receiver destroys its copy, because it has not got the message */
     return 0;
 }
 
@@ -333,6 +339,8 @@ static int answer_poll(libxl__ao *ao, struct migration *s)
 {
     if (s->returned)
         return 0;
+    if (s->lost)
+        return end_unknown(ao, s);
     int rc = s->answered ? 0 : libxl__peer_expect(ao, &s->peer, LIBXL__PEER_ANSWER);
     if (!rc) {
         s->answered = true;
@@ -364,6 +372,8 @@ static int permission_poll(libxl__ao *ao, struct migration *s)
 {
     if (!s->refused)
         return 0;
+    if (s->lost)
+        return end_unknown(ao, s);
     const int rc = libxl__peer_expect(ao, &s->peer, LIBXL__PEER_GO);
     return rc && rc != LIBXL__AO_WAIT ? end_unknown(ao, s) : rc;
 }
@@ -379,19 +389,69 @@ static void permission_stop(libxl__ao *ao, struct migration *s)
     give_up(s); /* a mark that is not needed goes with the domain, or when the guest runs */
 }
 
+/* ---- moved: the mark says that the guest runs on the other machine */
+
+/*
+ * The destruction removes the domain's tree, and the mark of the save with it, before the domain is gone. So the
+ * domain gets a mark of an unfinished domain (marks.h), too. A failure is ignored: the mark `given` stays then.
+ */
+static int moved_start(libxl__ao *ao, struct migration *s)
+{
+    if (s->returned)
+        return 0;
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->batch)
+        return 0;
+    libxl__xs_require_domain(s->batch, &ao->subject.uuid);
+    libxl__save_mark_write(s->batch, ao->subject.number, LIBXL__SAVE_MOVED, false);
+    libxl__mark_write(s->batch, &ao->subject.uuid, ao->subject.number);
+    return libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION) ? 0 : LIBXL__AO_WAIT;
+}
+
+static int moved_poll(libxl__ao *ao, struct migration *s)
+{
+    (void)ao;
+    return libxl__xs_done(s->batch) ? 0 : LIBXL__AO_WAIT;
+}
+
 /* ---- finish: the domain here is destroyed, or the guest runs here */
 
-/* A renaming that fails does not keep the guest from running. */
+/* Ends the attempts to mark the domain as given up, so that they do not mark a guest that runs. */
+static bool has_ended(libxl__nested *surrender)
+{
+    if (surrender->started && !surrender->done)
+        libxl__ao_request_stop(surrender->child, ERROR_ABORTED);
+    return !surrender->started || surrender->done;
+}
+
+/* A renaming that fails does not keep the guest from running. The error is the receiver's in any case. */
 static int take_back(libxl__ao *ao, struct migration *s)
 {
-    if (run(&s->back) == LIBXL__AO_WAIT || resume(ao, s) == LIBXL__AO_WAIT)
+    if (!has_ended(&s->surrender) || run(&s->back) == LIBXL__AO_WAIT)
         return LIBXL__AO_WAIT;
-    return s->returned;
+    if (s->back.rc && !s->said) {
+        libxl__ao_fail_also(ao, "domain %u keeps the name '%s': %s", ao->subject.number, s->away,
+                            libxl__error_words(s->back.rc));
+        s->said = true;
+    }
+    return resume(ao, s) == LIBXL__AO_WAIT ? LIBXL__AO_WAIT : s->returned;
+}
+
+/* The guest runs on the other machine, so the migration has succeeded. The teardown goes on in the background. */
+static int leave_the_rest(libxl__ao *ao, int rc)
+{
+    libxl__ao_log(ao, XTL_WARN, -1, "the guest runs on the other machine, but domain %u is not destroyed: %s",
+                  ao->subject.number, libxl__ao_words(ao, rc));
+    return 0;
 }
 
 static int finish_poll(libxl__ao *ao, struct migration *s)
 {
-    return s->returned ? take_back(ao, s) : libxl__teardown_poll(ao, &s->teardown);
+    if (s->returned)
+        return take_back(ao, s);
+    const int rc = libxl__teardown_poll(ao, &s->teardown);
+    return rc && rc != LIBXL__AO_WAIT ? leave_the_rest(ao, rc) : rc;
 }
 
 static int finish_start(libxl__ao *ao, struct migration *s)

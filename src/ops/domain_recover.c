@@ -5,7 +5,7 @@
  *
  * A guest that has agreed to suspend itself may do so late. The recovery follows it, and resumes it then. If the
  * hypervisor refuses, or xenstored cannot be reached, the recovery tries again every second until it succeeds or
- * the context is closed. The first failure wakes the parent, which then does not wait for the recovery any more.
+ * the context is closed. With the input `gives_up` nothing is taken back: only the mark is changed. The first failure wakes the parent, which then does not wait for the recovery any more.
  * If the context is closed before the recovery has ended, the mark of the save says that the domain was given up.
  *
  * Owns: the operation's state, and its entry in the context's list of recoveries. The caller holds the context's lock.
@@ -14,6 +14,7 @@
 #include "resume.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
@@ -28,7 +29,8 @@ typedef struct recovering {
     libxl__xs_batch *batch;
     libxl__save_stage stage;
     bool reserved;
-    bool follows; /* the guest has not suspended itself yet */
+    bool forgotten; /* xenstored was started anew and has no nodes of the domain, which still exists */
+    bool follows;   /* the guest has not suspended itself yet */
     bool waits_to_retry;
     bool stopped; /* no further attempt is made, because the context is closing */
     bool said;    /* the parent's message names what is not recovered */
@@ -78,18 +80,24 @@ static bool is_time_to_retry(struct recovering *s)
     return true;
 }
 
+/* Starts to write that the domain was given up, unless there is no memory. */
+static void begin_to_give_up(libxl__ao *ao, struct recovering *s)
+{
+    s->batch = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->batch)
+        return;
+    if (!s->forgotten)
+        libxl__xs_require_domain(s->batch, &ao->subject.uuid);
+    libxl__save_mark_write(s->batch, ao->subject.number, s->stage, true);
+    libxl__xs_run_anyway(s->batch, LIBXL__XS_TRANSACTION);
+}
+
 /* Writes that the domain was given up. Returns LIBXL__AO_WAIT, and `rc` once xenstored has answered. */
 static int give_up(libxl__ao *ao, struct recovering *s, int rc)
 {
-    if (!s->batch) {
-        s->batch = libxl__xs_batch_new(ao, ao->subject.number);
-        if (!s->batch)
-            return rc;
-        libxl__xs_require_domain(s->batch, &ao->subject.uuid);
-        libxl__save_mark_write(s->batch, ao->subject.number, s->stage, true);
-        libxl__xs_run_anyway(s->batch, LIBXL__XS_TRANSACTION);
-    }
-    return libxl__xs_done(s->batch) ? rc : LIBXL__AO_WAIT;
+    if (!s->batch)
+        begin_to_give_up(ao, s);
+    return !s->batch || libxl__xs_done(s->batch) ? rc : LIBXL__AO_WAIT;
 }
 
 /* ---- follow: a guest that has agreed to suspend itself is followed until it does */
@@ -135,6 +143,8 @@ static void follow_stop(libxl__ao *ao, struct recovering *s)
 
 static int resume_start(libxl__ao *ao, struct recovering *s)
 {
+    if (args_of(ao)->in.gives_up)
+        return 0;
     s->resume.domid = ao->subject.number;
     s->resume.cancelled = true;
     s->resume.saved = true;
@@ -169,6 +179,11 @@ static void resume_stop(libxl__ao *ao, struct recovering *s)
 static int tell_start(libxl__ao *ao, struct recovering *s)
 {
     libxl__xs_batch_free(s->batch);
+    s->batch = NULL;
+    if (args_of(ao)->in.gives_up) {
+        begin_to_give_up(ao, s);
+        return s->batch ? LIBXL__AO_WAIT : plan_retry(ao, s, ERROR_NOMEM);
+    }
     s->batch = libxl__xs_batch_new(ao, ao->subject.number);
     if (!s->batch)
         return plan_retry(ao, s, ERROR_NOMEM);
@@ -179,6 +194,20 @@ static int tell_start(libxl__ao *ao, struct recovering *s)
     }
     libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
     return LIBXL__AO_WAIT;
+}
+
+/* Marks a domain that has no nodes, but exists. Otherwise nothing is to be marked. */
+static int mark_anyway(libxl__ao *ao, struct recovering *s)
+{
+    const libxl_uuid uuid = ao->subject.uuid;
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_look(ao, ao->subject.number, &info);
+    ao->subject.uuid = uuid; /* libxl__hv_look may have changed it to the UUID of another domain */
+    if (rc || s->forgotten || info.flags & XEN_DOMINF_dying ||
+        memcmp(info.handle, uuid.uuid, sizeof(info.handle)) != 0)
+        return 0;
+    s->forgotten = true;
+    return tell_start(ao, s);
 }
 
 static int tell_poll(libxl__ao *ao, struct recovering *s)
@@ -192,6 +221,8 @@ static int tell_poll(libxl__ao *ao, struct recovering *s)
     const int rc = libxl__xs_rc(s->batch);
     if (s->resume.errnoval)
         return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u is gone", ao->subject.number);
+    if (args_of(ao)->in.gives_up && rc == ERROR_DOMAIN_DESTROYED)
+        return mark_anyway(ao, s);
     if ((rc == ERROR_NO_XENSTORE || rc == ERROR_NOMEM) && !s->stopped)
         return plan_retry(ao, s, rc);
     return libxl__xs_result(s->batch);
@@ -254,6 +285,20 @@ void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool
     args->in.suspended = suspended || follow_ms;
     args->in.follow_ms = follow_ms;
     libxl__nested_start(recovery);
+}
+
+void libxl__recover_give_up(libxl__nested *recovery, libxl__save_stage stage)
+{
+    libxl__domain_recover_args *args = libxl__ao_args(recovery->child);
+    struct recovering *s = libxl__ao_state(recovery->child);
+    s->stage = stage;
+    args->in.gives_up = true;
+    libxl__nested_start(recovery);
+}
+
+bool libxl__recover_has_tried(const libxl__nested *recovery)
+{
+    return recovery->done || ((const struct recovering *)libxl__ao_state(recovery->child))->refusal;
 }
 
 int libxl__recover_poll(libxl__ao *parent, const libxl__nested *recovery, bool waits)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_remove_unfinished: takes down a domain whose creation was not finished (marks.h). unfinished.h says
- * which domain belongs to a mark.
+ * domain_remove_unfinished: takes down a domain whose creation was not finished (marks.h), or whose guest has moved to
+ * another machine (save_mark.h). unfinished.h says which domain belongs to the mark of a creation.
  *
  * If no domain belongs to the mark, another program has destroyed the domain, or the process has ended before
  * it made a domain. In this case the operation removes the nodes that are left. These are the mark, /vm/UUID
@@ -25,7 +25,8 @@ struct dead_tree {
 
 typedef struct remove_unfinished {
     libxl__xs_batch *batch;
-    libxl__xs_request *mark, *tree, *ring, *tty;
+    libxl__xs_request *mark, *save, *tree, *ring, *tty;
+    uint32_t saved;   /* a domain with the UUID, which may have the mark of a save; or LIBXL_DOMID_INVALID */
     uint32_t domid;   /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
     const char *text; /* the value of the mark's node */
     libxl__await console;
@@ -48,14 +49,19 @@ static int run_batch(struct remove_unfinished *s, libxl__xs_mode mode)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- find: the mark is read, and the domain is looked up */
+/* ---- find: the marks are read, and the domain is looked up */
 
 static int find_start(libxl__ao *ao, struct remove_unfinished *s)
 {
+    const int rc = libxl__hv_find(ao, uuid_of(ao), LIBXL_DOMID_INVALID, &s->saved);
+    if (rc)
+        return rc;
     s->batch = libxl__xs_batch_new(ao, 0);
     if (!s->batch)
         return ERROR_NOMEM;
     s->mark = libxl__xs_read(s->batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid_of(ao)));
+    if (s->saved != LIBXL_DOMID_INVALID)
+        s->save = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, s->saved);
     return run_batch(s, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -72,6 +78,14 @@ static int find_domain(libxl__ao *ao, struct remove_unfinished *s, uint32_t domi
     return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
 }
 
+/* Returns whether a migration has left the domain, and its guest runs on another machine (save_mark.h). */
+static bool is_moved(libxl__ao *ao, const struct remove_unfinished *s)
+{
+    libxl__save_mark found;
+    return s->save && libxl__save_mark_read(ao->ctx, libxl__xs_value(s->save), &found) && found.mark.left &&
+           found.stage == LIBXL__SAVE_MOVED;
+}
+
 static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
 {
     libxl__mark mark;
@@ -81,6 +95,10 @@ static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
     if (rc)
         return rc;
     const char *text = libxl__xs_value(s->mark);
+    if (is_moved(ao, s)) {
+        s->domid = s->saved;
+        return 0;
+    }
     if (!text || !libxl__mark_read(ao->ctx, text, &mark))
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: no creation of " LIBXL_UUID_FMT " is unfinished",
                               LIBXL_UUID_BYTES(*uuid_of(ao)));
@@ -102,8 +120,11 @@ static int begin_batch(libxl__ao *ao, struct remove_unfinished *s)
 
 static int tree_start(libxl__ao *ao, struct remove_unfinished *s)
 {
-    const int rc = s->domid == LIBXL_DOMID_INVALID ? 0 : begin_batch(ao, s);
-    if (rc || s->domid == LIBXL_DOMID_INVALID)
+    /* A migration has marked the domain whichever toolstack has made it, and it has run, so its console is complete. */
+    if (s->domid == LIBXL_DOMID_INVALID || is_moved(ao, s))
+        return 0;
+    const int rc = begin_batch(ao, s);
+    if (rc)
         return rc;
     s->tree = libxl__xs_read(s->batch, "/local/domain/%u", s->domid);
     s->ring = libxl__xs_read(s->batch, "/local/domain/%u/console/ring-ref", s->domid);
@@ -127,7 +148,7 @@ static int tree_poll(libxl__ao *ao, struct remove_unfinished *s)
 static int xenconsoled_start(libxl__ao *ao, struct remove_unfinished *s)
 {
     char path[64];
-    if (s->domid == LIBXL_DOMID_INVALID || !libxl__xs_value(s->ring) || libxl__xs_value(s->tty))
+    if (s->domid == LIBXL_DOMID_INVALID || !s->ring || !libxl__xs_value(s->ring) || libxl__xs_value(s->tty))
         return 0;
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", s->domid);
     const int rc = libxl__await_start(ao, &s->console, path, libxl__await_present, NULL);

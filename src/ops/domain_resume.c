@@ -57,6 +57,12 @@ static bool is_busy(const libxl__ao *ao, const libxl__save_mark *found)
                            : found->stage != LIBXL__SAVE_SAVED;
 }
 
+static int fail_moved(libxl__ao *ao)
+{
+    return libxl__ao_fail(ao, ERROR_INVAL, "domid: the guest of domain %u runs on another machine",
+                          ao->subject.number);
+}
+
 static int check_poll(libxl__ao *ao, struct resuming *s)
 {
     libxl__save_mark found;
@@ -65,9 +71,12 @@ static int check_poll(libxl__ao *ao, struct resuming *s)
     const int rc = libxl__xs_result(s->batch);
     if (rc)
         return rc;
-    const bool busy = libxl__save_mark_read(ao->ctx, libxl__xs_value(s->mark), &found) && is_busy(ao, &found);
+    const bool marked = libxl__save_mark_read(ao->ctx, libxl__xs_value(s->mark), &found);
+    const bool busy = marked && is_busy(ao, &found);
     libxl__xs_batch_free(s->batch);
     s->batch = NULL;
+    if (marked && found.stage == LIBXL__SAVE_MOVED)
+        return fail_moved(ao);
     return busy ? libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u",
                                  ao->subject.number, found.mark.pid)
                 : 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_resume_unfinished: resumes a guest whose save was not finished (save_mark.h). It first withdraws a
- * request to suspend that the guest has not acknowledged. The nested operation domain_recover does the rest.
+ * domain_resume_unfinished: resumes a guest whose save was not finished (save_mark.h). It first gives a domain that a
+ * migration has renamed its name back, and withdraws a request to suspend that the guest has not acknowledged. The nested operation domain_recover does the rest.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "recover.h"
+
+#include <string.h>
 
 /*
  * A guest suspends itself within this time after the request, or not at all, in ms. domain_suspend_only waits
@@ -17,7 +19,8 @@ enum { LONGEST_SUSPENSION = 60000 };
 
 typedef struct resume_unfinished {
     libxl__xs_batch *batch;
-    libxl__xs_request *mark;
+    libxl__xs_request *mark, *name;
+    libxl__nested renaming; /* domain_set_name: from NAME--migratedaway to NAME */
     libxl__save_mark found;
     const char *text; /* the value of the mark's node */
     uint32_t domid;
@@ -56,8 +59,27 @@ static int find_start(libxl__ao *ao, struct resume_unfinished *s)
     if (rc)
         return rc;
     s->mark = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, s->domid);
+    s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", s->domid);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Creates the renaming to NAME, if a migration has renamed the domain to NAME--migratedaway. */
+static int reserve_renaming(libxl__ao *ao, struct resume_unfinished *s)
+{
+    const char *name = libxl__xs_value(s->name);
+    const size_t length = name ? strlen(name) : 0, suffix = sizeof(LIBXL__AWAY) - 1;
+    const bool migrates = s->found.stage == LIBXL__SAVE_SENT || s->found.stage == LIBXL__SAVE_GIVEN;
+    if (!migrates || length <= suffix || strcmp(name + length - suffix, LIBXL__AWAY) != 0)
+        return 0;
+    const int rc = libxl__nested_reserve(ao, &s->renaming, LIBXL__OP_DOMAIN_SET_NAME);
+    if (rc)
+        return rc;
+    libxl__domain_set_name_args *args = libxl__ao_args(s->renaming.child);
+    args->in.name = strndup(name, length - suffix);
+    args->in.old_name = strdup(name);
+    args->in.has_old_name = true;
+    return args->in.name && args->in.old_name ? 0 : ERROR_NOMEM;
 }
 
 static int find_poll(libxl__ao *ao, struct resume_unfinished *s)
@@ -73,8 +95,38 @@ static int find_poll(libxl__ao *ao, struct resume_unfinished *s)
     if (!s->found.mark.left)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: process %u is saving domain %u", s->found.mark.pid,
                               s->domid);
+    if (s->found.stage == LIBXL__SAVE_MOVED)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: the guest of domain %u runs on another machine",
+                              s->domid);
     s->text = libxl__gc_printf(&ao->gc, "%s", text);
-    return s->text ? 0 : ERROR_NOMEM;
+    return s->text ? reserve_renaming(ao, s) : ERROR_NOMEM;
+}
+
+/* ---- name: a domain that was renamed for a migration gets its name back */
+
+/*
+ * This comes first: if another domain has the name, the guest may have come back from the other machine, and must
+ * not run twice.
+ */
+static int name_poll(libxl__ao *ao, struct resume_unfinished *s)
+{
+    (void)ao;
+    return s->renaming.done ? s->renaming.rc : LIBXL__AO_WAIT;
+}
+
+static int name_start(libxl__ao *ao, struct resume_unfinished *s)
+{
+    if (!s->renaming.child)
+        return 0;
+    libxl__nested_start(&s->renaming);
+    return name_poll(ao, s);
+}
+
+static void name_stop(libxl__ao *ao, struct resume_unfinished *s)
+{
+    (void)ao;
+    if (!s->renaming.done)
+        libxl__ao_request_stop(s->renaming.child, ERROR_ABORTED);
 }
 
 /* ---- take: the mark gets the name of this process */

@@ -8,6 +8,9 @@
 
 #include "ops.h"
 
+/* A domain that is given to another machine is named NAME and this, until it is destroyed or runs here again. */
+#define LIBXL__AWAY "--migratedaway"
+
 /* The longest time for which a recovery follows a guest that may suspend itself, in ms. */
 enum { LIBXL__RECOVER_FOLLOWS = 600000 };
 
@@ -26,6 +29,15 @@ int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery);
  * so; 0: the guest has not agreed.
  */
 void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool suspended, int follow_ms);
+
+/*
+ * Starts a recovery that lets nothing run: the mark gets this stage, and says that the domain was given up, so that
+ * it is listed as unfinished while this process goes on. If xenstored cannot be reached, this is tried again every
+ * second.
+ */
+void libxl__recover_give_up(libxl__nested *recovery, libxl__save_stage stage);
+/* Returns whether the mark was changed, or the first attempt has failed. */
+bool libxl__recover_has_tried(const libxl__nested *recovery);
 
 /*
  * Call this from the parent's poll or undo. Returns LIBXL__AO_WAIT, or the recovery's result. If the recovery

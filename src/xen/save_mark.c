@@ -8,7 +8,7 @@
 
 static const char *const words[] = {
     [LIBXL__SAVE_SAVING] = "saving", [LIBXL__SAVE_ASKED] = "asked", [LIBXL__SAVE_SAVED] = "saved",
-    [LIBXL__SAVE_SENT] = "sent",     [LIBXL__SAVE_GIVEN] = "given",
+    [LIBXL__SAVE_SENT] = "sent",     [LIBXL__SAVE_GIVEN] = "given", [LIBXL__SAVE_MOVED] = "moved",
 };
 
 void libxl__save_mark_write(libxl__xs_batch *batch, uint32_t domid, libxl__save_stage stage, bool given_up)

@@ -13,6 +13,7 @@
  *    sent     the whole domain was sent to another machine, which was not told yet that the guest is its own; the
  *             guest is suspended. Another process must not let the guest run while the migration's process lives
  *    given    another machine may have been told that the guest is its own; the guest is suspended here
+ *    moved    the guest runs on another machine; the suspended domain here must be destroyed, and never resumed
  *
  * Call all functions with the context locked.
  */
@@ -28,6 +29,7 @@ typedef enum libxl__save_stage {
     LIBXL__SAVE_SAVED,
     LIBXL__SAVE_SENT,
     LIBXL__SAVE_GIVEN,
+    LIBXL__SAVE_MOVED,
 } libxl__save_stage;
 
 typedef struct libxl__save_mark {

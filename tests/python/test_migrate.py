@@ -19,7 +19,8 @@ from typing import Any
 import aioxen
 import pytest
 from limits import scaled
-from saving import programs, runs, started
+from migrating import GO, NAME, READY, Moment, at_received, is_gone, traveller
+from saving import programs, runs
 from worldly import ROOT, Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -70,18 +71,6 @@ def far(tmp_path: Path) -> Iterator[Far]:
         there.process.stdin.close()
 
 
-NAME = "traveller"
-
-
-async def traveller(xen: aioxen.Context, guest: Configure) -> aioxen.Domain:
-    return await started(xen, guest("l", machine="pvh", memory="24M", name=NAME))
-
-
-async def is_gone(xen: aioxen.Context) -> bool:
-    """Returns whether nothing is left here."""
-    return [info.domid for info in await xen.domain_list()] == [0] and programs() == []
-
-
 async def test_a_guest_moves_over_a_socket(xen: aioxen.Context, guest: Configure, far: Far) -> None:
     dom = await traveller(xen, guest)
     events: list[aioxen.OperationProgress] = []
@@ -90,7 +79,9 @@ async def test_a_guest_moves_over_a_socket(xen: aioxen.Context, guest: Configure
     assert (await far("ended")).startswith("domain ")
     assert await far("states") == {NAME: "runs"}
     phases = list(dict.fromkeys(event.phase for event in events))
-    assert " ".join(map(str, phases)) == "look greet send received rename mark go answer permission finish"
+    assert (
+        " ".join(map(str, phases)) == "look greet send received rename mark go answer permission moved finish"
+    )
     assert max(event.sent for event in events) > 1000
     assert await far("end", NAME)
     assert await is_gone(xen)
@@ -167,24 +158,6 @@ async def one_guest(xen: aioxen.Context, dom: aioxen.Domain, far: Far) -> str:
 
 
 PHASES = ("greet", "send", "send", "received", "rename", "mark", "go", "answer", "finish")
-
-
-class Moment:
-    """A moment of a migration: the beginning of a phase, or, in the phase `send`, a number of pages."""
-
-    def __init__(self, phase: str, pages: int) -> None:
-        self.phase, self.pages = phase, pages
-        self.come = asyncio.Event()
-
-    def __call__(self, event: aioxen.OperationProgress) -> None:
-        if event.phase == self.phase and (event.phase != "send" or event.done >= self.pages):
-            self.come.set()
-
-    async def wait(self, moving: asyncio.Task[None]) -> None:
-        """Waits for the moment, or for the end of the migration."""
-        coming = asyncio.create_task(self.come.wait())
-        await asyncio.wait((coming, moving), return_when=asyncio.FIRST_COMPLETED)
-        coming.cancel()
 
 
 async def accepted(far: Far) -> None:
@@ -351,9 +324,6 @@ OUTSIDER = (
 )
 """A program that calls a method of the context with a domid. It prints whether the domain is busy."""
 
-READY = b"domain received, ready to unpause\0"
-GO = b"domain is yours, you are cleared to unpause\0"
-
 
 async def outside(method: str, dom: aioxen.Domain) -> str:
     """Runs OUTSIDER, and returns what it prints."""
@@ -363,29 +333,6 @@ async def outside(method: str, dom: aioxen.Domain) -> str:
     said = (await program.communicate())[0].decode()
     assert program.returncode == 0
     return said
-
-
-async def at_received(
-    dom: aioxen.Domain,
-) -> tuple[asyncio.Task[None], asyncio.StreamReader, asyncio.StreamWriter]:
-    """Migrates a domain until its memory was sent, and the sender waits for the receiver's answer."""
-    ours, theirs = socket.socketpair()
-    reader, writer = await asyncio.open_connection(sock=ours)
-    moment = Moment("received", 0)
-
-    async def move() -> None:
-        with theirs:
-            await dom.migrate(theirs, live=False, progress=moment)
-
-    moving = asyncio.create_task(move())
-    writer.write(b"xl migration receiver ready, send binary domain data.\n")
-    while not moment.come.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(reader.read(1 << 20), 0.1)
-    with contextlib.suppress(TimeoutError):
-        while await asyncio.wait_for(reader.read(1 << 20), 0.1):
-            pass
-    return moving, reader, writer
 
 
 @pytest.mark.parametrize("method", ["domain_resume", "domain_keep_suspended"])

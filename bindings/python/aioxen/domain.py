@@ -189,9 +189,10 @@ class Domain(Handle, DomainOperations):
         progress: Receives each OperationProgress. The phases are those of domain_migrate_stream().
 
         Raises: the errors of domain_migrate_stream(); OSError: there is no connection. After success the
-        domain here is destroyed. After OwnerUnknownError the domain here is suspended, and the guest may run
-        on the other machine. An error whose message names the phase `finish` means that the guest runs on the
-        other machine, and that only the destruction here has failed. After another error the guest runs here.
+        guest runs there. If the domain here cannot be destroyed at once, this is a success, too: a warning is
+        logged, the destruction is tried again until the context is closed, and then Context.unfinished()
+        lists the domain. After OwnerUnknownError the domain here is suspended, and the guest may run
+        on the other machine. After another error the guest runs here.
 
         Cancelled: The guest runs here, unless the other side was told already that the guest is its own.
         Context.unfinished() lists the domain if it is not known where the guest runs.

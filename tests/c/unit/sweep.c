@@ -133,6 +133,7 @@ static bool reads_peer(const libxl__phase *phase)
  *   domain         the backend of the disk is in domain 0 (device_detach)
  *   make           waits for a boot loader only, and a saved domain has none (domain_restore)
  *   follow         the guest of this test is suspended before the operation starts (domain_recover)
+ *   name           the domain of this test was not renamed (domain_resume_unfinished)
  *   withdraw       the guest of this test is suspended before the operation starts (domain_resume_unfinished)
  *
  * The messages of the other side of a migration are all there already.
@@ -144,6 +145,7 @@ static bool waits(const libxl__phase *phase)
            !is_of(phase, LIBXL__OP_DEVICE_DETACH, "domain") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RECOVER, "follow") &&
+           !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "name") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "withdraw") && !reads_peer(phase);
 }
 
@@ -341,7 +343,8 @@ static int end_unfinished(void)
     assert_int_equal(libxl_domain_list_unfinished(ctx, &list, NULL), 0);
     const int count = list.num_domains;
     for (int i = 0; i < count; i++)
-        if (list.domains[i].work != LIBXL_UNFINISHED_WORK_CREATION)
+        if (list.domains[i].work == LIBXL_UNFINISHED_WORK_SAVE ||
+            list.domains[i].work == LIBXL_UNFINISHED_WORK_MIGRATION)
             assert_int_equal(libxl_domain_resume_unfinished(ctx, &list.domains[i].uuid, NULL), 0);
         else
             assert_int_equal(libxl_domain_remove_unfinished(ctx, &list.domains[i].uuid, NULL), 0);

@@ -78,7 +78,7 @@ async def migrate(
     If the connection is lost in the moment in which the guest changes hands, the domain stays suspended
     here, under the name DOMAIN--migratedaway, and `aioxen unfinished list` lists it. See whether the guest
     runs on the other machine. If so, `aioxen destroy` ends the domain here. If not, `aioxen unfinished
-    resume` lets it run here, and `aioxen rename` gives it its name back.
+    resume` gives it its name back and lets it run here.
     """
     policy = aioxen.SavePolicy(most_rounds=rounds, downtime_ms=max_downtime, bandwidth_kib=bandwidth)
 

@@ -55,7 +55,7 @@ async def _end_all(
     session: Session,
     uuids: tuple[UUID, ...],
     everything: bool,
-    work: UnfinishedWork,
+    works: tuple[UnfinishedWork, ...],
     end: Callable[..., Operation[None]],
     word: str,
 ) -> None:
@@ -64,7 +64,7 @@ async def _end_all(
         raise click.UsageError("name UUIDs, or use --all")
     if everything:
         found = await session.xen.unfinished(timeout=session.timeout)
-        uuids = tuple(u.uuid for u in found if u.work is work)
+        uuids = tuple(u.uuid for u in found if u.work in works)
 
     def handled(uuid: UUID) -> Handled:
         async def act(report: Report) -> Done:
@@ -78,11 +78,12 @@ async def _end_all(
 
 @command("remove", unfinished)
 @click.argument("uuids", metavar="UUID...", nargs=-1, type=click.UUID)
-@click.option("-a", "--all", "everything", is_flag=True, help="All creations that `unfinished list` lists.")
+@click.option("-a", "--all", "everything", is_flag=True, help="All of them that `unfinished list` lists.")
 async def remove_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
-    """Destroys domains whose creations were not finished, and removes their nodes and marks."""
-    work, end = UnfinishedWork.CREATION, session.xen.remove_unfinished
-    await _end_all(session, uuids, everything, work, end, "removed")
+    """Destroys domains whose creations were not finished, and removes their nodes and marks. Destroys domains
+    whose guests have moved to another machine."""
+    works, end = (UnfinishedWork.CREATION, UnfinishedWork.MOVED), session.xen.remove_unfinished
+    await _end_all(session, uuids, everything, works, end, "removed")
 
 
 @command("resume", unfinished)
@@ -90,5 +91,5 @@ async def remove_unfinished(session: Session, uuids: tuple[UUID, ...], everythin
 @click.option("-a", "--all", "everything", is_flag=True, help="All saves that `unfinished list` lists.")
 async def resume_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
     """Resumes the guests whose saves were not finished."""
-    work, end = UnfinishedWork.SAVE, session.xen.resume_unfinished
-    await _end_all(session, uuids, everything, work, end, "resumed")
+    works, end = (UnfinishedWork.SAVE,), session.xen.resume_unfinished
+    await _end_all(session, uuids, everything, works, end, "resumed")
