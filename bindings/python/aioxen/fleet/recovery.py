@@ -74,6 +74,10 @@ async def _sent(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
     found = await _info(xen, uuid)
     if found is None or work is UnfinishedWork.MIGRATION:
         return _interrupted(entry)
+    if work in (UnfinishedWork.MOVED, UnfinishedWork.CREATION):
+        # The receiver has said that the guest runs there. Only the destruction here was not finished.
+        await xen.remove_unfinished(uuid)
+        return reply(entry.id, State.DONE, result=[])
     if work is not None:
         await xen.resume_unfinished(uuid)
     dom = xen.domain_class(xen, found.domid, uuid.bytes)
