@@ -11,6 +11,7 @@ descriptors and threads must be those that existed before the test. The context 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import gc
 import inspect
@@ -28,8 +29,8 @@ from limits import scaled
 from worldly import ROOT, Configure, descriptors, domids, threads, xenstore
 
 HANG_SECONDS = scaled(100)
-"""The time limit of a test, in seconds. The time limit of a test, in seconds. A test that takes longer
-ends the run with a traceback of all threads."""
+"""The time limit of a test, in seconds. A test that takes longer ends the run with a traceback of all
+threads."""
 
 
 @pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
@@ -73,15 +74,25 @@ def xen(hypervisor: None) -> Iterator[aioxen.Context]:
     assert {name: getattr(counters, name) for name in live} == dict.fromkeys(live, 0)
 
 
+async def destroy(domains: list[int]) -> None:
+    async with aioxen.Context() as context:
+        for domid in domains:
+            with contextlib.suppress(aioxen.DomainNotFoundError):
+                await context.domain_destroy(domid)
+
+
 @pytest.fixture
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Asserts that the test leaves no domain, xenstore node, descriptor or thread."""
+    """Asserts that the test leaves no domain, xenstore node, descriptor or thread. Destroys the domains that
+    are left, so that the next tests do not fail because of them."""
     domains, nodes, opened, running = asyncio.run(domids()), xenstore(), descriptors(), threads()
     faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
     gc.collect()
-    assert asyncio.run(domids()) == domains
+    left = asyncio.run(domids())
+    asyncio.run(destroy(sorted(set(left) - set(domains))))
+    assert left == domains
     assert xenstore() ^ nodes == set()
     assert descriptors() ^ opened == set()
     # Python's join() returns before the kernel ends the thread.

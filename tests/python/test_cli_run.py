@@ -104,13 +104,17 @@ def test_policies(cfg: WriteFile) -> None:
         cfg("moved", "r", on_reboot="rename-restart"),
         cfg("fell", "c", on_crash="destroy"),
     )
+    stopped: dict[str, str] = {}
     with running("run", "--json", *files) as service:
-        until(lambda: domid("moved") and len(names()) >= 3)
-        assert "off" not in names()
+        assert service.stdout
+        while len(stopped) < len(files):
+            record = json.loads(service.stdout.readline())
+            if "action" in record:
+                stopped[record["domain"]] = record["action"]
+        until(lambda: any(name.startswith("moved-") for name in names()))
         service.send_signal(signal.SIGINT)
-        output, _ = service.communicate(timeout=scaled(30))
+        service.communicate(timeout=scaled(30))
     assert service.returncode == 130
-    stopped = {r["domain"]: r["action"] for r in map(json.loads, output.splitlines()) if "action" in r}
     assert stopped == {"off": "destroy", "kept": "preserve", "moved": "rename-restart", "fell": "destroy"}
     left = names()
     assert "kept" in left
