@@ -92,6 +92,17 @@ int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_
  */
 int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name, const char *new_name);
 
+/*
+ * Gives a domain, usually one that has stopped, the name info->name followed by `name_suffix`, and the UUID
+ * new_uuid. A new domain can have the former name and UUID then. The domain must have the name info->name. An
+ * operation that has begun before with the former UUID ends as if the domain was destroyed. Unlike libxl, this
+ * also changes the UUID that the hypervisor has. After an error the domain is unchanged. Runs domain_set_name
+ * and store_commit. Blocks. Errors: INVAL (a value is missing, the domain has another name, or another domain
+ * has the new name), CONFLICT (there are nodes of the new UUID), those of the two operations.
+ */
+int libxl_domain_preserve(libxl_ctx *ctx, uint32_t domid, libxl_domain_create_info *info,
+                          const char *name_suffix, libxl_uuid new_uuid);
+
 /* Runs domain_set_memory, but does not wait for the guest: returns as soon as the target is set. */
 int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_memkb, int relative, int enforce);
 /* Run domain_get_memory_target and domain_set_max_memory. Sizes are in KiB. */

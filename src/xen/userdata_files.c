@@ -248,6 +248,29 @@ int libxl__userdata_drop_all(libxl__userdata_files *files)
     return rc;
 }
 
+int libxl__userdata_move(libxl__userdata_files *files, const libxl_uuid *uuid)
+{
+    char name[LONGEST_PATH];
+    int rc = 0;
+    const struct dirent *entry;
+    DIR *directory = opendir(DIRECTORY);
+    if (!directory)
+        return errno == ENOENT ? 0 : failed(files, "opening", DIRECTORY);
+    while ((entry = readdir(directory)) && !rc) {
+        if (!is_of_domain(files, entry->d_name))
+            continue;
+        /* The kind is one character. The UUID follows it and the domid, and has a fixed length. */
+        const char *kind = entry->d_name + strlen("userdata-");
+        const char *rest = strchr(kind + 2, '.') + 1 + 2 * sizeof(uuid->uuid) + 4;
+        snprintf(name, sizeof(name), "userdata-%c.%u." LIBXL_UUID_FMT "%s", *kind, files->domid,
+                 LIBXL_UUID_BYTES(*uuid), rest);
+        if (renameat(dirfd(directory), entry->d_name, dirfd(directory), name))
+            rc = failed(files, "renaming", entry->d_name);
+    }
+    closedir(directory);
+    return rc;
+}
+
 int libxl__userdata_confirm(libxl_ctx *ctx, libxl__userdata_files *files, const char *name)
 {
     xc_domaininfo_t info;

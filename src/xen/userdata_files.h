@@ -67,6 +67,11 @@ int libxl__userdata_drop(libxl__userdata_files *files, const char *name);
  * PERMISSION, FAIL.
  */
 int libxl__userdata_drop_all(libxl__userdata_files *files);
+/*
+ * Gives all files of the domain, except the lock, the names that they have for another UUID. After an error
+ * some files have the new names. A missing directory is not an error. Errors: PERMISSION, NOMEM, FAIL.
+ */
+int libxl__userdata_move(libxl__userdata_files *files, const libxl_uuid *uuid);
 
 /*
  * Checks that the domain exists and is not dying. If the domain does not exist or is dying, removes the file,

@@ -187,6 +187,8 @@ static const char *settings(libxl_ctx *ctx, uint32_t domid)
     CHECK(libxl_domain_rename(ctx, domid, name, "again") == ERROR_INVAL);
     CHECK(libxl_domain_rename(ctx, domid, NULL, "Domain-0") == ERROR_INVAL);
     CHECK(!libxl_domain_rename(ctx, domid, NULL, name));
+    CHECK(libxl_domain_preserve(ctx, 0x7000, &(libxl_domain_create_info){.name = name}, "-kept",
+                                (libxl_uuid){.uuid = {1}}));
     free(name);
     CHECK(!libxl_get_memory_target(ctx, domid, &target) && target);
     CHECK(!libxl_set_memory_target(ctx, domid, (int64_t)target, 0, 1));
