@@ -12,12 +12,18 @@ from rich.console import Console
 
 from . import report
 from .curve import curves
-from .line import Object, Round
+from .line import Object, Round, World
 from .measure import BENCH, BUILD
 from .rows import LINES
 
 ROOT = BENCH.parent
 LAST = BENCH / "last.json"
+WORLDS = {
+    World.SIMULATED: [str(ROOT / "sim/aioxen-sim"), "--"],
+    World.XEN: [str(ROOT / "tools/on-xen")],
+    World.OWN: [],
+}
+"""The command that runs a program in each world."""
 ROWS = sorted({line.row for line in LINES})
 
 
@@ -25,14 +31,13 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
     """Measures a row in a simulated machine of its own. Returns the rounds of each line of the row, by the
     line's index."""
     found: dict[int, list[Round]] = {index: [] for index, line in enumerate(LINES) if line.row == row}
-    for on_xen in False, True:
-        indices = [str(index) for index in found if LINES[index].on_xen == on_xen]
+    for world, command in WORLDS.items():
+        indices = [str(index) for index in found if LINES[index].world is world]
         if not indices:
             continue
-        world = [str(ROOT / "tools/on-xen")] if on_xen else [str(ROOT / "sim/aioxen-sim"), "--"]
         arguments = ["-m", "aioxen_bench.measure", str(rounds), "quick" if quick else "full", *indices]
         done = subprocess.run(
-            [*world, "/usr/bin/python3", *arguments],
+            [*command, "/usr/bin/python3", *arguments],
             env=os.environ | {"PYTHONPATH": f"{BENCH}:{BUILD}/python", "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -67,6 +67,8 @@ class Tool(enum.Enum):
     """The tool under which a program runs."""
 
     PLAIN = "plain"
+    PATIENT = "patient"
+    """Nothing. The program boots guests, and may take half an hour."""
     CALLGRIND = "callgrind"
     """The program runs under valgrind twice, with n and with 2n operations. The difference of the two runs
     is the cost of n operations."""
@@ -74,6 +76,17 @@ class Tool(enum.Enum):
     """A preloaded library counts calls of the allocator and wake-ups; see bench/c/counters.h."""
     LIVE = "live"
     """malloc runs without its caches per thread. It would count free memory in these caches as used."""
+
+
+class World(enum.Enum):
+    """Where a program runs."""
+
+    SIMULATED = "simulated"
+    """On the simulated hypervisor."""
+    XEN = "xen"
+    """On the real Xen in the virtual machine."""
+    OWN = "own"
+    """On this machine. The program starts its virtual machines itself."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +116,7 @@ class Line:
     each time."""
     size: int | None = None
     """The size, if the line is a point of a curve. None: the line belongs to no curve."""
-    on_xen: bool = False
-    """True: the line is measured on the real Xen in the virtual machine. False: it is measured on the
-    simulated hypervisor."""
+    world: World = World.SIMULATED
 
     def subjects(self) -> dict[Subject, str]:
         programs: dict[Subject, str | None] = {"ours": self.ours, "peer": self.peer, "floor": self.floor}

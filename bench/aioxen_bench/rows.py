@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from .line import Goal, Line, Tool, at_least, at_most, at_most_beyond
+from .line import Goal, Line, Tool, World, at_least, at_most, at_most_beyond
 
 LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
@@ -258,7 +258,7 @@ def busy() -> Iterator[Line]:
 
 def ends() -> Iterator[Line]:
     what = "a guest powers off, in the virtual machine: until "
-    few: dict[str, Any] = {"n": 20, "quick": 1, "on_xen": True}
+    few: dict[str, Any] = {"n": 20, "quick": 1, "world": World.XEN}
     yield both(16, what + "the event (C)", "ms", "ms", "ends {n}", **few)
     ours, peer, floor = "ends.py aioxen {n}", "libxl/ends {n}", "ends.py plain {n}"
     yield replace(Line(16, what + "the awaited future", "ms", "ms", ours, peer, LIBXL, floor, AHEAD), **few)
@@ -272,7 +272,27 @@ def devices_on_xen() -> Iterator[Line]:
         (20, "its destruction", "destroy", at_most(0.25, of="peer")),
     ):
         line = Line(row, what + words, "ms", key, ours, peer, "xl", goal=goal)
-        yield replace(line, n=3, quick=1, on_xen=True)
+        yield replace(line, n=3, quick=1, world=World.XEN)
+
+
+def downtime() -> Iterator[Line]:
+    what = "a PVH guest moves to another virtual machine and back while it runs: "
+    some: dict[str, Any] = {"n": 2, "quick": 1, "once": True, "tool": Tool.PATIENT, "world": World.OWN}
+    for words, unit, ours, peer, goal in (
+        ("the guest is silent", "ms", "ours", "xl", at_most(0.8, of="peer")),
+        ("the whole move", "s", "ours_s", "xl_s", None),
+    ):
+        program = "downtime.py {n}"
+        line = Line(25, what + words, unit, ours, program, program, "xl", goal=goal, peer_key=peer)
+        yield replace(line, **some)
+
+
+def hvm() -> Iterator[Line]:
+    what = "an HVM guest with a disk and a CD drive, in the virtual machine: "
+    ours, peer = "hvm.py aioxen {n}", "hvm.py xl {n}"
+    for words, key, goal in ("created", "create", at_most(0.5, of="peer")), ("destroyed", "destroy", AHEAD):
+        line = Line(27, what + words, "ms", key, ours, peer, "xl", goal=goal)
+        yield replace(line, n=3, quick=1, tool=Tool.PATIENT, world=World.XEN)
 
 
 def reads() -> Iterator[Line]:
@@ -363,6 +383,8 @@ LINES: list[Line] = [
     *reads(),
     *ends(),
     *devices_on_xen(),
+    *downtime(),
+    *hvm(),
     *start(),
     *day(),
     *statistics(),

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import aioxen
 from guests import KERNEL
+from lives import Ours, Xl, lives, run
 
 BRIDGE = "bench0"
 
@@ -28,44 +26,6 @@ def text(disk: Path | None) -> str:
     if disk:
         lines += [f'disk = ["{disk},raw,xvda,rw"]', f'vif = ["bridge={BRIDGE}"]']
     return "\n".join(lines) + "\n"
-
-
-async def run(*command: str) -> None:
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-    if await process.wait():
-        raise RuntimeError(" ".join(command))
-
-
-class Ours:
-    def __init__(self, xen: aioxen.Context) -> None:
-        self._xen = xen
-
-    async def create(self, config: Path) -> None:
-        self._dom = await self._xen.domain_create(aioxen.load(config))
-
-    async def destroy(self) -> None:
-        await self._dom.destroy()
-
-
-class Xl:
-    async def create(self, config: Path) -> None:
-        await run("xl", "create", "-p", "-q", str(config))
-
-    async def destroy(self) -> None:
-        await run("xl", "destroy", "bench-devices")
-
-
-async def lives(tool: Ours | Xl, config: Path, count: int) -> tuple[float, float]:
-    """Returns the median times of a creation and of a destruction, in ms."""
-    created, destroyed = [], []
-    for _ in range(count):
-        begin = time.monotonic()
-        await tool.create(config)
-        middle = time.monotonic()
-        await tool.destroy()
-        created.append(middle - begin)
-        destroyed.append(time.monotonic() - middle)
-    return statistics.median(created) * 1000, statistics.median(destroyed) * 1000
 
 
 async def measure(tool: Ours | Xl, count: int) -> dict[str, float]:
@@ -89,7 +49,7 @@ async def measure(tool: Ours | Xl, count: int) -> dict[str, float]:
 async def main() -> None:
     who, count = sys.argv[1], int(sys.argv[2])
     if who == "xl":
-        result = await measure(Xl(), count)
+        result = await measure(Xl("bench-devices"), count)
     else:
         async with aioxen.Context() as xen:
             result = await measure(Ours(xen), count)
