@@ -31,10 +31,10 @@ demo: ## installs what is missing, builds, and shows guests on a real Xen
 		sh -c '"$$0" examples/lifecycle.py && "$$0" examples/linux_guest.py' $(PYTHON)
 
 test: ## the same set-up, then all tests: on the machine, in the simulated world, on the real Xen
-	$(call INSTALLED,build test bench) -s all dropin guest sim vm tests bench-programs && tests/run
+	$(call INSTALLED,build test bench) -s all dropin libvirt guest sim vm tests bench-programs && tests/run
 
 test-fast: ## without the virtual machine
-	$(call INSTALLED,build test bench) -s all dropin guest sim tests bench-programs && tests/run --fast
+	$(call INSTALLED,build test bench) -s all dropin libvirt guest sim tests bench-programs && tests/run --fast
 
 test-packages: ## Debian's packages, built, installed in a fresh Debian, and tested there
 	@tools/install-packages build test deb

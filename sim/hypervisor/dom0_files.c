@@ -23,7 +23,8 @@ static const char *redirect(const char *path, char *buffer, size_t size)
     if (strncmp(path, folder, sizeof folder - 1))
         return path;
     const char *name = path + sizeof folder - 1;
-    if ((strcmp(name, "xsd_port") && strcmp(name, "xsd_kva")) || !machine_attach())
+    if ((strcmp(name, "xsd_port") && strcmp(name, "xsd_kva") && strcmp(name, "capabilities")) ||
+        !machine_attach())
         return path;
     snprintf(buffer, size, "%s/%s", world_dir, name);
     return buffer;
@@ -146,7 +147,7 @@ EXPORT int access(const char *path, int mode)
     if (!next)
         next = dlsym(RTLD_NEXT, "access");
     if (!host_path(path, buffer, sizeof buffer))
-        return next(path, mode);
+        return next(redirect(path, buffer, sizeof buffer), mode);
     host_look(buffer);
     return next(buffer, mode);
 }

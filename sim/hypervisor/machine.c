@@ -201,15 +201,23 @@ static void power_on(void)
     machine->magic = MAGIC;
 }
 
-static bool write_dom0_files(void)
+static bool write_dom0_file(const char *name, const char *content, size_t size)
 {
-    int port = open_in_world("xsd_port", O_CREAT), page = open_in_world("xsd_kva", O_CREAT);
-    bool ok = port >= 0 && page >= 0 && write(port, "1", 1) == 1 && !ftruncate(page, XC_PAGE_SIZE);
+    int fd = open_in_world(name, O_CREAT);
+    bool ok = fd >= 0 && !ftruncate(fd, size) && pwrite(fd, content, strlen(content), 0) >= 0;
     int error = errno;
-    close(port);
-    close(page);
+    if (fd >= 0)
+        close(fd);
     errno = error;
     return ok;
+}
+
+/* Writes what the kernel of a real dom0 shows in /proc/xen. */
+static bool write_dom0_files(void)
+{
+    static const char controls[] = "control_d\n";
+    return write_dom0_file("xsd_port", "1", 1) && write_dom0_file("xsd_kva", "", XC_PAGE_SIZE) &&
+           write_dom0_file("capabilities", controls, sizeof controls - 1);
 }
 
 bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities)

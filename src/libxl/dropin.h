@@ -45,10 +45,12 @@ yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *ob
 char *libxl__dropin_layout(const libxl__json_type *type, char *text);
 
 /*
- * Two functions of this library that the drop-in has under these names. The drop-in defines functions with libxl's names
+ * Functions of this library that the drop-in has under these names. The drop-in defines functions with libxl's names
  * and conventions, which call them.
  */
 int aioxen_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 int aioxen_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);
+int aioxen_device_disk_add(libxl_ctx *ctx, uint32_t domid, const libxl_device_disk *disk,
+                           const libxl_asyncop_how *how);
 
 #endif

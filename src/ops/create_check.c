@@ -129,13 +129,38 @@ static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
         field = "c_info.run_hotplug_scripts";
     else if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM && is_given(config->b_info.video_memkb))
         field = "b_info.video_memkb";
-    else if (libxl_defbool_val(config->b_info.arch_x86.msr_relaxed))
-        field = "b_info.arch_x86.msr_relaxed";
     return field ? libxl__ao_fail(ao, ERROR_NI, "d_config.%s: not implemented", field) : 0;
+}
+
+static void move_text(char **from, char **to)
+{
+    if (*to)
+        return;
+    *to = *from;
+    *from = NULL;
+}
+
+/*
+ * Moves what an application has given in b_info.type.pv, as libvirt does, to the places that these members have
+ * in b_info today.
+ */
+static void move_former(libxl_domain_build_info *info)
+{
+    if (info->type != LIBXL_DOMAIN_TYPE_PV)
+        return;
+    move_text(&info->u.pv.kernel, &info->kernel);
+    move_text(&info->u.pv.ramdisk, &info->ramdisk);
+    move_text(&info->u.pv.cmdline, &info->cmdline);
+    move_text(&info->u.pv.bootloader, &info->bootloader);
+    if (!info->bootloader_args) {
+        info->bootloader_args = info->u.pv.bootloader_args;
+        info->u.pv.bootloader_args = NULL;
+    }
 }
 
 int libxl__create_check(libxl__ao *ao, libxl_domain_config *config, libxl__build *build)
 {
+    move_former(&config->b_info);
     int rc = check_supported(ao, config);
     if (!rc)
         rc = libxl__check_name(ao, "d_config.c_info.name", config->c_info.name);

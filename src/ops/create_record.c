@@ -22,7 +22,7 @@ int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
     complete.b_info.target_memkb = build->target_kb;
     if (complete.b_info.video_memkb == LIBXL_MEMKB_DEFAULT)
         complete.b_info.video_memkb = 0;
-    libxl_defbool_setdefault(&complete.b_info.arch_x86.msr_relaxed, false);
+    libxl_defbool_setdefault(&complete.b_info.arch_x86.msr_relaxed, build->restores);
     if (complete.b_info.type == LIBXL_DOMAIN_TYPE_INVALID)
         libxl_domain_build_info_init_type(&complete.b_info, complete.c_info.type);
     return libxl__userdata_store(ao, userdata, build->domid, &build->uuid, &complete);

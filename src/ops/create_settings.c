@@ -48,9 +48,6 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
     const char *wrong = wrong_field(config);
     if (wrong)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s", wrong);
-    if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && config->b_info.shadow_memkb &&
-        config->b_info.shadow_memkb != LIBXL_MEMKB_DEFAULT)
-        return libxl__ao_fail(ao, ERROR_NI, "d_config.b_info.shadow_memkb: not implemented for PV");
     bool found = true;
     /* libxl__create_pool_start checks a cpupool that has a name. */
     const bool checks = config->c_info.poolid && !config->c_info.pool_name;

@@ -79,7 +79,7 @@ static void note_domain(libxl__build *build, uint32_t domid)
 static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
     libxl__build *build = b->build;
-    libxl__build_set_limits(build->config, create);
+    libxl__build_set_limits(build, create);
     memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
     uint32_t domid = LIBXL__DOMID_ANY;
     if (xc_domain_create(b->xch, &domid, create))

@@ -69,7 +69,7 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
 /* ---- build_settings.c */
 
 /* Sets the members of `create` that depend on the configuration. Call this after libxl__build_ask_host. */
-void libxl__build_set_limits(const libxl_domain_config *config, struct xen_domctl_createdomain *create);
+void libxl__build_set_limits(const libxl__build *build, struct xen_domctl_createdomain *create);
 /* Applies the configuration's settings to a domain that was made. Returns 0 or the job's error. */
 int libxl__build_settings(libxl__builder *b);
 

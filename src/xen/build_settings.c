@@ -15,6 +15,8 @@
 #include <time.h>
 
 enum { MAX_EVENT_CHANNELS = 1023 };
+/* The label domU_t, the initial SID number 12 of Xen's FLASK policy. A hypervisor without FLASK ignores it. */
+enum { SID_OF_GUESTS = 12 };
 
 static int fail(libxl__builder *b, const char *field)
 {
@@ -27,17 +29,21 @@ static int32_t grant_limit(uint32_t frames)
     return frames == LIBXL_MAX_GRANT_DEFAULT ? -1 : (int32_t)frames;
 }
 
-void libxl__build_set_limits(const libxl_domain_config *config, struct xen_domctl_createdomain *create)
+void libxl__build_set_limits(const libxl__build *build, struct xen_domctl_createdomain *create)
 {
+    const libxl_domain_config *config = build->config;
     const libxl_domain_build_info *info = &config->b_info;
     create->max_vcpus = (uint32_t)info->max_vcpus;
     create->max_evtchn_port = info->event_channels ? info->event_channels : MAX_EVENT_CHANNELS;
     create->max_grant_frames = grant_limit(info->max_grant_frames);
     create->max_maptrack_frames = grant_limit(info->max_maptrack_frames);
     create->cpupool_id = config->c_info.poolid;
-    create->ssidref = config->c_info.ssidref;
+    create->ssidref = config->c_info.ssidref ? config->c_info.ssidref : SID_OF_GUESTS;
     if (info->max_grant_version > 0)
         create->grant_opts = XEN_DOMCTL_GRANT_version((uint32_t)info->max_grant_version);
+    /* As in libxl: the hypervisor on which a guest was saved may have been less strict. */
+    if (libxl__is(info->arch_x86.msr_relaxed, build->restores))
+        create->arch.misc_flags |= XEN_X86_MSR_RELAXED;
     if (libxl_defbool_val(info->vpmu))
         create->flags |= XEN_DOMCTL_CDF_vpmu;
 }
@@ -144,6 +150,18 @@ static int give_host(libxl__builder *b, const libxl_domain_build_info *info)
     return 0;
 }
 
+/*
+ * A PVH domain's timers do not delay ticks that the guest has missed. This is libxl's default; the hypervisor's
+ * is to delay them. A saved domain does not bring the mode with it.
+ */
+static int set_timer_mode(libxl__builder *b)
+{
+    const bool failed = b->translated && !b->hvm &&
+                        xc_hvm_param_set(b->xch, b->build->domid, HVM_PARAM_TIMER_MODE,
+                                         LIBXL_TIMER_MODE_NO_DELAY_FOR_MISSED_TICKS);
+    return failed ? fail(b, "d_config.b_info.timer_mode") : 0;
+}
+
 int libxl__build_settings(libxl__builder *b)
 {
     const libxl_domain_build_info *info = &b->build->config->b_info;
@@ -151,5 +169,7 @@ int libxl__build_settings(libxl__builder *b)
     int rc = b->build->restores ? 0 : set_cpuid(b, info);
     if (!rc && !b->build->restores)
         rc = set_clock(b, info);
+    if (!rc)
+        rc = set_timer_mode(b);
     return rc ? rc : give_host(b, info);
 }

@@ -224,11 +224,6 @@ static void grants_of_version_3(libxl_domain_config *config)
     config->b_info.max_grant_version = 3;
 }
 
-static void shadow_of_pv(libxl_domain_config *config)
-{
-    config->b_info.shadow_memkb = 1024;
-}
-
 static void no_such_pool(libxl_domain_config *config)
 {
     config->c_info.poolid = 77;
@@ -244,7 +239,6 @@ static void wrong_settings_are_refused(scene *s)
     refused(s, ERROR_INVAL, "params.sched: ", another_scheduler);
     refused(s, ERROR_INVAL, "d_config.b_info.avail_vcpus: ", no_first_vcpu);
     refused(s, ERROR_INVAL, "d_config.b_info.max_grant_version: ", grants_of_version_3);
-    refused(s, ERROR_NI, "d_config.b_info.shadow_memkb: ", shadow_of_pv);
     refused(s, ERROR_INVAL, "d_config.c_info.poolid: ", no_such_pool);
 }
 

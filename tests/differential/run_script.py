@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xl_run.py SCRIPT: runs the commands of a script on this Xen machine, and prints what each of them does.
+"""run_script.py SCRIPT: runs the commands of a script on this Xen machine, and prints what each of them does.
 
 A script has one shell command in each line. Lines that begin with # are comments. The output is a JSON object
-for each command: the command, its output, its exit status, and what it has changed in xenstore and in the
-files of Xen's directories. Numbers that differ from run to run are replaced by words.
+for each command: the command, its output, its exit status, what it has changed in xenstore and in the files
+of Xen's directories, and in a simulated machine with a trace the hypercalls that change something. Numbers
+that differ from run to run are replaced by words.
 
-The library under test is that in the directory AIOXEN_DROPIN, if the variable is set. The commands run in the
-present directory.
+The library under test is that in the directory AIOXEN_DROPIN, if the variable is set. AIOXEN_LIBVIRT is the
+directory of the unpacked libvirt. If it is set, libvirtd runs meanwhile, and the commands find virsh. The
+commands run in the present directory.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ import time
 from pathlib import Path
 
 FOLDERS = ("/var/lib/xen", "/run/xen", "/var/log/xen")
-COMMAND_LIMIT_S = 20
+LIBVIRT_FOLDERS = ("/etc/libvirt/libxl", "/run/libvirt/libxl", "/var/lib/libvirt/libxl")
+LIBVIRT_START_LIMIT_S = 20.0
+COMMAND_LIMIT_S = 60
 STILL_S = 0.06
 """The effects of a command are complete after this time without a change. The process that monitors a domain
 works on after xl has ended."""
@@ -42,9 +46,27 @@ VARIABLE = [
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"/dev/pts/\d+"), "/dev/pts/N"),
     (re.compile(r"\[pid \d+\]"), "[pid N]"),
+    (re.compile(r"(?<=CPU time:)( +)\d+\.\d+s|(?<=_time=)\d+"), " TIME"),
 ]
 # Nodes whose value is a number that differs from run to run.
 NUMBERS = re.compile(r".*/(start_time|ring-ref\d*|event-channel|port|tty|device-model-pid|hotplug-status-id)")
+
+# The hypercalls that change something, with those arguments that the simulator traces. Left out are those by
+# which a library fills a new domain's memory: how it does that is its own matter.
+CHANGE = re.compile(
+    r"\d+ (?!xenstored |xenconsoled )\S+ "
+    r"((?:domctl\.(?!get|hypercall_init)|hvm_op\.set|physdev_op|sched_op"
+    r"|memory_op\.(?:set_pod_target|add_to_physmap|remove_from|maximum)"
+    r"|sysctl\.(?:debug_keys|set_|coverage|page_offline|scheduler_op)).*) -> (-?\d+)"
+)
+CALL_VARIABLE = [
+    # A domain's UUID.
+    (re.compile(r"(?<=createdomain )(dom \d+ \S+)(?: [0-9a-f]+){4}"), r"\1 UUID"),
+    # Two words of padding.
+    (re.compile(r"(?<=settscinfo )(dom \d+ \w+ \w+ \w+) \w+ (\w+) \w+"), r"\1 \2"),
+    # Reading parameters of a scheduler. The octets of the answer are not initialised.
+    (re.compile(r"(?<=scheduler_op )(dom \d+ \d+ 1)\b.*"), r"\1"),
+]
 
 State = dict[str, str]
 
@@ -110,12 +132,14 @@ def content(path: Path, names: Names) -> str:
         return f"({error.strerror})"
     if path.suffix == ".log" or "/var/log/xen" in str(path):
         return "(a log)"
+    if path.suffix in {".xml", ".libvirt-xml"}:
+        return names.output(octets.decode(errors="replace"))
     return hashlib.sha256(octets).hexdigest()[:8] if len(octets) < 1 << 16 else "(long)"
 
 
 def files(names: Names) -> State:
     found = {}
-    for folder in FOLDERS:
+    for folder in FOLDERS + LIBVIRT_FOLDERS:
         for path in sorted(Path(folder).rglob("*")):
             if path.is_symlink():
                 found[names.uuid(str(path))] = "(link)"
@@ -163,12 +187,64 @@ def run(command: str, names: Names, env: dict[str, str]) -> tuple[str, int]:
         return names.output(output.read().decode(errors="replace")), status
 
 
+class Calls:
+    """Reads the trace of a simulated machine."""
+
+    def __init__(self, path: str | None) -> None:
+        self.path = Path(path) if path else None
+        self.read = 0
+
+    def take(self) -> State:
+        """Returns the changing hypercalls since the last call of this function, with their results."""
+        if not self.path:
+            return {}
+        with self.path.open("rb") as file:
+            file.seek(self.read)
+            octets = file.read()
+        self.read += len(octets)
+        found = {}
+        for line in octets.decode().splitlines():
+            if match := CHANGE.fullmatch(line):
+                call = match[1]
+                for pattern, word in CALL_VARIABLE:
+                    call = pattern.sub(word, call)
+                found[call] = match[2]
+        return found
+
+
+def start_libvirt(folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Starts libvirtd with the library under test. Makes `env` that of virsh."""
+    libraries = [folder / "usr/lib/x86_64-linux-gnu", folder / "lib/x86_64-linux-gnu"]
+    modules = libraries[0] / "libvirt"
+    private = ":".join(map(str, libraries))
+    daemon = env | {
+        "LIBVIRT_DRIVER_DIR": str(modules / "connection-driver"),
+        "LIBVIRT_LOCK_MANAGER_PLUGIN_DIR": str(modules / "lock-driver"),
+        "LD_LIBRARY_PATH": ":".join(filter(None, [env.get("LD_LIBRARY_PATH"), private])),
+    }
+    with open("libvirtd.log", "wb") as log:
+        command = [folder / "usr/sbin/libvirtd", *env.get("AIOXEN_LIBVIRT_OPTIONS", "").split()]
+        process = subprocess.Popen(command, env=daemon, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    env["LD_LIBRARY_PATH"] = private
+    env["PATH"] = f"{folder}/usr/bin:{env['PATH']}"
+    env["VIRSH_DEFAULT_CONNECT_URI"] = "xen:///system"
+    end = time.monotonic() + LIBVIRT_START_LIMIT_S
+    while subprocess.run(["virsh", "version"], env=env, capture_output=True).returncode:
+        if time.monotonic() > end:
+            sys.exit("libvirtd does not answer: " + Path("libvirtd.log").read_text())
+        time.sleep(0.1)
+    return process
+
+
 def main(script: str) -> None:
     env = dict(os.environ)
     if "AIOXEN_DROPIN" in env:
         env["LD_LIBRARY_PATH"] = env["AIOXEN_DROPIN"]
+    libvirt = start_libvirt(Path(env["AIOXEN_LIBVIRT"]), env) if "AIOXEN_LIBVIRT" in env else None
     names = Names()
+    calls = Calls(os.environ.get("AIOXEN_SIM_TRACE"))
     state = still(names)
+    calls.take()
     for line in Path(script).read_text().splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -180,9 +256,13 @@ def main(script: str) -> None:
             "status": status,
             "nodes": changes(state[0], now[0]),
             "files": changes(state[1], now[1]),
+            "calls": calls.take(),
         }
         print(json.dumps(record), flush=True)
         state = now
+    if libvirt:
+        libvirt.terminate()
+        libvirt.wait()
 
 
 main(sys.argv[1])
