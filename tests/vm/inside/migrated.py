@@ -83,7 +83,8 @@ async def accepted(port: int) -> socket.socket:
 
 
 async def send(dom: aioxen.Domain) -> None:
-    command = "xl migrate-receive" if RECEIVER == "xl" else "aioxen migrate-receive"
+    # With -e, xl leaves no process behind that would destroy the guest at its end.
+    command = ("xl" if RECEIVER == "xl" else "aioxen") + " migrate-receive -e"
     if SENDER == "xl":
         relay = f"/usr/bin/python3 {Path(__file__).with_name('relay.py')} {HOSTS[2]} {PORT}"
         reach = f"ssh {HOSTS[2]} {command}" if TRANSPORT == "ssh" else relay
