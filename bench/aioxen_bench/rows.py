@@ -318,6 +318,34 @@ def start() -> Iterator[Line]:
     yield both(17, what, "ms", "ms", "listing {n} 200", at_most(1.2, of="floor"), floor=floor, **many)
 
 
+def fleets() -> Iterator[Line]:
+    what = "domain_get_info on another host, through NATS, awaited one after the other"
+    # A message goes to the broker and to the agent and back: four passes through a loop of Python.
+    goal = at_most_beyond(1_000, of="floor")
+    yield Line(
+        29, what, "µs", "us", "fleet.py trip {n}", floor="fleet.py local {n}", goal=goal, n=2_000, quick=20
+    )
+    for hosts in 1, 10, 50:
+        what = f"domain_get_info by 64 tasks of one program, on {hosts} hosts"
+        yield Line(30, what, "/s", "a_second", f"fleet.py rate {hosts} {{n}}", n=50, quick=2)
+    for key, words, unit in (
+        ("connected_s", "all are connected after", "s"),
+        ("known_s", "a new client has heard of all after", "s"),
+        ("fan_out_s", "domain_list on each takes", "s"),
+        ("agents_mib", "memory of their one process", "MiB"),
+        ("broker_mib", "memory of the broker", "MiB"),
+    ):
+        line = Line(31, f"1,000 agents in one process: {words}", unit, key, "fleet.py crowd {n}")
+        yield replace(line, n=1_000, quick=3, once=True)
+    # The domains of this program stay until the end of the row's machine.
+    for key, words, goal in (
+        ("idle_mib", "idle", at_most(40)),
+        ("domains_mib", "with 1,000 domains", None),
+    ):
+        what, few = f"memory of an agent, {words}", {"n": 1_000, "quick": 2, "once": True}
+        yield replace(Line(31, what, "MiB", key, "fleet.py memory {n}", goal=goal), **few)  # type: ignore[arg-type]
+
+
 def statistics() -> Iterator[Line]:
     what, many = (
         "what 1,000 domains with two disks and a network interface have done",
@@ -388,6 +416,7 @@ LINES: list[Line] = [
     *start(),
     *day(),
     *statistics(),
+    *fleets(),
     *lag(),
     *saves_at_once(),
     *saves(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import resource
 import sys
 from pathlib import Path
 
@@ -57,4 +58,6 @@ async def serve(url: str, count: int, folder: Path | None) -> None:
 
 
 if __name__ == "__main__":
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # Each agent has a connection.
     asyncio.run(serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None))

@@ -21,7 +21,16 @@ from gen.python.names import (
     sole_array,
 )
 from gen.python.names import call as called
-from gen.python.operations import BY_HAND, document, domain_name, keywords, parameter, reports, returned
+from gen.python.operations import (
+    BY_HAND,
+    document,
+    domain_head,
+    forwarded,
+    keywords,
+    parameter,
+    reports,
+    returned,
+)
 
 IMPORTS = '''"""Every operation that can be called on another host."""
 
@@ -173,7 +182,7 @@ def result(names: Names, o: m.Operation) -> str:
 
 def parameters(names: Names, fields: list[m.Field], o: m.Operation) -> list[str]:
     kept = [k for k in keywords(o) if not k.startswith("limit:")]
-    return ["self", *(parameter(names, f, "DomainLike") for f in fields), *kept]
+    return [*(parameter(names, f, "DomainLike") for f in fields), *kept]
 
 
 def described(names: Names, o: m.Operation, of_domain: bool = False) -> str:
@@ -185,14 +194,10 @@ def host_method(names: Names, o: m.Operation) -> str:
     given = [f"{f.name}={f.name}" for f in inputs(o)]
     progress = "progress" if reports(o) else "None"
     body = called("return self._call", [f'"{o.python_name}"', "timeout", progress, *given], 8)
-    head = function(o.python_name, parameters(names, inputs(o), o), result(names, o), 4)
+    head = function(o.python_name, ["self", *parameters(names, inputs(o), o)], result(names, o), 4)
     return head + described(names, o) + body
 
 
 def domain_method(names: Names, o: m.Operation) -> str:
-    own = inputs(o)[1:]
-    given = ["self", *(f.name for f in own), "timeout=timeout"]
-    given += ["progress=progress"] if reports(o) else []
-    body = called(f"return self._host.{o.python_name}", given, 8)
-    head = function(domain_name(o), parameters(names, own, o), result(names, o), 4)
-    return head + described(names, o, of_domain=True) + body
+    head = domain_head(o, parameters(names, inputs(o)[1:], o), result(names, o))
+    return head + described(names, o, of_domain=True) + forwarded(o, "_host", "timeout")

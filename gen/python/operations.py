@@ -318,19 +318,26 @@ def domain_name(operation: m.Operation) -> str:
 def domain_method(names: Names, operation: m.Operation) -> str:
     """Domain's method. The method passes the handle, and the library checks the domain's UUID."""
     o = operation
-    parameters = ["self", *(parameter(names, f) for f in inputs(o)[1:]), *keywords(o)]
-    values = ["self", *(f.name for f in inputs(o)[1:]), f"timeout={TIMEOUT}"]
-    if reports(o):
-        values.append("progress=progress")
-    call = called(f"return self._xen.{o.python_name}", values, 8)
+    call = forwarded(o, "_xen", TIMEOUT)
     if names.model.base is not None:  # mypy reads only a comment on the statement's first line.
         first, newline, rest = call.partition("\n")
         call = f"{first}  # type: ignore[no-any-return]{newline}{rest}"
-    return (
-        function(domain_name(o), parameters, returned(names, o), 4)
-        + docstring(document(names, o, of_domain=True), 8)
-        + call
-    )
+    parameters = [parameter(names, f) for f in inputs(o)[1:]]
+    head = domain_head(o, [*parameters, *keywords(o)], returned(names, o))
+    return head + docstring(document(names, o, of_domain=True), 8) + call
+
+
+def domain_head(operation: m.Operation, parameters: list[str], result: str) -> str:
+    """Returns the head of the method of a class of domains."""
+    return function(domain_name(operation), ["self", *parameters], result, 4)
+
+
+def forwarded(operation: m.Operation, owner: str, timeout: str) -> str:
+    """Returns the body of the method of a class of domains: it calls the method of the attribute `owner`."""
+    o = operation
+    values = ["self", *(f.name for f in inputs(o)[1:]), f"timeout={timeout}"]
+    values += ["progress=progress"] if reports(o) else []
+    return called(f"return self.{owner}.{o.python_name}", values, 8)
 
 
 def retyped(names: Names, operation: m.Operation) -> str:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
+from aioxen._closing import Closing
 from aioxen._queue import EventsLost, Queue
 from aioxen.types import Event
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
-class Subscription(Generic[E_co]):
+class Subscription(Closing, Generic[E_co]):
     """An asynchronous iterator over events: `async for event in subscription:`.
 
     One task at a time may read the subscription. The subscription ends with aclose(), at the end of `async
@@ -53,14 +53,6 @@ class Subscription(Generic[E_co]):
                 self._waiter = None
         # The queue holds only events of the wanted types. An interrupt in cast() would lose the event.
         return event  # type: ignore[return-value]
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Ends the subscription. Events that were delivered before can still be read. After these events,

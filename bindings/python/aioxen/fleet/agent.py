@@ -124,6 +124,8 @@ class Agent:
                 caller = self.verifier.caller(message, headers)
             elif peer is None:
                 caller = request.caller
+            else:
+                request.caller = peer  # The client need not know by which name it is known here.
             if request.caller != caller:
                 raise IdentityError(f"the request says that {request.caller} calls")
             if request.host != self.host or (call is not None and request.call != call):

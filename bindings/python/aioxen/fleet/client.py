@@ -114,7 +114,7 @@ class Fleet(Receiver):
 
     @property
     def name(self) -> str:
-        """The name by which the hosts know this program."""
+        """The name by which the hosts know this program. Without a broker, the hosts may know another one."""
         return self._link.name
 
     def __getitem__(self, name: str) -> Host:
@@ -438,7 +438,7 @@ async def connect(
     """Connects to a fleet: `async with fleet.connect("tls://broker") as f:`.
 
     url: tls://BROKER[:PORT]; nats://127.0.0.1[:PORT], without encryption, for tests;
-    unix:///PATH[,/PATH...], the sockets of agents; ssh://[USER@]HOST[,...].
+    unix:///PATH[,/PATH...], the sockets of agents; ssh://[USER@]HOST[:PORT][,...].
 
     identity: The directory with the certificates ca.pem, cert.pem and key.pem. None: that of the environment
     variable AIOXEN_FLEET_IDENTITY.

@@ -8,9 +8,9 @@ import logging
 import re
 from collections import deque
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import NamedTuple, Self
 
+from aioxen._closing import Closing
 from aioxen._fleet_operations import EVENTS
 from aioxen._queue import EventsLost
 from aioxen.errors import InvalidError
@@ -50,7 +50,7 @@ class Mark(NamedTuple):
     time: datetime
 
 
-class FleetEvents:
+class FleetEvents(Closing):
     """A subscription, made by Fleet.events(): `async for e in f.events():`.
 
     The numbers of the events tell what was lost between the host and this program, and the iteration yields
@@ -163,14 +163,6 @@ class FleetEvents:
         if not known:
             return -1
         return None if int(epoch, 16) < int(known, 16) else 0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Ends the subscription. Events that have come can still be read."""

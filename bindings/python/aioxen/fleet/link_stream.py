@@ -101,8 +101,9 @@ class Connection:
             if self.link.url.scheme == "unix":
                 reader, writer = await asyncio.open_unix_connection(self.where)
             else:
+                words = ["-T", "-o", "BatchMode=yes", "--", f"ssh://{self.where}", "aioxen-agent", "--stdio"]
                 process = await asyncio.create_subprocess_exec(
-                    "ssh", "-T", "-o", "BatchMode=yes", "--", self.where, "aioxen-agent", "--stdio",
+                    "ssh", *words,
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 )  # fmt: skip
                 assert process.stdin and process.stdout

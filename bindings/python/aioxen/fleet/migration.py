@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 NAME = "migrate"
-SUSPENDED = (errors.OwnerUnknownError, InterruptedError)
+SUSPENDED: tuple[type[errors.Error], ...] = (errors.OwnerUnknownError, InterruptedError)
 """The errors of the sender's end after which its host may keep the guest suspended."""
 
 

@@ -4,7 +4,7 @@
 tls://BROKER[:PORT]             a broker, with certificates
 nats://127.0.0.1[:PORT]         a broker on this machine, for tests
 unix:///PATH/NAME.sock          the sockets of agents, for tests; several paths are separated by commas
-ssh://[USER@]HOST[,[USER@]HOST...]   agents on standard input, by ssh(1)
+ssh://[USER@]HOST[:PORT][,...]  agents on standard input, by ssh(1)
 """
 
 from __future__ import annotations
