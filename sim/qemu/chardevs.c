@@ -56,27 +56,83 @@ static void accept_client(struct chardev *c)
         return;
     }
     c->client = fd;
+    c->length = 0;
+    c->negotiated = false;
     if (fd >= 0 && c->monitor)
         send(fd, qmp_greeting, strlen(qmp_greeting), MSG_NOSIGNAL);
 }
 
-/*
- * Answers the lines that have arrived. An incomplete line ends the connection, because clients send whole
- * lines.
- */
+/* Ends a connection, and the sets of descriptors that it has made. QEMU keeps the sets of media. */
+static void hang_up(struct options *o, struct chardev *c)
+{
+    close(c->client);
+    c->client = -1;
+    for (int i = 0; c->monitor && i < MAX_SETS; i++) {
+        if (o->sets[i] >= 0)
+            close(o->sets[i]);
+        o->sets[i] = -1;
+    }
+}
+
+void chardevs_tell(const struct options *o, const char *event)
+{
+    char line[128];
+    const int length = snprintf(line, sizeof line,
+                                "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 0}, "
+                                "\"event\": \"%s\"}\r\n",
+                                event);
+    for (uint32_t i = 0; i < o->nr_chardevs; i++)
+        if (o->chardevs[i].client >= 0 && o->chardevs[i].negotiated)
+            send(o->chardevs[i].client, line, (size_t)length, MSG_NOSIGNAL);
+}
+
+/* Receives octets, and a descriptor that may come with them. Returns what recvmsg returns. */
+static ssize_t receive(struct chardev *c, int *passed)
+{
+    union {
+        struct cmsghdr header;
+        char buffer[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec octets = {c->request + c->length, sizeof c->request - 1 - c->length};
+    struct msghdr message = {.msg_iov = &octets,
+                             .msg_iovlen = 1,
+                             .msg_control = control.buffer,
+                             .msg_controllen = sizeof control.buffer};
+    const ssize_t got = recvmsg(c->client, &message, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(passed, CMSG_DATA(header), sizeof *passed);
+    return got;
+}
+
+/* Answers the complete lines that have arrived. A descriptor belongs to the line that its octet is in. */
 static void serve(struct options *o, struct chardev *c)
 {
-    char request[QMP_ANSWER_SIZE], answer[QMP_ANSWER_SIZE], *next = request;
-    const ssize_t got = recv(c->client, request, sizeof request - 1, 0);
-    if (got <= 0) {
-        close(c->client);
-        c->client = -1;
+    char answer[QMP_ANSWER_SIZE], *line = c->request, *end;
+    int passed = -1;
+    const ssize_t got = receive(c, &passed);
+    if (passed >= 0) {
+        if (c->passed >= 0)
+            close(c->passed);
+        c->passed = passed;
+    }
+    if (got <= 0 || !c->monitor) {
+        if (got <= 0)
+            hang_up(o, c);
         return;
     }
-    request[got] = 0;
-    for (char *line; c->monitor && (line = strsep(&next, "\r\n"));)
+    c->length += (size_t)got;
+    c->request[c->length] = 0;
+    for (; (end = strpbrk(line, "\r\n")); line = end + 1) {
+        *end = 0;
         if (*line)
-            send(c->client, answer, qmp_answer(o, line, answer), MSG_NOSIGNAL);
+            send(c->client, answer, qmp_answer(o, line, &c->passed, answer), MSG_NOSIGNAL);
+        c->negotiated = c->negotiated || strstr(line, "qmp_capabilities");
+    }
+    c->length = strlen(line);
+    memmove(c->request, line, c->length + 1);
+    if (c->length == sizeof c->request - 1)
+        hang_up(o, c);
 }
 
 void chardevs_wait(struct options *o, int fd, int limit_ms)

@@ -82,18 +82,25 @@ static void print_nonsense(uint32_t count)
         fwrite(value, 1, hostile_value(i, value), stderr);
 }
 
-/* Carries out the behaviours that take effect before QEMU serves any device. */
-static void misbehave(void)
+struct behaviour look_at_behaviour(const struct options *o)
 {
     machine_lock();
-    const struct behaviour b = behaviour_of(QEMU, options.domid, "", 0);
+    const struct behaviour b = behaviour_of(QEMU, o->domid, "", 0);
     machine_unlock();
-    if (b.conduct == NONSENSE)
-        print_nonsense(b.amount ? b.amount : 6000);
+    *lies = *dying_words = 0;
     if (b.conduct == LIES)
         snprintf(lies, sizeof lies, "%s", b.text[0] ? b.text : "garbage");
     if (b.conduct == DELETES)
         snprintf(dying_words, sizeof dying_words, "%s", b.text[0] ? b.text : "it dies");
+    return b;
+}
+
+/* Carries out the behaviours that take effect before QEMU serves any device. */
+static void misbehave(void)
+{
+    const struct behaviour b = look_at_behaviour(&options);
+    if (b.conduct == NONSENSE)
+        print_nonsense(b.amount ? b.amount : 6000);
     if (b.conduct == SLOW)
         usleep(b.amount * 1000);
     if (b.conduct == FAILS) {
@@ -107,10 +114,27 @@ static void misbehave(void)
 void machine_runs(struct options *o)
 {
     char path[64];
+    const bool ran = o->running;
+    o->frozen = false;
+    if (o->incoming >= 0)
+        return;
     snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", o->domid);
     xs_write(store, XBT_NULL, path, "running", 7);
     o->running = true;
-    o->frozen = false;
+    if (!ran)
+        chardevs_tell(o, "RESUME");
+}
+
+/* Reads the state of the devices, a moment after the monitor could be used. */
+static void read_state(void)
+{
+    if (!state_read(&options)) {
+        fprintf(stderr,
+                "qemu: error while loading state\nqemu: load of migration failed: Invalid argument\n");
+        exit(EXIT_FAILURE);
+    }
+    if (!options.frozen)
+        machine_runs(&options);
 }
 
 /* Makes the interface of the emulated card, which disappears with this process. */
@@ -151,10 +175,13 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     snprintf(below, sizeof below, "/%u", options.domid);
     play_watch(0, is_served, below);
+    state_begin(&options);
     if (!options.hvm || !options.frozen)
         machine_runs(&options);
     for (;;) {
         play_turn(step);
-        chardevs_wait(&options, xs_fileno(store), waiting ? LOOK_AGAIN_MS : -1);
+        chardevs_wait(&options, xs_fileno(store), waiting || options.incoming >= 0 ? LOOK_AGAIN_MS : -1);
+        if (options.incoming >= 0)
+            read_state();
     }
 }

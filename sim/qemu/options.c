@@ -9,9 +9,9 @@
 
 /* The options with an argument that are ignored. */
 static const char *const with_argument[] = {
-    "-name",     "-display", "-m",      "-k",         "-D",     "-d",        "-device",  "-boot",
-    "-smp",      "-net",     "-chroot", "-usbdevice", "-runas", "-global",   "-sandbox", "-trace",
-    "-incoming", "-kernel",  "-initrd", "-append",    "-vga",   "-audiodev", NULL};
+    "-name",  "-display", "-m",      "-k",         "-D",     "-d",        "-device",
+    "-boot",  "-net",     "-chroot", "-usbdevice", "-runas", "-global",   "-sandbox",
+    "-trace", "-kernel",  "-initrd", "-append",    "-vga",   "-audiodev", NULL};
 static const char *const without[] = {"-no-shutdown", "-nodefaults",         "-no-user-config", "-nographic",
                                       "-usb",         "-xen-domid-restrict", "-no-acpi",        NULL};
 
@@ -38,7 +38,7 @@ const char *option_in(const char *list, const char *name, char *value, size_t si
 
 static bool add_chardev(struct options *o, const char *text)
 {
-    struct chardev c = {.listener = -1, .client = -1, .pty = !strncmp(text, "pty,", 4)};
+    struct chardev c = {.listener = -1, .client = -1, .passed = -1, .pty = !strncmp(text, "pty,", 4)};
     char number[12];
     if (o->nr_chardevs == MAX_CHARDEVS || !option_in(text, "id", c.id, sizeof c.id))
         return false;
@@ -53,8 +53,11 @@ static bool add_chardev(struct options *o, const char *text)
 /* Adds a serial port. Its name is serialN. */
 static bool add_serial(struct options *o, const char *text)
 {
-    struct chardev c = {
-        .listener = -1, .client = -1, .pty = !strcmp(text, "pty"), .silent = strcmp(text, "pty") != 0};
+    struct chardev c = {.listener = -1,
+                        .client = -1,
+                        .passed = -1,
+                        .pty = !strcmp(text, "pty"),
+                        .silent = strcmp(text, "pty") != 0};
     snprintf(c.id, sizeof c.id, "serial%u", o->nr_serials++);
     snprintf(c.path, sizeof c.path, "%s", text);
     if (o->nr_chardevs == MAX_CHARDEVS)
@@ -111,6 +114,10 @@ static bool read_pair(struct options *o, const char *option, const char *value)
             snprintf(o->vnc, sizeof o->vnc, "%.*s", (int)strcspn(value, ","), value);
         return true;
     }
+    if (!strcmp(option, "-incoming"))
+        return sscanf(value, "fd:%d", &o->incoming) == 1;
+    if (!strcmp(option, "-smp"))
+        return (o->processors = strtoul(value, NULL, 10)) != 0;
     if (!strcmp(option, "-netdev")) {
         option_in(value, "ifname", o->interface, sizeof o->interface);
         return true;
@@ -120,7 +127,9 @@ static bool read_pair(struct options *o, const char *option, const char *value)
 
 bool options_read(struct options *o, char **argv)
 {
-    *o = (struct options){0};
+    *o = (struct options){.processors = 1, .incoming = -1};
+    for (int i = 0; i < MAX_SETS; i++)
+        o->sets[i] = -1;
     while (*++argv) {
         if (!strcmp(*argv, "-xen-attach"))
             o->attach = true;

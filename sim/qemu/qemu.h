@@ -13,15 +13,21 @@
 
 #include "devices.h"
 
-#define MAX_CHARDEVS 16
-#define MAX_DRIVES   8
+#define MAX_CHARDEVS     16
+#define QMP_REQUEST_SIZE 65536
+#define MAX_DRIVES       8
+#define MAX_SETS         8
 
 struct chardev {            /* an option -chardev socket,id=ID,path=PATH,... or -chardev pty,id=ID */
     char id[32], path[108]; /* `path`: the path of the socket, or of the terminal */
+    bool negotiated;        /* the client of the monitor gets events */
     bool monitor;           /* the command line has the option -mon chardev=ID,mode=control */
     bool pty;
     bool silent;          /* a serial port that is a file, or connected to nothing */
     int listener, client; /* the descriptors; for a terminal, `listener` is the master end; -1: none */
+    int passed;           /* the descriptor that the client has passed, for the command add-fd; -1: none */
+    size_t length;        /* the number of octets of an incomplete line */
+    char request[QMP_REQUEST_SIZE];
 };
 
 struct drive { /* an option -drive file=FILE,... */
@@ -31,14 +37,20 @@ struct drive { /* an option -drive file=FILE,... */
 
 struct options {
     uint32_t domid;
+    uint32_t processors; /* how many processors are online */
     bool attach;
     bool hvm;    /* -machine xenfv or pc: the device model of an HVM domain */
     bool frozen; /* -S: the machine waits for the command "cont" */
     bool running;
+    int incoming;       /* -incoming fd:N: the state of the devices, which was not read yet; -1: none */
+    char machine[40];   /* names the machine; the name is a part of the state of the devices */
+    bool logs_dirty;    /* xen-set-global-dirty-log */
     char vnc[64];       /* the address of -vnc; "": none */
     char interface[16]; /* the name of the interface of the emulated card; "": none */
     uint32_t nr_serials, nr_drives;
     struct drive drives[MAX_DRIVES];
+    int sets[MAX_SETS]; /* the descriptors that the command add-fd has added, one in each set; -1: none */
+    int *passed;        /* where the descriptor is that came with the present command */
     uint32_t nr_chardevs;
     struct chardev chardevs[MAX_CHARDEVS];
 };
@@ -62,14 +74,24 @@ void chardevs_remove(const struct options *o); /* may be called in a signal hand
  * limit). Then answers the requests of the monitors.
  */
 void chardevs_wait(struct options *o, int fd, int limit_ms);
+/* Sends an event to the clients of all monitors. */
+void chardevs_tell(const struct options *o, const char *event);
 bool pty_open(int *master, char name[108]);
 
-/* main.c: lets the machine of an HVM domain run, and says so in xenstore. */
+/* main.c: lets the machine of an HVM domain run, unless its state must be read first, and says so in xenstore. */
 void machine_runs(struct options *o);
+/* Sets `lies` and `dying_words` as the behaviour says that is set now. Returns it. */
+struct behaviour look_at_behaviour(const struct options *o);
+/* state.c: names a new machine. */
+void state_begin(struct options *o);
+/* Writes the state of the devices to a descriptor. Returns whether it was written. */
+bool state_write(const struct options *o, int fd);
+/* Reads the state of the devices from o->incoming. Returns whether it is complete. */
+bool state_read(struct options *o);
 
 /*
- * qmp.c: answers one line that a monitor has received. `passed` is a descriptor that came with the line, or
- * -1.
+ * qmp.c: answers one line that a monitor has received. Returns the length of the answer. *passed is a
+ * descriptor that the client has passed, or -1. A command that takes the descriptor sets *passed to -1.
  */
 #define QMP_ANSWER_SIZE 4096
 extern const char qmp_greeting[];
@@ -77,6 +99,6 @@ extern const char qmp_greeting[];
 extern char lies[72];
 /* If this text is not empty, QEMU prints it and ends at the first command, without an answer. */
 extern char dying_words[72];
-size_t qmp_answer(struct options *o, const char *line, char answer[QMP_ANSWER_SIZE]);
+size_t qmp_answer(struct options *o, const char *line, int *passed, char answer[QMP_ANSWER_SIZE]);
 
 #endif

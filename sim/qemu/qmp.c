@@ -5,9 +5,11 @@
  */
 #include "qemu.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VERSION "{\"qemu\": {\"micro\": 19, \"minor\": 2, \"major\": 7}, \"package\": \"played\"}"
 
@@ -32,6 +34,13 @@ static bool find(const char *line, const char *name, char *value, size_t size)
     at += quoted;
     snprintf(value, size, "%.*s", (int)strcspn(at, quoted ? "\"" : ",} "), at);
     return true;
+}
+
+/* Returns the part of a line that begins with the arguments of its command. */
+static const char *arguments_of(const char *line)
+{
+    const char *arguments = strstr(line, "\"arguments\"");
+    return arguments ? arguments : "";
 }
 
 static int list_chardevs(const struct options *o, char *to, size_t size)
@@ -66,9 +75,10 @@ static const char *status(struct options *o, const char *line, char *to, size_t 
     (void)line;
     snprintf(to, size, "{\"running\": %s, \"singlestep\": false, \"status\": \"%s\"}",
              o->running ? "true" : "false",
-             o->running  ? "running"
-             : o->frozen ? "prelaunch"
-                         : "paused");
+             o->running         ? "running"
+             : o->incoming >= 0 ? "inmigrate"
+             : o->frozen        ? "prelaunch"
+                                : "paused");
     return NULL;
 }
 
@@ -101,6 +111,8 @@ static const char *cont(struct options *o, const char *line, char *to, size_t si
 
 static const char *stop(struct options *o, const char *line, char *to, size_t size)
 {
+    if (o->running)
+        chardevs_tell(o, "STOP");
     o->running = o->frozen = false;
     return nothing(o, line, to, size);
 }
@@ -135,8 +147,28 @@ static const char *insert(struct options *o, const char *line, char *to, size_t 
 
 static const char *add_descriptor(struct options *o, const char *line, char *to, size_t size)
 {
-    (void)o, (void)line;
-    snprintf(to, size, "{\"fdset-id\": 0, \"fd\": 9}");
+    int number = 0;
+    (void)line;
+    while (number < MAX_SETS && o->sets[number] >= 0)
+        number++;
+    if (*o->passed < 0 || number == MAX_SETS)
+        return "No file descriptor supplied via SCM_RIGHTS";
+    o->sets[number] = *o->passed;
+    *o->passed = -1;
+    snprintf(to, size, "{\"fdset-id\": %d, \"fd\": %d}", number, o->sets[number]);
+    return NULL;
+}
+
+static const char *remove_descriptor(struct options *o, const char *line, char *to, size_t size)
+{
+    char number[12] = "";
+    nothing(o, line, to, size);
+    const bool found = find(arguments_of(line), "fdset-id", number, sizeof number);
+    const unsigned long set = strtoul(number, NULL, 10);
+    if (!found || set >= MAX_SETS || o->sets[set] < 0)
+        return "File descriptor set is missing";
+    close(o->sets[set]);
+    o->sets[set] = -1;
     return NULL;
 }
 
@@ -151,12 +183,30 @@ static const char *drives(struct options *o, const char *line, char *to, size_t 
     return NULL;
 }
 
-/* Runs a line of the monitor. It knows "info block" only, and prints an error for other lines, as QEMU does. */
+/* Lists the processors that are online. */
+static const char *processors(struct options *o, const char *line, char *to, size_t size)
+{
+    size_t at = (size_t)snprintf(to, size, "[");
+    (void)line;
+    for (uint32_t i = 0; i < o->processors && at < size; i++)
+        at += (size_t)snprintf(to + at, size - at,
+                               "%s{\"thread-id\": 1, \"cpu-index\": %u, \"target\": \"i386\", "
+                               "\"qom-path\": \"/machine/unattached/device[%u]\"}",
+                               i ? ", " : "", i, i);
+    snprintf(to + at, size - at, "]");
+    return NULL;
+}
+
+/* Runs a line of the monitor. It knows "info block", and "info name", which prints the name of the machine, and prints an error for other lines, as QEMU does. */
 static const char *monitor(struct options *o, const char *line, char *to, size_t size)
 {
     char words[64] = "";
     size_t at = 0;
     find(line, "command-line", words, sizeof words);
+    if (!strcmp(words, "info name")) {
+        snprintf(to, size, "\"%s%s\\r\\n\"", o->machine, o->logs_dirty ? " logs" : "");
+        return NULL;
+    }
     if (strcmp(words, "info block") != 0) {
         snprintf(to, size, "\"unknown command: '%s'\\r\\n\"", words);
         return NULL;
@@ -213,16 +263,38 @@ static const char *unplug(struct options *o, const char *line, char *to, size_t 
     return nothing(o, line, to, size);
 }
 
+/* QEMU looks for a descriptor with the access mode that it needs. */
+static bool is_write_only(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+}
+
 static const char *save(struct options *o, const char *line, char *to, size_t size)
 {
     char path[PATH_SIZE] = "";
-    find(line, "filename", path, sizeof path);
-    FILE *file = fopen(path, "w");
-    if (!file)
-        return "cannot open the file";
-    fprintf(file, "the state of the devices of domain %u\n", o->domid);
-    fclose(file);
-    return nothing(o, line, to, size);
+    static const char sets[] = "/dev/fdset/";
+    nothing(o, line, to, size);
+    find(arguments_of(line), "filename", path, sizeof path);
+    const bool in_set = !strncmp(path, sets, strlen(sets));
+    const unsigned long set = strtoul(in_set ? path + strlen(sets) : "", NULL, 10);
+    if (o->running)
+        return "the machine runs";
+    if (in_set && (set >= MAX_SETS || o->sets[set] < 0 || !is_write_only(o->sets[set])))
+        return "Could not open '/dev/fdset'";
+    const int fd = in_set ? o->sets[set] : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const bool written = fd >= 0 && state_write(o, fd);
+    if (!in_set && fd >= 0)
+        close(fd);
+    return written ? NULL : "An IO error has occurred";
+}
+
+static const char *log_dirty(struct options *o, const char *line, char *to, size_t size)
+{
+    char enable[8] = "";
+    nothing(o, line, to, size);
+    find(arguments_of(line), "enable", enable, sizeof enable);
+    o->logs_dirty = !strcmp(enable, "true");
+    return NULL;
 }
 
 static const struct {
@@ -235,15 +307,16 @@ static const struct {
     {"query-vnc", vnc},
     {"query-chardev", chardevs},
     {"query-block", drives},
+    {"query-cpus-fast", processors},
     {"cont", cont},
     {"stop", stop},
     {"eject", eject},
     {"add-fd", add_descriptor},
-    {"remove-fd", nothing},
+    {"remove-fd", remove_descriptor},
     {"blockdev-change-medium", insert},
     {"change-vnc-password", nothing},
     {"xen-save-devices-state", save},
-    {"xen-set-global-dirty-log", nothing},
+    {"xen-set-global-dirty-log", log_dirty},
     {"system_wakeup", nothing},
     {"device_add", plug},
     {"device_del", unplug},
@@ -268,13 +341,15 @@ static size_t lie(char answer[QMP_ANSWER_SIZE])
     return QMP_ANSWER_SIZE - 1;
 }
 
-size_t qmp_answer(struct options *o, const char *line, char answer[QMP_ANSWER_SIZE])
+size_t qmp_answer(struct options *o, const char *line, int *passed, char answer[QMP_ANSWER_SIZE])
 {
+    o->passed = passed;
     char command[64] = "", id[32] = "0", result[QMP_ANSWER_SIZE - 128];
     const char *error = NULL;
     bool known = false;
     find(line, "execute", command, sizeof command);
     find(line, "id", id, sizeof id);
+    look_at_behaviour(o);
     if (*dying_words && strcmp(command, "qmp_capabilities") != 0) {
         fprintf(stderr, "qemu: %s\n", dying_words);
         exit(EXIT_FAILURE);
