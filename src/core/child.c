@@ -63,25 +63,28 @@ static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     libxl__ao_job_ended(child->ao);
 }
 
-static void close_all(const int fds[3])
+enum { MOST = 4 }; /* the greatest number of descriptors that a child gets */
+
+static void close_all(const int fds[MOST])
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < MOST; i++)
         if (fds[i] >= 0)
             close(fds[i]);
 }
 
 /*
- * Duplicates the descriptors in `stdio` to descriptors from 3 on. Duplicates are needed because dup2 in the
- * child overwrites the descriptors 0, 1 and 2, and `stdio` may contain these. Returns 0 or an errno.
+ * Duplicates the `count` descriptors in `given` to descriptors from MOST on. Duplicates are needed because dup2 in the
+ * child overwrites the lower descriptors, and `given` may contain these. Returns 0 or an errno.
  */
-static int duplicate_stdio(const int stdio[3], int duplicates[3])
+static int duplicate(const int given[MOST], int count, int duplicates[MOST])
 {
-    duplicates[0] = duplicates[1] = duplicates[2] = -1;
-    for (int i = 0; i < 3; i++) {
-        int source = stdio[i] >= 0 ? stdio[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
-        duplicates[i] = source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 3);
+    for (int i = 0; i < MOST; i++)
+        duplicates[i] = -1;
+    for (int i = 0; i < count; i++) {
+        int source = given[i] >= 0 ? given[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
+        duplicates[i] = source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, MOST);
         int error = errno;
-        if (source >= 0 && source != stdio[i])
+        if (source >= 0 && source != given[i])
             close(source);
         if (duplicates[i] < 0) {
             close_all(duplicates);
@@ -99,8 +102,9 @@ static int spawn(libxl__child *child, const char *const argv[], const int stdio[
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
-    int duplicates[3];
-    int error = duplicate_stdio(stdio, duplicates);
+    const int given[MOST] = {stdio[0], stdio[1], stdio[2], child->extra}, count = child->extra ? MOST : 3;
+    int duplicates[MOST];
+    int error = duplicate(given, count, duplicates);
     if (error)
         return error;
     sigemptyset(&none);
@@ -110,9 +114,9 @@ static int spawn(libxl__child *child, const char *const argv[], const int stdio[
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawn_file_actions_init(&actions);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < count; i++)
         posix_spawn_file_actions_adddup2(&actions, duplicates[i], i);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    posix_spawn_file_actions_addclosefrom_np(&actions, count);
     error = posix_spawnp(&child->pid, argv[0], &actions, &attributes, (char *const *)argv,
                          environment ? (char *const *)environment : environ);
     posix_spawn_file_actions_destroy(&actions);

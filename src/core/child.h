@@ -21,6 +21,8 @@ typedef struct libxl__child {
     const char *const *environment;
     /* The child leads a new process group, and the whole group is killed with it. */
     bool group;
+    /* A descriptor that becomes the child's descriptor 3; the caller still owns it. 0: none. */
+    int extra;
 
     libxl__source source; /* fires when the child has ended and was reaped */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
@@ -38,7 +40,7 @@ typedef struct libxl__child {
 /*
  * Starts argv[0], which is a path or a name to find in PATH. `stdio` contains the three descriptors that
  * become the child's descriptors 0, 1 and 2; -1 stands for /dev/null. The caller still owns the descriptors
- * in `stdio`. The child has no other descriptors. It has default signal handling and no blocked signals. The
+ * in `stdio`. The child has no other descriptors, except `extra`. It has default signal handling and no blocked signals. The
  * child is killed after `limit_ns` ns (0: no limit). It is killed earlier if the operation ends earlier. The
  * operation completes only after the child was reaped.
  *

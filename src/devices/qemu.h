@@ -29,6 +29,15 @@
 enum { LIBXL__QEMU_WORDS = 400, LIBXL__QEMU_PATH = 256, LIBXL__QEMU_ARGUMENTS = 400 };
 /* The number of the descriptor of the monitor's listening socket in QEMU. */
 enum { LIBXL__QEMU_LISTENER = 3 };
+/* The number of the descriptor in QEMU from which it reads the state of its devices. */
+enum { LIBXL__QEMU_INCOMING = 4 };
+
+/* The QEMU of a saved HVM domain. */
+typedef struct libxl__qemu_saved {
+    int fd;            /* QEMU reads the state of its devices from here; the caller closes it */
+    const char *nodes; /* keys below LIBXL__QEMU_NODES and values, each with a terminating zero, in turn */
+    size_t nodes_size;
+} libxl__qemu_saved;
 
 /*
  * A process that is not a child of this process, and its pidfd. Embed this in the operation's state;
@@ -83,10 +92,12 @@ void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
 /*
  * qemu_arguments.c: returns QEMU's command line, which ends with NULL. `megabytes` is the domain's memory
  * without that of its graphics card. `config` NULL: QEMU serves a PV or PVH domain, and gets no framebuffer
- * and no channels. Returns NULL if there is no memory, or if there are too many arguments.
+ * and no channels. `restores`: an HVM domain's QEMU reads the state of its devices first. Returns NULL if there is no
+ * memory, or if there are too many arguments.
  */
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
-                                         unsigned long megabytes, const libxl_domain_config *config);
+                                         unsigned long megabytes, const libxl_domain_config *config,
+                                         bool restores);
 /* Returns the path of QEMU; `config` may be NULL. */
 const char *libxl__qemu_program(const libxl_domain_config *config);
 /* Returns whether a domain with this configuration needs a QEMU in this domain. */
@@ -106,6 +117,8 @@ typedef struct libxl__qemu_start {
      * already.
      */
     const libxl_domain_config *config;
+    /* The state of an HVM domain's QEMU, which must be valid until the start is done. NULL: QEMU starts anew. */
+    const libxl__qemu_saved *saved;
 
     enum {
         LIBXL__QEMU_LOOKING,

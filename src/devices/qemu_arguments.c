@@ -119,7 +119,8 @@ static void add_server(libxl__qemu_words *w, const char *name, unsigned long meg
 }
 
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
-                                         unsigned long megabytes, const libxl_domain_config *config)
+                                         unsigned long megabytes, const libxl_domain_config *config,
+                                         bool restores)
 {
     libxl__qemu_words w = {.gc = &ao->gc,
                            .words = libxl__gc_alloc(&ao->gc, LIBXL__QEMU_ARGUMENTS * sizeof(char *))};
@@ -134,7 +135,7 @@ const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const ch
     for (int i = 0; config && i < config->num_channels; i++)
         add_channel(&w, &config->channels[i]);
     if (hvm)
-        libxl__qemu_hvm_words(&w, domid, name, megabytes, config);
+        libxl__qemu_hvm_words(&w, domid, name, megabytes, config, restores);
     else
         add_server(&w, name, megabytes, config);
     return w.failed ? NULL : w.words;

@@ -4,7 +4,8 @@
  * can read QEMU's command line.
  *
  * The machine of an HVM domain has been stopped so far (-S). Its first answer tells that QEMU has made all
- * devices. The last command lets the machine run. The domain stays paused in the hypervisor.
+ * devices. The last command lets the machine run. A QEMU that reads the state of its devices answers before it
+ * has read it; its event RESUME tells that the machine runs. The domain stays paused in the hypervisor.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -41,6 +42,7 @@ int libxl__qemu_configure_start(libxl__ao *ao, libxl__qemu_configure *c)
     if (!password && !hvm)
         return 0;
     c->qmp.patient = hvm; /* QEMU may still be starting; the phase has a limit */
+    c->qmp.event = hvm && c->restores ? "RESUME" : NULL;
     if (password)
         rc = libxl__qmp_add(ao, &c->qmp, "change-vnc-password", libxl__qmp_text("password", password), -1);
     if (hvm && !rc)

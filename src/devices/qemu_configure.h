@@ -12,6 +12,7 @@ typedef struct libxl__qemu_configure {
     uint32_t domid;
     const libxl_uuid *uuid;
     const libxl_domain_config *config;
+    bool restores;          /* QEMU reads the state of its devices, and its machine runs only afterwards */
     int chardevs, vnc;      /* the numbers of these commands; 0: they are not sent */
     libxl__xs_batch *batch; /* writes the nodes */
 } libxl__qemu_configure;

@@ -250,7 +250,7 @@ static void add_restrictions(libxl__qemu_words *w, uint32_t domid)
 }
 
 void libxl__qemu_hvm_words(libxl__qemu_words *w, uint32_t domid, const char *name, unsigned long megabytes,
-                           const libxl_domain_config *config)
+                           const libxl_domain_config *config, bool restores)
 {
     const libxl_domain_build_info *info = &config->b_info;
     const bool restricted = libxl__is(info->dm_restrict, false);
@@ -275,6 +275,8 @@ void libxl__qemu_hvm_words(libxl__qemu_words *w, uint32_t domid, const char *nam
     add_cards(w, domid, config);
     if (restricted)
         add_restrictions(w, domid);
+    if (restores)
+        libxl__qemu_pair(w, "-incoming", "fd:%d", LIBXL__QEMU_INCOMING);
     add_list(w, info->extra);
     add_machine(w, info);
     add_list(w, info->extra_hvm);

@@ -91,7 +91,7 @@ void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job)
 static int make_listener(uint32_t domid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__QMP_SOCKET, domid);
+    snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__MONITOR_SOCKET, domid);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const mode_t mask = S_IRWXG | S_IRWXO;
     if (fd < 0)

@@ -33,6 +33,8 @@
 #define LAUNCH "XEN_QEMU_CONSOLE_LIMIT=1048576 setsid \"$@\" >&2 & echo $!"
 /* The shell's standard input is the monitor's listening socket, and its first argument is the domid. */
 #define LAUNCH_HVM "exec 3<&0 </dev/null; XEN_DOMAIN_ID=$0 " LAUNCH
+/* The shell's descriptor 3 has the state of the devices. */
+#define LAUNCH_SAVED "exec 4<&3; " LAUNCH_HVM
 /* The time limit of the launcher. The launcher normally takes milliseconds. */
 #define LAUNCH_LIMIT LIBXL__SECONDS(20)
 
@@ -96,6 +98,17 @@ static int await_running(libxl__ao *ao, libxl__qemu_start *s)
     return rc ? rc : libxl__qemu_start_poll(ao, s);
 }
 
+/* Writes the nodes of the saved QEMU. Their keys and their number were checked before. */
+static void write_saved(const libxl__qemu_start *s)
+{
+    const char *end = s->saved->nodes + s->saved->nodes_size;
+    for (const char *key = s->saved->nodes; key < end;) {
+        const char *value = key + strlen(key) + 1;
+        libxl__xs_write(s->batch, LIBXL__XS_INHERITS, value, LIBXL__QEMU_NODES "/%s", s->domid, key);
+        key = value + strlen(value) + 1;
+    }
+}
+
 /*
  * Chooses the log file and the arguments, and lets a worker open the file. Also removes the node with the
  * state of an earlier QEMU. Otherwise the start would take it for the state of the new QEMU.
@@ -111,7 +124,7 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
     if (s->hvm && !s->config)
         return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model of domain %u has ended", s->domid);
     const unsigned long megabytes = s->hvm ? hvm_megabytes(s->config) : (kilobytes + 1023) / 1024;
-    s->arguments = libxl__qemu_arguments(ao, s->domid, name, megabytes, s->config);
+    s->arguments = libxl__qemu_arguments(ao, s->domid, name, megabytes, s->config, s->saved);
     if (!s->arguments)
         return ERROR_NOMEM;
     snprintf(s->job.log, sizeof(s->job.log), "/var/log/xen/qemu-dm-%.200s.log", name);
@@ -129,6 +142,8 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
     libxl__xs_require_domain(s->batch, s->uuid);
     libxl__xs_remove(s->batch, LIBXL__QEMU_NODES, s->domid);
     libxl__xs_write(s->batch, LIBXL__XS_INHERITS, "", LIBXL__QEMU_NODES, s->domid);
+    if (s->saved)
+        write_saved(s);
     rc = libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION);
     return rc ? rc : run_job(ao, s, libxl__qemu_prepare);
 }
@@ -179,7 +194,11 @@ static unsigned add_variables(libxl__ao *ao, const libxl_sdl_info *sdl, const ch
 
 static int launch(libxl__ao *ao, libxl__qemu_start *s)
 {
-    const char *argv[FIXED + LIBXL__QEMU_ARGUMENTS] = {SHELL, "-c", s->hvm ? LAUNCH_HVM : LAUNCH, SHELL};
+    const char *argv[FIXED + LIBXL__QEMU_ARGUMENTS] = {SHELL, "-c",
+                                                       s->saved ? LAUNCH_SAVED
+                                                       : s->hvm ? LAUNCH_HVM
+                                                                : LAUNCH,
+                                                       SHELL};
     unsigned count = 4;
     int ends[2];
     if (s->hvm) {
@@ -196,6 +215,7 @@ static int launch(libxl__ao *ao, libxl__qemu_start *s)
     const int stdio[3] = {s->job.listener ? s->job.listener : -1, ends[1], s->job.fd};
     s->told = ends[0];
     s->step = LIBXL__QEMU_LAUNCHING;
+    s->launcher.extra = s->saved ? s->saved->fd : 0;
     const int rc = libxl__child_start(ao, &s->launcher, argv, stdio, LAUNCH_LIMIT);
     close(ends[1]);
     return rc ? rc : LIBXL__AO_WAIT;

@@ -30,8 +30,11 @@ void libxl__qemu_screen(libxl__qemu_words *w, const libxl_vnc_info *vnc, const l
 /* Returns whether a VNC server is wanted. As in libxl, it is wanted if the configuration does not say. */
 bool libxl__qemu_has_vnc(const libxl_vnc_info *vnc);
 
-/* qemu_hvm.c: adds the words of an HVM domain, after those that all QEMUs get. `megabytes` is without video memory. */
+/*
+ * qemu_hvm.c: adds the words of an HVM domain, after those that all QEMUs get. `megabytes` is without video memory.
+ * `restores`: QEMU reads the state of its devices first.
+ */
 void libxl__qemu_hvm_words(libxl__qemu_words *w, uint32_t domid, const char *name, unsigned long megabytes,
-                           const libxl_domain_config *config);
+                           const libxl_domain_config *config, bool restores);
 
 #endif

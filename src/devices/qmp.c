@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A QMP connection has four steps: QEMU sends a greeting, the capabilities are negotiated, the commands are
- * sent, and the answers arrive. QEMU may also send events between these steps. This file ignores the events.
+ * sent, and the answers arrive. QEMU may also send events between these steps. This file ignores the events,
+ * except the one that is awaited.
  *
  * Owns: the connection and the answers, until the operation ends. Locks: the context's lock, held by the
  * caller.
@@ -115,7 +116,19 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
         return;
     }
     command->result = json_object_get(json_object_object_get(message, "return"));
-    if (++qmp->answered == qmp->count)
+    if (++qmp->answered == qmp->count && (qmp->happened || !qmp->event))
+        end(ctx, qmp, 0);
+}
+
+/* Notes that the event has arrived that is awaited. */
+static void take_event(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *message)
+{
+    struct json_object *name;
+    if (!qmp->event || !json_object_object_get_ex(message, "event", &name) ||
+        !json_object_is_type(name, json_type_string) || strcmp(json_object_get_string(name), qmp->event) != 0)
+        return;
+    qmp->happened = true;
+    if (qmp->answered == qmp->count)
         end(ctx, qmp, 0);
 }
 
@@ -148,7 +161,11 @@ static void take_line(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
     else if (qmp->step == LIBXL__QMP_GREETING) {
         qmp->step = LIBXL__QMP_NEGOTIATING;
         say(ctx, qmp, &negotiation);
-    } else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
+    } else if (!is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
+        take_event(ctx, qmp, message);
+    else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING && qmp->answered == qmp->count)
+        end(ctx, qmp, EPROTO); /* QEMU was asked nothing */
+    else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
         keep_answer(ctx, qmp, message);
     else if (is_answer(message) && json_object_object_get_ex(message, "error", NULL))
         end(ctx, qmp, EPROTO);
@@ -237,7 +254,7 @@ static int fail(libxl__ao *ao, const libxl__qmp *qmp, int error)
 static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__QMP_SOCKET, domid);
+    snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__MONITOR_SOCKET, domid);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail(ao, qmp, errno);
@@ -252,15 +269,35 @@ static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
     return LIBXL__AO_WAIT;
 }
 
-int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
+int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp)
 {
-    libxl__source_attach(ao, &qmp->source, release);
+    if (!qmp->source.ao)
+        libxl__source_attach(ao, &qmp->source, release);
     if (!qmp->answer)
         qmp->answer = libxl__gc_alloc(&ao->gc, LIBXL__QMP_ANSWER);
     if (!qmp->answer)
         return ERROR_NOMEM;
-    const int rc = qmp->patient ? 0 : libxl__alarm_set(ao, &qmp->patience, PATIENCE);
+    return qmp->patient ? 0 : libxl__alarm_set(ao, &qmp->patience, PATIENCE);
+}
+
+int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
+{
+    const int rc = libxl__qmp_reserve(ao, qmp); /* the alarm is set again */
     return rc ? rc : connect_to(ao, qmp, domid);
+}
+
+void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
+{
+    disconnect(ao->ctx, qmp);
+    for (unsigned i = 0; i < qmp->count; i++) {
+        json_object_put(qmp->commands[i].result);
+        qmp->commands[i].result = NULL;
+        *qmp->commands[i].refusal = 0;
+    }
+    qmp->answered = qmp->errnoval = 0;
+    qmp->length = 0;
+    qmp->done = qmp->happened = false;
+    qmp->step = LIBXL__QMP_GREETING;
 }
 
 bool libxl__qmp_is_broken(const libxl__qmp *qmp)

@@ -11,6 +11,7 @@
 #define LIBXL__QMP_H
 
 #include "ao.h"
+#include "transfer_messages.h"
 
 struct json_object;
 
@@ -19,9 +20,6 @@ enum {
     LIBXL__QMP_DEPTH = 32,        /* the greatest depth of an answer */
     LIBXL__QMP_COMMANDS = 8,      /* the greatest number of commands of one connection */
 };
-
-/* The socket of the QEMU of a domain. Other toolstacks use it, too. */
-#define LIBXL__QMP_SOCKET "/var/run/xen/qmp-libxl-%u"
 
 typedef struct libxl__qmp_command {
     const char *name;
@@ -38,8 +36,10 @@ typedef struct libxl__qmp {
     libxl__alarm patience;
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
-    bool patient; /* an input: the commands have no time limit of their own */
-    int errnoval; /* the result of the connection, valid once it is done: 0 or an errno */
+    bool patient;      /* an input: the commands have no time limit of their own */
+    const char *event; /* an input: this event is awaited, too, once the connection is made; NULL: none */
+    bool happened;     /* the event has arrived */
+    int errnoval;      /* the result of the connection, valid once it is done: 0 or an errno */
     libxl__qmp_command commands[LIBXL__QMP_COMMANDS];
     unsigned count, answered;
     char *answer; /* the octets of the answer that have arrived */
@@ -68,6 +68,10 @@ int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
  * something unexpected is not about to end.
  */
 bool libxl__qmp_is_broken(const libxl__qmp *qmp);
+/* Allocates what libxl__qmp_start needs, so that it needs no memory of the operation. Returns 0 or NOMEM. */
+int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp);
+/* Ends the connection and forgets the answers. The commands stay, and can be sent again. */
+void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp);
 /* Ends the connection and frees the results, so that the structure can be used again. */
 void libxl__qmp_reset(libxl__ao *ao, libxl__qmp *qmp);
 

@@ -137,8 +137,6 @@ int libxl__create_check_hvm(libxl__ao *ao, libxl_domain_config *config, libxl__b
                               field);
     if (!hvm)
         return 0;
-    if (build->restores)
-        return libxl__ao_fail(ao, ERROR_NI, "d_config.c_info.type: restoring HVM domains is not implemented");
     if (info->type == LIBXL_DOMAIN_TYPE_INVALID)
         libxl_domain_build_info_init_type(info, LIBXL_DOMAIN_TYPE_HVM);
     const char *wrong = not_implemented(config);

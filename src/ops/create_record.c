@@ -21,7 +21,7 @@ int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
     complete.b_info.max_memkb = build->max_kb;
     complete.b_info.target_memkb = build->target_kb;
     if (complete.b_info.video_memkb == LIBXL_MEMKB_DEFAULT)
-        complete.b_info.video_memkb = 0;
+        complete.b_info.video_memkb = build->video_kb;
     libxl_defbool_setdefault(&complete.b_info.arch_x86.msr_relaxed, build->restores);
     if (complete.b_info.type == LIBXL_DOMAIN_TYPE_INVALID)
         libxl_domain_build_info_init_type(&complete.b_info, complete.c_info.type);

@@ -3,8 +3,14 @@
 #include "create_restore.h"
 #include "_libxl_types_json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The limits of the nodes of a saved QEMU: an old QEMU writes three for each of its few ranges of memory. */
+enum { LONGEST_KEY = 128, LONGEST_VALUE = 256, MOST_NODES = 768 };
 
 bool libxl__restores(const libxl__ao *ao)
 {
@@ -57,7 +63,7 @@ static int parse_configuration(libxl__ao *ao, const libxl__transfer *transfer, u
                                libxl__restored_config *parsed)
 {
     libxl__domain_restore_args *args = libxl__ao_args(ao);
-    parsed->text = libxl__transfer_head(ao, transfer, length);
+    parsed->text = libxl__transfer_head(ao, transfer, 0, length);
     if (!parsed->text)
         return ERROR_NOMEM;
     parsed->config = &args->in.d_config;
@@ -94,16 +100,66 @@ int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const
     libxl__transfer_send(transfer, &(libxl__transfer_message){
                                        .kind = LIBXL__TRANSFER_BUILT,
                                        .value = build->config->c_info.type == LIBXL_DOMAIN_TYPE_PV,
-                                       .numbers = {build->domid, build->store_port, build->console_port},
+                                       .numbers = {build->domid, build->store_port, build->console_port,
+                                                   build->config->c_info.type == LIBXL_DOMAIN_TYPE_HVM},
                                    });
     return LIBXL__AO_WAIT;
 }
 
-int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build)
+/* Returns whether a key of QEMU's nodes is below `physmap`, and has only names of nodes. */
+static bool is_key(const char *key)
+{
+    static const char start[] = "physmap/",
+                      letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_@/";
+    const size_t length = strlen(key);
+    return strncmp(key, start, strlen(start)) == 0 && length <= LONGEST_KEY && key[length - 1] != '/' &&
+           strspn(key, letters) == length && !strstr(key, "//");
+}
+
+/* Checks the nodes of a saved QEMU, which come from the stream. */
+static int check_nodes(libxl__ao *ao, const libxl__qemu_saved *saved)
+{
+    const char *end = saved->nodes + saved->nodes_size;
+    unsigned count = 0;
+    for (const char *key = saved->nodes; key < end; count++) {
+        const char *value = key + strlen(key) + 1;
+        if (value >= end)
+            return libxl__ao_fail(ao, ERROR_INVAL, "fd: the device model's node '%s' has no value", key);
+        if (!is_key(key))
+            return libxl__ao_fail(ao, ERROR_INVAL, "fd: the device model's node '%.64s' is not expected",
+                                  key);
+        if (strlen(value) > LONGEST_VALUE || count == MOST_NODES)
+            return libxl__ao_fail(ao, ERROR_INVAL, "fd: the device model's nodes are too many or too long");
+        key = value + strlen(value) + 1;
+    }
+    return 0;
+}
+
+/* Takes the state of QEMU, which the program has written into the head. */
+static int take_model(libxl__ao *ao, const libxl__transfer *transfer, const libxl__transfer_message *message,
+                      libxl__qemu_saved *saved)
+{
+    saved->fd = transfer->head.fd;
+    saved->nodes_size = message->numbers[1];
+    saved->nodes = libxl__transfer_head(ao, transfer, message->numbers[0], saved->nodes_size);
+    if (!saved->nodes)
+        return ERROR_NOMEM;
+    /* QEMU reads from here. Until now the position was that of the program, which has written everything. */
+    if (lseek(saved->fd, 0, SEEK_SET))
+        return libxl__ao_fail(ao, ERROR_FAIL, "the device model's state: %s", strerror(errno));
+    return check_nodes(ao, saved);
+}
+
+int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build,
+                                libxl__qemu_saved *saved)
 {
     libxl__transfer_message message;
     while (libxl__transfer_next(ao, transfer, &message) == 0)
-        ; /* the program sends no message that must be answered */
+        if (message.kind == LIBXL__TRANSFER_MODEL && !saved->nodes) {
+            const int rc = take_model(ao, transfer, &message, saved);
+            if (rc)
+                return rc;
+        }
     if (!libxl__transfer_done(transfer))
         return LIBXL__AO_WAIT;
     const int rc = libxl__transfer_result(ao, transfer, "fd");

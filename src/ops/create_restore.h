@@ -8,6 +8,7 @@
 
 #include "json_table.h"
 #include "ops.h"
+#include "qemu.h"
 #include "transfer.h"
 
 /* Returns whether the operation is domain_restore or domain_restore_incoming, which have the same inputs. */
@@ -49,9 +50,11 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
 /* Tells the program that the domain exists, so that it restores the saved domain into it. Returns LIBXL__AO_WAIT. */
 int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build);
 /*
- * Returns LIBXL__AO_WAIT until the domain is restored. Then stores the frames of its rings in `build`. Errors,
- * recorded in ao: those of libxl__transfer_result.
+ * Returns LIBXL__AO_WAIT until the domain is restored. Then stores the frames of its rings in `build`, and the state
+ * of an HVM domain's QEMU in `saved`, which is valid until the operation ends. Errors, recorded in ao: those of
+ * libxl__transfer_result, and INVAL (the nodes of QEMU are wrong).
  */
-int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build);
+int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build,
+                                libxl__qemu_saved *saved);
 
 #endif

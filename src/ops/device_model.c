@@ -139,6 +139,7 @@ static int configure_start(libxl__ao *ao, struct device_model *s)
     s->configure.domid = s->qemu.domid;
     s->configure.uuid = &ao->subject.uuid;
     s->configure.config = s->qemu.config;
+    s->configure.restores = s->qemu.saved;
     return libxl__qemu_configure_start(ao, &s->configure);
 }
 
@@ -181,6 +182,7 @@ static int start_or_wait(libxl__ao *parent, libxl__device_model *model)
     child->subject = (libxl__subject){.number = model->domid, .uuid = model->uuid};
     args->in.domid = model->domid;
     s->qemu.config = model->config;
+    s->qemu.saved = model->saved;
     libxl__nested_start(&model->starter);
     return libxl__device_model_poll(parent, model);
 }

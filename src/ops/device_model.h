@@ -16,6 +16,8 @@ typedef struct libxl__device_model {
     uint32_t domid;
     libxl_uuid uuid;
     const libxl_domain_config *config;
+    /* An input: the state of the QEMU of a saved domain, valid until the start has ended; NULL: none. */
+    const libxl__qemu_saved *saved;
 } libxl__device_model;
 
 /* The QEMU that serves a device. Embed it in the operation's state; zero-initialise it. */

@@ -19,6 +19,7 @@ typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
+    libxl__xs_request *video;    /* reads the memory of an HVM domain's graphics card; NULL: no HVM domain */
     libxl__device_sweep devices; /* lists the domain's devices; it removes none */
     libxl__xs_request **online;  /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
@@ -35,6 +36,8 @@ static int read_nodes(libxl__ao *ao, struct retrieve *s, const xc_domaininfo_t *
     s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", domid);
     s->target = libxl__xs_read(s->batch, "/local/domain/%u/memory/target", domid);
     s->most = libxl__xs_read(s->batch, "/local/domain/%u/memory/static-max", domid);
+    if (libxl__hv_type(info) == LIBXL_DOMAIN_TYPE_HVM)
+        s->video = libxl__xs_read(s->batch, "/local/domain/%u/memory/videoram", domid);
     for (uint32_t i = 0; i < s->vcpus; i++)
         s->online[i] = libxl__xs_read(s->batch, "/local/domain/%u/cpu/%u/availability", domid, i);
     return libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
@@ -140,6 +143,17 @@ static void drop_removed(const libxl__device_class *cls, const libxl__device_swe
     *count = kept;
 }
 
+/* The target in xenstore is without the memory of the graphics card, and the one of a configuration is with it. */
+static void set_target(const struct retrieve *s, uint64_t *kb)
+{
+    uint64_t target = LIBXL_MEMKB_DEFAULT, video = 0;
+    set_kb(s->target, &target);
+    if (s->video)
+        set_kb(s->video, &video);
+    if (target != LIBXL_MEMKB_DEFAULT)
+        *kb = target + video;
+}
+
 static int read_poll(libxl__ao *ao, struct retrieve *s)
 {
     const libxl__retrieve_domain_configuration_args *args = libxl__ao_args(ao);
@@ -157,7 +171,7 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     if (rc)
         return rc;
     libxl_domain_config *config = libxl__userdata_config(&s->stored);
-    set_kb(s->target, &config->b_info.target_memkb);
+    set_target(s, &config->b_info.target_memkb);
     set_kb(s->most, &config->b_info.max_memkb);
     for (const libxl__device_class *const *cls = libxl__device_classes; *cls; cls++)
         drop_removed(*cls, &s->devices, config);

@@ -25,6 +25,7 @@ typedef struct create {
     libxl__build build;
     libxl__transfer transfer;      /* of domain_restore */
     libxl__restored_config parsed; /* of domain_restore */
+    libxl__qemu_saved saved;       /* the QEMU of an HVM domain that domain_restore has read */
     libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
@@ -293,7 +294,7 @@ static int receive_start(libxl__ao *ao, struct create *s)
 static int receive_poll(libxl__ao *ao, struct create *s)
 {
     const int rc = check_domain(ao, s);
-    return rc ? rc : reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build));
+    return rc ? rc : reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build, &s->saved));
 }
 
 /* The program is killed before the domain is taken down, because it maps the domain's memory. */
@@ -426,6 +427,7 @@ static int devices_start(libxl__ao *ao, struct create *s)
     if (rc)
         return rc;
     s->needs_model = libxl__qemu_is_needed(config_of(ao));
+    s->model.saved = s->saved.nodes ? &s->saved : NULL;
     if (s->needs_model)
         rc = libxl__device_model_start(ao, &s->model, s->build.domid, &s->build.uuid, config_of(ao));
     s->devices.held = config_of(ao)->c_info.type == LIBXL_DOMAIN_TYPE_HVM;

@@ -10,6 +10,7 @@
  *
  * Owns: the operation's state, and its entry in the context's list of recoveries. The caller holds the context's lock.
  */
+#include "qmp.h"
 #include "recover.h"
 #include "resume.h"
 
@@ -20,6 +21,7 @@
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
 
 typedef struct recovering {
+    libxl__qmp *qmp;     /* tells the QEMU of an HVM domain to go on; NULL: the domain has no such QEMU */
     libxl__source claim; /* attached while the recovery is in the context's list; never fires */
     LIST_ENTRY(recovering) link;
     libxl__ao *parent; /* the operation that has made the claim; only compared */
@@ -44,11 +46,25 @@ static const libxl__domain_recover_args *args_of(libxl__ao *ao)
 
 /* ---- resources */
 
+/* Makes the command for QEMU. A domain that is gone needs none. */
+static int reserve_commands(libxl__ao *ao, struct recovering *s)
+{
+    xc_domaininfo_t info;
+    int rc = libxl__hv_look(ao, ao->subject.number, &info);
+    if (rc || libxl__hv_type(&info) != LIBXL_DOMAIN_TYPE_HVM)
+        return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
+    s->qmp = libxl__gc_alloc(&ao->gc, sizeof(*s->qmp));
+    rc = s->qmp ? libxl__qmp_reserve(ao, s->qmp) : ERROR_NOMEM;
+    return rc ? rc : libxl__qmp_add(ao, s->qmp, "cont", NULL, -1);
+}
+
 static int reserve(libxl__ao *ao, struct recovering *s)
 {
     if (s->reserved)
         return 0;
     int rc = libxl__phases_reserve(ao);
+    if (!rc)
+        rc = reserve_commands(ao, s);
     if (!rc)
         rc = libxl__resume_reserve(ao, &s->resume);
     if (!rc)
@@ -134,6 +150,50 @@ static int follow_start(libxl__ao *ao, struct recovering *s)
 }
 
 static void follow_stop(libxl__ao *ao, struct recovering *s)
+{
+    (void)ao;
+    s->stopped = true;
+}
+
+/*
+ * ---- model: the QEMU of an HVM domain goes on. If the program was killed, QEMU still notes which pages it changes. It
+ * is not told to end this, because QEMU 7.2 aborts if it does not note them. The next save ends it.
+ */
+
+static int ask_model(libxl__ao *ao, struct recovering *s)
+{
+    libxl__qmp_again(ao, s->qmp);
+    const int rc = libxl__qmp_start(ao, s->qmp, ao->subject.number);
+    return rc == LIBXL__AO_WAIT ? rc : plan_retry(ao, s, rc);
+}
+
+static int model_start(libxl__ao *ao, struct recovering *s)
+{
+    /* QEMU was stopped only after the guest was suspended. */
+    return s->qmp && args_of(ao)->in.suspended ? ask_model(ao, s) : 0;
+}
+
+/* A guest whose QEMU has ended is resumed, too: it is not the recovery that decides about such a guest. */
+static int model_poll(libxl__ao *ao, struct recovering *s)
+{
+    if (is_time_to_retry(s) && !s->stopped)
+        return ask_model(ao, s);
+    if (s->waits_to_retry && !s->stopped)
+        return LIBXL__AO_WAIT;
+    if (s->waits_to_retry)
+        return give_up(ao, s, s->refusal);
+    const int rc = libxl__qmp_poll(ao, s->qmp);
+    if (rc == LIBXL__AO_WAIT)
+        return s->stopped ? give_up(ao, s, ERROR_ABORTED) : rc;
+    if (rc && (s->qmp->errnoval == ENOENT || s->qmp->errnoval == ECONNREFUSED)) {
+        libxl__ao_log(ao, XTL_ERROR, -1, "the device model has ended; the guest is resumed without it");
+        libxl__ao_forget_failure(ao);
+        return 0;
+    }
+    return !rc ? 0 : s->stopped ? give_up(ao, s, rc) : plan_retry(ao, s, rc);
+}
+
+static void model_stop(libxl__ao *ao, struct recovering *s)
 {
     (void)ao;
     s->stopped = true;

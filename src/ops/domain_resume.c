@@ -7,6 +7,7 @@
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
+#include "qmp.h"
 #include "recover.h"
 #include "resume.h"
 
@@ -14,6 +15,7 @@
 
 typedef struct resuming {
     libxl__resume resume;
+    libxl__qmp qmp; /* tells QEMU to go on */
     libxl__xs_batch *batch;
     libxl__xs_request *mark;
 } domain_resume_state, domain_keep_suspended_state;
@@ -80,6 +82,23 @@ static int check_poll(libxl__ao *ao, struct resuming *s)
     return busy ? libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u",
                                  ao->subject.number, found.mark.pid)
                 : 0;
+}
+
+/* ---- model: the QEMU of an HVM domain goes on; a save has stopped it */
+
+static int model_poll(libxl__ao *ao, struct resuming *s)
+{
+    return libxl__qmp_poll(ao, &s->qmp);
+}
+
+static int model_start(libxl__ao *ao, struct resuming *s)
+{
+    xc_domaininfo_t info;
+    int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (rc || libxl__hv_type(&info) != LIBXL_DOMAIN_TYPE_HVM)
+        return rc;
+    rc = libxl__qmp_add(ao, &s->qmp, "cont", NULL, -1);
+    return rc ? rc : libxl__qmp_start(ao, &s->qmp, ao->subject.number);
 }
 
 /* ---- resume: a worker resumes the domain */

@@ -21,6 +21,7 @@ enum { LIVE = 1, DEBUG = 2 }; /* the flags of xc_domain_save */
 typedef struct saving {
     libxl__xs_batch *batch;
     libxl__xs_request *mark;     /* reads the mark of another save */
+    libxl__xs_request *pci;      /* reads the directory of the PCI devices */
     libxl__nested configuration; /* retrieve_domain_configuration */
     libxl__source held;          /* attached while `config` has memory; never fires */
     libxl_domain_config config;  /* its result */
@@ -29,6 +30,7 @@ typedef struct saving {
     libxl__transfer transfer;
     libxl__precopy precopy;
     uint64_t pages;   /* how many pages the domain has */
+    bool has_model;   /* the domain is HVM, so the state of its QEMU is saved, too */
     bool marking;     /* xenstored was asked to write the mark */
     bool marked;      /* the mark was written */
     bool answered;    /* the program knows whether the guest is suspended */
@@ -82,6 +84,7 @@ static int look_start(libxl__ao *ao, struct saving *s)
     if (!rc && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
         rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u does not run", ao->subject.number);
     s->pages = rc ? 0 : info.tot_pages;
+    s->has_model = !rc && libxl__hv_type(&info) == LIBXL_DOMAIN_TYPE_HVM;
     if (!rc)
         rc = libxl__recover_reserve(ao, &s->recovery);
     if (!rc)
@@ -115,6 +118,7 @@ static int mark_start(libxl__ao *ao, struct saving *s)
     if (rc)
         return rc;
     s->mark = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, ao->subject.number);
+    s->pci = libxl__xs_read(s->batch, "/libxl/%u/device/pci", ao->subject.number);
     return run_batch(ao, s, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -131,6 +135,9 @@ static int write_mark(libxl__ao *ao, struct saving *s)
         found.stage != LIBXL__SAVE_SAVED)
         return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u", domid,
                               found.mark.pid);
+    if (libxl__xs_value(s->pci))
+        return libxl__ao_fail(ao, ERROR_INVAL,
+                              "domid: domain %u has a PCI device, whose state cannot be saved", domid);
     text = text ? libxl__gc_printf(&ao->gc, "%s", text) : NULL;
     const int rc = begin_batch(ao, s);
     if (rc)
@@ -223,9 +230,9 @@ static int transfer_start(libxl__ao *ao, struct saving *s)
     if (!domid || !how || !rate || (with_header && !header))
         return ERROR_NOMEM;
     libxl__precopy_begin(&s->precopy, policy, s->pages);
-    const int rc =
-        libxl__transfer_start(ao, &s->transfer, (const char *const[]){"save", domid, how, rate, NULL},
-                              args_of(ao)->in.fd, header, size);
+    const int rc = libxl__transfer_start(
+        ao, &s->transfer, (const char *const[]){"save", domid, how, rate, s->has_model ? "1" : "0", NULL},
+        args_of(ao)->in.fd, header, size);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 

@@ -15,8 +15,11 @@
  */
 #include "recover.h"
 #include "suspend_channel.h"
+#include "xen.h"
 
 #include <string.h>
+
+#include <xen/hvm/params.h>
 
 /* The node of the request: a format, and its arguments. */
 #define NODE        "/local/domain/%u/control/%s"
@@ -36,6 +39,8 @@ typedef struct ask {
     libxl__suspend_channel channel;
     libxl__nested recovery; /* domain_recover, for domain_suspend_only; reserved before the guest is asked */
     bool by_channel;        /* the guest is asked by its event channel */
+    bool by_force;          /* the hypervisor suspends the guest, which is not asked */
+    bool forced;            /* the hypervisor was told so */
     bool may_suspend;       /* the operation has failed, and the guest may still suspend itself */
     bool said;              /* the message says how the guest was asked */
     bool written;           /* xenstored has confirmed that it has written the request */
@@ -125,12 +130,32 @@ static int find(libxl__ao *ao, xc_domaininfo_t *info)
 
 /* ---- look: the guest's event channel is looked for */
 
+/*
+ * An HVM guest without drivers for Xen cannot be asked to suspend itself, and one that sleeps does not answer. The
+ * hypervisor suspends such a guest at once, and it notices nothing, as with libxl. The guest writes both parameters.
+ */
+static int look_at_hvm(libxl__ao *ao, struct ask *s, const xc_domaininfo_t *info)
+{
+    uint64_t drivers = 0, sleep = 0;
+    if (!suspends(ao) || libxl__hv_type(info) != LIBXL_DOMAIN_TYPE_HVM)
+        return 0;
+    int rc = libxl__hv_hvm_param(ao, ao->subject.number, HVM_PARAM_CALLBACK_IRQ, &drivers);
+    if (!rc)
+        rc = libxl__hv_hvm_param(ao, ao->subject.number, HVM_PARAM_ACPI_S_STATE, &sleep);
+    s->by_force = !rc && (!drivers || sleep);
+    return rc;
+}
+
 static int look_start(libxl__ao *ao, struct ask *s)
 {
     xc_domaininfo_t info;
     int rc = find(ao, &info);
+    if (!rc)
+        rc = look_at_hvm(ao, s, &info);
     if (!rc && !saves(ao))
         rc = libxl__recover_reserve(ao, &s->recovery);
+    if (!rc && s->by_force)
+        return 0;
     if (!rc)
         rc = libxl__suspend_channel_read(ao, &s->channel);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -172,7 +197,7 @@ static int request_start(libxl__ao *ao, struct ask *s)
     if (!s->request)
         return ERROR_NOMEM;
     libxl__xs_require_domain(s->request, &ao->subject.uuid);
-    if (!s->by_channel)
+    if (!s->by_channel && !s->by_force)
         libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), NODE, NODE_OF(ao));
     if (saves(ao))
         libxl__save_mark_write(s->request, domid, LIBXL__SAVE_ASKED, false);
@@ -180,6 +205,15 @@ static int request_start(libxl__ao *ao, struct ask *s)
     if (!rc)
         rc = libxl__xs_run(s->request, LIBXL__XS_TRANSACTION);
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* The guest is suspended when the hypercall returns. */
+static int force(libxl__ao *ao, struct ask *s)
+{
+    const int rc = libxl__hv_suspend(ao, ao->subject.number);
+    s->forced = !rc;
+    libxl__domains_look_soon(ao->ctx);
+    return rc;
 }
 
 static int request_poll(libxl__ao *ao, struct ask *s)
@@ -190,10 +224,12 @@ static int request_poll(libxl__ao *ao, struct ask *s)
     if (!libxl__xs_done(s->request))
         return LIBXL__AO_WAIT;
     rc = libxl__xs_rc(s->request);
-    s->written = !rc && !s->by_channel;
+    s->written = !rc && !s->by_channel && !s->by_force;
     rc = rc == ERROR_DOMAIN_DESTROYED ? destroyed(ao) : libxl__xs_result(s->request);
     libxl__xs_batch_free(s->request);
     s->request = NULL;
+    if (!rc && s->by_force)
+        return force(ao, s);
     return rc || !s->by_channel ? rc : libxl__suspend_channel_notify(ao, &s->channel);
 }
 
@@ -319,11 +355,11 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     const int stopped = s->domain.follower.was_shutdown ? undo_stopped(ao, s) : LIBXL__AO_WAIT;
     if (stopped != LIBXL__AO_WAIT)
         return stopped;
-    if (s->channel.notified) {
+    if (s->channel.notified || s->forced) {
         note_may_suspend(ao, s, true);
         return LIBXL__AO_WAIT;
     }
-    if ((!s->withdraws && !give_up_request(s)) || s->by_channel)
+    if ((!s->withdraws && !give_up_request(s)) || s->by_channel || s->by_force)
         return 0;
     const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
@@ -349,7 +385,7 @@ static int acknowledge_start(libxl__ao *ao, struct ask *s)
 {
     const libxl__domain_send_sysrq_args *args = sysrq_of(ao);
     char path[64];
-    if ((args && !args->in.wait) || s->by_channel)
+    if ((args && !args->in.wait) || s->by_channel || s->by_force)
         return 0;
     snprintf(path, sizeof(path), NODE, NODE_OF(ao));
     const int rc = libxl__await_start(ao, &s->acknowledged, path, libxl__await_empty, NULL);

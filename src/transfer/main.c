@@ -194,7 +194,7 @@ static int usage(void)
 int main(int count, char **arguments)
 {
     const char *task = count > 1 ? arguments[1] : "";
-    const bool saves = strcmp(task, "save") == 0 && count == 5;
+    const bool saves = strcmp(task, "save") == 0 && count == 6;
     const bool restores = strcmp(task, "restore") == 0 && count == 3;
     if (!saves && !restores)
         return usage();
@@ -203,10 +203,10 @@ int main(int count, char **arguments)
     xc_interface *xch = xc_interface_open(&logger, &logger, 0);
     if (!xch)
         return report_xen("opening the hypervisor's interface", errno);
-    const int status = saves
-                           ? save(xch, (uint32_t)strtoul(arguments[2], NULL, 10),
-                                  (uint32_t)strtoul(arguments[3], NULL, 10), strtoull(arguments[4], NULL, 10))
-                           : restore(xch, *arguments[2] == '1');
+    const int status = saves ? save(xch, (uint32_t)strtoul(arguments[2], NULL, 10),
+                                    (uint32_t)strtoul(arguments[3], NULL, 10),
+                                    strtoull(arguments[4], NULL, 10), *arguments[5] == '1')
+                             : restore(xch, *arguments[2] == '1');
     xc_interface_close(xch);
     return status;
 }

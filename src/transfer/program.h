@@ -73,8 +73,46 @@ bool pace_end(void);
 /* Returns the errno of the thread's failed write, or 0. */
 int pace_error(void);
 
-/* ---- save.c, restore.c: run the program. Return the exit status. */
-int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate);
+/* ---- monitor.c: commands to the QEMU of a domain */
+
+/*
+ * Each function connects to QEMU's monitor, and returns whether QEMU has carried the commands out. An answer is
+ * awaited for 30 s, or until SIGTERM arrives.
+ */
+/* QEMU notes which pages of the guest it changes, or does so no longer. */
+bool monitor_log_dirty(uint32_t domid, bool enable);
+/*
+ * QEMU's machine stops, and QEMU writes the state of its devices to the descriptor. `live`: QEMU also releases the
+ * disks' images, so that another QEMU can use them.
+ */
+bool monitor_save(uint32_t domid, bool live, int fd);
+/* QEMU's machine goes on. */
+bool monitor_go_on(uint32_t domid);
+/* Notes why the device model has failed, unless a failure is noted already. Returns false. */
+bool monitor_fail(const char *command, const char *reason);
+/* Returns the reason of the first failure, or NULL. */
+const char *monitor_error(void);
+
+/* ---- model.c: the state of QEMU in the stream */
+
+/* Stops QEMU, and keeps its state. `live`: as for monitor_save. Returns false after monitor_fail. */
+bool model_save(uint32_t domid, bool live);
+/* Writes QEMU's records. Returns false with errno, or after monitor_fail. */
+bool model_write(uint32_t domid);
+/*
+ * Read a record whose head was read: into memory, and into the file HEAD. Return NULL, or why the record is refused;
+ * "": it cannot be read or kept, and errno tells why, or is 0 if the stream has ended.
+ */
+const char *model_read_nodes(const stream_record *record);
+const char *model_read_state(const stream_record *record);
+/* Return whether such a record was read. */
+bool model_is_read(void);
+bool model_has_nodes(void);
+/* Appends the nodes to the file HEAD, and tells the library. Returns false with errno. */
+bool model_tell(void);
+
+/* ---- save.c, restore.c: run the program. Return the exit status. `has_model`: the domain has a device model. */
+int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate, bool has_model);
 int restore(xc_interface *xch, bool has_head);
 
 #endif

@@ -92,25 +92,66 @@ static bool skip(uint32_t length)
     return true;
 }
 
-/* Reads records until one of the type `wanted`. Skips optional records. Returns 0, or the exit status. */
-static int read_until(uint32_t wanted)
+/* Refuses a mandatory record, by its name if it has one. */
+static int refuse_record(uint32_t type)
+{
+    static const char *const names[] = {"END",
+                                        "LIBXC_CONTEXT",
+                                        "EMULATOR_XENSTORE_DATA",
+                                        "EMULATOR_CONTEXT",
+                                        "CHECKPOINT_END",
+                                        "CHECKPOINT_STATE"};
+    char text[96];
+    const bool known = type < sizeof(names) / sizeof(*names);
+    snprintf(text, sizeof(text), "a record of the type %u%s%s%s is not expected here", type,
+             known ? " (" : "", known ? names[type] : "", known ? ")" : "");
+    return refuse(text);
+}
+
+/* Reads a record of a device model. Returns 0, or the exit status. */
+static int read_model(const stream_record *record)
+{
+    const char *refused =
+        record->type == RECORD_EMULATOR ? model_read_state(record) : model_read_nodes(record);
+    return !refused ? 0 : *refused ? refuse(refused) : refuse_read();
+}
+
+/*
+ * Reads records until one of the type `wanted`. Skips optional records. `with_model`: the records of a device model
+ * may come, too. Returns 0, or the exit status.
+ */
+static int read_until(uint32_t wanted, bool with_model)
 {
     stream_record record;
-    char text[64];
     for (;;) {
+        int status = 0;
         if (!read_all(STREAM, &record, sizeof(record)))
             return refuse_read();
         if (record.type == wanted)
             return record.length ? refuse("a record that must be empty has a body") : 0;
-        if (!(record.type & RECORD_OPTIONAL)) {
-            snprintf(text, sizeof(text), "a record of the type %u is not supported", record.type);
-            return refuse(record.type == RECORD_EMULATOR
-                              ? "it has the state of a device model; this is not supported"
-                              : text);
-        }
-        if (!skip(record.length))
+        if (with_model && (record.type == RECORD_EMULATOR || record.type == RECORD_XENSTORE_DATA))
+            status = read_model(&record);
+        else if (!(record.type & RECORD_OPTIONAL))
+            return refuse_record(record.type);
+        else if (!skip(record.length))
             return refuse_read();
+        if (status)
+            return status;
     }
+}
+
+/* Reads what follows libxenguest's stream. `hvm`: the domain has a device model. */
+static int read_rest(bool hvm)
+{
+    const int status = read_until(RECORD_END, true);
+    if (status)
+        return status;
+    if (hvm != model_is_read())
+        return refuse(hvm ? "it has no state of a device model, which an HVM domain needs"
+                          : "it has the state of a device model, which only an HVM domain needs");
+    if (!hvm && model_has_nodes())
+        return refuse("it has nodes of a device model, which only an HVM domain needs");
+    return hvm && !model_tell() ? report(LIBXL__TRANSFER_IO, errno, "the device model's state") : 0;
 }
 
 static int read_beginning(void)
@@ -124,7 +165,7 @@ static int read_beginning(void)
         return refuse("libxl's stream has another version than 2");
     if (header.options)
         return refuse("libxl's stream has options that are not supported");
-    return read_until(RECORD_LIBXC_CONTEXT);
+    return read_until(RECORD_LIBXC_CONTEXT, false);
 }
 
 /* Called when the static data were read. `missing` are the parts that a stream of Xen 4.13 or older does not have. */
@@ -180,7 +221,7 @@ int restore(xc_interface *xch, bool has_head)
                    ? report_xen("restoring", failed)
                    : refuse(first_error("the stream is not a saved domain"));
     }
-    status = read_until(RECORD_END);
+    status = read_rest(built.numbers[3] == 1);
     if (status)
         return status;
     result.numbers[1] = store;

@@ -15,6 +15,8 @@
 
 #include <xenstore.h>
 
+enum { LIVE = 1 }; /* the flag XCFLAGS_LIVE of xc_domain_save */
+
 enum {
     WAITS_FOR_SUSPENSION = 200
 }; /* the number of waits of 50 ms for a guest that has acknowledged the request */
@@ -22,7 +24,9 @@ enum {
 typedef struct saving {
     xc_interface *xch;
     uint32_t domid;
-    bool asked; /* the library was asked to suspend the guest */
+    bool live;
+    bool has_model; /* the domain has a QEMU whose state is saved */
+    bool asked;     /* the library was asked to suspend the guest */
 } saving;
 
 static int on_suspend(void *data)
@@ -34,7 +38,10 @@ static int on_suspend(void *data)
     s->asked = true;
     pace_no_more();
     send_message(&message);
-    return receive_message(LIBXL__TRANSFER_SUSPENDED, &message) && message.value;
+    if (!receive_message(LIBXL__TRANSFER_SUSPENDED, &message) || !message.value)
+        return 0;
+    /* libxenguest reads the memory again after this callback, so QEMU must not change it any more. */
+    return !s->has_model || model_save(s->domid, s->live);
 }
 
 static int on_round(struct precopy_stats stats, void *data)
@@ -53,11 +60,11 @@ static int on_round(struct precopy_stats stats, void *data)
     return message.value ? XGS_POLICY_STOP_AND_COPY : XGS_POLICY_CONTINUE_PRECOPY;
 }
 
-/* Does nothing, because a PVH guest has no device model that writes into its memory. libxenguest requires it. */
+/* QEMU writes into the memory of an HVM guest. libxenguest calls this also for a PVH guest, which has no such QEMU. */
 static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
 {
-    (void)domid, (void)enable, (void)data;
-    return 0;
+    const saving *s = data;
+    return !s->has_model || monitor_log_dirty(domid, enable) ? 0 : -1;
 }
 
 /* Writes the head, and the beginning of libxl's stream. */
@@ -111,7 +118,8 @@ static bool let_run(const saving *s, struct xs_handle *store)
         return true;
     for (int i = 0; !is_suspended(s) && i < WAITS_FOR_SUSPENSION; i++)
         nanosleep(&pause, NULL);
-    return is_suspended(s) && !xc_domain_resume(s->xch, s->domid, 1) && xs_resume_domain(store, s->domid);
+    return is_suspended(s) && (!s->has_model || monitor_go_on(s->domid)) &&
+           !xc_domain_resume(s->xch, s->domid, 1) && xs_resume_domain(store, s->domid);
 }
 
 /*
@@ -150,18 +158,23 @@ static int run(saving *s, uint32_t flags, uint64_t rate)
     errno = 0;
     if (xc_domain_save(s->xch, STREAM, s->domid, flags, &callbacks, XC_STREAM_PLAIN, -1)) {
         const int failed = errno;
+        if (monitor_error() && !stopped())
+            return report(LIBXL__TRANSFER_NO_MODEL, 0, monitor_error());
         return !stopped() && (failed == EPIPE || failed == ENOSPC || failed == EFBIG || failed == EDQUOT)
                    ? report_stream(failed)
                    : report_xen("saving", failed);
     }
+    if (s->has_model && !model_write(s->domid))
+        return monitor_error() && !stopped() ? report(LIBXL__TRANSFER_NO_MODEL, 0, monitor_error())
+                                             : report_stream(errno);
     if (!write_all(STREAM, &end, sizeof(end)) || !pace_end())
         return report_stream(errno);
     return report(LIBXL__TRANSFER_OK, 0, "");
 }
 
-int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate)
+int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate, bool has_model)
 {
-    saving s = {.xch = xch, .domid = domid};
+    saving s = {.xch = xch, .domid = domid, .live = flags & LIVE, .has_model = has_model};
     const int status = run(&s, flags, rate);
     if (is_alone())
         recover(&s);

@@ -61,6 +61,20 @@ int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
     return libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "unpausing", domid);
 }
 
+int libxl__hv_suspend(libxl__ao *ao, uint32_t domid)
+{
+    return xc_domain_shutdown(libxl__xch(ao->ctx), domid, SHUTDOWN_suspend)
+               ? libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "suspending", domid)
+               : 0;
+}
+
+int libxl__hv_hvm_param(libxl__ao *ao, uint32_t domid, uint32_t param, uint64_t *value)
+{
+    return xc_hvm_param_get(libxl__xch(ao->ctx), domid, param, value)
+               ? libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "asking about", domid)
+               : 0;
+}
+
 static libxl_uuid uuid_of(const xc_domaininfo_t *info)
 {
     libxl_uuid uuid;

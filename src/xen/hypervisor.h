@@ -30,6 +30,10 @@ int libxl__hv_check_domid(uint32_t domid);
 int libxl__hv_fail(struct libxl__ao *ao, libxl__call call, const char *what, uint32_t domid);
 
 /* Each of the following functions returns 0, or an error that is recorded in ao with a message. */
+/* Suspends the domain, as if it had suspended itself. */
+int libxl__hv_suspend(struct libxl__ao *ao, uint32_t domid);
+/* Gets a parameter of an HVM domain: HVM_PARAM_* of Xen's public header hvm/params.h. */
+int libxl__hv_hvm_param(struct libxl__ao *ao, uint32_t domid, uint32_t param, uint64_t *value);
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
 /*

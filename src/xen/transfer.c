@@ -25,15 +25,21 @@
 
 #define PROGRAM "aioxen-transfer"
 
-static void disconnect(libxl_ctx *ctx, libxl__source *source)
+static void disconnect(libxl_ctx *ctx, libxl__transfer *t)
 {
-    libxl__transfer *t = LIBXL__CONTAINER(source, libxl__transfer, source);
     if (!t->control.registered)
         return;
-    const int control = t->control.fd, head = t->head.fd;
+    const int control = t->control.fd;
     libxl__fd_deregister(ctx, &t->control);
-    libxl__fd_deregister(ctx, &t->head);
     close(control);
+}
+
+static void release(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__transfer *t = LIBXL__CONTAINER(source, libxl__transfer, source);
+    const int head = t->head.fd;
+    disconnect(ctx, t);
+    libxl__fd_deregister(ctx, &t->head);
     close(head);
 }
 
@@ -136,7 +142,7 @@ static int connect_program(libxl__ao *ao, libxl__transfer *t, const void *head, 
 int libxl__transfer_start(libxl__ao *ao, libxl__transfer *t, const char *const arguments[], int stream,
                           const void *head, size_t head_size)
 {
-    const char *argv[6] = {find_program(ao)};
+    const char *argv[7] = {find_program(ao)};
     int theirs = -1;
     for (unsigned i = 0; arguments[i]; i++)
         argv[i + 1] = arguments[i];
@@ -146,7 +152,7 @@ int libxl__transfer_start(libxl__ao *ao, libxl__transfer *t, const char *const a
     const int error = connect_program(ao, t, head, head_size, &theirs);
     if (error)
         return fail_start(ao, error);
-    libxl__source_attach(ao, &t->source, disconnect);
+    libxl__source_attach(ao, &t->source, release);
     const int rc = libxl__child_start(ao, &t->child, argv, (const int[]){theirs, stream, t->head.fd}, 0);
     close(theirs);
     return rc;
@@ -168,7 +174,7 @@ int libxl__transfer_next(libxl__ao *ao, libxl__transfer *t, libxl__transfer_mess
         if (got < 0 && errno == EAGAIN)
             return LIBXL__AO_WAIT;
         if (got != sizeof(*message)) {
-            disconnect(ao->ctx, &t->source);
+            disconnect(ao->ctx, t);
             break;
         }
         message->text[sizeof(message->text) - 1] = 0;
@@ -190,10 +196,10 @@ void libxl__transfer_send(const libxl__transfer *t, const libxl__transfer_messag
         (void)send(t->control.fd, message, sizeof(*message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *t, uint64_t length)
+char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *t, uint64_t offset, uint64_t length)
 {
     char *text = length > LIBXL__TRANSFER_LONGEST_HEAD ? NULL : libxl__gc_alloc(&ao->gc, length + 1);
-    return text && pread(t->head.fd, text, length, 0) == (ssize_t)length ? text : NULL;
+    return text && pread(t->head.fd, text, length, (off_t)offset) == (ssize_t)length ? text : NULL;
 }
 
 /* ---- the end of the program */
@@ -217,6 +223,7 @@ int libxl__transfer_result(libxl__ao *ao, const libxl__transfer *t, const char *
     case LIBXL__TRANSFER_IO:
         return libxl__ao_fail(ao, error == ENOMEM ? ERROR_NOMEM : ERROR_FAIL, "%s: %s", field,
                               strerror(error));
+    case LIBXL__TRANSFER_NO_MODEL: return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "%s", t->result.text);
     case LIBXL__TRANSFER_XEN: break;
     }
     return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, error), "%s", t->result.text);
@@ -231,5 +238,5 @@ void libxl__transfer_stop(const libxl__transfer *t)
 void libxl__transfer_kill(libxl_ctx *ctx, libxl__transfer *t)
 {
     libxl__child_kill(&t->child);
-    disconnect(ctx, &t->source);
+    disconnect(ctx, t);
 }

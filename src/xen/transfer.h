@@ -14,8 +14,7 @@ typedef struct libxl__transfer {
     libxl__source source; /* fires when a message has arrived */
     libxl__child child;   /* fires when the program has ended */
     libxl__fd control;    /* the library's end of the socket, which this structure owns */
-    /* The file in memory, which this structure owns. It is open as long as `control` is registered. */
-    libxl__fd head;
+    libxl__fd head;       /* the file in memory, which this structure owns until the operation ends */
     libxl__transfer_message result; /* the message RESULT; its kind is another one until it has arrived */
 } libxl__transfer;
 
@@ -35,14 +34,15 @@ int libxl__transfer_start(libxl__ao *ao, libxl__transfer *transfer, const char *
                           const void *head, size_t head_size);
 /*
  * Returns 0 and the next message, or LIBXL__AO_WAIT if none has arrived. Only messages that the operation
- * must answer, and HEAD, are returned: the function logs, reports and keeps the others.
+ * must answer, HEAD and MODEL are returned: the function logs, reports and keeps the others.
  */
 int libxl__transfer_next(libxl__ao *ao, libxl__transfer *transfer, libxl__transfer_message *message);
 /* Returns whether the program has ended and was reaped. */
 bool libxl__transfer_done(const libxl__transfer *transfer);
 /*
  * Returns the result of a program that has ended, and records an error in ao. `field` names the stream in
- * messages. Errors: INVAL (the stream is not a saved domain), ABORTED, PERMISSION, NOMEM, DOMAIN_NOTFOUND, FAIL.
+ * messages. Errors: INVAL (the stream is not a saved domain), DEVICE_MODEL, ABORTED, PERMISSION, NOMEM,
+ * DOMAIN_NOTFOUND, FAIL.
  */
 int libxl__transfer_result(libxl__ao *ao, const libxl__transfer *transfer, const char *field);
 /* Sends a message to the program. A program that has ended is not an error. */
@@ -54,9 +54,9 @@ void libxl__transfer_stop(const libxl__transfer *transfer);
 /* Kills the program and closes the socket. The program is reaped soon afterwards. */
 void libxl__transfer_kill(libxl_ctx *ctx, libxl__transfer *transfer);
 /*
- * Returns the `length` octets of the head that the program has read, with a terminating zero, in the operation's
- * memory. Returns NULL if there is no memory or the head is shorter.
+ * Returns `length` octets of the head that the program has read, from `offset` on, with a terminating zero, in the
+ * operation's memory. Returns NULL if there is no memory or the head is shorter.
  */
-char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length);
+char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *transfer, uint64_t offset, uint64_t length);
 
 #endif

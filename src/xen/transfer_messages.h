@@ -7,9 +7,9 @@
  * stream, 2 a file in memory, called the head. When a domain is saved, the head has what the program writes before the
  * stream. When a domain is restored, the program writes into the head what it has read before the stream.
  *
- * The program's arguments are `save DOMID FLAGS RATE`, where FLAGS are those of xc_domain_save, and RATE is the
- * number of octets that may be sent in a second while the guest runs, or 0. Or the arguments are `restore HEAD`,
- * where HEAD is 1 if the stream begins with xl's header.
+ * The program's arguments are `save DOMID FLAGS RATE MODEL`, where FLAGS are those of xc_domain_save, RATE is the
+ * number of octets that may be sent in a second while the guest runs, or 0, and MODEL is 1 if the domain has a device
+ * model. Or the arguments are `restore HEAD`, where HEAD is 1 if the stream begins with xl's header.
  */
 #ifndef LIBXL__TRANSFER_MESSAGES_H
 #define LIBXL__TRANSFER_MESSAGES_H
@@ -29,14 +29,17 @@
       "far, "                                                                                                \
       "the dirty pages, or UINT64_MAX if they are not known; POLICY answers")                                \
     X(SUSPEND, program, "the guest must be suspended now; SUSPENDED answers")                                \
+    X(MODEL, program,                                                                                        \
+      "the head has the state of the device model, of numbers[0] octets, and then its nodes, of numbers[1] " \
+      "octets: keys and values, each with a terminating zero")                                               \
     X(RESULT, program,                                                                                       \
       "the last message; value: libxl__transfer_end; numbers: errno, frame of the xenstore ring, "           \
       "frame of the console ring; text: the reason of a failure")                                            \
     X(SUSPENDED, library, "value: 1 if the guest is suspended, 0 if it cannot be")                           \
     X(POLICY, library, "value: 0: the copying goes on, 1: the guest is to be suspended now")                 \
     X(BUILT, library,                                                                                        \
-      "the domain to restore into exists; numbers: domid, xenstore's port, the console's port; value: 1: a " \
-      "PV guest")
+      "the domain to restore into exists; numbers: domid, xenstore's port, the console's port, 1: it has a " \
+      "device model; value: 1: a PV guest")
 
 typedef enum libxl__transfer_kind {
 #define LIBXL__KIND(name, side, text) LIBXL__TRANSFER_##name,
@@ -50,10 +53,20 @@ typedef enum libxl__transfer_end {
     LIBXL__TRANSFER_BAD_STREAM, /* the stream is not a saved domain, is cut off, or is corrupt */
     LIBXL__TRANSFER_IO,         /* the stream cannot be read or written; numbers[0] is the errno */
     LIBXL__TRANSFER_XEN,        /* libxenguest has failed; numbers[0] is the errno, or 0 */
+    LIBXL__TRANSFER_NO_MODEL,   /* the device model has not carried out a command; text says why */
     LIBXL__TRANSFER_STOPPED,    /* the library has asked the program to end (SIGTERM) */
 } libxl__transfer_end;
 
-enum { LIBXL__TRANSFER_TEXT = 208, LIBXL__TRANSFER_LONGEST_HEAD = 1 << 20 };
+enum {
+    LIBXL__TRANSFER_TEXT = 208,
+    LIBXL__TRANSFER_LONGEST_HEAD = 1 << 20,
+    /* The state of QEMU with few devices has 200 kB. */
+    LIBXL__TRANSFER_LONGEST_MODEL = 64 << 20,
+    LIBXL__TRANSFER_LONGEST_NODES = 64 << 10,
+};
+
+/* The socket of the monitor of a domain's QEMU; a format, whose argument is the domid. Other toolstacks use it, too. */
+#define LIBXL__MONITOR_SOCKET "/var/run/xen/qmp-libxl-%u"
 
 typedef struct libxl__transfer_message {
     uint32_t kind; /* libxl__transfer_kind */

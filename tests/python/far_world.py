@@ -113,6 +113,10 @@ class World:
         await dom.destroy()
         return obeyed
 
+    async def monitor(self, name: str, line: str) -> str:
+        """Returns what the domain's QEMU answers to a line of its monitor."""
+        return (await (await self.xen.domain_find(name)).qemu_monitor_command(line)).strip()
+
     async def left(self) -> list[str]:
         """Returns the nodes that were not there at the beginning."""
         return sorted(xenstore() - self.before)

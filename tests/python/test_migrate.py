@@ -61,14 +61,20 @@ class Far:
         return connection
 
 
-@pytest.fixture
-def far(tmp_path: Path) -> Iterator[Far]:
-    there = Far(tmp_path / "far")
+@contextlib.contextmanager
+def second_world(folder: Path) -> Iterator[Far]:
+    there = Far(folder / "far")
     with there.process:
         yield there
         assert there.call("left") == []
         assert there.process.stdin
         there.process.stdin.close()
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Far]:
+    with second_world(tmp_path) as there:
+        yield there
 
 
 async def test_a_guest_moves_over_a_socket(xen: aioxen.Context, guest: Configure, far: Far) -> None:

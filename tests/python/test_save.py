@@ -144,7 +144,7 @@ async def test_xenstored_is_told_after_a_cancelled_resumption(xen: aioxen.Contex
 
     resumption = xen.domain_resume(dom, progress=noted)
     await ended(resumption)
-    assert phases == ["check", "resume", "tell"]
+    assert phases == ["check", "model", "resume", "tell"]
     assert await runs(dom)
     await dom.destroy()
 

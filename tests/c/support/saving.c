@@ -22,7 +22,7 @@
 #define IMAGE   "/run/disk.img"
 #define PROGRAM "aioxen-transfer"
 
-enum { LIMIT_MS = 20000, COMM_SIZE = 16 };
+enum { LIMIT_MS = 20000, COMM_SIZE = 16, HVM_KB = 24 << 10 };
 
 static xc_interface *xch;
 static int sink, source, receiver;
@@ -37,10 +37,33 @@ bool saving_is(unsigned operation)
            operation == LIBXL__OP_DOMAIN_RECEIVE;
 }
 
+/* Makes a guest that runs. Disposes of its configuration. */
+static libxl_domid create(libxl_ctx *ctx, libxl_domain_config *config)
+{
+    libxl_domid domid;
+    const int rc = libxl_domain_create_new(ctx, config, &domid, NULL, NULL);
+    if (rc)
+        fail_msg("creating a guest to save failed: %d: %s", rc, libxl_error_message());
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    libxl_domain_config_dispose(config);
+    return domid;
+}
+
+libxl_domid saving_hvm_guest(libxl_ctx *ctx)
+{
+    libxl_domain_config config = guest_config_pvh("l");
+    libxl_domain_build_info_dispose(&config.b_info);
+    libxl_domain_build_info_init(&config.b_info);
+    config.c_info.type = LIBXL_DOMAIN_TYPE_HVM;
+    libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_HVM);
+    config.b_info.max_memkb = config.b_info.target_memkb = HVM_KB;
+    config.b_info.u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_NONE;
+    return create(ctx, &config);
+}
+
 /* Makes the guest. `with_disk` gives it the disk xvda. */
 static libxl_domid new_guest(libxl_ctx *ctx, const char *command_line, bool with_disk)
 {
-    libxl_domid domid;
     libxl_domain_config config = guest_config_pvh(command_line);
     if (with_disk) {
         const int fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -52,12 +75,7 @@ static libxl_domid new_guest(libxl_ctx *ctx, const char *command_line, bool with
         config.disks->vdev = strdup("xvda");
         config.disks->pdev_path = strdup(IMAGE);
     }
-    const int rc = libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
-    if (rc)
-        fail_msg("creating a guest to save failed: %d: %s", rc, libxl_error_message());
-    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
-    libxl_domain_config_dispose(&config);
-    return domid;
+    return create(ctx, &config);
 }
 
 libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line)

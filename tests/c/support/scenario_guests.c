@@ -57,6 +57,8 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_HALF_SAVED:
     case SCENARIO_SUSPENDED: return saving_guest(ctx, "b");
     case SCENARIO_OBEDIENT: return saving_guest(ctx, "l");
+    case SCENARIO_HVM:
+    case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx);
     default: return guest_new(ctx, "b", true);
     }
 }
@@ -135,6 +137,7 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
         mark_guest(ctx, s);
     if (scenario->guest == SCENARIO_HALF_SAVED)
         mark_save(ctx, s->guest);
-    if (scenario->guest == SCENARIO_SUSPENDED || scenario->guest == SCENARIO_HALF_SAVED)
+    if (scenario->guest == SCENARIO_SUSPENDED || scenario->guest == SCENARIO_HALF_SAVED ||
+        scenario->guest == SCENARIO_HVM_SUSPENDED)
         saving_suspend(s->guest);
 }

@@ -18,9 +18,11 @@ enum scenario_guest {
     SCENARIO_MARKED,   /* The guest has the mark of a domain whose creation was given up. */
     SCENARIO_OBEDIENT, /* A PVH guest that obeys requests. */
     SCENARIO_SUSPENDED,
-    SCENARIO_HALF_SAVED, /* A suspended guest with the mark of a save that was given up. */
-    SCENARIO_SAVED,      /* No guest. The operation restores a saved domain. */
-    SCENARIO_WITH_POOL,  /* There is the cpupool SCENARIO_POOL. */
+    SCENARIO_HVM,           /* An HVM guest that obeys requests, with a QEMU. */
+    SCENARIO_HVM_SUSPENDED, /* An HVM guest that is suspended. */
+    SCENARIO_HALF_SAVED,    /* A suspended guest with the mark of a save that was given up. */
+    SCENARIO_SAVED,         /* No guest. The operation restores a saved domain. */
+    SCENARIO_WITH_POOL,     /* There is the cpupool SCENARIO_POOL. */
     SCENARIO_WITHOUT_POOL,
 };
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """saved_hvm.py SAVER RESTORER [live]: an HVM guest is saved, destroyed and restored while it counts.
 
-SAVER and RESTORER are `ours` (this library) or `xl`. The guest has no drivers for Xen. It prints letters on its
-serial port, a to z. After the restoration no letter is missing or twice.
+SAVER and RESTORER are `ours` (this library) or `xl`. The guest has no drivers for Xen. It prints letters on
+its serial port, a to z. After the restoration no letter is missing or twice.
 """
 
 from __future__ import annotations
