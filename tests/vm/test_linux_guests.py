@@ -87,3 +87,8 @@ def test_a_kernel_of_debian_boots_by_pygrub(inside) -> None:  # type: ignore[no-
 )
 def test_kernels_of_debian_boot(inside, kind: str, source: str, maker: str) -> None:  # type: ignore[no-untyped-def]
     inside("boot.py", kind, source, maker)
+
+
+@LONG
+def test_a_saved_hvm_guest_continues(inside) -> None:  # type: ignore[no-untyped-def]
+    inside("saved_hvm.py", "xl", "ours", memory=1024)
