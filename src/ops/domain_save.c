@@ -312,6 +312,17 @@ static int settle_poll(libxl__ao *ao, struct saving *s)
     return libxl__xs_done(s->batch) ? 0 : LIBXL__AO_WAIT;
 }
 
+/* The mark is removed next. A request that is still under way would write it again. */
+static int settle_undo(libxl__ao *ao, struct saving *s)
+{
+    (void)ao;
+    if (s->batch && !libxl__xs_done(s->batch) && !libxl__xs_take_back(s->batch))
+        return LIBXL__AO_WAIT;
+    libxl__xs_batch_free(s->batch);
+    s->batch = NULL;
+    return 0;
+}
+
 /* ---- the undo of the mark: what the save has changed is taken back */
 
 /*
