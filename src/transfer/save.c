@@ -26,6 +26,7 @@ typedef struct saving {
     uint32_t domid;
     bool live;
     bool has_model; /* the domain has a QEMU whose state is saved */
+    bool logs;      /* QEMU was told to note which pages it changes */
     bool asked;     /* the library was asked to suspend the guest */
 } saving;
 
@@ -63,8 +64,11 @@ static int on_round(struct precopy_stats stats, void *data)
 /* QEMU writes into the memory of an HVM guest. libxenguest calls this also for a PVH guest, which has no such QEMU. */
 static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
 {
-    const saving *s = data;
-    return !s->has_model || monitor_log_dirty(domid, enable) ? 0 : -1;
+    saving *s = data;
+    if (!s->has_model || s->logs == (enable != 0))
+        return 0; /* QEMU 7.2 aborts if it is told to end what it does not do */
+    s->logs = enable;
+    return monitor_log_dirty(domid, enable) ? 0 : -1;
 }
 
 /* Writes the head, and the beginning of libxl's stream. */
