@@ -36,7 +36,7 @@ def _download(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--without",
     "missing",
     multiple=True,
-    type=click.Choice(["pv", "hvm", "hap", "shadow", "gnttab-v1", "gnttab-v2"]),
+    type=click.Choice(["pv", "hvm", "hap", "shadow", "gnttab-v1", "gnttab-v2", "directio"]),
     help="A capability that the hypervisor does not have. Can be repeated.",
 )
 @click.option(

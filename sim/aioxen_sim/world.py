@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aioxen_sim import namespaces
+from aioxen_sim import namespaces, pci
 from aioxen_sim.programs import Tools, WorldError
 
 STATE = Path("/run/aioxen-sim")
@@ -216,6 +216,7 @@ def _play_sysfs() -> None:
     played = STATE / "sys/bus/xen-backend"  # libaioxen-sim.so uses this path
     (played / "devices").mkdir(parents=True)
     _free(Path("/sys/bus/xen-backend")).symlink_to(played)
+    pci.play()
 
 
 def _free(path: Path) -> Path:

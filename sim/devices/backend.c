@@ -6,6 +6,7 @@
 #include "devices.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -31,7 +32,14 @@ static int wanted_state(const struct device *d)
     const bool closed = front == XenbusStateClosed, gone = !front;
     const bool stays = gone && d->kind->stays_closing && !d->served;
     switch (d->states[BACKEND]) {
-    case XenbusStateInitialising: return XenbusStateInitWait;
+    case XenbusStateInitialising: return d->kind->reconfigures ? XenbusStateInitialised : XenbusStateInitWait;
+    case XenbusStateReconfiguring:
+        if (front == XenbusStateReconfiguring)
+            return XenbusStateReconfigured;
+        return front == XenbusStateClosing || closed || gone ? XenbusStateClosed : 0;
+    case XenbusStateReconfigured:
+        return front == XenbusStateConnected ? XenbusStateConnected : closed || gone ? XenbusStateClosed : 0;
+    case XenbusStateInitialised:
     case XenbusStateInitWait:
         if (is_connectable(d))
             return XenbusStateConnected;
@@ -57,7 +65,8 @@ static bool is_number(const char *physical)
 static const char *trouble(const struct device *d, const struct behaviour *b)
 {
     const bool looks = d->kind->physical ? d->states[BACKEND] == XenbusStateInitWait && d->physical[0]
-                                         : d->states[BACKEND] == XenbusStateInitialising;
+                                         : d->states[BACKEND] == XenbusStateInitialising ||
+                                               d->states[BACKEND] == XenbusStateReconfiguring;
     if (!looks)
         return NULL;
     if (b->conduct == FAILS)
@@ -142,6 +151,23 @@ static bool remove_directory(struct device *d)
     return true;
 }
 
+/* Simulates that pciback takes the functions whose state is Initialising. */
+static void take_functions(const struct device *d)
+{
+    char path[PATH_SIZE + 32], value[32];
+    snprintf(path, sizeof path, "%s/num_devs", d->backend);
+    const int count = atoi(store_read(path, value, sizeof value));
+    for (int i = 0; i < count && i < MAX_PCI; i++) {
+        snprintf(path, sizeof path, "%s/state-%d", d->backend, i);
+        if (strcmp(store_read(path, value, sizeof value), "1") != 0)
+            continue;
+        store_write(d->backend, path, "3", 1);
+        snprintf(path, sizeof path, "%s/vdev-%d", d->backend, i);
+        snprintf(value, sizeof value, "0000:00:%02x.0", i);
+        store_write(d->backend, path, value, strlen(value));
+    }
+}
+
 static bool carry_out(struct device *d, int wanted)
 {
     char path[PATH_SIZE + 32];
@@ -152,6 +178,8 @@ static bool carry_out(struct device *d, int wanted)
     }
     if (wanted == XenbusStateInitWait)
         make_link(d);
+    if (wanted == XenbusStateInitialised || wanted == XenbusStateReconfigured)
+        take_functions(d);
     if (wanted == XenbusStateClosed)
         backend_release(d);
     d->served = wanted == XenbusStateConnected || (d->served && wanted == XenbusStateClosing);

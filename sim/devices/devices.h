@@ -36,6 +36,11 @@ struct kind {
      * A backend that was never connected stays in the state Closing after its frontend's directory is gone.
      */
     bool stays_closing;
+    /*
+     * The backend is pciback, which takes and releases single functions when its state is Reconfiguring. The
+     * drivers of HVM guests do not use it.
+     */
+    bool reconfigures;
     int rings;         /* the state of the frontend in which it has written the nodes for its rings */
     const char *fatal; /* the error message of the kernel's driver if the backend cannot serve the device */
     /*

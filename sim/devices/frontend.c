@@ -18,8 +18,11 @@ static int wanted_state(const struct device *d)
     if (!front || front == XenbusStateClosed)
         return 0;
     switch (d->states[BACKEND]) {
+    case XenbusStateInitialised:
     case XenbusStateInitWait: return front == XenbusStateInitialising ? d->kind->rings : 0;
     case XenbusStateConnected: return front == XenbusStateInitialised ? XenbusStateConnected : 0;
+    case XenbusStateReconfiguring: return front == XenbusStateConnected ? XenbusStateReconfiguring : 0;
+    case XenbusStateReconfigured: return front == XenbusStateReconfiguring ? XenbusStateConnected : 0;
     case XenbusStateClosing:
     case XenbusStateClosed: return XenbusStateClosed;
     default: return 0;
@@ -61,13 +64,26 @@ static bool remove_directory(struct device *d)
     return true;
 }
 
+/* Returns whether the guest has a driver for devices of this kind. */
+static bool has_driver(const struct device *d)
+{
+    if (!d->kind->reconfigures)
+        return true;
+    machine_lock();
+    const struct domain *guest = domain_get(d->guest);
+    const bool pv = guest && !domain_is_hvm(guest);
+    machine_unlock();
+    return pv;
+}
+
 bool frontend_step(struct device *d)
 {
     struct behaviour b;
-    const int wanted = wanted_state(d), back = d->states[BACKEND];
+    const int wanted = has_driver(d) ? wanted_state(d) : 0, back = d->states[BACKEND];
     if (!wanted || !device_may_step(d, FRONTEND, &b))
         return false;
-    const bool starts = back == XenbusStateInitWait, ends = back == XenbusStateClosing;
+    const bool starts = back == XenbusStateInitWait || back == XenbusStateInitialised,
+               ends = back == XenbusStateClosing;
     if (b.conduct == NONSENSE && d->reported[FRONTEND] != back)
         return write_nonsense(d, b.amount ? b.amount : NR_HOSTILE);
     if ((b.conduct == DELETES && ends) || (b.conduct == DELETES_EARLY && starts))

@@ -35,6 +35,7 @@ static const struct offer of_sound[] = {{"0/0/ring-ref", "17"},
                                         {0}};
 static const struct offer of_usb[] = {
     {"urb-ring-ref", "19"}, {"conn-ring-ref", "20"}, {"event-channel", "15"}, {0}};
+static const struct offer of_pci[] = {{"pci-op-ref", "15"}, {"event-channel", "11"}, {"magic", "7"}, {0}};
 static const struct offer of_any[] = {{"ring-ref", "14"}, {"event-channel", "10"}, {0}};
 static const struct offer disk_features[] = {{"feature-flush-cache", "1"}, {"feature-persistent", "1"}, {0}};
 static const struct offer disk_size[] = {
@@ -66,6 +67,11 @@ const struct kind kinds[] = {
      .rings = XenbusStateInitialised,
      .fatal = "22 no controller",
      .offers = of_usb},
+    {.name = "pci",
+     .reconfigures = true,
+     .rings = XenbusStateInitialised,
+     .fatal = "22 registering a PCI device",
+     .offers = of_pci},
     {.name = "qdisk",
      .qemu = true,
      .rings = XenbusStateInitialised,

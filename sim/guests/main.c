@@ -23,6 +23,7 @@ static const struct {
     {"shadow", XEN_SYSCTL_PHYSCAP_shadow},
     {"gnttab-v1", XEN_SYSCTL_PHYSCAP_gnttab_v1},
     {"gnttab-v2", XEN_SYSCTL_PHYSCAP_gnttab_v2},
+    {"directio", XEN_SYSCTL_PHYSCAP_directio},
 };
 
 static uint32_t all_but(char **names)

@@ -32,7 +32,8 @@
     CALL(HOST_LOOP_CLEAR, "host.loop_clear")                                                                 \
     CALL(HOST_NETLINK_OPEN, "host.netlink_open")                                                             \
     CALL(HOST_GETLINK, "host.getlink")                                                                       \
-    CALL(HOST_NEWLINK, "host.newlink")
+    CALL(HOST_NEWLINK, "host.newlink")                                                                       \
+    CALL(HOST_PCI_WRITE, "host.pci_write")
 
 enum call {
     /* A hypercall whose subcommands are not listed below has the number CALL_HYPERCALL + __HYPERVISOR_*. */

@@ -46,7 +46,9 @@ static const char *redirect(const char *path, char *buffer, size_t size)
             return result_of(host_open(buffer, flags));                                                      \
         if (!next)                                                                                           \
             next = dlsym(RTLD_NEXT, #name);                                                                  \
-        return next(redirect(path, buffer, sizeof buffer), flags, mode);                                     \
+        const int fd = next(redirect(path, buffer, sizeof buffer), flags, mode);                             \
+        host_pci_opened(fd, path, flags);                                                                    \
+        return fd;                                                                                           \
     }
 
 OPEN(open)

@@ -138,7 +138,8 @@ static bool is_possible(const struct xen_domctl_createdomain *config)
     uint32_t grants = config->grant_opts & XEN_DOMCTL_GRANT_version_mask;
     if (!grants || grants > 2 || (hap && !hvm))
         return false;
-    uint32_t needed = of_grants[grants] | (hvm ? XEN_SYSCTL_PHYSCAP_hvm : XEN_SYSCTL_PHYSCAP_pv);
+    uint32_t needed = config->flags & XEN_DOMCTL_CDF_iommu ? XEN_SYSCTL_PHYSCAP_directio : 0;
+    needed |= of_grants[grants] | (hvm ? XEN_SYSCTL_PHYSCAP_hvm : XEN_SYSCTL_PHYSCAP_pv);
     if (hvm)
         needed |= hap ? XEN_SYSCTL_PHYSCAP_hap : XEN_SYSCTL_PHYSCAP_shadow;
     return !(needed & ~machine->capabilities);
@@ -200,6 +201,7 @@ long domain_destroy(struct domain *d)
         channel_close(d->domid, port);
     domain_run(d, false);
     frames_free_all(d);
+    pci_release(d);
     d->state = DOMAIN_DYING;
     d->gone_ns = now_ns() + fault_dying_ms() * 1000000ull;
     domain_changed(d);

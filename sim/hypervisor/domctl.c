@@ -81,6 +81,9 @@ long do_domctl(struct xen_domctl *op)
         op->domain = domid;
         return r;
     }
+    if (op->cmd == XEN_DOMCTL_assign_device || op->cmd == XEN_DOMCTL_test_assign_device ||
+        op->cmd == XEN_DOMCTL_deassign_device)
+        return do_domctl_pci(op);
     if (!(d = domain_get(op->domain)))
         return -ESRCH;
 

@@ -44,6 +44,7 @@ static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
     case __HYPERVISOR_event_channel_op: return do_event_channel_op(arg1, arg2);
     case __HYPERVISOR_hvm_op: return do_hvm_op(arg1, arg2);
     case __HYPERVISOR_xen_version: return do_xen_version(arg1, arg2);
+    case __HYPERVISOR_physdev_op: return do_physdev_op(arg1, arg2);
     case __HYPERVISOR_sched_op: return arg1 == SCHEDOP_remote_shutdown ? remote_shutdown(arg2) : -ENOSYS;
     case __HYPERVISOR_mmuext_op: return do_mmuext_op(structure, (uintptr_t)arg2);
     case __HYPERVISOR_mmu_update: return do_mmu_update(structure, (uintptr_t)arg2);

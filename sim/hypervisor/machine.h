@@ -27,6 +27,7 @@
 
 #include "calls.h"
 #include "host.h"
+#include "host_pci.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -237,6 +238,8 @@ struct machine {
     uint32_t nr_behaviours;
     struct behaviour behaviours[MAX_BEHAVIOURS];
     struct host host;
+    /* The owners of PCI devices; domid 0: this entry is free. */
+    struct pci_owner pci_owners[MAX_PCI];
     struct listener listeners[MAX_LISTENERS]; /* the table of event channel handles; index 0 is never used */
     /* The index, plus 1, of the domain with this domid; 0: no domain has the domid. */
     uint16_t slot_of[DOMID_FIRST_RESERVED];

@@ -2,6 +2,8 @@
 /* The hypercall memory_op: allocates, frees and maps a domain's memory. Lock: machine->lock. */
 #include "machine.h"
 
+#include <string.h>
+
 #include <xen/memory.h>
 
 static long populate(struct domain *d, xen_memory_reservation_t *r, bool at_gfn)
@@ -99,6 +101,29 @@ static long size_of_domain(unsigned int cmd, domid_t domid)
                                                : d->max_gfn;
 }
 
+/* The memory map of the host: RAM up to 3 GiB and from 4 GiB on, with the usual reserved pages. */
+static long machine_memory_map(struct xen_memory_map *map)
+{
+    static const struct {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) all[] = {
+        {0, 0x9fc00, 1},
+        {0x9fc00, 0x400, 2},
+        {0xf0000, 0x10000, 2},
+        {0x100000, 0xbfef0000, 1},
+        {0xbfff0000, 0x10000, 3},
+        {0xfec00000, 0x1400000, 2},
+        {0x100000000, 0x740000000, 1},
+    };
+    const uint32_t count = sizeof all / sizeof *all;
+    if (map->nr_entries < count)
+        return -EINVAL;
+    memcpy(map->buffer.p, all, sizeof all);
+    map->nr_entries = count;
+    return 0;
+}
+
 long do_memory_op(unsigned int cmd, void *arg)
 {
     struct domain *d;
@@ -120,6 +145,7 @@ long do_memory_op(unsigned int cmd, void *arg)
         if (!(d = domain_get(((xen_pod_target_t *)arg)->domid)))
             return -ESRCH;
         return cmd == XENMEM_set_pod_target ? pod_set_target(d, arg) : pod_get_target(d, arg);
+    case XENMEM_machine_memory_map: return machine_memory_map(arg);
     case XENMEM_set_memory_map: return domain_get(((struct xen_foreign_memory_map *)arg)->domid) ? 0 : -ESRCH;
     case XENMEM_machphys_mfn_list: return m2p_list(arg);
     case XENMEM_maximum_ram_page: return machine->nr_frames;

@@ -37,7 +37,7 @@ const libxl__device_class *libxl__device_class_of(const char *kind)
     for (const libxl__device_class *const *cls = libxl__device_classes; *cls; cls++)
         if (strcmp((*cls)->kind, kind) == 0)
             return *cls;
-    return &other;
+    return strcmp(kind, libxl__class_pci.kind) ? &other : &libxl__class_pci;
 }
 
 int libxl__device_number(const libxl__device_class *cls, const void *config)

@@ -100,6 +100,11 @@ struct libxl__device_class {
      * When an HVM domain is created, such a device is added after its device model, which makes a part of it.
      */
     bool after_model;
+    /*
+     * The toolstack keeps no tree for such devices. Domain 0 serves them. A sweep finds them by the backend's
+     * tree.
+     */
+    bool without_tree;
     bool stateless;               /* the backend has no state: it is removed without a request */
     size_t host_size;             /* the size of libxl__device.host, in octets */
     const char *const *read_keys; /* the toolstack's keys that `read` needs; ends with NULL */
@@ -207,6 +212,12 @@ struct libxl__device_class {
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,
     libxl__class_vkb, libxl__class_vtpm, libxl__class_vdispl, libxl__class_vsnd, libxl__class_pvcallsif,
     libxl__class_channel;
+/*
+ * The class of all PCI devices of a domain together, which are one device in xenstore. It is not in the table
+ * below, because the operations on PCI devices have their own phases (pci_add.c, pci_detach.c). It says how the
+ * device as a whole is removed.
+ */
+extern const libxl__device_class libxl__class_pci;
 
 /* The table of all classes; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];

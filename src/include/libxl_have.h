@@ -53,6 +53,8 @@
 #define LIBXL_HAVE_DEVICE_DISK_DIRECT_IO_SAFE            1
 #define LIBXL_HAVE_DEVICE_DISK_SPECIFICATION             1
 #define LIBXL_HAVE_DEVICE_MODEL_USER                     1
+#define LIBXL_HAVE_DEVICE_PCI_ASSIGNABLE_LIST_FREE       1
+#define LIBXL_HAVE_DEVICE_PCI_LIST_FREE                  1
 #define LIBXL_HAVE_DEVICE_PCI_NAME                       1
 #define LIBXL_HAVE_DEVICE_PCI_SEIZE                      1
 #define LIBXL_HAVE_DISK_SAFE_REMOVE                      1

@@ -58,6 +58,26 @@ int libxl_cpupool_cpuremove_node(libxl_ctx *ctx, uint32_t poolid, int node, int 
 libxl_pcitopology *libxl_get_pci_topology(libxl_ctx *ctx, int *num_devs);
 void libxl_pcitopology_list_free(libxl_pcitopology *list, int num_devs);
 
+/*
+ * Run host_pci_assignable_add and host_pci_assignable_remove. `rebind` not 0: the device's driver is remembered,
+ * or gets the device again. Errors: those of the operations.
+ */
+int libxl_device_pci_assignable_add(libxl_ctx *ctx, libxl_device_pci *pci, int rebind);
+int libxl_device_pci_assignable_remove(libxl_ctx *ctx, libxl_device_pci *pci, int rebind);
+/*
+ * Runs host_pci_assignable. Returns an array, and stores the number of its elements. The caller frees the array
+ * with libxl_device_pci_assignable_list_free. Returns NULL after an error, and if there are no such devices.
+ */
+libxl_device_pci *libxl_device_pci_assignable_list(libxl_ctx *ctx, int *num);
+void libxl_device_pci_assignable_list_free(libxl_device_pci *list, int num);
+
+/*
+ * Runs domain_list_pcis. Returns an array, and stores the number of its elements. The caller frees the array with
+ * libxl_device_pci_list_free. Returns NULL after an error, and if the domain has no PCI devices.
+ */
+libxl_device_pci *libxl_device_pci_list(libxl_ctx *ctx, uint32_t domid, int *num);
+void libxl_device_pci_list_free(libxl_device_pci *list, int num);
+
 /* ------------------------------------------------------------------ FLASK */
 
 /*

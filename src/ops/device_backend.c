@@ -6,6 +6,14 @@
 
 #include <xen/io/xenbus.h>
 
+/* A test that is true if the backend is connected, has closed or is gone. */
+static bool has_settled(const libxl__await *await, const char *value)
+{
+    const int state = libxl__device_state(value);
+    (void)await;
+    return !value || (state >= XenbusStateConnected && state <= XenbusStateClosed);
+}
+
 int libxl__backend_wait_start(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device,
                               const char *wanted)
 {
@@ -16,7 +24,9 @@ int libxl__backend_wait_start(libxl__ao *ao, libxl__backend_wait *wait, const li
     if (!rc && !wait->without_guest)
         rc = libxl__await_start(ao, &wait->frontend_error, path, libxl__await_present, NULL);
     snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(device));
-    return rc ? rc : libxl__await_start(ao, &wait->state, path, libxl__await_device_state, wanted);
+    return rc ? rc
+              : libxl__await_start(ao, &wait->state, path,
+                                   wait->settles ? has_settled : libxl__await_device_state, wanted);
 }
 
 int libxl__backend_wait_errors(libxl__ao *ao, libxl__backend_wait *wait)

@@ -18,6 +18,11 @@ typedef struct libxl__backend_wait {
     bool reads_errors;           /* the backend has closed, and the error nodes are being read */
     /* The guest does not run yet, so it cannot write an error. Set this before the start. */
     bool without_guest;
+    /*
+     * The wait ends at the state Connected, and not in a higher state, in which pciback is while it takes a
+     * further device. Set this before the start.
+     */
+    bool settles;
 } libxl__backend_wait;
 
 /*

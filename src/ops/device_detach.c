@@ -71,22 +71,6 @@ static int run(struct device_detach *s, libxl__xs_mode mode)
 
 /* ---- find: where the device is, and in which state */
 
-static int find_start(libxl__ao *ao, struct device_detach *s)
-{
-    const libxl__device_detach_args *args = args_of(ao);
-    s->close = (libxl__device_close){.device = &s->device, .force = args->in.force};
-    s->device = (libxl__device){
-        .cls = libxl__device_class_of(args->in.kind), .domid = args->in.domid, .devid = args->in.devid};
-    snprintf(s->device.kind, sizeof(s->device.kind), "%s", args->in.kind);
-    int rc = libxl__device_reserve(ao, &s->device);
-    if (!rc)
-        rc = new_batch(ao, s);
-    if (rc)
-        return rc;
-    s->backend_path = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(&s->device));
-    return run(s, LIBXL__XS_ONE_BY_ONE);
-}
-
 /* Reads the device's states and the keys that the class needs to release the resource on the host. */
 static int read_states(libxl__ao *ao, struct device_detach *s)
 {
@@ -103,6 +87,26 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
         s->model_node = libxl__xs_read(s->batch, LIBXL__QEMU_PID, s->device.domid);
     for (unsigned i = 0; keys && keys[i]; i++)
         s->values[i] = libxl__xs_read(s->batch, LIBXL__BACKEND "/%s", LIBXL__BACKEND_OF(&s->device), keys[i]);
+    return run(s, LIBXL__XS_ONE_BY_ONE);
+}
+
+static int find_start(libxl__ao *ao, struct device_detach *s)
+{
+    const libxl__device_detach_args *args = args_of(ao);
+    s->close = (libxl__device_close){.device = &s->device, .force = args->in.force};
+    s->device = (libxl__device){
+        .cls = libxl__device_class_of(args->in.kind), .domid = args->in.domid, .devid = args->in.devid};
+    snprintf(s->device.kind, sizeof(s->device.kind), "%s", args->in.kind);
+    int rc = libxl__device_reserve(ao, &s->device);
+    if (!rc)
+        rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    if (s->device.cls->without_tree) {
+        snprintf(s->device.backend_kind, sizeof(s->device.backend_kind), "%s", s->device.kind);
+        return read_states(ao, s);
+    }
+    s->backend_path = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(&s->device));
     return run(s, LIBXL__XS_ONE_BY_ONE);
 }
 

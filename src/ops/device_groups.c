@@ -35,6 +35,35 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     return row->cls->copy(child->ctx, args + row->config_at, member->configs + index * row->cls->config_size);
 }
 
+/* Makes the operation that adds the PCI devices. They are one device in xenstore, so they are added together. */
+static int reserve_pcis(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                        uint32_t domid, const libxl_uuid *uuid)
+{
+    const libxl_pci_list pcis = {.devices = config->pcidevs, .num_devices = config->num_pcidevs};
+    all->has_pcis = config->num_pcidevs > 0;
+    if (!all->has_pcis)
+        return 0;
+    libxl__ao *child = libxl__nested_create(ao, &all->pcis, &libxl__operations[LIBXL__OP_DEVICE_PCIS_ADD]);
+    if (!child)
+        return ERROR_NOMEM;
+    libxl__device_pcis_add_args *args = libxl__ao_args(child);
+    child->subject.number = args->in.domid = domid;
+    child->subject.uuid = *uuid;
+    return libxl__pci_list_copy(child->ctx, &args->in.pcis, &pcis);
+}
+
+/* The device model of an HVM domain, which plugs the devices in, must run first. */
+static int poll_pcis(libxl__device_groups *all)
+{
+    if (!all->has_pcis || (all->stopping && !all->pcis.started))
+        return 0;
+    if (all->held)
+        return LIBXL__AO_WAIT;
+    if (!all->pcis.started)
+        libxl__nested_start(&all->pcis);
+    return all->pcis.done ? all->pcis.rc : LIBXL__AO_WAIT;
+}
+
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid)
 {
@@ -55,6 +84,8 @@ int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const l
                            .width = WIDTH};
         rc = libxl__group_reserve(ao, &all->groups[i]);
     }
+    if (!rc)
+        rc = reserve_pcis(ao, all, config, domid, uuid);
     return rc ? rc : libxl__device_groups_poll(ao, all);
 }
 
@@ -69,6 +100,11 @@ int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
         else if (!all->rc)
             all->rc = rc;
     }
+    const int pcis = poll_pcis(all);
+    if (pcis == LIBXL__AO_WAIT)
+        waits = true;
+    else if (!all->rc)
+        all->rc = pcis;
     if (all->rc)
         libxl__device_groups_stop(all);
     return waits ? LIBXL__AO_WAIT : all->rc;
@@ -79,4 +115,7 @@ void libxl__device_groups_stop(libxl__device_groups *all)
     all->held = false;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++)
         libxl__group_stop(&all->groups[i]);
+    all->stopping = true;
+    if (all->pcis.started && all->pcis.child)
+        libxl__ao_request_stop(all->pcis.child, ERROR_ABORTED);
 }

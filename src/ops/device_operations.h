@@ -15,8 +15,8 @@
  * are declared in the IDL. */
 #define LIBXL__DEVICES(X)                                                                                    \
     X(DISK, disk)                                                                                            \
-    X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd)              \
-        X(PVCALLSIF, pvcallsif)
+    X(NIC, nic)                                                                                              \
+    X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)
 
 /* All classes: the classes of LIBXL__DEVICES, and the classes whose devices only a creation adds. */
 #define LIBXL__ALL_DEVICES(X) LIBXL__DEVICES(X) X(CHANNEL, channel)
@@ -98,6 +98,8 @@ typedef struct libxl__device_groups {
         uint32_t domid;
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
+    libxl__nested pcis; /* adds all PCI devices together */
+    bool has_pcis, stopping;
     bool held; /* the devices of classes with `after_model` are not added yet */
     int rc;    /* The first error of a group. Groups that this error stops end with another error. */
 } libxl__device_groups;
@@ -124,10 +126,11 @@ typedef struct libxl__device_sweep {
     } * kinds; /* an array of the kinds of devices; NULL: the kinds are being listed */
     libxl__xs_request *all;
     uint32_t kind_count, restarts;
-    bool listed;
+    bool listed, has_pci;
     libxl__group group;
     const libxl__xs_request *pid_node;
-    pid_t model_pid; /* the process id of the domain's QEMU; 0: the domain has no QEMU */
+    const libxl__xs_request *pci_node; /* exists if the domain has PCI devices */
+    pid_t model_pid;                   /* the process id of the domain's QEMU; 0: the domain has no QEMU */
     libxl__qemu_end model;
     bool ending_model;
     struct libxl__swept {

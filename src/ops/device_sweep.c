@@ -13,8 +13,14 @@
 
 enum { WIDTH = 16 /* the most devices that are removed at a time */, FIRST_ROOM = 16, MOST_RESTARTS = 10 };
 
+/* The node by which PCI devices are found, which have no tree of the toolstack. The argument is the domid. */
+#define PCI_BACKEND "/local/domain/0/backend/pci/%u/0/frontend-id"
+
 /* The requests of libxl__device_sweep_list. */
-enum { FIRST_REQUESTS = 2, FIRST_OCTETS = sizeof(LIBXL__QEMU_PID) + sizeof("/libxl/4294967295/device") + 16 };
+enum {
+    FIRST_REQUESTS = 3,
+    FIRST_OCTETS = sizeof(LIBXL__QEMU_PID) + sizeof("/libxl/4294967295/device") + sizeof(PCI_BACKEND) + 32
+};
 
 static int new_listing(libxl__ao *ao, libxl__device_sweep *sweep)
 {
@@ -39,6 +45,7 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     if (rc)
         return rc;
     sweep->pid_node = libxl__xs_read(sweep->listing, LIBXL__QEMU_PID, domid);
+    sweep->pci_node = libxl__xs_read(sweep->listing, PCI_BACKEND, domid);
     sweep->all = libxl__xs_list(sweep->listing, 0, "/libxl/%u/device", domid);
     libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
     /* A batch that cannot be run is done at once. So this call can end the list. */
@@ -88,6 +95,28 @@ static int list_parts(libxl__ao *ao, libxl__device_sweep *sweep)
     return libxl__device_sweep_list_poll(ao, sweep);
 }
 
+static int add_device(libxl__ao *ao, libxl__device_sweep *sweep, const char *kind, uint32_t devid)
+{
+    if (sweep->count == sweep->room) {
+        const uint32_t room = sweep->room ? 2 * sweep->room : FIRST_ROOM;
+        struct libxl__swept *larger = libxl__gc_alloc(memory_of(ao, sweep), room * sizeof(*larger));
+        if (!larger)
+            return ERROR_NOMEM;
+        if (sweep->count)
+            memcpy(larger, sweep->devices, sweep->count * sizeof(*larger));
+        sweep->devices = larger;
+        sweep->room = room;
+    }
+    sweep->devices[sweep->count++] = (struct libxl__swept){.kind = kind, .devid = devid};
+    return 0;
+}
+
+/* Adds the PCI devices, which are one device of xenstore. */
+static int add_pci(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    return sweep->has_pci ? add_device(ao, sweep, libxl__class_pci.kind, 0) : 0;
+}
+
 /* Starts to list the numbers of the devices of each kind. Returns 0 if there are no kinds. */
 static int list_numbers(libxl__ao *ao, libxl__device_sweep *sweep)
 {
@@ -106,22 +135,6 @@ static int list_numbers(libxl__ao *ao, libxl__device_sweep *sweep)
         if (!(sweep->kinds[i].name = libxl__gc_printf(memory_of(ao, sweep), "%s", name)))
             return ERROR_NOMEM;
     return list_parts(ao, sweep);
-}
-
-static int add_device(libxl__ao *ao, libxl__device_sweep *sweep, const char *kind, uint32_t devid)
-{
-    if (sweep->count == sweep->room) {
-        const uint32_t room = sweep->room ? 2 * sweep->room : FIRST_ROOM;
-        struct libxl__swept *larger = libxl__gc_alloc(memory_of(ao, sweep), room * sizeof(*larger));
-        if (!larger)
-            return ERROR_NOMEM;
-        if (sweep->count)
-            memcpy(larger, sweep->devices, sweep->count * sizeof(*larger));
-        sweep->devices = larger;
-        sweep->room = room;
-    }
-    sweep->devices[sweep->count++] = (struct libxl__swept){.kind = kind, .devid = devid};
-    return 0;
 }
 
 /* Adds the devices of a part of a list. The list is complete if its end is in this part. */
@@ -169,7 +182,7 @@ static int parts_listed(libxl__ao *ao, libxl__device_sweep *sweep)
         for (uint32_t i = 0; i < sweep->kind_count; i++)
             sweep->kinds[i] = (struct libxl__swept_kind){.name = sweep->kinds[i].name};
         sweep->count = 0;
-        return list_parts(ao, sweep);
+        return add_pci(ao, sweep) ? ERROR_NOMEM : list_parts(ao, sweep);
     }
     sweep->listed = true;
     for (uint32_t i = 0; i < sweep->kind_count; i++) {
@@ -244,7 +257,8 @@ int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep)
     if (!rc && !sweep->kinds) {
         const char *pid = libxl__xs_value(sweep->pid_node);
         sweep->model_pid = pid ? atoi(pid) : 0;
-        return list_numbers(ao, sweep);
+        sweep->has_pci = libxl__xs_value(sweep->pci_node) != NULL;
+        return add_pci(ao, sweep) ? ERROR_NOMEM : list_numbers(ao, sweep);
     }
     return rc ? rc : parts_listed(ao, sweep);
 }

@@ -43,6 +43,46 @@ static int check_capabilities(const libxl__builder *b, uint32_t capabilities)
     return 0;
 }
 
+/* Returns whether PCI devices can be passed through to the domain. */
+static bool is_passed_through(const libxl_domain_config *config)
+{
+    const libxl_passthrough wanted = config->c_info.passthrough;
+    return wanted == LIBXL_PASSTHROUGH_DEFAULT ? config->num_pcidevs > 0
+                                               : wanted != LIBXL_PASSTHROUGH_DISABLED;
+}
+
+/*
+ * Sets the options of the IOMMU. As in libxl, the IOMMU shares the page tables of an HVM domain if it can, and
+ * has its own page tables otherwise.
+ */
+static int set_iommu(const libxl__builder *b, const libxl_domain_config *config, uint32_t capabilities,
+                     struct xen_domctl_createdomain *create)
+{
+    const libxl_passthrough wanted = config->c_info.passthrough;
+    const bool shareable =
+        b->hvm && create->flags & XEN_DOMCTL_CDF_hap && capabilities & XEN_SYSCTL_PHYSCAP_iommu_hap_pt_share;
+    if (!is_passed_through(config))
+        return config->num_pcidevs
+                   ? libxl__build_fail(b->build, ERROR_INVAL,
+                                       "d_config.c_info.passthrough: disabled, but the domain "
+                                       "has PCI devices")
+                   : 0;
+    if (b->translated && !b->hvm)
+        return libxl__build_fail(b->build, ERROR_NI,
+                                 "d_config.c_info.passthrough: a PVH domain cannot have PCI devices");
+    if (!(capabilities & XEN_SYSCTL_PHYSCAP_directio))
+        return libxl__build_fail(b->build, ERROR_NO_IOMMU,
+                                 "d_config.c_info.passthrough: this host has no IOMMU, or it is not enabled");
+    if (wanted == LIBXL_PASSTHROUGH_SHARE_PT && !shareable)
+        return libxl__build_fail(
+            b->build, ERROR_INVAL,
+            "d_config.c_info.passthrough: share_pt is not possible for this domain on this host");
+    create->flags |= XEN_DOMCTL_CDF_iommu;
+    if (!shareable || wanted == LIBXL_PASSTHROUGH_SYNC_PT)
+        create->iommu_opts = XEN_DOMCTL_IOMMU_no_sharept;
+    return 0;
+}
+
 int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
     libxl__build *build = b->build;
@@ -70,5 +110,5 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
         if (b->hvm && libxl__hvm_nested(&build->config->b_info))
             create->flags |= XEN_DOMCTL_CDF_nested_virt;
     }
-    return 0;
+    return set_iommu(b, build->config, host.capabilities, create);
 }

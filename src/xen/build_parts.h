@@ -62,7 +62,7 @@ int libxl__build_cancelled(libxl__build *build);
 /*
  * Checks that the host can run the domain and has enough free memory. Sets the members of `create` that
  * depend on the host; `create` must be zero-initialised. Errors: NI (the message names the missing
- * capability), NO_MEMORY_FOR_GUEST, and those of libxl__errno_rc for the hypercall.
+ * capability), NO_IOMMU, INVAL, NO_MEMORY_FOR_GUEST, and those of libxl__errno_rc for the hypercall.
  */
 int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create);
 
@@ -72,6 +72,11 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
 void libxl__build_set_limits(const libxl__build *build, struct xen_domctl_createdomain *create);
 /* Applies the configuration's settings to a domain that was made. Returns 0 or the job's error. */
 int libxl__build_settings(libxl__builder *b);
+
+/* ---- build_e820.c */
+
+/* Gives a PV guest a memory map with the holes of the host. Returns 0 or the job's error. */
+int libxl__build_e820(libxl__builder *b);
 
 /* ---- build_place.c */
 

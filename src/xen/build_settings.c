@@ -171,5 +171,7 @@ int libxl__build_settings(libxl__builder *b)
         rc = set_clock(b, info);
     if (!rc)
         rc = set_timer_mode(b);
+    if (!rc && !b->translated && libxl_defbool_val(info->u.pv.e820_host))
+        rc = libxl__build_e820(b);
     return rc ? rc : give_host(b, info);
 }

@@ -5,6 +5,7 @@
  */
 #include "build.h"
 #include "core_dump.h"
+#include "pci.h"
 #include "resume.h"
 #include "statistics.h"
 #include "xen.h"
@@ -83,6 +84,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__resume_open(ctx);
     libxl__lane_open(ctx, &ctx->xen->memory_lane, "xl-memory", MEMORY_AT_ONCE, false);
     libxl__userdata_open(ctx);
+    libxl__pci_open(ctx);
     int rc = libxl__domains_open(ctx);
     if (!rc)
         rc = libxl__handles_open(ctx);

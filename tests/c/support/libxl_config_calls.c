@@ -88,6 +88,8 @@ static const char *devices(libxl_ctx *ctx)
     CALLS_OF_DEVICE(vdispl);
     CALLS_OF_DEVICE(vsnd);
     CALLS_OF_DEVICE(pvcallsif); /* libxl has no function that adds a PV Calls device. */
+    CALLS_OF_DEVICE(pci);
+    CHECK(libxl_device_pci_add(ctx, 0x7000, &(libxl_device_pci){0}, NULL));
     CHECK(libxl_device_nic_add(ctx, 0x7000, &(libxl_device_nic){0}, NULL));
     CHECK(libxl_device_vfb_add(ctx, 0x7000, &(libxl_device_vfb){0}, NULL));
     CHECK(libxl_device_vkb_add(ctx, 0x7000, &(libxl_device_vkb){0}, NULL));

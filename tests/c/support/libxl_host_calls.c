@@ -120,6 +120,14 @@ static const char *sets(libxl_ctx *ctx)
     libxl_pcitopology *devices = libxl_get_pci_topology(ctx, &count);
     CHECK(devices || !count);
     libxl_pcitopology_list_free(devices, count);
+    libxl_device_pci *assignable = libxl_device_pci_assignable_list(ctx, &count);
+    CHECK(assignable || !count);
+    libxl_device_pci_assignable_list_free(assignable, count);
+    libxl_device_pci nothing = {.domain = 0xffff, .bus = 0xff};
+    CHECK(libxl_device_pci_assignable_add(ctx, &nothing, 1));
+    CHECK(libxl_device_pci_assignable_remove(ctx, &nothing, 1));
+    CHECK(!libxl_device_pci_list(ctx, 0x7000, &count) && !count);
+    libxl_device_pci_list_free(NULL, 0);
     return NULL;
 }
 

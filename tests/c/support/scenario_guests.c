@@ -5,6 +5,7 @@
 #include "core.h"
 #include "fixture.h"
 #include "guest.h"
+#include "pci.h"
 #include "saving.h"
 
 #include "xen.h"
@@ -50,6 +51,23 @@ static void mark_guest(libxl_ctx *ctx, struct subject *s)
     fixture_write(path, text);
 }
 
+/* Makes a PV guest with the PCI device 01:00.1, and also with 01:00.0 if `both`. */
+static libxl_domid pci_guest(libxl_ctx *ctx, bool both)
+{
+    libxl_domid domid = LIBXL_DOMID_INVALID;
+    libxl_domain_config config = guest_config("b");
+    libxl_device_pci first = pci_of(1, 0);
+    config.num_pcidevs = both ? 2 : 1;
+    config.pcidevs = calloc(2, sizeof(*config.pcidevs));
+    config.pcidevs[0] = pci_of(1, 1);
+    config.pcidevs[1] = first;
+    config.pcidevs[0].seize = config.pcidevs[1].seize = true;
+    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    return domid;
+}
+
 static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
 {
     switch (kind) {
@@ -59,6 +77,8 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_OBEDIENT: return saving_guest(ctx, "l");
     case SCENARIO_HVM:
     case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx);
+    case SCENARIO_WITH_PCI: return pci_guest(ctx, false);
+    case SCENARIO_WITH_TWO_PCI: return pci_guest(ctx, true);
     default: return guest_new(ctx, "b", true);
     }
 }
@@ -112,6 +132,22 @@ static void mark_save(libxl_ctx *ctx, libxl_domid domid)
     fixture_write(path, mark);
 }
 
+static bool uses_pci(const struct scenario *scenario)
+{
+    return scenario->guest == SCENARIO_WITH_DRIVER || scenario->guest == SCENARIO_WITH_ASSIGNABLE ||
+           scenario->guest == SCENARIO_WITH_PCI || scenario->guest == SCENARIO_WITH_TWO_PCI;
+}
+
+void scenario_return_pci(const struct scenario *scenario)
+{
+    libxl_ctx *ctx;
+    if (!uses_pci(scenario))
+        return;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    pci_return(ctx);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+}
+
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s)
 {
     libxl_dominfo info;
@@ -128,6 +164,11 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
         add_disk(ctx, s->guest, LIBXL_DISK_BACKEND_QDISK);
     if (scenario->guest == SCENARIO_WITH_NIC)
         add_nic(ctx, s->guest);
+    if (scenario->guest == SCENARIO_WITH_PCI || scenario->guest == SCENARIO_WITH_TWO_PCI)
+        wait_connected(s->guest, "device/pci/0/state");
+    libxl_device_pci pci = pci_of(2, 0);
+    if (scenario->guest == SCENARIO_WITH_ASSIGNABLE)
+        assert_int_equal(libxl_host_pci_assignable_add(ctx, &pci, true, NULL), 0);
     uint32_t pool = SCENARIO_POOL;
     if (scenario->guest == SCENARIO_WITHOUT_POOL) /* The last round may have made it. */
         libxl_host_destroy_cpupool(ctx, pool, NULL);

@@ -10,6 +10,7 @@
 #include "core.h"
 #include "fixture.h"
 #include "guest.h"
+#include "pci.h"
 #include "saving.h"
 
 #include "_libxl_operations_internal.h"
@@ -65,6 +66,17 @@ static void fill_create(struct subject *s, void *p)
     libxl_domain_config_copy(NULL, &args->in.d_config, &config);
     libxl_domain_config_dispose(&config);
     args->out.domid = &s->results.domid;
+}
+
+/* A creation with a PCI device, which is taken from its driver. */
+static void fill_create_pci(struct subject *s, void *p)
+{
+    libxl__domain_create_new_args *args = p;
+    fill_create(s, p);
+    libxl_device_pci *pci = args->in.d_config.pcidevs = malloc(sizeof(*pci));
+    *pci = pci_of(1, 0);
+    pci->seize = true;
+    args->in.d_config.num_pcidevs = 1;
 }
 
 static void fill_wait_shutdown(struct subject *s, void *p)
@@ -239,7 +251,8 @@ static void fill_disk_remove(struct subject *s, void *p)
 #define LISTED(X)                                                                                            \
     X(DISK, disk)                                                                                            \
     X(NIC, nic)                                                                                              \
-    X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)  \
+    X(P9, p9)                                                                                                \
+    X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)            \
         X(CHANNEL, channel)
 
 #define FILL_LIST(NAME, name)                                                                                \
@@ -265,6 +278,58 @@ static void fill_wait_connected(struct subject *s, void *p)
     args->in.domid = s->guest;
     args->in.kind = strdup("vbd");
     args->in.devid = 51712;
+}
+
+static void fill_assignable(struct subject *s, void *p)
+{
+    libxl__host_pci_assignable_args *args = p;
+    args->out.list = &s->results.pcis;
+}
+
+static void fill_assignable_add(struct subject *s, void *p)
+{
+    libxl__host_pci_assignable_add_args *args = p;
+    (void)s;
+    args->in.pci = pci_of(2, 0);
+    args->in.pci.name = strdup("disk");
+    args->in.rebind = true;
+}
+
+static void fill_assignable_remove(struct subject *s, void *p)
+{
+    libxl__host_pci_assignable_remove_args *args = p;
+    (void)s;
+    args->in.pci = pci_of(2, 0);
+    args->in.rebind = true;
+}
+
+static void fill_pci_add(struct subject *s, void *p)
+{
+    libxl__device_pci_add_args *args = p;
+    args->in.domid = s->guest;
+    args->in.pci = pci_of(1, 0);
+    args->in.pci.seize = true;
+}
+
+static void fill_pci_remove(struct subject *s, void *p)
+{
+    libxl__device_pci_remove_args *args = p;
+    args->in.domid = s->guest;
+    args->in.pci = pci_of(1, 0);
+}
+
+static void fill_pci_destroy(struct subject *s, void *p)
+{
+    libxl__device_pci_destroy_args *args = p;
+    args->in.domid = s->guest;
+    args->in.pci = pci_of(1, 0);
+}
+
+static void fill_list_pcis(struct subject *s, void *p)
+{
+    libxl__domain_list_pcis_args *args = p;
+    args->in.domid = s->guest;
+    args->out.list = &s->results.pcis;
 }
 
 static void fill_disk_destroy(struct subject *s, void *p)
@@ -455,6 +520,17 @@ static const struct scenario scenarios[] = {
      SCENARIO_WITH_DISK},
     {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy, SCENARIO_WITH_DISK},
     {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove, SCENARIO_WITH_DISK},
+    {LIBXL__OP_HOST_PCI_ASSIGNABLE, LIBXL__OP_HOST_PCI_ASSIGNABLE, fill_assignable, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_HOST_PCI_ASSIGNABLE_ADD, LIBXL__OP_HOST_PCI_ASSIGNABLE_ADD, fill_assignable_add,
+     SCENARIO_WITH_DRIVER},
+    {LIBXL__OP_HOST_PCI_ASSIGNABLE_REMOVE, LIBXL__OP_HOST_PCI_ASSIGNABLE_REMOVE, fill_assignable_remove,
+     SCENARIO_WITH_ASSIGNABLE},
+    {LIBXL__OP_DEVICE_PCI_ADD, LIBXL__OP_DEVICE_PCI_ADD, fill_pci_add, SCENARIO_WITH_PCI},
+    {LIBXL__OP_DEVICE_PCIS_ADD, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create_pci, SCENARIO_NO_GUEST},
+    {LIBXL__OP_DEVICE_PCI_REMOVE, LIBXL__OP_DEVICE_PCI_REMOVE, fill_pci_remove, SCENARIO_WITH_TWO_PCI},
+    {LIBXL__OP_DEVICE_PCI_DESTROY, LIBXL__OP_DEVICE_PCI_DESTROY, fill_pci_destroy, SCENARIO_WITH_TWO_PCI},
+    {LIBXL__OP_PCI_DETACH, LIBXL__OP_DEVICE_PCI_REMOVE, fill_pci_remove, SCENARIO_WITH_TWO_PCI},
+    {LIBXL__OP_DOMAIN_LIST_PCIS, LIBXL__OP_DOMAIN_LIST_PCIS, fill_list_pcis, SCENARIO_WITH_PCI},
     {LIBXL__OP_DEVICE_MODEL, LIBXL__OP_DEVICE_DISK_ADD, fill_qdisk_add, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create, SCENARIO_NO_GUEST},
     {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown, SCENARIO_ANY_GUEST},
@@ -525,6 +601,9 @@ struct scenario scenario_of(unsigned operation, unsigned phase)
         return (struct scenario){operation, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove, SCENARIO_WITH_NIC};
     if (operation == LIBXL__OP_DOMAIN_TEARDOWN && scenario_is_phase(operation, phase, "devices"))
         return (struct scenario){operation, LIBXL__OP_DOMAIN_DESTROY, NULL, SCENARIO_WITH_DISK};
+    if (operation == LIBXL__OP_PCI_DETACH && scenario_is_phase(operation, phase, "released"))
+        return (struct scenario){operation, LIBXL__OP_DEVICE_PCI_DESTROY, fill_pci_destroy,
+                                 SCENARIO_WITH_TWO_PCI};
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
         if (scenarios[i].operation == operation)
             return scenarios[i];
@@ -554,4 +633,5 @@ void scenario_dispose(struct subject *s)
     libxl_domain_config_dispose(&s->results.config);
     libxl_domain_counters_list_dispose(&s->results.counters);
     libxl_cpupool_list_dispose(&s->results.pools);
+    libxl_pci_list_dispose(&s->results.pcis);
 }

@@ -24,6 +24,10 @@ enum scenario_guest {
     SCENARIO_SAVED,         /* No guest. The operation restores a saved domain. */
     SCENARIO_WITH_POOL,     /* There is the cpupool SCENARIO_POOL. */
     SCENARIO_WITHOUT_POOL,
+    SCENARIO_WITH_DRIVER,     /* The PCI device 02:00.0 has its driver. */
+    SCENARIO_WITH_ASSIGNABLE, /* The PCI device 02:00.0 is bound to pciback. */
+    SCENARIO_WITH_PCI,        /* The PV guest has the PCI device 01:00.1, and not 01:00.0. */
+    SCENARIO_WITH_TWO_PCI,    /* The PV guest has the PCI devices 01:00.0 and 01:00.1. */
 };
 
 enum { SCENARIO_POOL = 5 };
@@ -55,6 +59,7 @@ struct subject {
         libxl_domain_config config;
         libxl_domain_counters_list counters;
         libxl_cpupool_list pools;
+        libxl_pci_list pcis;
     } results;
 };
 
@@ -82,6 +87,8 @@ libxl_device_nic scenario_nic(void);
 bool scenario_makes(const struct scenario *scenario);
 /* Makes the guest of the scenario. */
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s);
+/* Gives the PCI devices of the scenario back to their drivers, after the guest was destroyed. */
+void scenario_return_pci(const struct scenario *scenario);
 /* Fills in the args of the operation that is started. */
 void scenario_fill(const struct scenario *scenario, struct subject *s, void *args);
 /* Frees the results. */

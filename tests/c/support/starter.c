@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Owns: nothing. The test owns the struct starter and every object in it. */
+#include "pci.h"
 #include "starter.h"
 
 #include "saving.h"
@@ -333,11 +334,65 @@ static int start_wait_connected(struct starter *s)
     return libxl_device_wait_connected(s->ctx, s->guest, "vbd", 51712, NULL);
 }
 
+STARTS(pci_assignable, pci_list, libxl_host_pci_assignable(s->ctx, &out, NULL))
+STARTS(pci_list, pci_list, libxl_domain_list_pcis(s->ctx, s->guest, &out, NULL))
+
+static int start_assignable_add(struct starter *s)
+{
+    libxl_device_pci pci = pci_of(2, 0);
+    const int rc = libxl_host_pci_assignable_add(s->ctx, &pci, true, NULL);
+    if (!rc)
+        libxl_host_pci_assignable_remove(s->ctx, &pci, true, NULL);
+    return rc;
+}
+
+static int start_assignable_remove(struct starter *s)
+{
+    libxl_device_pci pci = pci_of(2, 0);
+    libxl_host_pci_assignable_add(s->ctx, &pci, true, NULL);
+    return libxl_host_pci_assignable_remove(s->ctx, &pci, true, NULL);
+}
+
+static int start_pci_add(struct starter *s)
+{
+    libxl_device_pci pci = pci_of(1, 0);
+    pci.seize = true;
+    const int rc = libxl_device_pci_add(s->ctx, s->guest, &pci, NULL);
+    if (!rc)
+        libxl_device_pci_destroy(s->ctx, s->guest, &pci, NULL);
+    if (!rc)
+        libxl_host_pci_assignable_remove(s->ctx, &pci, true, NULL);
+    return rc;
+}
+
+static int start_pci_remove(struct starter *s)
+{
+    libxl_device_pci pci = pci_of(1, 0);
+    pci.seize = true;
+    libxl_device_pci_add(s->ctx, s->guest, &pci, NULL);
+    const int rc = libxl_device_pci_remove(s->ctx, s->guest, &pci, NULL);
+    if (!rc)
+        libxl_host_pci_assignable_remove(s->ctx, &pci, true, NULL);
+    return rc;
+}
+
+static int start_pci_destroy(struct starter *s)
+{
+    libxl_device_pci pci = pci_of(1, 0);
+    pci.seize = true;
+    libxl_device_pci_add(s->ctx, s->guest, &pci, NULL);
+    const int rc = libxl_device_pci_destroy(s->ctx, s->guest, &pci, NULL);
+    if (!rc)
+        libxl_host_pci_assignable_remove(s->ctx, &pci, true, NULL);
+    return rc;
+}
+
 /* The classes of devices that are listed. */
 #define LISTED(X)                                                                                            \
     X(DISK, disk)                                                                                            \
     X(NIC, nic)                                                                                              \
-    X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)  \
+    X(P9, p9)                                                                                                \
+    X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)            \
         X(CHANNEL, channel)
 
 #define START_LIST(NAME, name)                                                                               \
@@ -514,6 +569,13 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_FREE_CPUS] = start_free_cpus,
     [LIBXL__OP_DOMAIN_SET_CPUPOOL] = start_set_cpupool,
     [LIBXL__OP_HOST_PCI_TOPOLOGY] = start_pci_topology,
+    [LIBXL__OP_HOST_PCI_ASSIGNABLE] = start_pci_assignable,
+    [LIBXL__OP_HOST_PCI_ASSIGNABLE_ADD] = start_assignable_add,
+    [LIBXL__OP_HOST_PCI_ASSIGNABLE_REMOVE] = start_assignable_remove,
+    [LIBXL__OP_DEVICE_PCI_ADD] = start_pci_add,
+    [LIBXL__OP_DEVICE_PCI_REMOVE] = start_pci_remove,
+    [LIBXL__OP_DEVICE_PCI_DESTROY] = start_pci_destroy,
+    [LIBXL__OP_DOMAIN_LIST_PCIS] = start_pci_list,
     [LIBXL__OP_DOMAIN_STATISTICS] = start_statistics,
     [LIBXL__OP_DOMAIN_CORE_DUMP] = start_core_dump,
     [LIBXL__OP_DOMAIN_QMP] = start_qmp,
@@ -557,7 +619,8 @@ bool starter_is_hidden(unsigned operation)
            operation == LIBXL__OP_DEVICE_DETACH || operation == LIBXL__OP_DEVICE_MODEL ||
            operation == LIBXL__OP_DEVICE_EVENTS || operation == LIBXL__OP_DOMAIN_RECOVER ||
            operation == LIBXL__OP_DOMAIN_SUSPEND_GUEST || operation == LIBXL__OP_DOMAIN_RESTORE_INCOMING ||
-           operation == LIBXL__OP_DEVICE_CHANNEL_ADD;
+           operation == LIBXL__OP_DEVICE_CHANNEL_ADD || operation == LIBXL__OP_DEVICE_PCIS_ADD ||
+           operation == LIBXL__OP_PCI_DETACH;
 }
 
 int starter_run(struct starter *s, unsigned operation)
@@ -576,11 +639,31 @@ int starter_run(struct starter *s, unsigned operation)
     return libxl__ao_start(ao);
 }
 
+bool starter_takes_pci(unsigned operation)
+{
+    return operation == LIBXL__OP_DEVICE_PCI_ADD || operation == LIBXL__OP_DEVICE_PCI_REMOVE ||
+           operation == LIBXL__OP_DEVICE_PCI_DESTROY || operation == LIBXL__OP_HOST_PCI_ASSIGNABLE_ADD ||
+           operation == LIBXL__OP_HOST_PCI_ASSIGNABLE_REMOVE;
+}
+
+/* Makes a guest that can have PCI devices. */
+static libxl_domid able_guest(libxl_ctx *ctx)
+{
+    libxl_domid domid = LIBXL_DOMID_INVALID;
+    libxl_domain_config config = guest_config("b");
+    config.c_info.passthrough = LIBXL_PASSTHROUGH_ENABLED;
+    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    return domid;
+}
+
 /* Makes sure that there is a guest that runs. */
 static void prepare_guest(struct starter *s, libxl_ctx *ctx, unsigned operation)
 {
     libxl_dominfo info;
-    if (s->guest && !libxl_domain_info(ctx, &info, s->guest) && !info.shutdown && !info.dying) {
+    if (s->guest && !starter_takes_pci(operation) && !libxl_domain_info(ctx, &info, s->guest) &&
+        !info.shutdown && !info.dying) {
         while (info.paused && !libxl_domain_unpause(ctx, s->guest, NULL) &&
                !libxl_domain_info(ctx, &info, s->guest))
             ;
@@ -589,7 +672,9 @@ static void prepare_guest(struct starter *s, libxl_ctx *ctx, unsigned operation)
     if (s->guest)
         libxl_domain_destroy(ctx, s->guest, NULL);
     const bool obeys = operation == LIBXL__OP_DOMAIN_SHUTDOWN || operation == LIBXL__OP_DOMAIN_REBOOT;
-    s->guest = saving_is(operation) ? saving_guest(ctx, "l") : guest_new(ctx, obeys ? "l" : "b", true);
+    s->guest = saving_is(operation)           ? saving_guest(ctx, "l")
+               : starter_takes_pci(operation) ? able_guest(ctx)
+                                              : guest_new(ctx, obeys ? "l" : "b", true);
 }
 
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation)

@@ -25,6 +25,8 @@ enum { STARTER_WAIT_MS = 60, STARTER_LIMIT_MS = 5000 };
 /* Returns whether a program cannot start this operation itself. Only other operations or event generators
  * run such an operation. */
 bool starter_is_hidden(unsigned operation);
+/* Returns whether the operation may leave a PCI device bound to pciback. pci_return() gives it back. */
+bool starter_takes_pci(unsigned operation);
 /* Makes sure that there is a running guest. If there is none, the function creates a guest by `ctx`. For a
  * shutdown or a reboot, the guest obeys requests. For any other operation, the guest ignores requests. */
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation);

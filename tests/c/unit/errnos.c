@@ -8,6 +8,7 @@
  * for each call of an operation that suspends, saves, resumes or restores a domain. With
  * AIOXEN_SWEEP=all the sweep tries all errnos for every call.
  */
+#include "pci.h"
 #include "saving.h"
 #include "simulation.h"
 #include "starter.h"
@@ -24,6 +25,7 @@ struct sweep {
     struct starter starter;
     struct calls calls;
     bool all;
+    bool pci; /* an operation on PCI devices was started */
     unsigned points;
 };
 
@@ -110,10 +112,13 @@ static void sweep(bool (*selects)(unsigned operation), bool pvh, unsigned least)
         if (!starter_is_hidden(operation) && selects(operation) &&
             core_selects(&libxl__operations[operation])) {
             run_operation(&w, operation);
+            w.pci |= starter_takes_pci(operation);
             operations++;
         }
     if (w.starter.guest)
         libxl_domain_destroy(w.starter.ctx, w.starter.guest, NULL);
+    if (w.pci)
+        pci_return(w.starter.ctx);
     libxl_ctx_free(w.starter.ctx);
     libxl_domain_config_dispose(&w.starter.config);
     fixture_clean(&before);

@@ -123,7 +123,7 @@ static bool reads_peer(const libxl__phase *phase)
 }
 
 /*
- * Returns whether the phase waits in this test. Eight phases wait only in special cases, so the sweep does not
+ * Returns whether the phase waits in this test. A dozen phases wait only in special cases, so the sweep does not
  * count them:
  *
  *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more creations
@@ -134,6 +134,8 @@ static bool reads_peer(const libxl__phase *phase)
  *   make           waits for a boot loader only, and a saved domain has none (domain_restore)
  *   follow         the guest of this test is suspended before the operation starts (domain_recover)
  *   name           the domain of this test was not renamed (domain_resume_unfinished)
+ *   model, unplug  wait for the device model of an HVM domain (device_pci_add, device_pcis_add, pci_detach)
+ *   record         a creation stores the whole configuration itself (device_pcis_add)
  *   withdraw       the guest of this test is suspended before the operation starts (domain_resume_unfinished)
  *
  * The messages of the other side of a migration are all there already.
@@ -143,7 +145,10 @@ static bool waits(const libxl__phase *phase)
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
            strcmp(phase->name, "trees") != 0 && !is_of(phase, LIBXL__OP_DEVICE_DETACH, "driver") &&
            !is_of(phase, LIBXL__OP_DEVICE_DETACH, "domain") &&
-           !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
+           !is_of(phase, LIBXL__OP_DEVICE_PCI_ADD, "model") &&
+           !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "model") &&
+           !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "record") &&
+           !is_of(phase, LIBXL__OP_PCI_DETACH, "unplug") && !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RECOVER, "follow") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "name") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "withdraw") && !reads_peer(phase);
@@ -428,6 +433,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         saving_check_runs(r.subject.guest, fault_names[fault]);
     scenario_dispose(&r.subject);
     fixture_clean(&before);
+    scenario_return_pci(&scenario);
     if (fault == FAIL_TO_UNDO)
         leftovers_remove(&before);
     fixture_check(&before);

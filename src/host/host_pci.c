@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing. Any thread may call the functions, unlocked; they can block. */
+#include "host_pci.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define DEVICES "/sys/bus/pci/devices"
+#define DRIVERS "/sys/bus/pci/drivers"
+#define PCIBACK DRIVERS "/pciback"
+
+enum { PATH_SIZE = LIBXL__PCI_DRIVER + 32 };
+
+/* The flag of a region of I/O ports in the file `resource`: IORESOURCE_IO of the kernel. */
+enum { REGION_IS_PORTS = 0x100 };
+
+static int fail(char why[LIBXL__PCI_WHY], int rc, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static int fail(char why[LIBXL__PCI_WHY], int rc, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, LIBXL__PCI_WHY, format, args);
+    va_end(args);
+    return rc;
+}
+
+/* Returns the error of a failed call on a file of sysfs, which the library has named and not the application. */
+static int fail_errno(char why[LIBXL__PCI_WHY], const char *path)
+{
+    const int error = errno;
+    const int rc = error == EPERM || error == EACCES ? ERROR_PERMISSION
+                   : error == EBUSY                  ? ERROR_BUSY
+                   : error == ENOMEM                 ? ERROR_NOMEM
+                                                     : ERROR_FAIL;
+    return fail(why, rc, "%s: %s", path, strerror(error));
+}
+
+/* Writes a text into a file of sysfs. Errors: PERMISSION, BUSY, NOMEM, FAIL. */
+static int write_file(char why[LIBXL__PCI_WHY], const char *text, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static int write_file(char why[LIBXL__PCI_WHY], const char *text, const char *format, ...)
+{
+    char path[PATH_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path, sizeof(path), format, args);
+    va_end(args);
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(why, path);
+    const int rc = write(fd, text, strlen(text)) < 0 ? fail_errno(why, path) : 0;
+    close(fd);
+    return rc;
+}
+
+static void name_of(uint32_t sbdf, char bdf[LIBXL__PCI_BDF])
+{
+    snprintf(bdf, LIBXL__PCI_BDF, LIBXL__PCI_FORMAT, LIBXL__PCI_PARTS(sbdf));
+}
+
+bool libxl__pci_parse(const char *name, uint32_t *sbdf)
+{
+    unsigned segment, bus, device, function;
+    int end = 0;
+    if (sscanf(name, "%4x:%2x:%2x.%1x%n", &segment, &bus, &device, &function, &end) != 4 || name[end] ||
+        device > 0x1f || function > 7)
+        return false;
+    *sbdf = segment << 16 | bus << 8 | device << 3 | function;
+    return true;
+}
+
+bool libxl__pci_is_driver(const char *path)
+{
+    static const char prefix[] = DRIVERS "/";
+    const char *name = path + sizeof(prefix) - 1;
+    return !strncmp(path, prefix, sizeof(prefix) - 1) && *name && *name != '.' && !strchr(name, '/') &&
+           strlen(path) < LIBXL__PCI_DRIVER;
+}
+
+/* ---- what the kernel tells */
+
+/* Stores the path of the driver's directory in facts->driver. */
+static int find_driver(const char *bdf, libxl__pci_facts *facts, char why[LIBXL__PCI_WHY])
+{
+    char path[PATH_SIZE], target[PATH_SIZE];
+    snprintf(path, sizeof(path), DEVICES "/%s/driver", bdf);
+    const ssize_t length = readlink(path, target, sizeof(target) - 1);
+    if (length < 0)
+        return errno == ENOENT ? 0 : fail_errno(why, path);
+    target[length] = 0;
+    const char *slash = strrchr(target, '/');
+    if (snprintf(facts->driver, sizeof(facts->driver), DRIVERS "/%s", slash ? slash + 1 : target) >=
+        (int)sizeof(facts->driver))
+        return fail(why, ERROR_FAIL, "%s: the driver's name is too long", path);
+    facts->assignable = !strcmp(facts->driver, PCIBACK);
+    return 0;
+}
+
+static void read_regions(FILE *file, libxl__pci_facts *facts)
+{
+    unsigned long long start, end, flags;
+    for (int i = 0; i < LIBXL__PCI_REGIONS; i++) {
+        if (fscanf(file, "0x%llx 0x%llx 0x%llx\n", &start, &end, &flags) != 3)
+            return;
+        if (end > start)
+            facts->regions[i] = (libxl__pci_region){
+                .start = start, .size = end - start + 1, .ports = (flags & REGION_IS_PORTS) != 0};
+    }
+}
+
+int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__PCI_WHY])
+{
+    char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
+    name_of(sbdf, bdf);
+    memset(facts, 0, sizeof(*facts));
+    snprintf(path, sizeof(path), DEVICES "/%s/resource", bdf);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : fail_errno(why, path);
+    facts->exists = true;
+    read_regions(file, facts);
+    fclose(file);
+    snprintf(path, sizeof(path), DEVICES "/%s/irq", bdf);
+    file = fopen(path, "re");
+    if (file) {
+        if (fscanf(file, "%u", &facts->irq) != 1)
+            facts->irq = 0;
+        fclose(file);
+    }
+    return find_driver(bdf, facts, why);
+}
+
+uint32_t libxl__pci_siblings(uint32_t sbdf)
+{
+    uint32_t found = 0;
+    for (uint32_t function = 0; function < LIBXL__PCI_FUNCTIONS; function++) {
+        char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
+        name_of((sbdf & ~7u) | function, bdf);
+        snprintf(path, sizeof(path), DEVICES "/%s", bdf);
+        found |= !access(path, F_OK) ? 1u << function : 0;
+    }
+    return found;
+}
+
+static int by_number(const void *left, const void *right)
+{
+    const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__PCI_WHY])
+{
+    uint32_t room = 0, sbdf;
+    *list = NULL;
+    *count = 0;
+    DIR *folder = opendir(PCIBACK);
+    if (!folder)
+        return errno == ENOENT ? 0 : fail_errno(why, PCIBACK);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        if (!libxl__pci_parse(entry->d_name, &sbdf))
+            continue;
+        if (*count == room) {
+            room = room ? 2 * room : 16;
+            uint32_t *larger = realloc(*list, room * sizeof(**list));
+            if (!larger) {
+                closedir(folder);
+                free(*list);
+                *list = NULL;
+                return fail(why, ERROR_NOMEM, "no memory for the PCI devices");
+            }
+            *list = larger;
+        }
+        (*list)[(*count)++] = sbdf;
+    }
+    closedir(folder);
+    if (*count)
+        qsort(*list, *count, sizeof(**list), by_number);
+    return 0;
+}
+
+/* ---- drivers */
+
+/* Returns whether pciback has a slot for the device. */
+static bool has_slot(const char *bdf)
+{
+    char line[64];
+    bool found = false;
+    FILE *file = fopen(PCIBACK "/slots", "re");
+    while (file && !found && fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\n")] = 0;
+        found = !strcmp(line, bdf);
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+int libxl__pci_take(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY])
+{
+    char bdf[LIBXL__PCI_BDF], ignored[LIBXL__PCI_WHY];
+    name_of(sbdf, bdf);
+    if (access(PCIBACK, F_OK))
+        return fail(why, ERROR_NI, PCIBACK ": %s; the kernel's module xen-pciback is not loaded",
+                    strerror(errno));
+    int rc = *driver ? write_file(why, bdf, "%s/unbind", driver) : 0;
+    if (rc)
+        return rc;
+    const bool had_slot = has_slot(bdf);
+    if (!had_slot)
+        rc = write_file(why, bdf, PCIBACK "/new_slot");
+    if (!rc)
+        rc = write_file(why, bdf, PCIBACK "/bind");
+    if (!rc)
+        return 0;
+    if (!had_slot)
+        write_file(ignored, bdf, PCIBACK "/remove_slot");
+    if (*driver)
+        write_file(ignored, bdf, "%s/bind", driver);
+    return rc;
+}
+
+int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY])
+{
+    char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
+    name_of(sbdf, bdf);
+    snprintf(path, sizeof(path), PCIBACK "/%s", bdf);
+    int rc = access(path, F_OK) ? 0 : write_file(why, bdf, PCIBACK "/unbind");
+    if (!rc && has_slot(bdf))
+        rc = write_file(why, bdf, PCIBACK "/remove_slot");
+    return rc || !*driver ? rc : write_file(why, bdf, "%s/bind", driver);
+}
+
+/* ---- devices that guests get */
+
+int libxl__pci_reset(uint32_t sbdf, char why[LIBXL__PCI_WHY])
+{
+    char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
+    name_of(sbdf, bdf);
+    snprintf(path, sizeof(path), DEVICES "/%s/reset", bdf);
+    return access(path, F_OK) ? 0 : write_file(why, "1", "%s", path);
+}
+
+int libxl__pci_permit_all(uint32_t sbdf, char why[LIBXL__PCI_WHY])
+{
+    char bdf[LIBXL__PCI_BDF];
+    name_of(sbdf, bdf);
+    return write_file(why, bdf, PCIBACK "/permissive");
+}

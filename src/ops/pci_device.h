@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the operations on PCI devices share. Call all functions with the context locked. */
+#ifndef LIBXL__PCI_DEVICE_H
+#define LIBXL__PCI_DEVICE_H
+
+#include "ops.h"
+#include "pci.h"
+#include "userdata.h"
+#include "xs_directory.h"
+
+/*
+ * The nodes of all PCI devices of a domain: one backend in domain 0, with a number. Like libxl, the library
+ * keeps no third tree for them. The arguments are the domid and, if there is a %s, the key.
+ */
+#define LIBXL__PCI_BACKEND  "/local/domain/0/backend/pci/%u/0"
+#define LIBXL__PCI_FRONTEND "/local/domain/%u/device/pci/0"
+
+/* The greatest number of functions of one domain. pciback's bus has 32 places. */
+enum { LIBXL__PCI_MOST = 32 };
+
+/* Stores the SBDF of a configuration. Errors: INVAL, recorded in ao; messages begin with `pci.`. */
+int libxl__pci_address(libxl__ao *ao, const libxl_device_pci *pci, uint32_t *sbdf);
+/* Sets the address of a configuration to one function. */
+void libxl__pci_set_address(libxl_device_pci *pci, uint32_t sbdf);
+/* Checks the name of a device. NULL: no name. Errors: INVAL, recorded in ao. */
+int libxl__pci_check_name(libxl__ao *ao, const char *name);
+/*
+ * Checks that no domain has a device. `owner` is the value of the device's node `domid`; NULL: it is missing.
+ * The node of a domain that is gone does not count. Errors, recorded in ao: BUSY, and those of libxl__hv_look.
+ */
+int libxl__pci_check_owner(libxl__ao *ao, uint32_t sbdf, const char *owner);
+/* The keys of one function in the backend's directory; each has the function's index at its end. */
+typedef enum libxl__pci_key {
+    LIBXL__PCI_DEV,    /* DDDD:BB:DD.F */
+    LIBXL__PCI_KEY,    /* the same, as libxl writes it */
+    LIBXL__PCI_VDEVFN, /* where the guest sees the function, in hexadecimal */
+    LIBXL__PCI_OPTS,   /* the settings, NAME=VALUE separated by commas */
+    LIBXL__PCI_STATE,  /* a XenbusState */
+    LIBXL__PCI_VDEV,   /* written by pciback */
+    LIBXL__PCI_KEYS
+} libxl__pci_key;
+extern const char *const libxl__pci_keys[LIBXL__PCI_KEYS];
+
+/*
+ * The backend's directory of a domain, as it was read. Embed it in the operation's state; zero-initialise it.
+ * It can be read again.
+ */
+typedef struct libxl__pci_tree {
+    libxl__xs_batch *batch, *first;
+    const libxl__xs_request *count_node, *state, *name;
+    const libxl__xs_request *keys[LIBXL__PCI_MOST][LIBXL__PCI_KEYS];
+    uint32_t domid, count; /* count: the number of functions; valid once the directory was read */
+    uint32_t sbdf[LIBXL__PCI_MOST];
+    bool exists; /* the domain has a backend of PCI devices */
+} libxl__pci_tree;
+
+/* Starts to read. Returns LIBXL__AO_WAIT or an error. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
+int libxl__pci_tree_start(libxl__ao *ao, libxl__pci_tree *tree, uint32_t domid);
+/*
+ * Returns LIBXL__AO_WAIT, 0, or an error. Errors, recorded in ao: DEVICE (the nodes are not those of pciback),
+ * and those of libxl__xs_result.
+ */
+int libxl__pci_tree_poll(libxl__ao *ao, libxl__pci_tree *tree);
+/* Returns the index of a function, or -1. */
+int libxl__pci_tree_find(const libxl__pci_tree *tree, uint32_t sbdf);
+/* Returns the value of a key; NULL: it is missing. */
+const char *libxl__pci_tree_value(const libxl__pci_tree *tree, uint32_t index, libxl__pci_key key);
+
+/*
+ * A search for devices by their names in the list of assignable devices. Embed it in the operation's state;
+ * zero-initialise it.
+ */
+typedef struct libxl__pci_search {
+    libxl__xs_directory nodes;
+    libxl__xs_batch *batch;
+    const libxl__xs_request **names;
+} libxl__pci_search;
+
+/* Returns whether a configuration names a device by its name and not by its address. */
+bool libxl__pci_is_named(const libxl_device_pci *pci);
+/* Call these from a phase's start and poll. Errors, recorded in ao: those of libxl__xs_directory_step. */
+int libxl__pci_search_start(libxl__ao *ao, libxl__pci_search *search);
+int libxl__pci_search_poll(libxl__ao *ao, libxl__pci_search *search);
+/* Stores the SBDF of the device with this name. Errors: NOTFOUND, recorded in ao. */
+int libxl__pci_search_find(libxl__ao *ao, const libxl__pci_search *search, const char *name, uint32_t *sbdf);
+
+/*
+ * pci_record.c: starts a job that adds a device to the stored configuration, or removes it. Continue with
+ * libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
+ */
+int libxl__pci_record(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_device_pci *pci,
+                      bool add);
+
+#endif

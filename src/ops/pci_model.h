@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* PCI devices of a domain's device model, by QMP. Call all functions with the context locked. */
+#ifndef LIBXL__PCI_MODEL_H
+#define LIBXL__PCI_MODEL_H
+
+#include "ops.h"
+#include "pci.h"
+#include "qmp.h"
+
+/* Functions that are plugged in or unplugged. Embed it in the operation's state; zero-initialise it. */
+typedef struct libxl__pci_model {
+    libxl__qmp qmp;     /* the commands that plug in, or unplug */
+    libxl__qmp pull;    /* the commands of the undo */
+    libxl__alarm pause; /* the time until the next look */
+    libxl__pci_function *functions;
+    uint32_t domid, count, done; /* done: the functions that were sent to the device model */
+    enum { LIBXL__PCI_PLUGGING, LIBXL__PCI_QUERYING, LIBXL__PCI_PULLING, LIBXL__PCI_PAUSING } step;
+    bool pulled; /* the commands of the undo were sent */
+} libxl__pci_model;
+
+/*
+ * Plug functions in. The first function is called from a phase's start, the second one from its poll. They
+ * return LIBXL__AO_WAIT, 0 or an error. Stores where the guest sees each function in its `vdevfn`. Errors,
+ * recorded in ao: DEVICE_MODEL (the domain has none), and those of libxl__qmp_poll.
+ */
+int libxl__pci_model_plug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
+                          libxl__pci_function *functions, uint32_t count);
+int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model);
+/* The undo of the two functions: the device model takes the functions out. Errors are ignored. */
+int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model);
+/*
+ * Unplug functions: the device model asks the guest to release them, and the functions return 0 when the device
+ * model has them no more. Otherwise as libxl__pci_model_plug.
+ */
+int libxl__pci_model_unplug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
+                            libxl__pci_function *functions, uint32_t count);
+int libxl__pci_model_unplugged(libxl__ao *ao, libxl__pci_model *model);
+
+#endif

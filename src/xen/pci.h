@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Jobs that pass PCI devices to domains: what must be written into sysfs, and the hypercalls that belong to it.
+ * The jobs have a separate lane, because a driver or a reset may take seconds.
+ *
+ * Call all functions with the context locked. A job is embedded in the operation's state. The operation does
+ * not complete before its job has ended. While a job runs, only the job uses `functions`.
+ */
+#ifndef LIBXL__PCI_H
+#define LIBXL__PCI_H
+
+#include "ao.h"
+#include "host_pci.h"
+#include "worker.h"
+
+/* The nodes of xenstore about one device of this host; libxl has the same. Key: driver_path, name, domid. */
+#define LIBXL__PCI_NODE "/libxl/pci/%04x-%02x-%02x-%x"
+
+/* A function of a device. */
+typedef struct libxl__pci_function {
+    uint32_t sbdf;
+    uint32_t vdevfn; /* where the guest sees the function: device and function; 0: the next free place */
+    bool permissive; /* an input of GRANT: the guest may write all of the configuration space */
+    bool relaxed;    /* an input of GRANT: reserved memory may overlap with the guest's memory */
+    bool seize;      /* LOOK accepts a function that is not bound to pciback */
+    bool taken;      /* TAKE has begun, so GIVE_BACK must follow */
+    bool granted;    /* GRANT has begun, so REVOKE must follow */
+    libxl__pci_facts facts; /* the result of LOOK */
+} libxl__pci_function;
+
+typedef enum libxl__pci_verb {
+    /* Stores what the kernel tells about each function. Errors: PERMISSION, FAIL. */
+    LIBXL__PCI_LOOK,
+    /* Stores the devices that are bound to pciback in `list`. */
+    LIBXL__PCI_LIST,
+    /* Binds each function to pciback, unless it is, and gives it to DOMID_IO. Errors: NI, NO_IOMMU, BUSY, ... */
+    LIBXL__PCI_TAKE,
+    /*
+     * Takes each function that is `taken` from DOMID_IO and from pciback, and binds it to the driver whose path
+     * is in facts.driver.
+     */
+    LIBXL__PCI_GIVE_BACK,
+    /* Resets each function, and gives the domain access to it. Errors: NO_IOMMU, BUSY, DOMAIN_NOTFOUND, ... */
+    LIBXL__PCI_GRANT,
+    /* Takes the access to each function that is `granted` from the domain, and resets the function. */
+    LIBXL__PCI_REVOKE,
+} libxl__pci_verb;
+
+/* A job. Embed this in the operation's state; zero-initialise it. Then set the members above the empty line. */
+typedef struct libxl__pci_job {
+    uint32_t domid;
+    libxl__pci_function *functions; /* in the operation's memory */
+    uint32_t count;
+
+    libxl__source source; /* attached while a worker is reserved; never fires */
+    libxl__job job;
+    libxl__pci_verb verb;
+    uint32_t *list; /* the result of LIST: malloc'ed, list_count elements; the caller takes it */
+    uint32_t list_count;
+    int rc;
+    char why[LIBXL__PCI_WHY];
+} libxl__pci_job;
+
+/* Opens the lane of these jobs. Called once, while the context is made. */
+void libxl__pci_open(libxl_ctx *ctx);
+/*
+ * Reserves a worker until the operation ends, so that libxl__pci_start cannot fail. Errors: FAIL, recorded in
+ * ao. A second call does nothing.
+ */
+int libxl__pci_reserve(libxl__ao *ao, libxl__pci_job *job);
+/* Starts the job. Returns LIBXL__AO_WAIT or an error. Errors: FAIL (no worker), recorded in ao. */
+int libxl__pci_start(libxl__ao *ao, libxl__pci_job *job, libxl__pci_verb verb);
+/* Returns whether a job is queued or runs. */
+bool libxl__pci_busy(const libxl__pci_job *job);
+/*
+ * Returns LIBXL__AO_WAIT until the job has ended. Then returns its result. Errors are recorded in ao.
+ */
+int libxl__pci_poll(libxl__ao *ao, const libxl__pci_job *job);
+/*
+ * For the undo of a phase that has started a job with the verb `done`. Waits until this job has ended, runs a
+ * job with the verb `undo`, and waits for it. Does nothing if no such job was started. Call it after
+ * libxl__pci_reserve. Returns LIBXL__AO_WAIT or the result.
+ */
+int libxl__pci_undo(libxl__ao *ao, libxl__pci_job *job, libxl__pci_verb done, libxl__pci_verb undo);
+
+#endif

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""PCI devices from Python and from the command line. The output is that of xl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aioxen
+import pytest
+from command_line import aioxen_
+from worldly import Configure
+
+CARD = aioxen.DevicePci(bus=1, vfunc_mask=1)
+
+
+async def test_a_device_is_given_to_a_guest_and_taken_back(xen: aioxen.Context, guest: Configure) -> None:
+    config = guest("b", machine="pv")
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    with pytest.raises(aioxen.NotAssignableError, match=r"0000:01:00\.0 is not bound to pciback"):
+        await dom.pci_add(CARD)
+    await xen.pci_assignable_add(CARD, True)
+    assert [(pci.bus, pci.func) for pci in await xen.pci_assignable()] == [(1, 0)]
+    await dom.pci_add(CARD)
+    assert [(pci.bus, pci.func) for pci in await dom.pci_list()] == [(1, 0)]
+    assert [pci.bus for pci in (await dom.configuration()).pcidevs] == [1]
+    with pytest.raises(aioxen.BusyError, match=rf"domain {dom.domid} has the device 0000:01:00\.0"):
+        await xen.pci_assignable_remove(CARD, True)
+    await dom.pci_remove(CARD)
+    assert not await dom.pci_list()
+    assert not (await dom.configuration()).pcidevs
+    await dom.destroy()
+    await xen.pci_assignable_remove(CARD, True)
+
+
+async def test_a_pvh_guest_has_no_devices(xen: aioxen.Context, guest: Configure) -> None:
+    config = guest("b", machine="pvh")
+    config.pcidevs = [CARD]
+    with pytest.raises(aioxen.NotSupportedError, match="a PVH domain cannot have PCI devices"):
+        await xen.domain_create(config)
+
+
+def test_the_commands_print_what_xl_prints(xl: Callable[..., str], guest: Configure, tmp_path: Path) -> None:
+    file = tmp_path / "p.cfg"
+    config = guest("b", machine="pv", name="p")
+    file.write_text(
+        f'name = "p"\ntype = "pv"\nmemory = 16\nkernel = "{config.b_info.kernel}"\n'
+        'cmdline = "b"\npassthrough = "enabled"\n'
+    )
+    xl("create", "-q", str(file))
+    for name, bdf in ("card", "01:00.0"), ("disk", "0000:02:00.0"):
+        assert aioxen_("pci-assignable-add", "-n", name, bdf).code == 0
+    assert set(aioxen_("pci-assignable-list", "-n").out.splitlines()) == set(
+        xl("pci-assignable-list", "-n").splitlines()
+    )
+    number = xl("domid", "p").strip()
+    assert aioxen_("pci-attach", number, "01:00.0,permissive=1").code == 0
+    assert aioxen_("pci-attach", number, "name=disk").code == 0
+    assert aioxen_("pci-list", number).out == xl("pci-list", number)
+    assert aioxen_("pci-detach", number, "01:00.0", "disk").code == 0
+    assert xl("pci-list", number) == ""
+    assert aioxen_("pci-assignable-remove", "-r", "01:00.0").code == 0
+    assert aioxen_("pci-assignable-remove", "-r", "disk").code == 0
+    assert xl("pci-assignable-list") == ""
+    xl("destroy", "p")
