@@ -16,7 +16,13 @@
 #define LIBXL__DEVICES(X)                                                                                    \
     X(DISK, disk)                                                                                            \
     X(NIC, nic)                                                                                              \
-    X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)
+    X(P9, p9)                                                                                                \
+    X(VFB, vfb)                                                                                              \
+    X(VKB, vkb)                                                                                              \
+    X(VTPM, vtpm)                                                                                            \
+    X(VDISPL, vdispl)                                                                                        \
+    X(VSND, vsnd)                                                                                            \
+    X(PVCALLSIF, pvcallsif)
 
 /* All classes: the classes of LIBXL__DEVICES, and the classes whose devices only a creation adds. */
 #define LIBXL__ALL_DEVICES(X) LIBXL__DEVICES(X) X(CHANNEL, channel)

@@ -252,8 +252,13 @@ static void fill_disk_remove(struct subject *s, void *p)
     X(DISK, disk)                                                                                            \
     X(NIC, nic)                                                                                              \
     X(P9, p9)                                                                                                \
-    X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)            \
-        X(CHANNEL, channel)
+    X(VFB, vfb)                                                                                              \
+    X(VKB, vkb)                                                                                              \
+    X(VTPM, vtpm)                                                                                            \
+    X(VDISPL, vdispl)                                                                                        \
+    X(VSND, vsnd)                                                                                            \
+    X(PVCALLSIF, pvcallsif)                                                                                  \
+    X(CHANNEL, channel)
 
 #define FILL_LIST(NAME, name)                                                                                \
     static void fill_list_##name##s(struct subject *s, void *p)                                              \

@@ -392,8 +392,13 @@ static int start_pci_destroy(struct starter *s)
     X(DISK, disk)                                                                                            \
     X(NIC, nic)                                                                                              \
     X(P9, p9)                                                                                                \
-    X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(VDISPL, vdispl) X(VSND, vsnd) X(PVCALLSIF, pvcallsif)            \
-        X(CHANNEL, channel)
+    X(VFB, vfb)                                                                                              \
+    X(VKB, vkb)                                                                                              \
+    X(VTPM, vtpm)                                                                                            \
+    X(VDISPL, vdispl)                                                                                        \
+    X(VSND, vsnd)                                                                                            \
+    X(PVCALLSIF, pvcallsif)                                                                                  \
+    X(CHANNEL, channel)
 
 #define START_LIST(NAME, name)                                                                               \
     static int start_list_##name##s(struct starter *s)                                                       \
