@@ -61,7 +61,7 @@ static int start_forgetting(libxl__ao *ao, struct pci_host *host, uint32_t domid
         return ERROR_NOMEM;
     for (uint32_t i = 0; i < host->job.count; i++) {
         libxl__xs_remove(host->batch, LIBXL__PCI_NODE "/domid", LIBXL__PCI_PARTS(host->functions[i].sbdf));
-        libxl__xs_prune(host->batch, 2, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(host->functions[i].sbdf));
+        libxl__xs_prune(host->batch, 1, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(host->functions[i].sbdf));
     }
     const int rc = libxl__xs_run(host->batch, LIBXL__XS_TRANSACTION);
     return rc ? rc : LIBXL__AO_WAIT;

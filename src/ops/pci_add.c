@@ -27,15 +27,15 @@ typedef struct pci_add {
     libxl__pci_search search;
     libxl__pci_function *functions;     /* the functions of all devices */
     const libxl_device_pci **config_of; /* the configuration of each function */
-    const libxl__xs_request **owners;
+    libxl__pci_nodes *nodes;            /* the nodes of each function at the start */
     uint32_t count, room;
     libxl__xs_batch *batch;
     libxl__pci_tree tree;
     libxl__pci_job look, take, access;
     libxl__userdata stored;
     libxl__pci_model model;
-    libxl__xs_batch *drivers,
-        *forgetting; /* the nodes of seized devices are written, and removed by the undo */
+    libxl__xs_batch *drivers;   /* writes the nodes of seized devices */
+    libxl__xs_batch *restoring; /* the undo of `drivers` */
     libxl__await settled;
     libxl__xs_batch *writing;
     libxl__nested detach; /* the nested operation of the undo of `write` */
@@ -44,7 +44,7 @@ typedef struct pci_add {
     enum { NAMING, LOOKING } check;
     enum { READING, SETTLING, WRITING } step; /* the step that the phase `write` is at */
     bool appended;                            /* the domain had PCI devices before */
-    bool forgets;                             /* the undo of `seize` removes its nodes */
+    bool restores;                            /* the undo of `seize` restores the nodes */
 } pci_add_state;
 
 /* ---- check: the configuration, the kernel and xenstored */
@@ -97,8 +97,7 @@ static int start_looking(libxl__ao *ao, struct pci_add *s)
     if (!s->batch)
         return ERROR_NOMEM;
     for (uint32_t i = 0; i < s->count; i++)
-        s->owners[i] =
-            libxl__xs_read(s->batch, LIBXL__PCI_NODE "/domid", LIBXL__PCI_PARTS(s->functions[i].sbdf));
+        libxl__pci_nodes_read(s->batch, s->functions[i].sbdf, &s->nodes[i]);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     if (rc)
         return rc;
@@ -147,8 +146,8 @@ static int check_start(libxl__ao *ao, struct pci_add *s)
     }
     s->functions = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->functions));
     s->config_of = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->config_of));
-    s->owners = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->owners));
-    if (!rc && !(s->functions && s->config_of && s->owners))
+    s->nodes = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->nodes));
+    if (!rc && !(s->functions && s->config_of && s->nodes))
         rc = ERROR_NOMEM;
     if (rc)
         return rc;
@@ -176,7 +175,7 @@ static int check_function(libxl__ao *ao, const struct pci_add *s, uint32_t i)
         return libxl__ao_fail(ao, ERROR_DEVICE_EXISTS,
                               "pci: domain %u has the device " LIBXL__PCI_FORMAT " already", s->device.domid,
                               LIBXL__PCI_PARTS(f->sbdf));
-    const int rc = libxl__pci_check_owner(ao, f->sbdf, libxl__xs_value(s->owners[i]));
+    const int rc = libxl__pci_check_owner(ao, f->sbdf, libxl__xs_value(s->nodes[i].owner));
     if (rc)
         return rc;
     return f->facts.assignable || f->seize ? 0 : not_assignable(ao, s, i);
@@ -198,6 +197,7 @@ static int looked(libxl__ao *ao, struct pci_add *s)
         if (rc)
             return rc;
         s->config_of[kept] = s->config_of[i];
+        s->nodes[kept] = s->nodes[i];
         s->functions[kept++] = s->functions[i];
     }
     s->count = kept;
@@ -230,8 +230,12 @@ static bool is_seized(const libxl__pci_function *f)
 static int seize_start(libxl__ao *ao, struct pci_add *s)
 {
     uint32_t seized = 0;
+    size_t octets = 0;
     for (uint32_t i = 0; i < s->count; i++)
-        seized += is_seized(&s->functions[i]);
+        if (is_seized(&s->functions[i])) {
+            seized++;
+            octets += libxl__pci_nodes_octets(&s->nodes[i]);
+        }
     if (!seized)
         return 0;
     int rc = libxl__pci_reserve(ao, &s->take);
@@ -240,16 +244,16 @@ static int seize_start(libxl__ao *ao, struct pci_add *s)
     s->take.functions = s->functions;
     s->take.count = s->count;
     s->drivers = libxl__xs_batch_new(ao, s->device.domid);
-    s->forgetting = libxl__xs_batch_new(ao, s->device.domid);
-    if (!s->drivers || !s->forgetting)
+    s->restoring = libxl__xs_batch_new(ao, s->device.domid);
+    if (!s->drivers || !s->restoring)
         return ERROR_NOMEM;
-    rc = libxl__xs_reserve(s->forgetting, 2 * s->count, (size_t)2 * s->count * LIBXL__DEVICE_KIND);
+    rc = libxl__xs_reserve(s->restoring, LIBXL__PCI_RESTORING * seized, octets);
     if (rc)
         return rc;
     for (uint32_t i = 0; i < s->count; i++)
         if (is_seized(&s->functions[i]) && *s->functions[i].facts.driver)
-            libxl__xs_write(s->drivers, LIBXL__XS_INHERITS, s->functions[i].facts.driver,
-                            LIBXL__PCI_NODE "/driver_path", LIBXL__PCI_PARTS(s->functions[i].sbdf));
+            libxl__pci_nodes_write(s->drivers, s->functions[i].sbdf, "driver_path",
+                                   s->functions[i].facts.driver);
     rc = libxl__xs_run(s->drivers, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : libxl__pci_start(ao, &s->take, LIBXL__PCI_TAKE);
 }
@@ -269,16 +273,14 @@ static int seize_undo(libxl__ao *ao, struct pci_add *s)
         return rc;
     if (!libxl__xs_done(s->drivers))
         return LIBXL__AO_WAIT;
-    if (!s->forgets) {
-        s->forgets = true;
+    if (!s->restores) {
+        s->restores = true;
         for (uint32_t i = 0; i < s->count; i++)
-            if (is_seized(&s->functions[i])) {
-                libxl__xs_remove(s->forgetting, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(s->functions[i].sbdf));
-                libxl__xs_prune(s->forgetting, 1, "/libxl/pci");
-            }
-        libxl__xs_run_anyway(s->forgetting, LIBXL__XS_TRANSACTION);
+            if (is_seized(&s->functions[i]))
+                libxl__pci_nodes_restore(s->restoring, s->functions[i].sbdf, &s->nodes[i]);
+        libxl__xs_run_anyway(s->restoring, LIBXL__XS_ONE_BY_ONE);
     }
-    return libxl__xs_done(s->forgetting) ? rc : LIBXL__AO_WAIT;
+    return libxl__xs_done(s->restoring) ? rc : LIBXL__AO_WAIT;
 }
 
 /* ---- record: the stored configuration; a creation stores the whole configuration itself */

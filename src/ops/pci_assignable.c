@@ -79,9 +79,6 @@ static int names_poll(libxl__ao *ao, struct pci_listing *s)
 
 #include "_libxl_phases_host_pci_assignable.h"
 
-/* The requests that restore the nodes, and their octets without the values. */
-enum { RESTORING = 2, RESTORING_OCTETS = 128 };
-
 /* ---- host_pci_assignable_add and host_pci_assignable_remove */
 
 typedef struct assigning {
@@ -89,9 +86,8 @@ typedef struct assigning {
     libxl__pci_job job;
     libxl__pci_function function;
     libxl__xs_batch *batch, *written, *restoring;
-    const libxl__xs_request *driver, *name, *owner; /* what the nodes have at the start */
-    const char *old_driver, *old_name;              /* the former values of the nodes; NULL: missing */
-    bool restores;                                  /* the undo of `remember` has been started */
+    libxl__pci_nodes nodes; /* what the nodes have at the start */
+    bool restores;          /* the undo of `remember` has been started */
 } host_pci_assignable_add_state;
 typedef struct assigning host_pci_assignable_remove_state;
 
@@ -105,10 +101,7 @@ static int start_looking(libxl__ao *ao, struct assigning *s, const libxl_device_
         rc = ERROR_NOMEM;
     if (rc)
         return rc;
-    const uint32_t sbdf = s->function.sbdf;
-    s->driver = libxl__xs_read(s->batch, LIBXL__PCI_NODE "/driver_path", LIBXL__PCI_PARTS(sbdf));
-    s->name = libxl__xs_read(s->batch, LIBXL__PCI_NODE "/name", LIBXL__PCI_PARTS(sbdf));
-    s->owner = libxl__xs_read(s->batch, LIBXL__PCI_NODE "/domid", LIBXL__PCI_PARTS(sbdf));
+    libxl__pci_nodes_read(s->batch, s->function.sbdf, &s->nodes);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     if (rc)
         return rc;
@@ -130,7 +123,7 @@ static int looked(libxl__ao *ao, struct assigning *s)
     if (!s->function.facts.exists)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "pci: this host has no device " LIBXL__PCI_FORMAT,
                               LIBXL__PCI_PARTS(s->function.sbdf));
-    return libxl__pci_check_owner(ao, s->function.sbdf, libxl__xs_value(s->owner));
+    return libxl__pci_check_owner(ao, s->function.sbdf, libxl__xs_value(s->nodes.owner));
 }
 
 /* ---- host_pci_assignable_add */
@@ -147,14 +140,6 @@ static int look_poll(libxl__ao *ao, struct assigning *s)
     return looked(ao, s);
 }
 
-static void write_node(libxl__xs_batch *batch, uint32_t sbdf, const char *key, const char *value)
-{
-    if (value)
-        libxl__xs_write(batch, LIBXL__XS_INHERITS, value, LIBXL__PCI_NODE "/%s", LIBXL__PCI_PARTS(sbdf), key);
-    else
-        libxl__xs_remove(batch, LIBXL__PCI_NODE "/%s", LIBXL__PCI_PARTS(sbdf), key);
-}
-
 /*
  * The driver of a device that is assignable already, or that has no driver, is known only from an earlier request
  * to remember it.
@@ -163,23 +148,19 @@ static int remember_start(libxl__ao *ao, struct assigning *s)
 {
     const libxl__host_pci_assignable_add_args *args = libxl__ao_args(ao);
     const libxl__pci_facts *facts = &s->function.facts;
-    s->old_driver = libxl__xs_value(s->driver);
-    s->old_name = libxl__xs_value(s->name);
     s->written = libxl__xs_batch_new(ao, 0);
     s->restoring = libxl__xs_batch_new(ao, 0);
     if (!s->written || !s->restoring)
         return ERROR_NOMEM;
-    int rc = libxl__xs_reserve(s->restoring, RESTORING,
-                               RESTORING_OCTETS + (s->old_driver ? strlen(s->old_driver) : 0) +
-                                   (s->old_name ? strlen(s->old_name) : 0));
+    int rc = libxl__xs_reserve(s->restoring, LIBXL__PCI_RESTORING, libxl__pci_nodes_octets(&s->nodes));
     if (rc)
         return rc;
     const char *driver = !args->in.rebind                       ? NULL
-                         : facts->assignable || !*facts->driver ? s->old_driver
+                         : facts->assignable || !*facts->driver ? libxl__xs_value(s->nodes.driver)
                                                                 : facts->driver;
-    write_node(s->written, s->function.sbdf, "driver_path", driver);
+    libxl__pci_nodes_write(s->written, s->function.sbdf, "driver_path", driver);
     if (args->in.pci.name)
-        write_node(s->written, s->function.sbdf, "name", args->in.pci.name);
+        libxl__pci_nodes_write(s->written, s->function.sbdf, "name", args->in.pci.name);
     rc = libxl__xs_run(s->written, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -199,14 +180,8 @@ static int remember_undo(libxl__ao *ao, struct assigning *s)
         return LIBXL__AO_WAIT;
     if (!s->restores) {
         s->restores = true;
-        if (s->old_driver || s->old_name) {
-            write_node(s->restoring, s->function.sbdf, "driver_path", s->old_driver);
-            write_node(s->restoring, s->function.sbdf, "name", s->old_name);
-        } else {
-            libxl__xs_remove(s->restoring, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(s->function.sbdf));
-            libxl__xs_prune(s->restoring, 1, "/libxl/pci");
-        }
-        libxl__xs_run_anyway(s->restoring, LIBXL__XS_TRANSACTION);
+        libxl__pci_nodes_restore(s->restoring, s->function.sbdf, &s->nodes);
+        libxl__xs_run_anyway(s->restoring, LIBXL__XS_ONE_BY_ONE);
     }
     return libxl__xs_done(s->restoring) ? 0 : LIBXL__AO_WAIT;
 }
@@ -254,12 +229,10 @@ static int find_poll(libxl__ao *ao, struct assigning *s)
     if (!facts->assignable)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "pci: " LIBXL__PCI_FORMAT " is not bound to pciback",
                               LIBXL__PCI_PARTS(s->function.sbdf));
-    s->old_driver = libxl__xs_value(s->driver);
-    if (!s->old_driver || !libxl__pci_is_driver(s->old_driver))
-        s->old_driver = NULL;
+    const char *driver = libxl__xs_value(s->nodes.driver);
+    const bool rebinds = args->in.rebind && driver && libxl__pci_is_driver(driver);
     facts->assignable = false;
-    snprintf(facts->driver, sizeof(facts->driver), "%s",
-             args->in.rebind && s->old_driver ? s->old_driver : "");
+    snprintf(facts->driver, sizeof(facts->driver), "%s", rebinds ? driver : "");
     s->function.taken = true;
     return 0;
 }
@@ -282,9 +255,9 @@ static int forget_start(libxl__ao *ao, struct assigning *s)
     if (!s->written)
         return ERROR_NOMEM;
     if (args->in.rebind)
-        write_node(s->written, s->function.sbdf, "driver_path", NULL);
-    write_node(s->written, s->function.sbdf, "name", NULL);
-    libxl__xs_prune(s->written, 2, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(s->function.sbdf));
+        libxl__pci_nodes_write(s->written, s->function.sbdf, "driver_path", NULL);
+    libxl__pci_nodes_write(s->written, s->function.sbdf, "name", NULL);
+    libxl__xs_prune(s->written, 1, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(s->function.sbdf));
     const int rc = libxl__xs_run(s->written, LIBXL__XS_TRANSACTION);
     return rc ? rc : LIBXL__AO_WAIT;
 }

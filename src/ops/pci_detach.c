@@ -333,7 +333,7 @@ static int write_nodes(libxl__ao *ao, struct pci_detach *s)
     for (uint32_t i = 0; i < s->tree.count; i++) {
         if (is_removed(s, s->tree.sbdf[i])) {
             libxl__xs_remove(s->batch, LIBXL__PCI_NODE "/domid", LIBXL__PCI_PARTS(s->tree.sbdf[i]));
-            libxl__xs_prune(s->batch, 2, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(s->tree.sbdf[i]));
+            libxl__xs_prune(s->batch, 1, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(s->tree.sbdf[i]));
         } else {
             move_function(s, domid, i, kept++);
         }

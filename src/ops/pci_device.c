@@ -57,6 +57,42 @@ int libxl__pci_check_owner(libxl__ao *ao, uint32_t sbdf, const char *owner)
                           LIBXL__PCI_PARTS(sbdf));
 }
 
+/* ---- the nodes of a device */
+
+void libxl__pci_nodes_read(libxl__xs_batch *batch, uint32_t sbdf, libxl__pci_nodes *nodes)
+{
+    nodes->driver = libxl__xs_read(batch, LIBXL__PCI_NODE "/driver_path", LIBXL__PCI_PARTS(sbdf));
+    nodes->name = libxl__xs_read(batch, LIBXL__PCI_NODE "/name", LIBXL__PCI_PARTS(sbdf));
+    nodes->owner = libxl__xs_read(batch, LIBXL__PCI_NODE "/domid", LIBXL__PCI_PARTS(sbdf));
+}
+
+void libxl__pci_nodes_write(libxl__xs_batch *batch, uint32_t sbdf, const char *key, const char *value)
+{
+    if (value)
+        libxl__xs_write(batch, LIBXL__XS_INHERITS, value, LIBXL__PCI_NODE "/%s", LIBXL__PCI_PARTS(sbdf), key);
+    else
+        libxl__xs_remove(batch, LIBXL__PCI_NODE "/%s", LIBXL__PCI_PARTS(sbdf), key);
+}
+
+size_t libxl__pci_nodes_octets(const libxl__pci_nodes *nodes)
+{
+    enum { PATH_OCTETS = sizeof("/libxl/pci/ffff-ff-1f-7/driver_path") };
+    const char *driver = libxl__xs_value(nodes->driver), *name = libxl__xs_value(nodes->name);
+    return LIBXL__PCI_RESTORING * (size_t)(PATH_OCTETS + 1) + (driver ? strlen(driver) : 0) +
+           (name ? strlen(name) : 0);
+}
+
+void libxl__pci_nodes_restore(libxl__xs_batch *batch, uint32_t sbdf, const libxl__pci_nodes *nodes)
+{
+    const char *driver = libxl__xs_value(nodes->driver), *name = libxl__xs_value(nodes->name);
+    if (!driver && !name && !libxl__xs_value(nodes->owner)) {
+        libxl__xs_remove(batch, LIBXL__PCI_NODE, LIBXL__PCI_PARTS(sbdf));
+        return;
+    }
+    libxl__pci_nodes_write(batch, sbdf, "driver_path", driver);
+    libxl__pci_nodes_write(batch, sbdf, "name", name);
+}
+
 /* ---- the backend's directory */
 
 const char *const libxl__pci_keys[LIBXL__PCI_KEYS] = {"dev", "key", "vdevfn", "opts", "state", "vdev"};

@@ -29,6 +29,27 @@ int libxl__pci_check_name(libxl__ao *ao, const char *name);
  * The node of a domain that is gone does not count. Errors, recorded in ao: BUSY, and those of libxl__hv_look.
  */
 int libxl__pci_check_owner(libxl__ao *ao, uint32_t sbdf, const char *owner);
+
+/* The nodes of one device of this host, as they were read. */
+typedef struct libxl__pci_nodes {
+    const libxl__xs_request *driver, *name, *owner; /* driver_path, name, domid */
+} libxl__pci_nodes;
+
+/* The most requests of libxl__pci_nodes_restore. */
+enum { LIBXL__PCI_RESTORING = 2 };
+
+/* Adds the requests that read the nodes of a device to the batch. */
+void libxl__pci_nodes_read(libxl__xs_batch *batch, uint32_t sbdf, libxl__pci_nodes *nodes);
+/* Adds the request that writes one node. NULL: removes it. */
+void libxl__pci_nodes_write(libxl__xs_batch *batch, uint32_t sbdf, const char *key, const char *value);
+/* Returns the octets that libxl__xs_reserve must reserve for libxl__pci_nodes_restore. */
+size_t libxl__pci_nodes_octets(const libxl__pci_nodes *nodes);
+/*
+ * Adds the requests that restore the nodes driver_path and name. A directory that was missing is removed. For
+ * an undo: run the batch ONE_BY_ONE, for which libxl__xs_reserve reserves all memory.
+ */
+void libxl__pci_nodes_restore(libxl__xs_batch *batch, uint32_t sbdf, const libxl__pci_nodes *nodes);
+
 /* The keys of one function in the backend's directory; each has the function's index at its end. */
 typedef enum libxl__pci_key {
     LIBXL__PCI_DEV,    /* DDDD:BB:DD.F */

@@ -13,7 +13,10 @@
 #include "host_pci.h"
 #include "worker.h"
 
-/* The nodes of xenstore about one device of this host; libxl has the same. Key: driver_path, name, domid. */
+/*
+ * The nodes of xenstore about one device of this host; libxl has the same. Key: driver_path, name, domid. The
+ * directory /libxl/pci stays when it is empty, as with libxl.
+ */
 #define LIBXL__PCI_NODE "/libxl/pci/%04x-%02x-%02x-%x"
 
 /* A function of a device. */

@@ -44,12 +44,9 @@ Start = Callable[[], Operation[Any]]
 OPERATIONS = [
     name
     for name, method in vars(ContextOperations).items()
-    if not name.startswith("_") and "progress" in inspect.signature(method).parameters and "pci" not in name
+    if not name.startswith("_") and "progress" in inspect.signature(method).parameters
 ]
-"""All operations that wait. An instant operation has no await point.
-
-Those on PCI devices leave a device of the host bound to pciback. tests/c/unit/sweep.c has them.
-"""
+"""All operations that wait. An instant operation has no await point."""
 
 WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected", "host_wait_free_memory"}
 """The operations that wait for something that does not happen here."""
@@ -298,10 +295,10 @@ class Arguments:
 
 
 class Guests:
-    """A guest that is made again when an operation has ended it."""
+    """A guest that is made again when an operation has ended it. With `pci`, it can have PCI devices."""
 
-    def __init__(self, arguments: Arguments, machine: str) -> None:
-        self.arguments, self.machine = arguments, machine
+    def __init__(self, arguments: Arguments, machine: str, pci: bool = False) -> None:
+        self.arguments, self.machine, self.pci = arguments, machine, pci
         self.current: aioxen.Domain | None = None
 
     async def alive(self) -> aioxen.Domain:
@@ -309,6 +306,8 @@ class Guests:
             await self.end()
         if self.current is None:
             config = self.arguments.guest("l", machine=self.machine, name=next(NAMES))
+            if self.pci:
+                config.c_info.passthrough = aioxen.Passthrough.ENABLED
             self.current = await self.arguments.xen.domain_create(config)
             await self.current.unpause()
         return self.current
@@ -334,11 +333,22 @@ async def give_up_save(dom: aioxen.Domain) -> None:
     write_node(node, f"0 {rest}")
 
 
+async def return_pci(xen: aioxen.Context) -> None:
+    """Gives the PCI device back to its driver, if it is bound to pciback."""
+    with contextlib.suppress(aioxen.NotFoundError):
+        await xen.pci_assignable_remove(DEVICES["pci"], True)
+
+
 async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
     """Adds the device that an operation removes, makes the node that it reads or removes, or suspends the
     guest that it resumes."""
     if name.startswith("store_"):
         await arguments.xen.store_write(NODE, b"value")
+    if name in ("pci_add", "pci_assignable_add"):
+        with contextlib.suppress(aioxen.BusyError):  # The guest has the device.
+            await return_pci(arguments.xen)
+    if name == "pci_assignable_remove":
+        await arguments.xen.pci_assignable_add(DEVICES["pci"], True)
     if name == "domain_resume":
         await dom.suspend_only()
     if name == "resume_unfinished":
@@ -393,7 +403,8 @@ def moments() -> Iterator[Moment]:
 
 async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start], Awaitable[Any]]) -> int:
     """Returns the number of cancellations."""
-    guests, count = Guests(arguments, "pvh" if name in SAVING else "pv"), 0
+    pci = name.startswith("pci_")
+    guests, count = Guests(arguments, "pvh" if name in SAVING else "pv", pci), 0
     if name in ("domain_restore", "domain_receive_stream"):
         await arguments.save()
     for moment in moments():
@@ -410,6 +421,8 @@ async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start],
     if name == "host_rename_cpupool":
         await arguments.xen.host_destroy_cpupool(POOL)
     await quiet(arguments.xen)
+    if pci:
+        await return_pci(arguments.xen)
     return count
 
 
@@ -458,8 +471,8 @@ LIGHT = [
     and not name.endswith("_cpupool")
     and name != "domain_receive_stream"
 ]
-"""The operations of the random cancellations: those that start no QEMU, do not share a cpupool, and make no
-domain of one UUID."""
+"""The operations of the random cancellations: those that start no QEMU, do not share a cpupool or a PCI device,
+and make no domain of one UUID."""
 
 
 async def test_random_cancellations(

@@ -41,6 +41,16 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
+/* Returns the number of nodes of the toolstack. The directory of the PCI devices stays when it is empty. */
+static int toolstack_nodes(void)
+{
+    unsigned length;
+    char *pci = xs_read(xs, XBT_NULL, "/libxl/pci", &length);
+    const int count = nodes_below("/libxl") - (pci != NULL) + nodes_below("/libxl/pci");
+    free(pci);
+    return count;
+}
+
 /* Returns the number of marks of unfinished domains. A node that groups marks is not counted, because it
  * stays when it is empty. */
 static int count_marks(void)
@@ -84,7 +94,7 @@ static void look_at_world(struct fixture *f)
     for (unsigned i = 0; i < count && f->domains < MOST_DOMAINS; i++)
         f->domids[f->domains++] = (libxl_domid)strtoul(names[i], NULL, 10);
     free(names);
-    f->nodes = nodes_below("/vm") + nodes_below("/libxl") + count_marks();
+    f->nodes = nodes_below("/vm") + toolstack_nodes() + count_marks();
     f->files = count_entries("/var/lib/xen", "userdata-");
 }
 
