@@ -26,9 +26,8 @@ static void add(libxl_store_steps *all, libxl_store_action action, const char *p
     libxl_store_step *step = &all->steps[all->num_steps++];
     libxl_store_step_init(step);
     step->action = action;
-    step->path = strdup(path);
-    if (value)
-        libxl_blob_set(&step->value, value, (uint32_t)strlen(value));
+    if (!value || !libxl_blob_set(&step->value, value, (uint32_t)strlen(value)))
+        step->path = strdup(path);
 }
 
 /* Adds the step that lets only the domain read the node, as for all nodes of /vm. */
@@ -119,8 +118,8 @@ int libxl_domain_preserve(libxl_ctx *ctx, uint32_t domid, libxl_domain_create_in
 {
     struct identities of = {.domid = domid, .after = new_uuid, .name = info->name};
     libxl_dominfo now;
-    if (!info->name)
-        return libxl__refuse(ERROR_INVAL, "info.name: missing");
+    if (!info->name || !name_suffix)
+        return libxl__refuse(ERROR_INVAL, info->name ? "name_suffix: missing" : "info.name: missing");
     if (libxl_uuid_is_nil(&new_uuid))
         return libxl__refuse(ERROR_INVAL, "new_uuid: missing");
     int rc = libxl_domain_get_info(ctx, domid, &now, NULL);

@@ -86,6 +86,8 @@ static void a_failure_changes_nothing(scene *s)
     const libxl_uuid former = new_uuid(), later = new_uuid();
     char *name = NULL, path[64];
     const libxl_domid domid = create(s, &name, &former);
+    libxl_domain_create_info info = {.name = name};
+    assert_int_equal(libxl_domain_preserve(s->ctx, domid, &info, NULL, later), ERROR_INVAL);
     assert_int_equal(preserve(s, domid, NULL, later), ERROR_INVAL);
     assert_int_equal(preserve(s, domid, name, (libxl_uuid){{0}}), ERROR_INVAL);
     assert_int_equal(preserve(s, domid, (char *)"other", later), ERROR_INVAL);

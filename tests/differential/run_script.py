@@ -25,12 +25,12 @@ from pathlib import Path
 
 FOLDERS = ("/var/lib/xen", "/run/xen", "/var/log/xen")
 LIBVIRT_FOLDERS = ("/etc/libvirt/libxl", "/run/libvirt/libxl", "/var/lib/libvirt/libxl")
-LIBVIRT_START_LIMIT_S = 20.0
-COMMAND_LIMIT_S = 60
+LIBVIRT_START_LIMIT_S = 100.0
+COMMAND_LIMIT_S = 200
 STILL_S = 0.06
 """The effects of a command are complete after this time without a change. The process that monitors a domain
 works on after xl has ended."""
-STILL_LIMIT_S = 3.0
+STILL_LIMIT_S = 30.0
 
 # A UUID that begins with eight times 1 is a script's. It stays, because a run may not see a domain that ends
 # at once.

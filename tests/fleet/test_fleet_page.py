@@ -9,8 +9,13 @@ import os
 import ssl
 import struct
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
 
+import pytest
+from aioxen.fleet import state
+from aioxen.fleet.agent import Agent
 from aioxen.fleet.roster import Roster
 from fleetly import Broker, connect, free_port, guest, worlds
 
@@ -105,3 +110,24 @@ async def test_the_page_sees_the_hosts_and_can_change_nothing(tmp_path: Path) ->
     again.write(str(tmp_path / "store"), page_port=0)
     text = (folder / "broker/nats.conf").read_text()
     assert "websocket" not in text and "WEBSOCKET" not in text
+
+
+async def test_the_name_of_a_domain_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = iter(["old", "new"])
+
+    about = {"domid": 1, "uuid": UUID(int=1), "current_memkb": 0, "cpu_time": 0}
+    states = dict.fromkeys(("running", "blocked", "paused", "shutdown", "dying"), False)
+
+    async def domain_list() -> list[Any]:
+        return [SimpleNamespace(**about, **states)]
+
+    async def domain_get_name(domid: int) -> str:
+        return next(names)
+
+    xen = SimpleNamespace(domain_list=domain_list, domain_get_name=domain_get_name)
+    teller = state.Teller(cast(Agent, SimpleNamespace(xen=xen, calls={})), lambda _: None)
+    found = []
+    for now in (1000.0, 1040.0, 1080.0):  # The second message is sent before the name is too old.
+        monkeypatch.setattr(state, "time", SimpleNamespace(monotonic=lambda now=now: now, time=lambda: 0.0))
+        found += [domain["name"] for domain in json.loads(await teller.message())["domains"]]
+    assert found == ["old", "old", "new"]

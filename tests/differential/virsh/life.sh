@@ -34,12 +34,13 @@ virsh destroy v
 virsh domstate --reason v
 virsh undefine v
 virsh list --all
-env --default-signal=INT virsh event --all --loop >seen 2>&1 & echo $! >pid; sleep 0.5
+sed -e 's,<name>v,<name>ready,' -e 's,<uuid>2,<uuid>9,' guest.xml >ready.xml
+env --default-signal=INT stdbuf -oL virsh event --all --loop >seen 2>&1 & echo $! >pid; until grep -qs ready seen; do virsh define ready.xml; virsh undefine ready; done >/dev/null
 virsh create guest.xml
 virsh suspend v
 virsh resume v
 virsh destroy v
-sleep 0.2; kill -INT $(cat pid); sleep 0.2; sort seen
+until grep -q Destroyed seen; do sleep 0.05; done; kill -INT $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do sleep 0.05; done; grep -v -e ready -e 'events received' seen | sort
 virsh create --paused guest.xml
 virsh list
 virsh destroy --graceful v

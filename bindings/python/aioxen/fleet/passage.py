@@ -64,7 +64,8 @@ class Passages:
         if path:
             return await asyncio.start_unix_server(self._accept, path)
         context = self._identity.tls_with(receives=True) if self._identity else None
-        return await asyncio.start_server(self._accept, host, port, ssl=context)
+        limit = ANSWER if context else None
+        return await asyncio.start_server(self._accept, host, port, ssl=context, ssl_handshake_timeout=limit)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._strangers += 1

@@ -56,7 +56,7 @@ class Teller:
         now = time.monotonic()
         infos = [info for info in await self._agent.xen.domain_list() if info.domid][:MOST_DOMAINS]
         names = await asyncio.gather(*(self._name(info, now) for info in infos))
-        self._names = {(i.domid, i.uuid.bytes): (now, n) for i, n in zip(infos, names, strict=True)}
+        self._names = {(i.domid, i.uuid.bytes): known for i, known in zip(infos, names, strict=True)}
         domains = [
             {
                 "domid": info.domid,
@@ -65,7 +65,7 @@ class Teller:
                 "memory_mib": info.current_memkb >> 10,
                 "cpu_seconds": round(info.cpu_time / 1e9, 3),
             }
-            for info, name in zip(infos, names, strict=True)
+            for info, (_, name) in zip(infos, names, strict=True)
         ]
         calls = [
             {
@@ -78,11 +78,12 @@ class Teller:
         ]
         return wire.dumps({"time": time.time(), "domains": domains, "calls": calls})
 
-    async def _name(self, info: aioxen.DomInfo, now: float) -> str:
+    async def _name(self, info: aioxen.DomInfo, now: float) -> tuple[float, str]:
+        """Returns when the name of the domain was read, and the name."""
         then, name = self._names.get((info.domid, info.uuid.bytes), (0.0, ""))
         if name and now - then < NAMED:
-            return name
+            return then, name
         try:
-            return await self._agent.xen.domain_get_name(info.domid)
+            return now, await self._agent.xen.domain_get_name(info.domid)
         except aioxen.Error:  # It has no name yet, or is gone.
-            return ""
+            return now, ""
