@@ -166,7 +166,7 @@ def names(words: str, path: str) -> bool:
 
 def test_an_unsupported_field_is_refused_by_its_path(base: Document, tmp_path: Path) -> None:
     refused = {path: field for path, field in FIELDS.items() if field.get("unsupported")}
-    assert len(refused) > 100
+    assert "b_info.arch_arm.gic_version" in refused
     outcomes = observe([variant(base, path, field)[1] for path, field in refused.items()], tmp_path)
     for path, outcome in zip(refused, outcomes, strict=True):
         assert outcome.get("error") == "NotSupportedError", f"{path} is ignored"
