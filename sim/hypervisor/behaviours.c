@@ -19,11 +19,12 @@ static const struct {
     {"mute", MUTE, BACKEND | FRONTEND | QEMU, NOTHING},
     {"slow", SLOW, BACKEND | FRONTEND | QEMU, NUMBER},
     {"error", FAILS, BACKEND | FRONTEND | QEMU, WORDS},
-    {"refuses", REFUSES, FRONTEND, NUMBER_OR_NOTHING},
+    {"refuses", REFUSES, FRONTEND | QEMU, NUMBER_OR_NOTHING},
     {"deletes", DELETES, FRONTEND, NOTHING},
     {"dies", DELETES, QEMU, WORDS},
     {"deletes-early", DELETES_EARLY, FRONTEND, NOTHING},
     {"lies", LIES, QEMU, WORDS},
+    {"forks", FORKS, QEMU, NOTHING},
     {"nonsense", NONSENSE, FRONTEND | QEMU, NUMBER_OR_NOTHING},
 };
 #define NR_CONDUCTS (sizeof conducts / sizeof *conducts)

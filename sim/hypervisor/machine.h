@@ -189,7 +189,7 @@ struct fault {
  * sim/qemu read it. If several behaviours match a device, the last one applies.
  */
 enum side { BACKEND = 1, FRONTEND = 2, QEMU = 4 };
-enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE, LIES };
+enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE, LIES, FORKS };
 #define MAX_BEHAVIOURS 256
 #define ANY_DOMAIN     UINT16_MAX
 struct behaviour {

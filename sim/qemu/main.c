@@ -101,6 +101,10 @@ static void misbehave(void)
     const struct behaviour b = look_at_behaviour(&options);
     if (b.conduct == NONSENSE)
         print_nonsense(b.amount ? b.amount : 6000);
+    if (b.conduct == FORKS && !fork())
+        for (;;)
+            pause(); /* it has all descriptors of QEMU, and ends with the world */
+    options.trays_locked = b.conduct == REFUSES;
     if (b.conduct == SLOW)
         usleep(b.amount * 1000);
     if (b.conduct == FAILS) {

@@ -50,6 +50,7 @@ struct options {
     uint32_t nr_serials, nr_drives;
     struct drive drives[MAX_DRIVES];
     int sets[MAX_SETS]; /* the descriptors that the command add-fd has added, one in each set; -1: none */
+    bool trays_locked;  /* the guest has locked the trays of all drives */
     int *passed;        /* where the descriptor is that came with the present command */
     uint32_t nr_chardevs;
     struct chardev chardevs[MAX_CHARDEVS];

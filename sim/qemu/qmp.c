@@ -117,32 +117,65 @@ static const char *stop(struct options *o, const char *line, char *to, size_t si
     return nothing(o, line, to, size);
 }
 
-static const char *change_medium(struct options *o, const char *line, const char *file)
+static struct drive *find_drive(struct options *o, const char *line)
 {
     char id[32] = "";
     if (!find(line, "id", id, sizeof id))
         find(line, "device", id, sizeof id);
     for (uint32_t i = 0; i < o->nr_drives; i++)
-        if (o->drives[i].removable && !strcmp(o->drives[i].id, id)) {
-            snprintf(o->drives[i].file, sizeof o->drives[i].file, "%s", file);
-            return NULL;
-        }
-    return "there is no such drive";
+        if (o->drives[i].removable && !strcmp(o->drives[i].id, id))
+            return &o->drives[i];
+    return NULL;
 }
+
+#define NO_DRIVE "there is no such drive"
+#define LOCKED   "Device is locked and force was not specified, wait for tray to open and try again"
 
 static const char *eject(struct options *o, const char *line, char *to, size_t size)
 {
+    char force[8] = "";
+    struct drive *drive = find_drive(o, arguments_of(line));
+    find(line, "force", force, sizeof force);
     nothing(o, line, to, size);
-    return change_medium(o, strstr(line, "arguments") ? strstr(line, "arguments") : line, "");
+    if (!drive)
+        return NO_DRIVE;
+    if (o->trays_locked && *drive->file && strcmp(force, "true") != 0)
+        return LOCKED;
+    *drive->file = 0;
+    return NULL;
 }
 
+/* Writes the path of the file behind a name /dev/fdset/N to `file`. Returns whether there is such a set. */
+static bool follow_set(const struct options *o, char file[PATH_SIZE])
+{
+    static const char prefix[] = "/dev/fdset/";
+    char link[32], found[PATH_SIZE];
+    if (strncmp(file, prefix, strlen(prefix)) != 0)
+        return true;
+    const unsigned long number = strtoul(file + strlen(prefix), NULL, 10);
+    if (number >= MAX_SETS || o->sets[number] < 0)
+        return false;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", o->sets[number]);
+    const ssize_t length = readlink(link, found, sizeof found - 1);
+    snprintf(file, PATH_SIZE, "%.*s", length < 0 ? 0 : (int)length, found);
+    return true;
+}
+
+/* Like QEMU, opens the new medium before it takes out the former one. */
 static const char *insert(struct options *o, const char *line, char *to, size_t size)
 {
     char file[PATH_SIZE] = "";
+    struct drive *drive = find_drive(o, arguments_of(line));
     nothing(o, line, to, size);
-    line = strstr(line, "arguments") ? strstr(line, "arguments") : line;
-    find(line, "filename", file, sizeof file);
-    return change_medium(o, line, file);
+    find(arguments_of(line), "filename", file, sizeof file);
+    if (!drive)
+        return NO_DRIVE;
+    if (!follow_set(o, file) || access(file, R_OK))
+        return "Could not open the file";
+    if (o->trays_locked && *drive->file)
+        return LOCKED;
+    snprintf(drive->file, sizeof drive->file, "%s", file);
+    return NULL;
 }
 
 static const char *add_descriptor(struct options *o, const char *line, char *to, size_t size)
@@ -343,18 +376,33 @@ static const struct {
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 
+#define LATER "later-"
+
+/* Returns whether the answer to a command is wrong. A QEMU that lies later lies when a medium is changed. */
+static bool is_lie(const char *command)
+{
+    static const char *const changes[] = {"add-fd", "eject", "blockdev-change-medium"};
+    if (strncmp(lies, LATER, strlen(LATER)) != 0)
+        return *lies && strcmp(command, "qmp_capabilities") != 0;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (!strcmp(command, changes[i]))
+            return true;
+    return false;
+}
+
 /* Makes a wrong answer. Returns its length. */
 static size_t lie(char answer[QMP_ANSWER_SIZE])
 {
-    if (!strcmp(lies, "silent"))
+    const char *kind = strncmp(lies, LATER, strlen(LATER)) ? lies : lies + strlen(LATER);
+    if (!strcmp(kind, "silent"))
         return 0;
-    if (!strcmp(lies, "nested"))
+    if (!strcmp(kind, "nested"))
         memset(answer, '[', QMP_ANSWER_SIZE - 3);
-    else if (!strcmp(lies, "flood"))
+    else if (!strcmp(kind, "flood"))
         memset(answer, 'x', QMP_ANSWER_SIZE - 3);
     else
         return (size_t)snprintf(answer, QMP_ANSWER_SIZE, "%s\r\n",
-                                strcmp(lies, "types") ? "{\"return\": }"
+                                strcmp(kind, "types") ? "{\"return\": }"
                                                       : "{\"return\": [[7], {\"a\": null}, 1]}");
     memcpy(answer + QMP_ANSWER_SIZE - 3, "\r\n", 3);
     return QMP_ANSWER_SIZE - 1;
@@ -375,7 +423,7 @@ size_t qmp_answer(struct options *o, const char *line, int *passed, char answer[
     }
     if (!strcmp(command, "quit"))
         exit(EXIT_SUCCESS);
-    if (*lies && strcmp(command, "qmp_capabilities") != 0)
+    if (is_lie(command))
         return lie(answer);
     for (size_t i = 0; i < NR_COMMANDS && !known; i++) {
         known = !strcmp(command, commands[i].name);
