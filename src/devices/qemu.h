@@ -47,6 +47,7 @@ typedef struct libxl__process {
     libxl__source source; /* fires when the process has ended */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
     bool running;
+    pid_t group; /* an input: the process group that the process leads; 0: it leads none */
 } libxl__process;
 
 /*
@@ -54,7 +55,10 @@ typedef struct libxl__process {
  * FAIL, recorded in ao. After an error the pidfd is closed.
  */
 int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd);
-/* Sends a signal to a followed process. Does nothing if the process has ended. */
+/*
+ * Sends a signal to a followed process, and to all processes of the group that it leads. Does nothing if the process has
+ * ended, because another group may then have the number.
+ */
 void libxl__process_signal(const libxl__process *process, int number);
 
 /* A job that concerns a QEMU. A worker runs it, because its calls on files and on /proc may block. */
@@ -68,6 +72,7 @@ typedef struct libxl__qemu_job {
     bool refused; /* a result: there is no such user, or the user is root */
     uint32_t domid;
     pid_t pid;
+    pid_t group;  /* the result of libxl__qemu_find: the process group that QEMU leads; 0: it leads none */
     int errnoval; /* the result of the job: 0 or an errno */
     int listener; /* the result: the listening socket, which the caller closes; 0: none */
     /* The result: the descriptor of a log file, or a pidfd; the caller closes it; -1: no descriptor. */
@@ -104,6 +109,10 @@ const char *libxl__qemu_program(const libxl_domain_config *config);
 bool libxl__qemu_is_needed(const libxl_domain_config *config);
 /* qemu_hvm.c: returns whether QEMU emulates the disk of an HVM domain as an IDE or AHCI disk. */
 bool libxl__qemu_is_ide(const libxl_domain_config *config, const libxl_device_disk *disk);
+/* qemu_hvm.c: returns QEMU's name of a format, for example "vpc". A format that is not known is raw. */
+const char *libxl__qemu_format(libxl_disk_format format);
+/* QEMU's name of an emulated CD drive. The argument is the number of xen-vbd-interface(7). */
+#define LIBXL__QEMU_DRIVE "ide-%d"
 
 /*
  * The start of a QEMU. Embed it in the operation's state; zero-initialise it, then set the members above the
@@ -125,6 +134,7 @@ typedef struct libxl__qemu_start {
         LIBXL__QEMU_FINDING,
         LIBXL__QEMU_PREPARING,
         LIBXL__QEMU_LAUNCHING,
+        LIBXL__QEMU_IDENTIFYING,
         LIBXL__QEMU_ANNOUNCING,
         LIBXL__QEMU_STARTING,
         LIBXL__QEMU_FAILING,

@@ -79,7 +79,7 @@ static void add_vnc(libxl__qemu_words *w, const libxl_vnc_info *vnc)
         w->failed = true;
         return;
     }
-    libxl__qemu_pair(w, "-vnc", "%s%s%s%s", local ? libxl__qemu_quoted(w, listen) : listen, display,
+    libxl__qemu_pair(w, "-vnc", "%s%s%s%s", libxl__qemu_quoted(w, listen), display,
                      vnc->passwd && *vnc->passwd ? ",password=on" : "", searches ? ",to=99" : "");
 }
 

@@ -25,12 +25,20 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
     e->step = LIBXL__QEMU_SEARCHED;
     e->job.domid = domid;
     e->job.pid = pid;
+    /* As with xl, the folder is gone before QEMU ends. So others see that QEMU was ended. */
+    e->batch = libxl__xs_batch_new(ao, domid);
+    if (e->batch) {
+        libxl__xs_remove(e->batch, LIBXL__QEMU_NODES, domid);
+        libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
+    }
     return run_job(ao, e, libxl__qemu_find);
 }
 
 static int sweep(libxl__ao *ao, libxl__qemu_end *e)
 {
     e->step = LIBXL__QEMU_SWEPT;
+    if (e->batch)
+        libxl__xs_batch_free(e->batch);
     e->batch = libxl__xs_batch_new(ao, e->job.domid);
     if (!e->batch)
         return ERROR_NOMEM;
@@ -46,6 +54,7 @@ static int ask(libxl__ao *ao, libxl__qemu_end *e)
     if (e->job.fd < 0)
         return sweep(ao, e);
     e->step = LIBXL__QEMU_ENDING;
+    e->process.group = e->job.group;
     int rc = libxl__process_follow(ao, &e->process, e->job.fd);
     if (!rc)
         rc = libxl__alarm_set(ao, &e->patience, PATIENCE);
@@ -72,7 +81,7 @@ int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *e)
         return ended(ao, e);
     if (e->job.job.state != LIBXL__JOB_DONE)
         return LIBXL__AO_WAIT;
-    if (e->step == LIBXL__QEMU_SEARCHED)
-        return ask(ao, e);
-    return libxl__xs_done(e->batch) ? libxl__xs_result(e->batch) : LIBXL__AO_WAIT;
+    if (e->batch && !libxl__xs_done(e->batch))
+        return LIBXL__AO_WAIT;
+    return e->step == LIBXL__QEMU_SEARCHED ? ask(ao, e) : libxl__xs_result(e->batch);
 }

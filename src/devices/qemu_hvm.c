@@ -126,13 +126,17 @@ static bool is_scsi(const libxl_device_disk *disk)
     return number_of(disk) >> 8 == 8;
 }
 
-static const char *format_of(const libxl_device_disk *disk)
+const char *libxl__qemu_format(libxl_disk_format format)
 {
-    const libxl_disk_format format = disk->format;
     return format == LIBXL_DISK_FORMAT_VHD ? "vpc"
            : format == LIBXL_DISK_FORMAT_UNKNOWN || format == LIBXL_DISK_FORMAT_EMPTY
                ? "raw"
                : libxl_disk_format_to_string(format);
+}
+
+static const char *format_of(const libxl_device_disk *disk)
+{
+    return libxl__qemu_format(disk->format);
 }
 
 /* A disk whose image is not a file or device of this host cannot be emulated. PV drivers see it. */
@@ -152,10 +156,12 @@ static void add_drive_of_cd(libxl__qemu_words *w, const libxl_device_disk *disk)
 {
     const int number = number_of(disk), position = position_of(number);
     const char *path = disk->pdev_path && *disk->pdev_path ? libxl__qemu_quoted(w, disk->pdev_path) : NULL;
-    libxl__qemu_pair(w, "-drive", "if=none,readonly=on,id=ide-%d%s%s%s%s", number, path ? ",file=" : "",
-                     path ? path : "", path ? ",format=" : "", path ? format_of(disk) : "");
-    libxl__qemu_pair(w, "-device", "ide-cd,id=ide-%d,drive=ide-%d,bus=ide.%d,unit=%d", number, number,
-                     position / 2, position % 2);
+    libxl__qemu_pair(w, "-drive", "if=none,readonly=on,id=" LIBXL__QEMU_DRIVE "%s%s%s%s", number,
+                     path ? ",file=" : "", path ? path : "", path ? ",format=" : "",
+                     path ? format_of(disk) : "");
+    libxl__qemu_pair(w, "-device",
+                     "ide-cd,id=" LIBXL__QEMU_DRIVE ",drive=" LIBXL__QEMU_DRIVE ",bus=ide.%d,unit=%d", number,
+                     number, position / 2, position % 2);
 }
 
 /* QEMU has no read-only IDE disks, so create_hvm.c has checked that the disk may be written. */

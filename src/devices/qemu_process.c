@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,9 +22,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { OLD_LOGS = 10, COMMAND_LINE = 4096, BACKLOG = 16 };
+enum { OLD_LOGS = 10, COMMAND_LINE = 4096, BACKLOG = 16, MOST_LOOKS = 1000 };
+
+static const struct timespec BETWEEN_LOOKS = {.tv_nsec = 1000000L};
 
 /* ---- following a process */
 
@@ -61,8 +65,11 @@ int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd)
 
 void libxl__process_signal(const libxl__process *process, int number)
 {
-    if (process->running)
-        pidfd_send_signal(process->exited.fd, number, NULL, 0);
+    if (!process->running || pidfd_send_signal(process->exited.fd, 0, NULL, 0))
+        return;
+    if (process->group)
+        kill(-process->group, number);
+    pidfd_send_signal(process->exited.fd, number, NULL, 0);
 }
 
 /* ---- the functions of the jobs */
@@ -168,11 +175,17 @@ void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job)
         q->listener = listener;
 }
 
+static bool has_ended(int pidfd)
+{
+    struct pollfd polled = {.fd = pidfd, .events = POLLIN};
+    return poll(&polled, 1, 0) == 1;
+}
+
 /*
- * Returns 0 if a process has "-xen-domid DOMID" in its command line, ESRCH if it has not or does not exist, or
- * another errno.
+ * Returns 0 if a process has "-xen-domid DOMID" in its command line, ESRCH if it has not or has ended, EAGAIN if it is
+ * becoming another program and has no command line yet, or another errno.
  */
-static int check_qemu_of(pid_t pid, uint32_t domid)
+static int check_qemu_of(pid_t pid, int pidfd, uint32_t domid)
 {
     static const char option[] = "-xen-domid";
     char path[32], line[COMMAND_LINE + 1], wanted[16];
@@ -183,8 +196,10 @@ static int check_qemu_of(pid_t pid, uint32_t domid)
     const int error = errno == ENOENT ? ESRCH : errno;
     if (fd >= 0)
         close(fd);
-    if (got <= 0)
-        return got ? error : ESRCH; /* a process that has ended has no command line */
+    if (got < 0)
+        return error;
+    if (!got)
+        return has_ended(pidfd) ? ESRCH : EAGAIN;
     line[got] = 0;
     for (const char *at = line, *next; at < line + got; at = next) {
         next = at + strlen(at) + 1;
@@ -204,7 +219,13 @@ void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job)
     libxl__qemu_job *q = (libxl__qemu_job *)job;
     errno = ESRCH;
     q->fd = q->pid > 1 ? pidfd_open(q->pid, 0) : -1;
-    q->errnoval = q->fd < 0 ? errno : check_qemu_of(q->pid, q->domid);
+    q->errnoval = q->fd < 0 ? errno : EAGAIN;
+    for (int looks = 0; q->errnoval == EAGAIN && looks < MOST_LOOKS; looks++) {
+        if (looks)
+            nanosleep(&BETWEEN_LOOKS, NULL);
+        q->errnoval = check_qemu_of(q->pid, q->fd, q->domid);
+    }
+    q->group = q->fd >= 0 && getpgid(q->pid) == q->pid ? q->pid : 0;
     if (q->fd < 0 || !q->errnoval)
         return;
     close(q->fd);

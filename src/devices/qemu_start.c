@@ -3,7 +3,7 @@
  * The start of a QEMU:
  *
  *   LOOKING - the domain's QEMU runs: FINDING ---------------------------------------+- STARTING - done
- *           +- it does not run: PREPARING - LAUNCHING - ANNOUNCING -------------------+     +- FAILING: it has ended
+ *           +- it does not run: PREPARING - LAUNCHING - IDENTIFYING - ANNOUNCING -----+     +- FAILING: it has ended
  *
  * The QEMU of an HVM domain has no step STARTING. If it has ended, no other is started.
  *
@@ -25,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #define SHELL "/bin/sh"
@@ -240,8 +239,11 @@ static int prepared(libxl__ao *ao, libxl__qemu_start *s)
                           access(s->job.program, X_OK) ? s->job.program : s->job.log, strerror(error));
 }
 
-/* Reads the process id when the launcher has ended. Follows the process, unless the process has ended. */
-static int take_process(libxl__ao *ao, libxl__qemu_start *s)
+/*
+ * Reads the process id when the launcher has ended, and lets a worker find the process. QEMU may have ended, and
+ * another process may have the id, so the worker checks the process.
+ */
+static int find_launched(libxl__ao *ao, libxl__qemu_start *s)
 {
     char text[32];
     const ssize_t got = read(s->told, text, sizeof(text) - 1);
@@ -249,7 +251,16 @@ static int take_process(libxl__ao *ao, libxl__qemu_start *s)
     s->told = 0;
     text[got > 0 ? got : 0] = 0;
     s->job.pid = atoi(text);
-    const int pidfd = s->job.pid > 1 ? pidfd_open(s->job.pid, 0) : -1;
+    s->step = LIBXL__QEMU_IDENTIFYING;
+    return run_job(ao, s, libxl__qemu_find);
+}
+
+/* Follows the process that a worker has found, unless the process has ended. */
+static int take_process(libxl__ao *ao, libxl__qemu_start *s)
+{
+    const int pidfd = s->job.fd;
+    s->job.fd = -1;
+    s->process.group = s->job.group;
     return pidfd < 0 ? 0 : libxl__process_follow(ao, &s->process, pidfd);
 }
 
@@ -289,9 +300,15 @@ static int launched(libxl__ao *ao, libxl__qemu_start *s)
         return LIBXL__AO_WAIT;
     close_files(s);
     s->launched = true;
-    int rc = libxl__child_result(&s->launcher, "the device model's launcher");
-    if (!rc)
-        rc = take_process(ao, s);
+    const int rc = libxl__child_result(&s->launcher, "the device model's launcher");
+    return rc ? rc : find_launched(ao, s);
+}
+
+static int identified(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (s->job.job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    const int rc = take_process(ao, s);
     if (rc)
         return rc;
     return s->process.running ? announce(ao, s) : libxl__qemu_start_explain(ao, s);
@@ -332,6 +349,7 @@ int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *s)
     case LIBXL__QEMU_FINDING: return found(ao, s);
     case LIBXL__QEMU_PREPARING: return prepared(ao, s);
     case LIBXL__QEMU_LAUNCHING: return launched(ao, s);
+    case LIBXL__QEMU_IDENTIFYING: return identified(ao, s);
     case LIBXL__QEMU_ANNOUNCING: return announced(ao, s);
     case LIBXL__QEMU_STARTING: return started(ao, s);
     case LIBXL__QEMU_FAILING: break;
@@ -366,11 +384,17 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
         return LIBXL__AO_WAIT;
     if (s->batch && !libxl__xs_done(s->batch) && !libxl__xs_take_back(s->batch))
         return LIBXL__AO_WAIT;
-    close_files(s);
     if (s->step == LIBXL__QEMU_LAUNCHING && s->told) {
+        close_files(s);
+        if (find_launched(ao, s) == LIBXL__AO_WAIT)
+            return LIBXL__AO_WAIT;
+        libxl__qemu_find(ao->ctx, &s->job.job); /* no worker can be started */
+    }
+    if (s->step == LIBXL__QEMU_IDENTIFYING) {
         take_process(ao, s);
         s->step = LIBXL__QEMU_ANNOUNCING;
     }
+    close_files(s);
     if (!s->arguments)
         return 0; /* QEMU was not launched, and no file was opened */
     s->undoing = LIBXL__QEMU_DYING;

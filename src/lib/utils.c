@@ -20,8 +20,8 @@
 
 char *libxl_basename(const char *name)
 {
-    const char *slash = strrchr(name, '/');
-    if (!*name)
+    const char *slash = name ? strrchr(name, '/') : NULL;
+    if (!name || !*name) /* xl passes NULL for an HVM domain, which has no kernel */
         return strdup(".");
     return strdup(slash ? slash + 1 : name);
 }

@@ -78,6 +78,13 @@ static const char *not_implemented(const libxl_domain_config *config)
     return NULL;
 }
 
+/* Returns the greatest memory of the domain, in KiB. 0: it is not given. */
+static uint64_t most_kb(const libxl_domain_build_info *info)
+{
+    const bool has_max = info->max_memkb && info->max_memkb != LIBXL_MEMKB_DEFAULT;
+    return has_max ? info->max_memkb : info->target_memkb;
+}
+
 /* Returns the name of a field with an invalid value, and the reason, or NULL. */
 static const char *invalid(const libxl_domain_build_info *info)
 {
@@ -87,6 +94,8 @@ static const char *invalid(const libxl_domain_build_info *info)
         return "type.hvm.mmio_hole_memkb: not between 256 MiB and 3.5 GiB";
     if (libxl__hvm_video_kb(info) < libxl__hvm_least_video_kb(info))
         return "video_memkb: less than the graphics card needs (std 16 MiB, cirrus 8 MiB)";
+    if (libxl__hvm_video_kb(info) > most_kb(info))
+        return "video_memkb: more than the domain's memory, of which it is a part";
     if (groups && !(groups & 1))
         return "type.hvm.viridian_enable: the other groups need the group base";
     if (info->u.hvm.boot && strspn(info->u.hvm.boot, "acdn") != strlen(info->u.hvm.boot))

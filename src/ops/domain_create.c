@@ -408,9 +408,13 @@ static int devices_poll(libxl__ao *ao, struct create *s)
     const int model = s->needs_model ? libxl__device_model_poll(ao, &s->model) : 0;
     if (!model)
         s->devices.held = false;
+    if (model < 0 && !s->devices_rc) { /* before the groups are polled: nothing else may wake the operation */
+        s->devices_rc = model;
+        devices_stop(ao, s);
+    }
     const int devices = libxl__device_groups_poll(ao, &s->devices);
-    if (!s->devices_rc)
-        s->devices_rc = model < 0 ? model : devices < 0 ? devices : 0;
+    if (!s->devices_rc && devices < 0)
+        s->devices_rc = devices;
     if (s->devices_rc)
         devices_stop(ao, s);
     if (model == LIBXL__AO_WAIT || devices == LIBXL__AO_WAIT)

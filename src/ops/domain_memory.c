@@ -2,7 +2,8 @@
 /*
  * domain_set_memory, domain_get_memory_target and domain_set_max_memory.
  *
- * The toolstack writes a domain's target to ~/memory/target. The guest's balloon driver watches this node,
+ * The toolstack writes a domain's target to ~/memory/target. The target of an HVM guest in this node is without
+ * the memory of its graphics card, which is in ~/memory/videoram. The guest's balloon driver watches this node,
  * and gives memory back or takes more memory. The node ~/memory/static-max has the greatest target. The
  * hypervisor also has a limit for each domain. As in libxl, this file sets the limit to SLACK_KB more than
  * the target or the maximum. A guest that is populated on demand has a pool of memory. The size of the pool
@@ -27,6 +28,7 @@ enum {
 #define BETWEEN_LOOKS   LIBXL__MILLISECONDS(50)
 #define TARGET_NODE     "/local/domain/%u/memory/target"
 #define STATIC_MAX_NODE "/local/domain/%u/memory/static-max"
+#define VIDEO_NODE      "/local/domain/%u/memory/videoram"
 #define VM_MEMORY_NODE  "/vm/" LIBXL_UUID_FMT "/memory"
 
 /* ---- reading the nodes */
@@ -44,6 +46,8 @@ int libxl__memory_nodes_start(libxl__ao *ao, libxl__memory_nodes *nodes)
         return ERROR_NOMEM;
     nodes->target = libxl__xs_read(nodes->batch, TARGET_NODE, domid);
     nodes->static_max = libxl__xs_read(nodes->batch, STATIC_MAX_NODE, domid);
+    if (libxl__hv_type(&nodes->info) == LIBXL_DOMAIN_TYPE_HVM)
+        nodes->videoram = libxl__xs_read(nodes->batch, VIDEO_NODE, domid);
     rc = libxl__xs_run(nodes->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -69,6 +73,7 @@ int libxl__memory_nodes_poll(libxl__memory_nodes *nodes)
         return rc;
     nodes->target_kb = number_of(nodes->target, nodes->info.tot_pages * LIBXL__PAGE_KB);
     nodes->max_kb = number_of(nodes->static_max, LIBXL__MEMORY_MOST_KB);
+    nodes->video_kb = nodes->videoram ? number_of(nodes->videoram, 0) : 0;
     return 0;
 }
 
@@ -184,7 +189,9 @@ static int read_poll(libxl__ao *ao, struct set_memory *s)
     int rc = libxl__memory_nodes_poll(&s->nodes);
     if (rc)
         return rc;
-    if (args->in.relative && __builtin_add_overflow(target, (int64_t)s->nodes.target_kb, &target))
+    /* As in libxl, a target of an HVM guest includes the memory of its graphics card, and the node does not. */
+    const int64_t base = args->in.relative ? (int64_t)s->nodes.target_kb : -(int64_t)s->nodes.video_kb;
+    if (__builtin_add_overflow(target, base, &target))
         target = -1;
     rc = check_target(ao, s, target);
     s->target_kb = (uint64_t)target;
@@ -194,7 +201,7 @@ static int read_poll(libxl__ao *ao, struct set_memory *s)
 static int limit_start(libxl__ao *ao, struct set_memory *s)
 {
     const libxl__domain_set_memory_args *args = libxl__ao_args(ao);
-    return args->in.enforce ? limit_to(ao, &s->limit, &s->nodes, s->target_kb) : 0;
+    return args->in.enforce ? limit_to(ao, &s->limit, &s->nodes, s->target_kb + s->nodes.video_kb) : 0;
 }
 
 static int limit_undo(libxl__ao *ao, struct set_memory *s)

@@ -12,6 +12,7 @@
 #define XC_WANT_COMPAT_MAP_FOREIGN_API
 #include "build_parts.h"
 #include "hvm_settings.h"
+#include "release.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,20 +35,32 @@ enum {
 };
 
 /* The paths of Debian's packages. */
-#define HVMLOADER "/usr/lib/xen-4.17/boot/hvmloader"
-#define SEABIOS   "/usr/share/seabios/bios-256k.bin"
-#define OVMF      "/usr/share/ovmf/OVMF.fd"
+#define SEABIOS "/usr/share/seabios/bios-256k.bin"
+#define OVMF    "/usr/share/ovmf/OVMF.fd"
 
 /* ---- the files */
+
+/*
+ * Stores the path of hvmloader. Debian has a folder for each release of Xen. The release of the hypervisor counts, because
+ * hvmloader asks the hypervisor.
+ */
+static void find_hvmloader(libxl__builder *b, char path[LIBXL__HVMLOADER_SIZE])
+{
+    const int version = xc_version(b->xch, XENVER_version, NULL);
+    const unsigned release = version < 0 ? LIBXL__BUILT_FOR : (unsigned)version;
+    snprintf(path, LIBXL__HVMLOADER_SIZE, LIBXL__HVMLOADER, release >> 16, release & 0xffff);
+}
 
 int libxl__build_hvm_read(libxl__builder *b)
 {
     const libxl_domain_build_info *info = &b->build->config->b_info;
     const char *firmware = info->u.hvm.system_firmware;
+    char hvmloader[LIBXL__HVMLOADER_SIZE];
     if (!firmware)
         firmware = libxl__hvm_bios(info) == LIBXL_BIOS_TYPE_OVMF ? OVMF : SEABIOS;
+    find_hvmloader(b, hvmloader);
     int rc = libxl__build_file_read(b->build, &b->kernel, "d_config.b_info.type.hvm.firmware",
-                                    info->u.hvm.firmware ? info->u.hvm.firmware : HVMLOADER);
+                                    info->u.hvm.firmware ? info->u.hvm.firmware : hvmloader);
     if (!rc)
         rc = libxl__build_file_read(b->build, &b->firmware,
                                     info->u.hvm.system_firmware ? "d_config.b_info.type.hvm.system_firmware"

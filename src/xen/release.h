@@ -18,4 +18,11 @@
 #define LIBXL__DOMID_ANY 0
 #endif
 
+/* The path of hvmloader in Debian's packages; its arguments are the two parts of the release. */
+#define LIBXL__HVMLOADER "/usr/lib/xen-%u.%u/boot/hvmloader"
+enum { LIBXL__HVMLOADER_SIZE = 64 };
+
+/* The release whose hvmloader is used if the hypervisor does not tell its own: 4.17. */
+#define LIBXL__BUILT_FOR (4u << 16 | 17)
+
 #endif
