@@ -68,6 +68,7 @@ FIELD: Kinds = {
     "max": (int, float),
     "optional": (bool,),
     "unsupported": (bool,),
+    "json": (bool,),
 }
 
 # The attributes of the field beside a keyed union or an array. Beside a union this field is the key. Beside

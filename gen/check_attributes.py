@@ -22,8 +22,9 @@ NOT_COPIED = "what the field points to is always copied"
 NOT_REPLACED = "no function moves its value to another field"
 GIVEN = "the library sets it"
 INPUT = {"const": NOT_COPIED, "deprecated_by": NOT_REPLACED}
-MEMBER = {"optional": "only an input of an operation can be left out"}
-RESULT = INPUT | MEMBER | {"init_val": GIVEN, "min": GIVEN, "max": GIVEN}
+OPTIONAL = {"optional": "only an input of an operation can be left out"}
+MEMBER = OPTIONAL | {"json": "only inputs and results are converted"}
+RESULT = INPUT | OPTIONAL | {"init_val": GIVEN, "min": GIVEN, "max": GIVEN}
 
 
 def check_attributes(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
@@ -32,7 +33,7 @@ def check_attributes(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
         if kind.place.file in documented:
             yield from of_type(kind, f"{type(kind).__name__} {kind.name}")
     for event in model.events:
-        yield from of_fields(event.fields, RESULT, f"Event {event.name}")
+        yield from of_fields(event.fields, RESULT | MEMBER, f"Event {event.name}")
     for o in model.operations:
         yield from of_fields(o.inputs, INPUT, f"Operation {o.name}")
         yield from of_fields(o.results, RESULT, f"Operation {o.name}")
@@ -43,6 +44,8 @@ def of_fields(fields: list[m.Field], meaningless: dict[str, str], what: str) -> 
         for name, reason in meaningless.items():
             if getattr(f, name) not in (None, False):
                 yield Mistake(f.place, f"{what}.{f.name}: {name} means nothing here: {reason}")
+        if f.json and f.kind.c_name != "char *":
+            yield Mistake(f.place, f"{what}.{f.name}: json: only a string can be the text of a document")
 
 
 def of_type(kind: m.Type, what: str) -> Iterator[Mistake]:

@@ -195,6 +195,7 @@ class Field:
     max: float | None = None
     optional: bool = False
     unsupported: bool = False  # true: the operations that check the field accept only the initial value.
+    json: bool = False  # true: the string is the text of a JSON document, which Python converts.
     value: EnumValue | None = None
     named: Enumeration | None = None  # The enumeration that the attribute enumname names.
 

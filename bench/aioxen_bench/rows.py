@@ -264,6 +264,13 @@ def ends() -> Iterator[Line]:
     yield replace(Line(16, what + "the awaited future", "ms", "ms", ours, peer, LIBXL, floor, AHEAD), **few)
 
 
+def media() -> Iterator[Line]:
+    what = "another medium is inserted into a CD drive of an HVM guest, on the simulator"
+    ours, peer = "media.py aioxen {n}", "media.py xl {n}"
+    line = Line(28, what, "ms", "insert", ours, peer, "xl", goal=at_most(0.2, of="peer"))
+    yield replace(line, n=20, quick=1)
+
+
 def devices_on_xen() -> Iterator[Line]:
     what = "a guest with a file disk and a bridged interface, in the virtual machine: "
     ours, peer = "devices.py aioxen {n}", "devices.py xl {n}"
@@ -420,4 +427,5 @@ LINES: list[Line] = [
     *lag(),
     *saves_at_once(),
     *saves(),
+    *media(),
 ]

@@ -87,7 +87,7 @@ def text(model: m.Model) -> str:
     about = [o for o in called if o.inputs and is_domid(o.inputs[0].kind) and o.name not in BY_HAND]
     reported = [e for e in model.events if e.name != "operation_complete"]
     events = [e for e in reported if all(event_kind(f) for f in e.fields)]
-    return "".join(
+    text = "".join(
         [
             HEAD,
             IMPORTS,
@@ -102,6 +102,11 @@ def text(model: m.Model) -> str:
             *("\n" + domain_method(names, o) for o in about),
         ]
     )
+    if "Mapping[" in text:
+        text = text.replace(
+            "TYPE_CHECKING:\n", "TYPE_CHECKING:\n    from collections.abc import Mapping\n", 1
+        )
+    return text
 
 
 def can_be_remote(operation: m.Operation) -> bool:
@@ -140,7 +145,7 @@ def kind(names: Names, f: m.Field, result: bool = False) -> str:
     if is_domid(f.kind):
         return "r.DOMAIN" if result else "r.DOMAIN_LIKE"
     if is_string(f.kind):
-        return "r.TEXT"
+        return ("r.ANY" if result else "r.OBJECT") if f.json else "r.TEXT"
     if is_uuid(f.kind):
         return "r.IDENTITY"
     if f.enumeration is not None:

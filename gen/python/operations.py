@@ -84,7 +84,11 @@ def head(names: Names, public: list[m.Operation], body: str) -> str:
     for name in "DomainBase", "DomainLike":
         if name not in body:
             text = text.replace(f"{name}, ", "")
-    if ": Any" not in body:
+    if "Mapping[" in body:
+        text = text.replace(
+            "TYPE_CHECKING:\n", "TYPE_CHECKING:\n    from collections.abc import Mapping\n", 1
+        )
+    if ": Any" not in body and "[Any]" not in body:
         text = text.replace("TYPE_CHECKING, Any", "TYPE_CHECKING")
     if "UUID" not in body:
         text = text.replace("    from uuid import UUID\n\n", "")
@@ -176,7 +180,7 @@ def result(names: Names, f: m.Field) -> str:
     if is_domid(kind):
         return f"DomainResult({pointer})"
     if is_string(kind):
-        return f"Result({pointer}, v.take_string, v.free_string)"
+        return f"Result({pointer}, v.take_{'json' if f.json else 'string'}, v.free_string)"
     if is_uuid(kind):
         return f"Result({pointer}, v.take_uuid)"
     if found := form(kind):
@@ -210,7 +214,7 @@ def result_type(names: Names, kind: m.Type) -> str:
 
 
 def returned(names: Names, operation: m.Operation) -> str:
-    values = [result_type(names, f.enumeration or f.kind) for f in operation.results]
+    values = ["Any" if f.json else result_type(names, f.enumeration or f.kind) for f in operation.results]
     result = f"tuple[{', '.join(values)}]" if len(values) > 1 else values[0] if values else "None"
     return f"{'UndoableOperation' if operation.undo else 'Operation'}[{result}]"
 
@@ -247,7 +251,7 @@ def context_parameters(names: Names, operation: m.Operation) -> list[str]:
 def parameter(names: Names, f: m.Field, domain: str = "Domain") -> str:
     """Returns an input with its annotation, and with the default if the input has one."""
     kind = f.enumeration or f.kind
-    annotation = domain if is_domid(kind) else typed(names, kind)
+    annotation = domain if is_domid(kind) else "Mapping[str, Any]" if f.json else typed(names, kind)
     if f.optional:
         return f"{f.name}: {annotation.removesuffix(' | None')} | None = None"
     if f.init_val is None:
@@ -302,7 +306,7 @@ def argument(f: m.Field) -> str:
         return f"c_{f.name}" + ("" if f.kind.passby == m.PASS_BY_REFERENCE else "[0]")
     absent = f"ffi.NULL if {f.name} is None else " if f.optional else ""
     if is_string(f.kind):
-        return f'{absent}v.string({f.name}, "{f.name}")'
+        return f'{absent}v.{"json_text" if f.json else "string"}({f.name}, "{f.name}")'
     if is_uuid(f.kind):
         return f'{absent}[v.uuid({f.name}, "{f.name}")]'  # cffi converts the list to a pointer.
     if f.enumeration is not None:

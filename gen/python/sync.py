@@ -75,9 +75,15 @@ def text(model: m.Model) -> str:
     names = Names(model)
     public = operations(model)
     about = [o for o in public if o.inputs and is_domid(o.inputs[0].kind) and o.name not in BY_HAND]
-    parts = [HEAD, IMPORTS, *("\n" + context_method(names, o) for o in public)]
+    parts = ["\n" + context_method(names, o) for o in public]
     parts += [DOMAIN, *("\n" + domain_method(names, o) for o in about)]
-    return "".join(parts)
+    body = "".join(parts)
+    imports = IMPORTS
+    if "Mapping[" in body:
+        imports = imports.replace("import Awaitable\n", "import Awaitable, Mapping\n")
+    if "Any" in body:
+        imports = imports.replace("TYPE_CHECKING, TypeVar", "TYPE_CHECKING, Any, TypeVar")
+    return HEAD + imports + body
 
 
 def result(names: Names, operation: m.Operation) -> str:

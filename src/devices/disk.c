@@ -33,8 +33,7 @@ static const struct {
 
 enum { QEMU_FORMATS = sizeof(qemu_formats) / sizeof(*qemu_formats) };
 
-/* Returns the name of a format. Returns NULL if the format cannot be served. */
-static const char *qemu_format(libxl_disk_format format)
+const char *libxl__disk_format_name(libxl_disk_format format)
 {
     for (unsigned i = 0; i < QEMU_FORMATS; i++)
         if (qemu_formats[i].format == format)
@@ -56,7 +55,7 @@ static int check_format(libxl__ao *ao, libxl_device_disk *disk, bool hvm)
     if (empty && disk->is_cdrom)
         disk->format = LIBXL_DISK_FORMAT_EMPTY;
     /* The device model changes the medium of a drive, so it also serves the drive's PV twin. */
-    if (hvm && disk->is_cdrom && disk->backend == LIBXL_DISK_BACKEND_UNKNOWN)
+    if (hvm && disk->is_cdrom)
         disk->backend = LIBXL_DISK_BACKEND_QDISK;
     if (disk->format == LIBXL_DISK_FORMAT_EMPTY && !disk->is_cdrom)
         return libxl__ao_fail(ao, ERROR_INVAL, "format: only the drive of a CD can be empty");
@@ -69,7 +68,7 @@ static int check_format(libxl__ao *ao, libxl_device_disk *disk, bool hvm)
     if (disk->format == LIBXL_DISK_FORMAT_UNKNOWN)
         disk->format = LIBXL_DISK_FORMAT_RAW;
     const bool raw = disk->format == LIBXL_DISK_FORMAT_RAW;
-    if (!empty && !qemu_format(disk->format))
+    if (!empty && !libxl__disk_format_name(disk->format))
         return libxl__ao_fail(ao, ERROR_NI, "format: %s is not implemented",
                               libxl_disk_format_to_string(disk->format));
     if (disk->backend == LIBXL_DISK_BACKEND_UNKNOWN)
@@ -143,7 +142,7 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const char *type = disk->is_cdrom ? "cdrom" : "disk";
     if (by_qemu(nodes->device)) {
         libxl__backend_key(nodes, "params", "%s:%s",
-                           nodes->device->unserved ? "aio" : qemu_format(disk->format),
+                           nodes->device->unserved ? "aio" : libxl__disk_format_name(disk->format),
                            nodes->device->unserved ? "" : disk->pdev_path);
     } else {
         libxl__backend_key(nodes, "params", "%s", disk->pdev_path);

@@ -39,6 +39,9 @@ typedef struct libxl__disk_host {
     int number; /* the number of the loop device, for the function offline */
 } libxl__disk_host;
 
+/* disk.c: returns the name of a format in the node `params`. NULL: QEMU does not serve the format. */
+const char *libxl__disk_format_name(libxl_disk_format format);
+
 /* The functions of the class; device.h describes them. */
 int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device);
 int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device);

@@ -87,10 +87,21 @@ static bool say(libxl_ctx *ctx, libxl__qmp *qmp, const libxl__qmp_command *comma
     return sent == size;
 }
 
+/* Called when all commands are answered. */
+static void rest(libxl_ctx *ctx, libxl__qmp *qmp)
+{
+    if (!qmp->kept) {
+        end(ctx, qmp, 0);
+        return;
+    }
+    qmp->done = true;
+    libxl__source_fire(&qmp->source);
+}
+
 static void say_commands(libxl_ctx *ctx, libxl__qmp *qmp)
 {
     qmp->step = LIBXL__QMP_ANSWERING;
-    for (unsigned i = 0; i < qmp->count; i++)
+    for (unsigned i = qmp->answered; i < qmp->count; i++)
         if (!say(ctx, qmp, &qmp->commands[i]))
             return;
 }
@@ -117,7 +128,7 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
     }
     command->result = json_object_get(json_object_object_get(message, "return"));
     if (++qmp->answered == qmp->count && (qmp->happened || !qmp->event))
-        end(ctx, qmp, 0);
+        rest(ctx, qmp);
 }
 
 /* Notes that the event has arrived that is awaited. */
@@ -230,8 +241,9 @@ int libxl__qmp_add(libxl__ao *ao, libxl__qmp *qmp, const char *name, struct json
     json_object_object_add(request, "id", json_object_new_int((int)qmp->count));
     if (arguments)
         json_object_object_add(request, "arguments", arguments);
-    command->line =
-        libxl__gc_printf(&ao->gc, "%s\n", json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN));
+    command->line = libxl__gc_printf(
+        &ao->gc, "%s\n",
+        json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(request);
     if (!command->line)
         return ERROR_NOMEM;
@@ -300,6 +312,14 @@ void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
     qmp->step = LIBXL__QMP_GREETING;
 }
 
+void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp)
+{
+    if (qmp->errnoval)
+        return; /* the connection is lost; libxl__qmp_poll says so */
+    qmp->done = false;
+    say_commands(ao->ctx, qmp);
+}
+
 bool libxl__qmp_is_broken(const libxl__qmp *qmp)
 {
     return qmp->done && qmp->errnoval && qmp->errnoval != EPROTO && qmp->errnoval != EMSGSIZE;
@@ -315,6 +335,16 @@ int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp)
     return qmp->answered == qmp->count
                ? 0
                : libxl__ao_fail(ao, ERROR_FAIL, "the device model refuses %s: %s", last->name, last->refusal);
+}
+
+int libxl__qmp_poll_model(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
+{
+    if (qmp->done && (qmp->errnoval == ENOENT || qmp->errnoval == ECONNREFUSED))
+        return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "domain %u has no device model", domid);
+    if (libxl__qmp_is_broken(qmp))
+        return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model of domain %u has ended: %s: %s",
+                              domid, unanswered(qmp), strerror(qmp->errnoval));
+    return libxl__qmp_poll(ao, qmp);
 }
 
 void libxl__qmp_reset(libxl__ao *ao, libxl__qmp *qmp)

@@ -37,6 +37,7 @@ typedef struct libxl__qmp {
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
     bool patient;      /* an input: the commands have no time limit of their own */
+    bool kept;         /* an input: the connection stays after the answers, for libxl__qmp_go_on */
     const char *event; /* an input: this event is awaited, too, once the connection is made; NULL: none */
     bool happened;     /* the event has arrived */
     int errnoval;      /* the result of the connection, valid once it is done: 0 or an errno */
@@ -63,6 +64,16 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
  * something unexpected, or has not answered for 10 s). The results are valid until the operation ends.
  */
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
+/*
+ * Like libxl__qmp_poll, but returns DEVICE_MODEL, recorded in ao, if the domain `domid` has no QEMU, or if its QEMU
+ * has ended.
+ */
+int libxl__qmp_poll_model(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
+/*
+ * Sends the commands that were added after the answers to all former ones, on the same connection. Continue with
+ * libxl__qmp_poll. `kept` must be set.
+ */
+void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp);
 /*
  * Returns whether QEMU has ended the connection without all answers: it is about to end. A QEMU that sends
  * something unexpected is not about to end.

@@ -78,8 +78,9 @@ static int begin_listing(struct device_events *s)
         s->domids[i] = all ? list[i].domain : only_domid(s);
     libxl__watched_mark_all(s);
     s->domid_count = (uint32_t)count;
-    s->list_again = false;
-    return 0;
+    const int rc = libxl__watched_models_list(s);
+    s->list_again = rc;
+    return rc;
 }
 
 static void end_listing(struct device_events *s)
@@ -236,7 +237,8 @@ static int devices_read(struct device_events *s)
 
 static int step(libxl__ao *ao, struct device_events *s)
 {
-    int rc = 0;
+    int rc = s->paused ? 0 : libxl__watched_models_step(ao, s);
+    rc = rc == LIBXL__AO_WAIT ? 0 : rc;
     while (!rc && !s->paused) {
         if (s->batch)
             rc = libxl__xs_done(s->batch) ? devices_read(s) : LIBXL__AO_WAIT;
@@ -299,6 +301,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     libxl__timer_stop(ctx, &s->retry);
     libxl__timer_stop(ctx, &s->rest);
     libxl__xs_unobserve(&s->observer);
+    libxl__watched_models_close(s);
     while ((d = LIST_FIRST(&s->all)))
         libxl__watched_forget(d);
     libxl__index_clear(&s->devices);
@@ -317,6 +320,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     TAILQ_INIT(&s->marked);
     TAILQ_INIT(&s->reading);
     TAILQ_INIT(&s->resting);
+    libxl__watched_models_open(s);
     libxl__index_open(&s->devices, libxl__watched_key, 1, &s->index_steps);
     libxl__index_open(&s->domains, libxl__watched_domain_key, 1, &s->index_steps);
     s->observer = (libxl__xs_observer){.connected = connected};
@@ -332,6 +336,8 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
         if (!rc)
             rc = libxl__domain_source_start(ao, &s->only, &info);
     }
+    if (!rc)
+        rc = libxl__watched_models_start(s);
     if (!rc)
         rc = libxl__watch_add(ao->ctx, path, libxl__watched_tree_changed, s, true, &s->toolstack);
     libxl__source_fire(&s->source); /* wakes the operation, which starts the listing */

@@ -49,11 +49,24 @@ struct watched_device {
 };
 TAILQ_HEAD(watched_devices, watched_device);
 
+struct watched_model; /* device_models_watched.c */
+TAILQ_HEAD(watched_models_queue, watched_model);
+
+/* The QEMUs that a generator follows. */
+struct watched_models {
+    libxl__watch *watch;
+    libxl__xs_batch *batch;
+    libxl__index index;
+    LIST_HEAD(, watched_model) all;
+    struct watched_models_queue marked, reading;
+};
+
 struct device_events {
     libxl__source source; /* fires when a device is marked; the source's stop function frees all memory */
     libxl__ao *ao;
     libxl__xs_observer observer;
     libxl__watch *toolstack;
+    struct watched_models models;
     libxl__index devices, domains;
     uint64_t index_steps;
     LIST_HEAD(, watched_device) all;
@@ -114,5 +127,18 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d);
 void libxl__watched_disconnect(struct watched_device *d);
 /* Frees a device that is neither marked nor being read. */
 void libxl__watched_forget(struct watched_device *d);
+
+/*
+ * device_models_watched.c: follows the QEMUs of the domains, and reports DEVICE_MODEL_ENDED. `open` and `close`
+ * prepare and free the structures; nothing may be called before `open`. `start` begins to watch, `list` marks
+ * the QEMUs of all domains, `step` looks at the marked ones. Errors: NOMEM, FAIL, and those of libxl__xs_rc. `step`
+ * returns LIBXL__AO_WAIT instead of 0.
+ */
+void libxl__watched_models_open(struct device_events *s);
+int libxl__watched_models_start(struct device_events *s);
+int libxl__watched_models_list(struct device_events *s);
+int libxl__watched_models_step(libxl__ao *ao, struct device_events *s);
+void libxl__watched_models_close(struct device_events *s);
+const uint64_t *libxl__watched_model_key(const libxl__index_link *link);
 
 #endif

@@ -7,7 +7,6 @@
 #include "ops.h"
 #include "qmp.h"
 
-#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +27,6 @@ static int ask(libxl__ao *ao, libxl__qmp *qmp, const char *command, struct json_
     }
     rc = libxl__qmp_add(ao, qmp, command, arguments, -1);
     return rc ? rc : libxl__qmp_start(ao, qmp, ao->subject.number);
-}
-
-static int answer(libxl__ao *ao, libxl__qmp *qmp)
-{
-    if (qmp->done && (qmp->errnoval == ENOENT || qmp->errnoval == ECONNREFUSED))
-        return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "domain %u has no device model", ao->subject.number);
-    return libxl__qmp_poll(ao, qmp);
 }
 
 /* ---- domain_qmp */
@@ -71,11 +63,11 @@ static int ask_start(libxl__ao *ao, libxl__qmp *qmp)
 static int ask_poll(libxl__ao *ao, libxl__qmp *qmp)
 {
     const libxl__domain_qmp_args *args = libxl__ao_args(ao);
-    const int rc = answer(ao, qmp);
+    const int rc = libxl__qmp_poll_model(ao, qmp, ao->subject.number);
     if (rc)
         return rc;
-    *args->out.answer =
-        strdup(json_object_to_json_string_ext(qmp->commands[0].result, JSON_C_TO_STRING_PLAIN));
+    *args->out.answer = strdup(json_object_to_json_string_ext(
+        qmp->commands[0].result, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     return *args->out.answer ? 0 : ERROR_NOMEM;
 }
 
@@ -94,7 +86,7 @@ static int tell_start(libxl__ao *ao, libxl__qmp *qmp)
 static int tell_poll(libxl__ao *ao, libxl__qmp *qmp)
 {
     const libxl__qemu_monitor_command_args *args = libxl__ao_args(ao);
-    const int rc = answer(ao, qmp);
+    const int rc = libxl__qmp_poll_model(ao, qmp, ao->subject.number);
     if (rc)
         return rc;
     if (!json_object_is_type(qmp->commands[0].result, json_type_string))

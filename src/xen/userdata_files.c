@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define DIRECTORY "/var/lib/xen"
-#define LOCK_NAME "domain-userdata-lock"
 
 enum { LONGEST_PATH = sizeof(DIRECTORY) + LIBXL__USERDATA_NAME + 80, LOOK_EVERY_MS = 5 };
 
@@ -45,8 +44,8 @@ int libxl__userdata_check_name(libxl__userdata_files *files, const char *name)
         problem = "empty";
     else if (strlen(name) > LIBXL__USERDATA_NAME)
         problem = "longer than 64 octets";
-    else if (strcmp(name, LOCK_NAME) == 0)
-        problem = "the name of the lock";
+    else if (strcmp(name, LIBXL__USERDATA_LOCK) == 0 || strcmp(name, LIBXL__USERDATA_CHANGES_LOCK) == 0)
+        problem = "the name of a lock";
     for (const char *c = name; !problem && *c; c++)
         if (*c <= ' ' || *c > '~' || *c == '/')
             problem = "has a character that is not printable ASCII, or a '/'";
@@ -88,36 +87,46 @@ static int try_lock(const char *path, int *lock_out)
     return error;
 }
 
+int libxl__userdata_try_lock(libxl__userdata_files *files, const char *name, int *lock_out)
+{
+    char path[LONGEST_PATH];
+    make_path(files, 'l', name, path);
+    const int error = try_lock(path, lock_out);
+    if (error == EWOULDBLOCK || error == EINTR) {
+        snprintf(files->why, sizeof(files->why), "another program holds %s", path);
+        return ERROR_LOCK_FAIL;
+    }
+    errno = error;
+    return error ? failed(files, "opening", path) : 0;
+}
+
+void libxl__userdata_release(const libxl__userdata_files *files, const char *name, int lock)
+{
+    char path[LONGEST_PATH];
+    make_path(files, 'l', name, path);
+    /* The file is removed while the lock is held, so that no other program can have locked this file. */
+    unlink(path);
+    close(lock);
+}
+
 int libxl__userdata_lock(libxl__userdata_files *files, unsigned limit_ms, const atomic_bool *cancel,
                          int *lock_out)
 {
-    char path[LONGEST_PATH];
-    make_path(files, 'l', LOCK_NAME, path);
     for (unsigned waited = 0;; waited += LOOK_EVERY_MS) {
-        const int error = try_lock(path, lock_out);
-        if (!error)
-            return 0;
-        if (error != EWOULDBLOCK && error != EINTR) {
-            errno = error;
-            return failed(files, "opening", path);
-        }
+        const int rc = libxl__userdata_try_lock(files, LIBXL__USERDATA_LOCK, lock_out);
+        if (rc != ERROR_LOCK_FAIL)
+            return rc;
         if (cancel && atomic_load(cancel))
             return ERROR_ABORTED;
         if (waited >= limit_ms)
-            break;
+            return rc;
         nanosleep(&(struct timespec){.tv_nsec = LOOK_EVERY_MS * 1000000L}, NULL);
     }
-    snprintf(files->why, sizeof(files->why), "another program holds %s", path);
-    return ERROR_LOCK_FAIL;
 }
 
 void libxl__userdata_unlock(const libxl__userdata_files *files, int lock)
 {
-    char path[LONGEST_PATH];
-    make_path(files, 'l', LOCK_NAME, path);
-    /* The file is removed while the lock is held, so that no other program can have locked this file. */
-    unlink(path);
-    close(lock);
+    libxl__userdata_release(files, LIBXL__USERDATA_LOCK, lock);
 }
 
 /* ---- reading and writing files */
@@ -220,7 +229,7 @@ static bool is_of_domain(const libxl__userdata_files *files, const char *file)
         return false;
     file += sizeof(prefix) - 1; /* skips the kind, which is one character */
     return *file && strncmp(file + 1, domain, (size_t)length) == 0 &&
-           strcmp(file + 1 + length, LOCK_NAME) != 0;
+           strcmp(file + 1 + length, LIBXL__USERDATA_LOCK) != 0;
 }
 
 int libxl__userdata_drop_all(libxl__userdata_files *files)

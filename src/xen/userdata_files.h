@@ -21,7 +21,9 @@
 
 #include <libxl.h>
 
-#define LIBXL__USERDATA_JSON "libxl-json"
+#define LIBXL__USERDATA_JSON         "libxl-json"
+#define LIBXL__USERDATA_LOCK         "domain-userdata-lock"
+#define LIBXL__USERDATA_CHANGES_LOCK "libxl-device-changes-lock" /* change_lock.h */
 
 enum {
     LIBXL__USERDATA_NAME = 64,         /* the greatest length of a NAME */
@@ -39,6 +41,13 @@ typedef struct libxl__userdata_files {
 /* Checks that NAME can be part of a file's name: printable ASCII without '/'. Errors: INVAL. */
 int libxl__userdata_check_name(libxl__userdata_files *files, const char *name);
 
+/*
+ * Tries once to take the lock NAME, and stores the lock's descriptor for libxl__userdata_release. Errors: LOCK_FAIL
+ * (another program holds the lock), PERMISSION, FAIL.
+ */
+int libxl__userdata_try_lock(libxl__userdata_files *files, const char *name, int *lock_out);
+/* Releases the lock NAME, and removes its file. */
+void libxl__userdata_release(const libxl__userdata_files *files, const char *name, int lock);
 /*
  * Takes the lock, and stores the lock's descriptor for libxl__userdata_unlock. Waits `limit_ms` at most.
  * Stops waiting when *cancel becomes true; `cancel` may be NULL. Errors: LOCK_FAIL (another program holds the

@@ -159,3 +159,28 @@ def sim(hypervisor: None) -> Iterator[Callable[..., str]]:
 
     yield control
     control("fault", "clear")
+
+
+@pytest.fixture
+def hvm_files(tmp_path: Path) -> dict[str, str]:
+    """Makes files for the disks and drives of HVM guests: their paths by name."""
+    paths = {name: tmp_path / name for name in ("image", "cd", "table")}
+    for path in paths.values():
+        path.write_bytes(bytes(1 << 16))
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture
+def hvm(hvm_files: dict[str, str]) -> aioxen.DomainConfig:
+    """Makes the configuration of an HVM guest with a disk, a CD drive and an emulated card."""
+    config = aioxen.DomainConfig()
+    config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
+    config.c_info.name = "hvm"
+    config.b_info.max_memkb = config.b_info.target_memkb = 64 << 10
+    config.b_info.u = aioxen.DomainBuildInfoHvm(serial="pty")
+    config.disks = [
+        aioxen.DeviceDisk(vdev="hda", pdev_path=hvm_files["image"], readwrite=1),
+        aioxen.DeviceDisk(vdev="hdc", is_cdrom=1, removable=1),
+    ]
+    config.nics = [aioxen.DeviceNic(mac=bytes([0, 0x16, 0x3E, 0, 0, 1]))]
+    return config

@@ -69,6 +69,9 @@ SAVING = {
 }
 """The operations on guests that are saved. The simulator saves PVH guests only."""
 
+MEDIA = {"cdrom_insert", "cdrom_eject"}
+"""The operations on the CD drive of an HVM guest."""
+
 DEVICES: dict[str, Any] = {
     "nic": aioxen.DeviceNic(devid=0),
     "vfb": aioxen.DeviceVfb(devid=0),
@@ -220,6 +223,7 @@ class Arguments:
         self.xen, self.guest = xen, guest
         self.disk = aioxen.DeviceDisk(vdev="xvda", pdev_path=str(folder / "image"), readwrite=1)
         (folder / "image").write_bytes(bytes(1 << 16))
+        self.medium = aioxen.DeviceDisk(vdev="hdc", pdev_path=str(folder / "image"))
         self.saved = folder / "saved"
         self.uuid: UUID | None = None
         self.fixed: dict[str, Any] = {
@@ -237,6 +241,7 @@ class Arguments:
             "poolid": POOL,
             "rebind": True,
             "sysrq": "h",
+            "vdev": "hdc",
             "command": "query-status",
             "command_line": "info block",
             "filename": str(folder / "core"),
@@ -260,6 +265,7 @@ class Arguments:
         def start(**keywords: Any) -> Operation[Any]:
             changing: dict[str, Any] = {
                 "domid": dom,
+                "disk": self.medium if name in MEDIA else self.disk,
                 "d_config": self.guest(name=next(NAMES)),
                 "uuid": dom.uuid if name == "resume_unfinished" else self.fixed["uuid"],
                 "name": "Domain-0" if name == "domain_find" else next(NAMES),
@@ -285,6 +291,15 @@ class Arguments:
             messages.write_bytes(self.saved.read_bytes() + GO)
         return os.open(messages, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
 
+    def hvm(self, name: str) -> aioxen.DomainConfig:
+        """Returns the configuration of an HVM guest with an empty CD drive."""
+        config = aioxen.DomainConfig(disks=[aioxen.DeviceDisk(vdev="hdc", is_cdrom=1)])
+        config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
+        config.c_info.name = name
+        config.b_info.u = aioxen.DomainBuildInfoHvm()
+        config.b_info.max_memkb = config.b_info.target_memkb = 32 << 10
+        return config
+
     async def save(self) -> None:
         """Saves a domain for domain_restore."""
         guests = Guests(self, "pvh")
@@ -305,7 +320,10 @@ class Guests:
         if self.current is not None and await self.current.state() is not aioxen.DomainState.RUNNING:
             await self.end()
         if self.current is None:
-            config = self.arguments.guest("l", machine=self.machine, name=next(NAMES))
+            if self.machine == "hvm":
+                config = self.arguments.hvm(next(NAMES))
+            else:
+                config = self.arguments.guest("l", machine=self.machine, name=next(NAMES))
             if self.pci:
                 config.c_info.passthrough = aioxen.Passthrough.ENABLED
             self.current = await self.arguments.xen.domain_create(config)
@@ -404,7 +422,8 @@ def moments() -> Iterator[Moment]:
 async def at_all_moments(arguments: Arguments, name: str, way: Callable[[Start], Awaitable[Any]]) -> int:
     """Returns the number of cancellations."""
     pci = name.startswith("pci_")
-    guests, count = Guests(arguments, "pvh" if name in SAVING else "pv", pci), 0
+    machine = "hvm" if name in MEDIA else "pvh" if name in SAVING else "pv"
+    guests, count = Guests(arguments, machine, pci), 0
     if name in ("domain_restore", "domain_receive_stream"):
         await arguments.save()
     for moment in moments():

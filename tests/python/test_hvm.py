@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import ctypes
-import json
 import os
 import re
 import signal
@@ -19,7 +18,6 @@ import aioxen
 import pytest
 from aioxen import (
     DeviceDisk,
-    DeviceNic,
     DomainBuildInfoHvm,
     DomainConfig,
     Hdtype,
@@ -97,27 +95,8 @@ def _no_qemu_left(hypervisor: None, sim: Sim) -> Iterator[None]:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, str]:
-    paths = {name: tmp_path / name for name in ("image", "cd", "table")}
-    for path in paths.values():
-        path.write_bytes(bytes(1 << 16))
-    return {name: str(path) for name, path in paths.items()}
-
-
-@pytest.fixture
-def hvm(files: dict[str, str]) -> DomainConfig:
-    """Makes the configuration of an HVM guest with a disk, a CD drive and an emulated card."""
-    config = DomainConfig()
-    config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
-    config.c_info.name = "hvm"
-    config.b_info.max_memkb = config.b_info.target_memkb = 64 << 10
-    config.b_info.u = DomainBuildInfoHvm(serial="pty")
-    config.disks = [
-        DeviceDisk(vdev="hda", pdev_path=files["image"], readwrite=1),
-        DeviceDisk(vdev="hdc", is_cdrom=1, removable=1),
-    ]
-    config.nics = [DeviceNic(mac=bytes([0, 0x16, 0x3E, 0, 0, 1]))]
-    return config
+def files(hvm_files: dict[str, str]) -> dict[str, str]:
+    return hvm_files
 
 
 def information(domid: int) -> bytes:
@@ -264,20 +243,27 @@ async def test_commands(
     xen: aioxen.Context, hvm: DomainConfig, files: dict[str, str], xl: Callable[..., str]
 ) -> None:
     dom = await xen.domain_create(hvm)
-    assert json.loads(await dom.qmp("query-status"))["status"] == "running"
+    assert (await dom.qmp("query-status"))["status"] == "running"
     change = {"id": "ide-5632", "filename": files["cd"]}
-    assert await dom.qmp("blockdev-change-medium", json.dumps(change)) == "{}"
+    assert await dom.qmp("blockdev-change-medium", change) == {}
     blocks = await dom.qemu_monitor_command("info block")
     assert f"ide-5632: {files['cd']}" in blocks
     printed = await asyncio.to_thread(xl, "qemu-monitor-command", "hvm", "info block")
     assert printed.split() == blocks.split()
     with pytest.raises(aioxen.Error, match="refuses no-such: The command has not been found"):
         await dom.qmp("no-such")
-    for arguments in "[]", "{", '{"a": ' + "[" * 40 + "]" * 40 + "}", "{} x":
-        with pytest.raises(aioxen.InvalidError, match="arguments: not an object of JSON"):
-            await dom.qmp("stop", arguments)
+    deep: object = 1
+    for _ in range(40):
+        deep = [deep]
+    with pytest.raises(aioxen.InvalidError, match="arguments: not an object of JSON"):
+        await dom.qmp("stop", {"a": deep})
     with pytest.raises(aioxen.InvalidError, match="arguments: longer than"):
-        await dom.qmp("stop", json.dumps({"a": "b" * (32 << 10)}))
+        await dom.qmp("stop", {"a": "b" * (32 << 10)})
+    for wrong in [], "{}", {"a": b"b"}, {"a": {1, 2}}:
+        with pytest.raises(TypeError, match="arguments: "):
+            dom.qmp("stop", wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="arguments: "):
+        dom.qmp("stop", {"a": float("inf")})
     with pytest.raises(aioxen.InvalidError, match="command: "):
         await dom.qmp("")
     [pid] = qemus()

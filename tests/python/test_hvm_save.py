@@ -74,7 +74,7 @@ async def machine_of(dom: aioxen.Domain) -> str:
 
 
 async def model_runs(dom: aioxen.Domain) -> bool:
-    return '"running":true' in (await dom.qmp("query-status")).replace(" ", "")
+    return bool((await dom.qmp("query-status"))["running"])
 
 
 async def all_runs(dom: aioxen.Domain, machine: str) -> bool:

@@ -66,6 +66,13 @@ class Plain(Kind[Any]):
         return given
 
 
+class AnyValue(Kind[Any]):
+    """A value of any form, which is the same in JSON and in Python."""
+
+    def of(self, given: Json, path: str) -> Any:
+        return given
+
+
 class Real(Kind[float]):
     def of(self, given: Json, path: str) -> float:
         if type(given) not in (int, float):
@@ -248,6 +255,8 @@ TICKET = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 NUMBER = Plain(int, "a number")
 BOOL = Plain(bool, "true or false")
 TEXT = Plain(str, "a string")
+OBJECT = Plain(dict, "an object")
+ANY = AnyValue()
 REAL = Real()
 IDENTITY = Identity()
 BITS = Bits()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import functools
 import struct
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from aioxen._native import ffi, lib
@@ -145,6 +145,13 @@ def get_optional_string(c: CData) -> str | None:
 
 def take_string(c: CData) -> str:
     return get_string(c[0])
+
+
+def take_json(c: CData) -> Any:
+    """Returns the value of a JSON document whose text is a result."""
+    import json  # at its first use, because most programs do not need it
+
+    return json.loads(get_string(c[0]))
 
 
 def free_string(c: CData) -> None:
@@ -348,6 +355,18 @@ def string(value: str, path: str) -> bytes:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise ValueError(f"{path}: {value!r}: {error.reason}") from None
+
+
+def json_text(value: Mapping[str, Any], path: str) -> bytes:
+    """Returns the text of a JSON object."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{path}: a mapping is expected, not {type(value).__name__}")
+    import json
+
+    try:
+        return string(json.dumps(dict(value), allow_nan=False), path)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def put_string(c: CData, name: str, value: str | None, path: str, keep: Keep) -> None:

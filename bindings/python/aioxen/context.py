@@ -38,6 +38,7 @@ from aioxen.types import (
     DeviceConnected,
     DeviceFailed,
     DeviceGone,
+    DeviceModelEnded,
     DomainAppeared,
     DomainDying,
     DomainGone,
@@ -63,7 +64,7 @@ OperationTypes: TypeAlias = tuple[type[Operation[Any]], type[UndoableOperation[A
 DomainEvent: TypeAlias = DomainAppeared | DomainShutdown | DomainDying | DomainGone
 """The events that events() yields."""
 
-DeviceEvent: TypeAlias = DeviceConnected | DeviceFailed | DeviceGone
+DeviceEvent: TypeAlias = DeviceConnected | DeviceFailed | DeviceGone | DeviceModelEnded
 """The events that device_events() yields."""
 
 
@@ -356,7 +357,7 @@ class Context(ContextCore, BaseContext):
         capacity: int = 1024,
     ) -> Events[Event]:
         """Subscribes to the events of all devices of one domain, or of all domains: DeviceConnected,
-        DeviceFailed, DeviceGone.
+        DeviceFailed, DeviceGone, and DeviceModelEnded.
 
         Devices of every kind are followed, whichever toolstack has added them. Devices that are added later
         are followed, too. A device that is connected already is reported first. Changes that follow each

@@ -8,12 +8,16 @@
 #include "replace.h"
 #include "simulation.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
     CONNECTED = LIBXL_EVENT_TYPE_DEVICE_CONNECTED,
     FAILED = LIBXL_EVENT_TYPE_DEVICE_FAILED,
     GONE = LIBXL_EVENT_TYPE_DEVICE_GONE,
+    MODEL_ENDED = LIBXL_EVENT_TYPE_DEVICE_MODEL_ENDED,
 };
 
 /* ---- the devices that the test plays */
@@ -230,6 +234,44 @@ static void a_device_that_changes_all_the_time_is_bounded(scene *s)
     destroy(s, other);
 }
 
+/* Starts a process that looks like a QEMU of the domain, and writes its process id. */
+static pid_t start_model(libxl_domid domid)
+{
+    char number[16], path[64], pid[16];
+    snprintf(number, sizeof(number), "%u", domid);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        execl("/bin/sh", "sh", "-c", "while :; do sleep 0.1; done", "qemu", "-xen-domid", number, NULL);
+        _exit(127);
+    }
+    snprintf(path, sizeof(path), "/local/domain/%u/image/device-model-pid", domid);
+    snprintf(pid, sizeof(pid), "%d", (int)child);
+    fixture_write(path, pid);
+    snprintf(path, sizeof(path), "/local/domain/0/device-model/%u/state", domid);
+    fixture_write(path, "running");
+    return child;
+}
+
+static void the_end_of_a_qemu_is_an_event(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    const uint64_t one = new_user(), all = new_user();
+    const pid_t model = start_model(domid);
+    libxl_evgen_devices *evgens[] = {enable(s, domid, one), enable(s, LIBXL_DOMID_ALL, all)};
+    libxl_dominfo info;
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_true(no_event(s, domid, one, 20));
+    kill(model, SIGKILL);
+    expect(s, domid, one, MODEL_ENDED, &info.uuid);
+    expect(s, domid, all, MODEL_ENDED, &info.uuid);
+    assert_true(no_event(s, domid, one, 20));
+    waitpid(model, NULL, 0);
+    for (int i = 0; i < 2; i++)
+        libxl_evdisable_devices(s->ctx, evgens[i]);
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(a_device_connects_fails_and_goes, ALONE),
     BODY(a_domid_that_is_used_again_is_another_domain, ALONE),
@@ -237,6 +279,7 @@ static const body bodies[] = {
     BODY(a_generator_is_disabled_while_it_lists, RUNS_ONCE),
     BODY(a_generator_is_disabled_while_xenstored_hangs, RUNS_ONCE),
     BODY(a_device_that_changes_all_the_time_is_bounded, RUNS_ONCE),
+    BODY(the_end_of_a_qemu_is_an_event, ALONE),
 };
 
 HARNESS_MAIN(bodies)

@@ -23,6 +23,7 @@ static const char *devices(libxl_ctx *ctx)
     CHECK(libxl_device_disk_remove(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_safe_remove(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_destroy(ctx, 0x7000, &disk, NULL));
+    CHECK(libxl_cdrom_insert(ctx, 0x7000, &disk, NULL));
     libxl_diskinfo info;
     int count = 1;
     CHECK(!libxl_device_disk_list(ctx, 0x7000, &count) && !count);

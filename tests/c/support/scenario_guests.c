@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECT_LIMIT_MS = 20000 };
+enum { CONNECT_LIMIT_MS = 20000, HVM_KB = 32 << 10 };
 
 libxl_device_disk scenario_disk(void)
 {
@@ -68,6 +68,33 @@ static libxl_domid pci_guest(libxl_ctx *ctx, bool both)
     return domid;
 }
 
+libxl_domain_config scenario_hvm_config(void)
+{
+    libxl_domain_config config;
+    libxl_domain_config_init(&config);
+    config.c_info.type = LIBXL_DOMAIN_TYPE_HVM;
+    config.c_info.name = strdup("hvm");
+    libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_HVM);
+    config.b_info.max_memkb = config.b_info.target_memkb = HVM_KB;
+    config.disks = malloc(sizeof(*config.disks));
+    config.num_disks = 1;
+    libxl_device_disk_init(config.disks);
+    config.disks->vdev = strdup("hdc");
+    config.disks->is_cdrom = config.disks->removable = 1;
+    return config;
+}
+
+static libxl_domid new_hvm_guest(libxl_ctx *ctx)
+{
+    libxl_domid domid;
+    libxl_domain_config config = scenario_hvm_config();
+    const int rc = libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
+    if (rc)
+        fail_msg("creating an HVM guest failed: %d: %s", rc, libxl_error_message());
+    libxl_domain_config_dispose(&config);
+    return domid;
+}
+
 static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
 {
     switch (kind) {
@@ -79,6 +106,7 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx);
     case SCENARIO_WITH_PCI: return pci_guest(ctx, false);
     case SCENARIO_WITH_TWO_PCI: return pci_guest(ctx, true);
+    case SCENARIO_WITH_CD: return new_hvm_guest(ctx);
     default: return guest_new(ctx, "b", true);
     }
 }

@@ -214,6 +214,22 @@ static void fill_monitor(struct subject *s, void *p)
     args->out.output = &s->results.name;
 }
 
+static void fill_cdrom_insert(struct subject *s, void *p)
+{
+    libxl__cdrom_insert_args *args = p;
+    args->in.domid = s->guest;
+    args->in.disk = scenario_disk();
+    free(args->in.disk.vdev);
+    args->in.disk.vdev = strdup("hdc");
+}
+
+static void fill_cdrom_eject(struct subject *s, void *p)
+{
+    libxl__cdrom_eject_args *args = p;
+    args->in.domid = s->guest;
+    args->in.vdev = strdup("hdc");
+}
+
 static void fill_disk_add(struct subject *s, void *p)
 {
     libxl__device_disk_add_args *args = p;
@@ -238,6 +254,13 @@ static void fill_create_screen(struct subject *s, void *p)
     args->in.d_config.num_vfbs = 1;
     libxl_device_vfb_init(vfb);
     vfb->vnc.passwd = strdup("secret");
+}
+
+static void fill_create_hvm(struct subject *s, void *p)
+{
+    libxl__domain_create_new_args *args = p;
+    args->in.d_config = scenario_hvm_config();
+    args->out.domid = &s->results.domid;
 }
 
 static void fill_disk_remove(struct subject *s, void *p)
@@ -566,6 +589,8 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_CORE_DUMP, LIBXL__OP_DOMAIN_CORE_DUMP, fill_core_dump, SCENARIO_ANY_GUEST},
     {LIBXL__OP_DOMAIN_QMP, LIBXL__OP_DOMAIN_QMP, fill_qmp, SCENARIO_WITH_QEMU},
     {LIBXL__OP_QEMU_MONITOR_COMMAND, LIBXL__OP_QEMU_MONITOR_COMMAND, fill_monitor, SCENARIO_WITH_QEMU},
+    {LIBXL__OP_CDROM_INSERT, LIBXL__OP_CDROM_INSERT, fill_cdrom_insert, SCENARIO_WITH_CD},
+    {LIBXL__OP_CDROM_EJECT, LIBXL__OP_CDROM_EJECT, fill_cdrom_eject, SCENARIO_WITH_CD},
     {LIBXL__OP_STORE_READ, LIBXL__OP_STORE_READ, fill_store_read, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_LIST, LIBXL__OP_STORE_LIST, fill_store_list, SCENARIO_ANY_GUEST},
     {LIBXL__OP_STORE_WRITE, LIBXL__OP_STORE_WRITE, fill_store_write, SCENARIO_ANY_GUEST},
@@ -615,6 +640,11 @@ struct scenario scenario_of(unsigned operation, unsigned phase)
     if (libxl__operations[operation].args_size != sizeof(libxl_domid))
         fail_msg("%s: the sweep needs a scenario for it", libxl__operations[operation].name);
     return (struct scenario){.operation = operation, .started_by = operation, .guest = SCENARIO_ANY_GUEST};
+}
+
+struct scenario scenario_of_hvm(unsigned operation)
+{
+    return (struct scenario){operation, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create_hvm, SCENARIO_NO_GUEST};
 }
 
 void scenario_fill(const struct scenario *scenario, struct subject *s, void *args)

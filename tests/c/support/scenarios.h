@@ -15,6 +15,7 @@ enum scenario_guest {
     SCENARIO_WITH_DISK, /* The guest has the disk xvda and has connected to the disk. */
     SCENARIO_WITH_QEMU, /* A QEMU serves the guest's disk. */
     SCENARIO_WITH_NIC,
+    SCENARIO_WITH_CD,  /* An HVM guest with the empty CD drive hdc. */
     SCENARIO_MARKED,   /* The guest has the mark of a domain whose creation was given up. */
     SCENARIO_OBEDIENT, /* A PVH guest that obeys requests. */
     SCENARIO_SUSPENDED,
@@ -83,6 +84,10 @@ bool scenario_is_phase(unsigned operation, unsigned phase, const char *name);
 /* Return the device that a scenario adds or removes. The caller disposes of it. */
 libxl_device_disk scenario_disk(void);
 libxl_device_nic scenario_nic(void);
+/* Returns the configuration of an HVM guest with the empty CD drive hdc. The caller disposes of it. */
+libxl_domain_config scenario_hvm_config(void);
+/* Returns a scenario in which the operation works for the creation of an HVM guest. */
+struct scenario scenario_of_hvm(unsigned operation);
 /* Returns whether the operation of the scenario makes a domain. */
 bool scenario_makes(const struct scenario *scenario);
 /* Makes the guest of the scenario. */

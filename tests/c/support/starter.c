@@ -236,6 +236,22 @@ static int start_destroy_cpupool(struct starter *s)
 STARTS_WITHOUT_QEMU(qmp, libxl_domain_qmp(s->ctx, s->guest, "query-status", NULL, &out, NULL))
 STARTS_WITHOUT_QEMU(monitor, libxl_qemu_monitor_command(s->ctx, s->guest, "info block", &out, NULL))
 
+/* These return INVAL, because the guest is not HVM. */
+static int start_cdrom_insert(struct starter *s)
+{
+    libxl_device_disk disk;
+    libxl_device_disk_init(&disk);
+    disk.vdev = (char *)"hdc";
+    const int rc = libxl_cdrom_insert(s->ctx, s->guest, &disk, NULL);
+    return rc == ERROR_INVAL ? 0 : rc;
+}
+
+static int start_cdrom_eject(struct starter *s)
+{
+    const int rc = libxl_cdrom_eject(s->ctx, s->guest, "hdc", false, NULL);
+    return rc == ERROR_INVAL ? 0 : rc;
+}
+
 STARTS_PLAIN(core_dump, (void)0, libxl_domain_core_dump(s->ctx, s->guest, "/tmp/core-of-starter", NULL))
 STARTS_PLAIN(set_name, (void)0, libxl_domain_set_name(s->ctx, s->guest, "renamed", NULL, NULL))
 STARTS_PLAIN(get_target, uint64_t out, libxl_domain_get_memory_target(s->ctx, s->guest, &out, NULL))
@@ -584,6 +600,8 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_STATISTICS] = start_statistics,
     [LIBXL__OP_DOMAIN_CORE_DUMP] = start_core_dump,
     [LIBXL__OP_DOMAIN_QMP] = start_qmp,
+    [LIBXL__OP_CDROM_INSERT] = start_cdrom_insert,
+    [LIBXL__OP_CDROM_EJECT] = start_cdrom_eject,
     [LIBXL__OP_QEMU_MONITOR_COMMAND] = start_monitor,
     [LIBXL__OP_HOST_MEMORY_NEEDED] = start_memory_needed,
     [LIBXL__OP_DOMAIN_SET_NAME] = start_set_name,

@@ -81,6 +81,9 @@ static void remove_request(libxl_domid domid)
     }
 }
 
+/* The sweep is about the creation of HVM guests. */
+static bool of_hvm;
+
 static int inject(struct run *r, libxl__ao *ao)
 {
     r->reached++;
@@ -131,7 +134,8 @@ static bool reads_peer(const libxl__phase *phase)
  *   trees          looks for nodes only if the unfinished guest does not exist
  *   driver         the guest of this test has taken its disk before the removal (device_detach)
  *   domain         the backend of the disk is in domain 0 (device_detach)
- *   make           waits for a boot loader only, and a saved domain has none (domain_restore)
+ *   make           waits for a boot loader only; a saved domain and an HVM domain have none
+ *   bootloader     the same
  *   follow         the guest of this test is suspended before the operation starts (domain_recover)
  *   name           the domain of this test was not renamed (domain_resume_unfinished)
  *   model, unplug  wait for the device model of an HVM domain (device_pci_add, device_pcis_add, pci_detach)
@@ -149,6 +153,8 @@ static bool waits(const libxl__phase *phase)
            !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "model") &&
            !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "record") &&
            !is_of(phase, LIBXL__OP_PCI_DETACH, "unplug") && !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
+           !(of_hvm && is_of(phase, LIBXL__OP_DOMAIN_CREATE_NEW, "make")) &&
+           !(of_hvm && is_of(phase, LIBXL__OP_DOMAIN_CREATE_NEW, "bootloader")) &&
            !is_of(phase, LIBXL__OP_DOMAIN_RECOVER, "follow") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "name") &&
            !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "withdraw") && !reads_peer(phase);
@@ -391,7 +397,7 @@ static void check_unfinished(const struct run *r, const struct scenario *scenari
 
 static void run_point(unsigned flags, unsigned operation, unsigned phase, enum fault fault)
 {
-    const struct scenario scenario = scenario_of(operation, phase);
+    const struct scenario scenario = of_hvm ? scenario_of_hvm(operation) : scenario_of(operation, phase);
     struct run r = {.flags = flags,
                     .cls = &libxl__operations[operation],
                     .phase = phase,
@@ -487,9 +493,33 @@ static void every_phase_survives_every_fault_with_libxenstore(scene *s)
     sweep_all(LIBXL_CTX_LIBXENSTORE, "libxenstore");
 }
 
+/* The device model is a part of the creation, so the sweep has its phases, too. */
+static void every_phase_of_an_hvm_creation_survives_every_fault(scene *s)
+{
+    static const unsigned operations[] = {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DEVICE_MODEL};
+    unsigned points = 0;
+    (void)s;
+    of_hvm = true;
+    scenarios_begin();
+    for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++) {
+        const libxl__ao_class *cls = &libxl__operations[operations[i]];
+        if (!core_selects(cls))
+            continue;
+        for (unsigned p = 0; p < cls->phases->count; p++)
+            for (enum fault f = 0; f < FAULTS; f++)
+                if (is_point(cls, p, f)) {
+                    run_point(0, operations[i], p, f);
+                    points++;
+                }
+    }
+    scenarios_end();
+    printf("sweep, HVM: %u points\n", points);
+}
+
 static const body bodies[] = {
     BODY(every_phase_survives_every_fault, NO_CONTEXT),
     BODY(every_phase_survives_every_fault_with_libxenstore, NO_CONTEXT),
+    BODY(every_phase_of_an_hvm_creation_survives_every_fault, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -39,6 +39,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "pci-assignable-add",
         "pci-assignable-remove",
     ),
+    "cdrom": ("cd-insert", "cd-eject"),
     "resources": ("mem", "mem-set", "mem-max", "vcpu-list", "vcpu-set", "vcpu-pin"),
     "signals": ("sysrq", "trigger", "dump-core"),
     "models": ("qmp", "qemu-monitor-command"),

@@ -23,6 +23,7 @@ KINDS = (
     "DeviceConnected",
     "DeviceFailed",
     "DeviceGone",
+    "DeviceModelEnded",
 )
 
 

@@ -25,6 +25,7 @@ HEADINGS = {
     "devices": "Disks and network interfaces",
     "resources": "Memory and virtual processors",
     "signals": "Other requests",
+    "cdrom": "CD drives",
     "models": "Device models",
     "host": "Cpupools and messages of the hypervisor",
     "stats": "Statistics",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -20,9 +21,20 @@ async def qmp(session: Session, domain: str, name: str, arguments: str | None) -
 
     ARGUMENTS is a JSON object.
     """
+    given = None if arguments is None else _object(arguments)
     dom = await session.find(domain)
-    answer = await dom.qmp(name, arguments, timeout=session.timeout)
-    session.out.answer(answer, {"domain": domain, "answer": json.loads(answer)})
+    answer = await dom.qmp(name, given, timeout=session.timeout)
+    session.out.answer(json.dumps(answer), {"domain": domain, "answer": answer})
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"ARGUMENTS: {error}") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter("ARGUMENTS: not an object of JSON")
+    return found
 
 
 @command("qemu-monitor-command")

@@ -116,11 +116,16 @@ async def _one(guest: Guest) -> None:
 
 
 async def _report_devices(session: Session, guests: list[Guest]) -> None:
-    async for event in session.xen.device_events(types=[aioxen.DeviceFailed]):
-        if isinstance(event, aioxen.DeviceFailed):
-            for guest in guests:
-                if guest.dom is not None and guest.dom.domid == event.domid:
-                    guest.say(f"{event.kind} {event.devid} has failed: {event.message}", "device failed")
+    async for event in session.xen.device_events(types=[aioxen.DeviceFailed, aioxen.DeviceModelEnded]):
+        if isinstance(event, aioxen.EventsLost):
+            continue
+        if isinstance(event, aioxen.DeviceModelEnded):
+            text, outcome = f"the device model has ended: {event.words}", "device model ended"
+        else:
+            text, outcome = f"{event.kind} {event.devid} has failed: {event.message}", "device failed"
+        for guest in guests:
+            if guest.dom is not None and guest.dom.domid == event.domid:
+                guest.say(text, outcome)
 
 
 def _go_to_background(session: Session, arguments: dict[str, Any]) -> None:

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The QEMUs that a generator of device events follows. A QEMU is found by its domain's node device-model-pid,
+ * and followed by a pidfd, so its end is noticed at once.
+ *
+ *   READING the node - FINDING the process -+- followed -+- ENDED -+- lingering -+- EXPLAINING - reported
+ *                                           +- it is gone +         +-------------+
+ *
+ * A process id that belongs to another program is looked at again after a moment, because a toolstack writes it before
+ * the process becomes QEMU.
+ *
+ * A toolstack that destroys a domain pauses it, removes the folder of its QEMU, and then ends the QEMU. So nothing is
+ * reported if the folder is gone. If the domain is paused or shut down, the generator waits for a moment, and reports
+ * nothing if the domain then goes.
+ *
+ * Owns: a struct watched_model for each domain with a QEMU, with its pidfd, until the node or the domain is gone, or
+ * the operation ends. A job outlives its operation and frees itself. The
+ * caller holds the context's lock. find_work and explain_work run on a worker, unlocked.
+ */
+#include "device_watched.h"
+#include "host.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 32 /* the number of nodes that are read in one batch */ };
+
+/* How long a domain that is paused may live after its QEMU before the end counts as a failure. */
+#define LINGERS LIBXL__SECONDS(2)
+#define LOGS    "/var/log/xen/qemu-dm-"
+
+/* A job about one QEMU. */
+struct model_job {
+    libxl__qemu_job qemu;        /* must be first, because the worker gets its address */
+    struct watched_model *model; /* NULL: the model was forgotten */
+    bool foreign;                /* a result: another program has the process id */
+};
+
+struct watched_model {
+    struct device_events *events;
+    libxl__index_link link;
+    uint64_t key; /* the key in the index: the domid */
+    uint32_t domid;
+    libxl_uuid uuid;
+    pid_t pid; /* the process that was sought last; 0: none */
+    char log[LIBXL__QEMU_PATH];
+    char words[LIBXL__QEMU_WORDS];
+    libxl__fd exited; /* the registration of the pidfd */
+    libxl__timer linger;
+    const libxl__xs_request *node, *name, *folder;
+    struct model_job *job;
+    bool marked, reading;
+    bool ended, explained, reported;
+    bool waiting;  /* the timer `linger` runs */
+    bool lingered; /* the timer `linger` has fired */
+    TAILQ_ENTRY(watched_model) queue_link;
+    LIST_ENTRY(watched_model) all_link;
+};
+
+const uint64_t *libxl__watched_model_key(const libxl__index_link *link)
+{
+    return &LIBXL__CONTAINER(link, struct watched_model, link)->key;
+}
+
+/* Marks a QEMU, so that libxl__watched_models_step looks at it. */
+static void mark(struct watched_model *m)
+{
+    struct device_events *s = m->events;
+    if (m->marked)
+        return;
+    m->marked = true;
+    if (!m->reading)
+        TAILQ_INSERT_TAIL(&s->models.marked, m, queue_link);
+    libxl__source_fire(&s->source);
+}
+
+static void close_pidfd(struct watched_model *m)
+{
+    if (!m->exited.registered)
+        return;
+    const int pidfd = m->exited.fd;
+    libxl__fd_deregister(m->events->ao->ctx, &m->exited);
+    close(pidfd);
+}
+
+static void forget(struct watched_model *m)
+{
+    struct device_events *s = m->events;
+    close_pidfd(m);
+    libxl__timer_stop(s->ao->ctx, &m->linger);
+    if (m->job) {
+        m->job->model = NULL;
+        libxl__job_detach(&m->job->qemu.job);
+    }
+    if (m->reading)
+        TAILQ_REMOVE(&s->models.reading, m, queue_link);
+    else if (m->marked)
+        TAILQ_REMOVE(&s->models.marked, m, queue_link);
+    libxl__index_remove(&s->models.index, &m->link);
+    LIST_REMOVE(m, all_link);
+    free(m);
+}
+
+/* ---- jobs */
+
+/* Finds the process, and the file to which it writes its messages. A restricted QEMU is not trusted, so no other file is read. */
+static void find_work(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__qemu_job *q = (libxl__qemu_job *)job;
+    char link[40], path[LIBXL__QEMU_PATH];
+    libxl__qemu_find(ctx, job);
+    ((struct model_job *)job)->foreign = q->fd < 0 && (q->errnoval != ESRCH || kill(q->pid, 0) == 0);
+    snprintf(link, sizeof(link), "/proc/%d/fd/2", (int)q->pid);
+    const ssize_t length = q->fd < 0 ? -1 : readlink(link, path, sizeof(path) - 1);
+    if (length < 0)
+        return;
+    path[length] = 0;
+    if (strncmp(path, LOGS, strlen(LOGS)) == 0 && !strchr(path + strlen(LOGS), '/'))
+        snprintf(q->log, sizeof(q->log), "%s", path);
+}
+
+static void explain_work(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__qemu_read_words(ctx, job);
+}
+
+/* Called when a job has ended whose model was forgotten. */
+static void job_left(libxl_ctx *ctx, libxl__job *job)
+{
+    struct model_job *j = (struct model_job *)job;
+    (void)ctx;
+    if (j->qemu.fd >= 0)
+        close(j->qemu.fd);
+    free(j);
+}
+
+static int submit(struct watched_model *m, void (*work)(libxl_ctx *, libxl__job *))
+{
+    libxl__ao *ao = m->events->ao;
+    struct model_job *j = calloc(1, sizeof(*j));
+    if (!j)
+        return ERROR_NOMEM;
+    j->model = m;
+    j->qemu = (libxl__qemu_job){
+        .job = {.work = work, .on_done = job_left}, .domid = m->domid, .pid = m->pid, .fd = -1};
+    snprintf(j->qemu.log, sizeof(j->qemu.log), "%s", m->log);
+    const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &j->qemu.job);
+    if (rc)
+        free(j);
+    else
+        m->job = j;
+    return rc;
+}
+
+/* ---- the end of a QEMU */
+
+static void process_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    struct watched_model *m = LIBXL__CONTAINER(fd, struct watched_model, exited);
+    (void)ctx;
+    (void)revents;
+    close_pidfd(m);
+    m->ended = true;
+    mark(m);
+}
+
+static void lingered(libxl_ctx *ctx, libxl__timer *timer)
+{
+    struct watched_model *m = LIBXL__CONTAINER(timer, struct watched_model, linger);
+    (void)ctx;
+    m->lingered = true;
+    m->waiting = false;
+    mark(m);
+}
+
+/* Looks at the QEMU again after a moment. Returns 0 or NOMEM. */
+static int linger(struct watched_model *m)
+{
+    if (!m->waiting && libxl__timer_start(m->events->ao->ctx, &m->linger, LINGERS, lingered))
+        return ERROR_NOMEM;
+    m->waiting = true;
+    return 0;
+}
+
+static void report(struct watched_model *m)
+{
+    struct device_events *s = m->events;
+    libxl_event *event = libxl__watched_event(s, m->domid, LIBXL_EVENT_TYPE_DEVICE_MODEL_ENDED);
+    char *words = strdup(m->words);
+    if (!event || !words) {
+        free(words);
+        if (event)
+            libxl__event_discard(s->ao->ctx, event);
+        libxl__event_missed(s->ao->ctx, LIBXL_EVENT_TYPE_DEVICE_MODEL_ENDED);
+        return;
+    }
+    event->domuuid = m->uuid;
+    event->u.device_model_ended.pid = (uint32_t)m->pid;
+    event->u.device_model_ended.words = words;
+    libxl__event_occurred(s->ao->ctx, event);
+}
+
+/* Chooses the log by the name of the domain, if the process was never seen. */
+static void choose_log(struct watched_model *m)
+{
+    const char *name = libxl__xs_value(m->name);
+    if (*m->log || !name)
+        return;
+    snprintf(m->log, sizeof(m->log), LOGS "%.150s.log", name);
+    for (char *at = m->log + strlen(LOGS); *at; at++)
+        if (*at == '/')
+            *at = '_';
+}
+
+/* Looks at the domain of a QEMU that has ended. Returns whether the model was forgotten. */
+static bool ended(struct watched_model *m)
+{
+    struct device_events *s = m->events;
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_look(s->ao, m->domid, &info);
+    const bool lives = rc == 0 && !(info.flags & XEN_DOMINF_dying) &&
+                       memcmp(info.handle, m->uuid.uuid, sizeof(info.handle)) == 0;
+    if (!lives || !libxl__xs_value(m->folder)) {
+        forget(m);
+        return true;
+    }
+    const bool may_go = info.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown);
+    if (may_go && !m->lingered && !linger(m))
+        return false;
+    if (!m->explained) {
+        m->explained = true;
+        choose_log(m);
+        if (*m->log && !submit(m, explain_work))
+            return false;
+        libxl__ao_forget_failure(s->ao);
+    }
+    report(m);
+    m->reported = true;
+    m->ended = m->explained = m->lingered = false;
+    return false;
+}
+
+/* ---- finding a QEMU */
+
+/* Takes the process that a job has found. Returns 0 or an error. */
+static int found(struct watched_model *m, struct model_job *j)
+{
+    libxl_ctx *ctx = m->events->ao->ctx;
+    if (j->qemu.fd >= 0) {
+        memcpy(m->log, j->qemu.log, sizeof(m->log));
+        if (libxl__fd_register(ctx, &m->exited, j->qemu.fd, EPOLLIN, process_exited)) {
+            m->pid = 0;
+            return ERROR_FAIL;
+        }
+        m->exited.close_on_fork = true;
+        j->qemu.fd = -1;
+        libxl__timer_stop(ctx, &m->linger);
+        m->waiting = m->lingered = false;
+    } else if (j->foreign && !m->lingered) {
+        m->pid = 0;
+        return linger(m);
+    } else {
+        m->ended = true;
+        m->lingered = false;
+    }
+    return 0;
+}
+
+/* Takes the result of a job that is done. Returns 0 or an error. */
+static int take_result(struct watched_model *m)
+{
+    struct model_job *j = m->job;
+    int rc = 0;
+    if (!j)
+        return 0;
+    m->job = NULL;
+    if (m->explained)
+        memcpy(m->words, j->qemu.words, sizeof(m->words));
+    else
+        rc = found(m, j);
+    job_left(NULL, &j->qemu.job);
+    return rc;
+}
+
+/*
+ * Compares the node with the process that was sought last. The end of a former QEMU is reported first. `value` NULL: the
+ * domain has no QEMU. Returns 0 or an error.
+ */
+static int take_node(struct watched_model *m, const char *value)
+{
+    libxl__ao *ao = m->events->ao;
+    xc_domaininfo_t info;
+    const pid_t pid = value ? atoi(value) : 0;
+    if (m->ended || m->job || (m->exited.registered && pid <= 1) || (pid > 1 && pid == m->pid))
+        return 0;
+    const int rc = pid > 1 ? libxl__hv_look(ao, m->domid, &info) : ERROR_DOMAIN_NOTFOUND;
+    if (rc) {
+        forget(m);
+        return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
+    }
+    close_pidfd(m);
+    m->pid = pid;
+    m->log[0] = 0;
+    m->reported = false;
+    memcpy(m->uuid.uuid, info.handle, sizeof(info.handle));
+    const int submitted = submit(m, find_work);
+    if (submitted)
+        m->pid = 0;
+    return submitted;
+}
+
+/* Returns 0 or an error. The model may be forgotten afterwards. */
+static int look_at(struct watched_model *m, const char *value)
+{
+    if (m->job && m->job->qemu.job.state != LIBXL__JOB_DONE)
+        return 0;
+    const int rc = take_result(m);
+    if (rc || (m->ended && ended(m)))
+        return rc;
+    return take_node(m, value);
+}
+
+/* ---- reading the nodes */
+
+static int read_nodes(libxl__ao *ao, struct device_events *s)
+{
+    struct watched_model *m;
+    s->models.batch = libxl__xs_batch_new(ao, 0);
+    if (!s->models.batch)
+        return ERROR_NOMEM;
+    for (int i = 0; i < AT_ONCE && (m = TAILQ_FIRST(&s->models.marked)); i++) {
+        TAILQ_REMOVE(&s->models.marked, m, queue_link);
+        TAILQ_INSERT_TAIL(&s->models.reading, m, queue_link);
+        m->marked = false;
+        m->reading = true;
+        m->node = libxl__xs_read(s->models.batch, LIBXL__QEMU_PID, m->domid);
+        m->folder = libxl__xs_read(s->models.batch, LIBXL__QEMU_NODES, m->domid);
+        m->name = libxl__xs_read(s->models.batch, "/local/domain/%u/name", m->domid);
+    }
+    libxl__xs_run_anyway(s->models.batch, LIBXL__XS_ONE_BY_ONE);
+    return 0;
+}
+
+static int nodes_read(struct device_events *s)
+{
+    struct watched_model *m;
+    const int lost = libxl__xs_rc(s->models.batch);
+    int rc = 0;
+    while ((m = TAILQ_FIRST(&s->models.reading))) {
+        TAILQ_REMOVE(&s->models.reading, m, queue_link);
+        m->reading = false;
+        m->marked |= lost != 0;
+        if (m->marked)
+            TAILQ_INSERT_TAIL(&s->models.marked, m, queue_link);
+        const int one = lost ? 0 : look_at(m, libxl__xs_value(m->node));
+        rc = rc ? rc : one;
+    }
+    libxl__xs_batch_free(s->models.batch);
+    s->models.batch = NULL;
+    return lost ? lost : rc;
+}
+
+/* Marks the QEMU of a domain. Returns 0 or NOMEM. */
+static int mark_domain(struct device_events *s, uint32_t domid)
+{
+    const uint64_t key = domid;
+    libxl__index_link *link = libxl__index_find(&s->models.index, &key);
+    struct watched_model *m = link ? LIBXL__CONTAINER(link, struct watched_model, link) : NULL;
+    if (!m) {
+        m = calloc(1, sizeof(*m));
+        if (!m)
+            return ERROR_NOMEM;
+        m->events = s;
+        m->key = m->domid = domid;
+        libxl__index_add(&s->models.index, &m->link);
+        LIST_INSERT_HEAD(&s->models.all, m, all_link);
+    }
+    mark(m);
+    return 0;
+}
+
+int libxl__watched_models_list(struct device_events *s)
+{
+    const xc_domaininfo_t *list;
+    const uint32_t only = s->ao->subject.number;
+    if (only != LIBXL_DOMID_ALL)
+        return mark_domain(s, only);
+    const int count = libxl__hv_list(s->ao->ctx, &list);
+    int rc = count < 0 ? libxl__errno_rc(LIBXL__CALL_HOST, errno) : 0;
+    for (int i = 0; i < count && !rc; i++)
+        rc = list[i].domain ? mark_domain(s, list[i].domain) : 0;
+    return rc;
+}
+
+int libxl__watched_models_step(libxl__ao *ao, struct device_events *s)
+{
+    struct watched_model *m;
+    /* A job wakes the operation, and nothing tells which job it was. */
+    LIST_FOREACH (m, &s->models.all, all_link)
+        if (m->job && m->job->qemu.job.state == LIBXL__JOB_DONE)
+            mark(m);
+    int rc = 0;
+    while (!rc) {
+        if (s->models.batch)
+            rc = libxl__xs_done(s->models.batch) ? nodes_read(s) : LIBXL__AO_WAIT;
+        if (!rc && TAILQ_EMPTY(&s->models.marked))
+            return LIBXL__AO_WAIT;
+        if (!rc)
+            rc = read_nodes(ao, s);
+    }
+    return rc;
+}
+
+/*
+ * The watch on the folder of all QEMUs, or on the node of one. A QEMU that has started writes the node `state`, after its
+ * toolstack has written its process id.
+ */
+static void nodes_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    struct device_events *s = user;
+    const char *path = ctx->xen->watches.event_path;
+    uint32_t domid = s->ao->subject.number;
+    const bool one =
+        domid != LIBXL_DOMID_ALL || (path && sscanf(path, "/local/domain/0/device-model/%u", &domid) == 1);
+    if (!failed && one && domid && domid < LIBXL__DOMID_FIRST_RESERVED && mark_domain(s, domid))
+        libxl__event_missed(ctx, LIBXL_EVENT_TYPE_DEVICE_MODEL_ENDED);
+}
+
+int libxl__watched_models_start(struct device_events *s)
+{
+    char path[64] = "/local/domain/0/device-model";
+    const uint32_t only = s->ao->subject.number;
+    if (only != LIBXL_DOMID_ALL)
+        snprintf(path, sizeof(path), LIBXL__QEMU_PID, only);
+    return libxl__watch_add(s->ao->ctx, path, nodes_changed, s, true, &s->models.watch);
+}
+
+void libxl__watched_models_open(struct device_events *s)
+{
+    LIST_INIT(&s->models.all);
+    TAILQ_INIT(&s->models.marked);
+    TAILQ_INIT(&s->models.reading);
+    libxl__index_open(&s->models.index, libxl__watched_model_key, 1, &s->index_steps);
+}
+
+void libxl__watched_models_close(struct device_events *s)
+{
+    struct watched_model *m;
+    libxl__watch_remove(s->ao->ctx, s->models.watch);
+    while ((m = LIST_FIRST(&s->models.all)))
+        forget(m);
+    libxl__index_clear(&s->models.index);
+}
