@@ -306,30 +306,22 @@ static int record_undo(libxl__ao *ao, struct pci_add *s)
     return libxl__userdata_change_back(ao, &s->stored);
 }
 
-/* ---- grant: the hypervisor's permissions */
+/* ---- reset: the devices get ready for another owner */
 
-static int grant_start(libxl__ao *ao, struct pci_add *s)
+static int reset_start(libxl__ao *ao, struct pci_add *s)
 {
-    const int rc = libxl__pci_reserve(ao, &s->access);
-    if (rc)
-        return rc;
     s->access.domid = s->device.domid;
     s->access.functions = s->functions;
     s->access.count = s->count;
-    return libxl__pci_start(ao, &s->access, LIBXL__PCI_GRANT);
+    return libxl__pci_start(ao, &s->access, LIBXL__PCI_RESET);
 }
 
-static int grant_poll(libxl__ao *ao, struct pci_add *s)
+static int reset_poll(libxl__ao *ao, struct pci_add *s)
 {
     return libxl__pci_poll(ao, &s->access);
 }
 
-static int grant_undo(libxl__ao *ao, struct pci_add *s)
-{
-    return libxl__pci_undo(ao, &s->access, LIBXL__PCI_GRANT, LIBXL__PCI_REVOKE);
-}
-
-/* ---- model: the device model of an HVM domain */
+/* ---- model: the device model of an HVM domain; as with libxl it gets the devices before the domain does */
 
 static int model_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -346,6 +338,24 @@ static int model_poll(libxl__ao *ao, struct pci_add *s)
 static int model_undo(libxl__ao *ao, struct pci_add *s)
 {
     return libxl__pci_model_pull(ao, &s->model);
+}
+
+/* ---- grant: the hypervisor's permissions */
+
+static int grant_start(libxl__ao *ao, struct pci_add *s)
+{
+    const int rc = libxl__pci_reserve(ao, &s->access);
+    return rc ? rc : libxl__pci_start(ao, &s->access, LIBXL__PCI_GRANT);
+}
+
+static int grant_poll(libxl__ao *ao, struct pci_add *s)
+{
+    return libxl__pci_poll(ao, &s->access);
+}
+
+static int grant_undo(libxl__ao *ao, struct pci_add *s)
+{
+    return libxl__pci_undo(ao, &s->access, LIBXL__PCI_GRANT, LIBXL__PCI_REVOKE);
 }
 
 /* ---- write: the nodes */

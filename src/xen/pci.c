@@ -125,11 +125,11 @@ static int permit(xc_interface *xch, libxl__pci_job *p, const libxl__pci_functio
     return rc;
 }
 
-static int grant_access(xc_interface *xch, libxl__pci_job *p)
+static int reset(xc_interface *xch, libxl__pci_job *p)
 {
     int rc = 0;
     for (uint32_t i = 0; i < p->count && !rc; i++) {
-        libxl__pci_function *f = &p->functions[i];
+        const libxl__pci_function *f = &p->functions[i];
         /* A function of another domain must not be reset. */
         if (xc_test_assign_device(xch, p->domid, f->sbdf)) {
             if (errno == EINVAL)
@@ -137,8 +137,15 @@ static int grant_access(xc_interface *xch, libxl__pci_job *p)
             return fail_assign(p, f, "asking whether the device is free");
         }
         rc = libxl__pci_reset(f->sbdf, p->why);
-        if (rc)
-            return rc;
+    }
+    return rc;
+}
+
+static int grant_access(xc_interface *xch, libxl__pci_job *p)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < p->count && !rc; i++) {
+        libxl__pci_function *f = &p->functions[i];
         f->granted = true;
         rc = permit(xch, p, f, true);
         if (!rc && f->permissive)
@@ -184,6 +191,7 @@ static void pci_work(libxl_ctx *ctx, libxl__job *job)
     case LIBXL__PCI_LIST: p->rc = libxl__pci_list(&p->list, &p->list_count, p->why); break;
     case LIBXL__PCI_TAKE: p->rc = take(xch, p); break;
     case LIBXL__PCI_GIVE_BACK: p->rc = give_back(xch, p); break;
+    case LIBXL__PCI_RESET: p->rc = reset(xch, p); break;
     case LIBXL__PCI_GRANT: p->rc = grant_access(xch, p); break;
     case LIBXL__PCI_REVOKE: p->rc = revoke_access(xch, p); break;
     }

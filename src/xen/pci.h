@@ -43,7 +43,9 @@ typedef enum libxl__pci_verb {
      * is in facts.driver.
      */
     LIBXL__PCI_GIVE_BACK,
-    /* Resets each function, and gives the domain access to it. Errors: NO_IOMMU, BUSY, DOMAIN_NOTFOUND, ... */
+    /* Checks that no domain has a function, and resets each one. Errors: NO_IOMMU, BUSY, DOMAIN_NOTFOUND, ... */
+    LIBXL__PCI_RESET,
+    /* Gives the domain access to each function. Errors: NO_IOMMU, BUSY, DOMAIN_NOTFOUND, ... */
     LIBXL__PCI_GRANT,
     /* Takes the access to each function that is `granted` from the domain, and resets the function. */
     LIBXL__PCI_REVOKE,

@@ -490,8 +490,8 @@ LIGHT = [
     and not name.endswith("_cpupool")
     and name != "domain_receive_stream"
 ]
-"""The operations of the random cancellations: those that start no QEMU, do not share a cpupool or a PCI device,
-and make no domain of one UUID."""
+"""The operations of the random cancellations: those that start no QEMU, do not share a cpupool or a PCI
+device, and make no domain of one UUID."""
 
 
 async def test_random_cancellations(

@@ -64,8 +64,8 @@ def xenstore_handle() -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
 
 
 def xenstore() -> set[str]:
-    """Returns the paths of all nodes of domains and PCI devices. The directory of the PCI devices stays when it
-    is empty."""
+    """Returns the paths of all nodes of domains and PCI devices. The directory of the PCI devices stays when
+    it is empty."""
     nodes = set()
     with xenstore_handle() as (library, store):
         for folder in "/local/domain", "/vm", "/libxl", "/libxl/pci":

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""PCI devices of the host are given to an HVM guest that runs, and are taken from it. QEMU plugs them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aioxen
+import pytest
+from aioxen import DevicePci, DomainBuildInfoHvm, DomainConfig
+from worldly import read_node
+
+Sim = Callable[..., str]
+
+FIRST, SECOND = DevicePci(bus=1, vfunc_mask=1, seize=True), DevicePci(bus=2, vfunc_mask=1, seize=True)
+
+
+@asynccontextmanager
+async def running(xen: aioxen.Context) -> AsyncIterator[aioxen.Domain]:
+    """Makes an HVM guest that can have PCI devices. Then destroys it, and gives the devices back."""
+    config = DomainConfig()
+    config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
+    config.c_info.name = "hvm"
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    config.b_info.max_memkb = config.b_info.target_memkb = 64 << 10
+    config.b_info.u = DomainBuildInfoHvm()
+    dom = await xen.domain_create(config)
+    try:
+        await dom.unpause()
+        yield dom
+    finally:
+        await dom.destroy()
+        for device in await xen.pci_assignable():
+            await xen.pci_assignable_remove(device, True)
+
+
+async def plugged(dom: aioxen.Domain) -> dict[str, Any]:
+    """Returns the places of QEMU's devices, by their names."""
+    buses: Any = await dom.qmp("query-pci")
+    return {each["qdev_id"]: each["slot"] << 3 | each["function"] for each in buses[0]["devices"]}
+
+
+def driver(bdf: str) -> str:
+    return Path(f"/sys/bus/pci/devices/{bdf}/driver").resolve().name
+
+
+async def test_devices_of_a_running_guest(xen: aioxen.Context, sim: Sim) -> None:
+    async with running(xen) as dom:
+        await dom.pci_add(FIRST)
+        await dom.pci_add(SECOND)
+        places = await plugged(dom)
+        listed = await dom.pci_list()
+        assert [each.bus for each in listed] == [1, 2]
+        assert {each.bus: each.vdevfn for each in listed} == {
+            1: places["pci-pt-01_00.0"],
+            2: places["pci-pt-02_00.0"],
+        }
+        assert driver("0000:01:00.0") == driver("0000:02:00.0") == "pciback"
+        await dom.pci_remove(FIRST)
+        assert set(await plugged(dom)) == {"pci-pt-02_00.0"}
+        assert [each.bus for each in await dom.pci_list()] == [2]
+        await dom.pci_remove(SECOND)
+        assert await plugged(dom) == {}
+        assert await dom.pci_list() == []
+        assert read_node(f"/local/domain/{dom.domid}/device/pci/0/state") is None
+        await dom.pci_add(FIRST)  # The device is free again.
+        await dom.pci_destroy(FIRST)
+        assert await plugged(dom) == {}
+    assert (driver("0000:01:00.0"), driver("0000:02:00.0")) == ("e1000e", "nvme")
+
+
+def granted(sim: Sim) -> int:
+    """Returns how often a domain got or lost access to a device's memory."""
+    return sum(int(line.split()[0]) for line in sim("calls", "domctl.iomem_permission").splitlines())
+
+
+async def test_qemu_gets_a_device_before_the_guest(xen: aioxen.Context, sim: Sim) -> None:
+    async with running(xen) as dom:
+        before = granted(sim)
+        same = {"driver": "xen-pci-passthrough", "id": "pci-pt-01_00.0"}
+        await dom.qmp("device_add", same)
+        with pytest.raises(aioxen.FailedError, match="Duplicate device ID"):
+            await dom.pci_add(FIRST)
+        assert granted(sim) == before
+        assert await dom.pci_list() == []
+        assert driver("0000:01:00.0") == "e1000e"
+
+
+async def test_a_failed_addition_unplugs_the_device(xen: aioxen.Context, sim: Sim) -> None:
+    async with running(xen) as dom:
+        await xen.pci_assignable_add(FIRST, True)
+        sim("fault", "add", "domctl.assign_device:EBUSY")
+        with pytest.raises(aioxen.BusyError):
+            await dom.pci_add(FIRST)
+        sim("fault", "clear")
+        assert await plugged(dom) == {}
+        assert await dom.pci_list() == []
+        assert read_node("/libxl/pci/0000-01-00-0/domid") is None
+        await dom.pci_add(FIRST)
+        assert set(await plugged(dom)) == {"pci-pt-01_00.0"}
