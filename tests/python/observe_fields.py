@@ -24,6 +24,9 @@ from aioxen.json import from_json
 ON = "on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset"
 """The fields with actions that the domain's owner carries out. The library only stores these fields."""
 
+ASSIGNABLE = [aioxen.DevicePci(bus=bus, func=func, vfunc_mask=1) for bus, func in ((1, 0), (1, 1), (2, 0))]
+"""The PCI devices that a configuration may name."""
+
 TRACE = Path(os.environ["AIOXEN_SIM_TRACE"])
 
 
@@ -78,7 +81,11 @@ async def observe(xen: aioxen.Context, config: dict[str, Any]) -> dict[str, Any]
 async def main() -> None:
     configs = json.loads(Path(sys.argv[1]).read_text())
     async with aioxen.Context() as xen:
+        for pci in ASSIGNABLE:
+            await xen.pci_assignable_add(pci, True)
         print(json.dumps([await observe(xen, config) for config in configs]))
+        for pci in ASSIGNABLE:
+            await xen.pci_assignable_remove(pci, True)
 
 
 asyncio.run(main())

@@ -44,6 +44,8 @@ WITHOUT_EFFECT = {
     "b_info.u.hvm.nx": "its value is the only one that is implemented",
     "b_info.u.hvm.pae": "the policy depends on the processor",
     "b_info.u.hvm.vnc.passwd": "QEMU gets it by QMP; test_hvm.py",
+    "pcidevs[0].name": "used if the place of the device is not given; test_pci.py",
+    "pcidevs[0].seize": "needs a device that is not assignable; tests/c/sim/pci.c",
 }
 """The fields whose effect this test cannot see. For each field, the text gives the reason, or the place
 where the effect is tested."""
@@ -55,6 +57,11 @@ HVM: dict[str, object] = {
     "vfbs": [],
     "disks[0].readwrite": 1,
 }
+
+PCI: dict[str, object] = {"c_info.passthrough": "enabled", "pcidevs[0].bus": 1}
+
+ABSENT = {"pcidevs[0].dev": "no device 0000:01:07.0", "pcidevs[0].domain": "no device 0007:01:00.0"}
+"""The words about a PCI device that the machine lacks, for the fields that are parts of its place."""
 
 SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "b_info.avail_vcpus": ([0], {"b_info.max_vcpus": 2}),
@@ -102,6 +109,10 @@ SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "nics[0].nictype": ("vif_ioemu", {}),
     "nics[0].trusted": ("False", {}),
     "nics[0].rate_bytes_per_interval": (7, {"nics[0].rate_interval_usecs": 9}),
+    "pcidevs[0].func": (1, PCI),
+    "pcidevs[0].bus": (2, PCI),
+    "pcidevs[0].vfunc_mask": ((1 << 32) - 1, PCI),
+    "pcidevs[0]": (None, PCI),
     "vfbs[0].vnc.enable": ("False", {}),
     "vfbs[0].vnc.findunused": ("False", {}),
 }
@@ -160,7 +171,13 @@ def names(words: str, path: str) -> bool:
     """Returns whether a message names the path of a field, in the form that messages have."""
     path = re.sub(r"\.u\.(\w+)", r".type.\1", path)
     device, _, field = path.partition("].")
-    forms = path, f"{device}]: {field}", path.removesuffix("[0]"), re.sub(r"\[0\].*", "", path)
+    forms = (
+        path,
+        ABSENT.get(path),
+        f"{device}]: {field}",
+        path.removesuffix("[0]"),
+        re.sub(r"\[0\].*", "", path),
+    )
     return any(form in words for form in forms if form)
 
 
