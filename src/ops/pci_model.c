@@ -59,13 +59,15 @@ static int send_next(libxl__ao *ao, libxl__pci_model *model, bool plug)
 {
     int rc = 0;
     libxl__qmp_reset(ao, &model->qmp);
-    libxl__qmp_reset(ao, &model->pull);
-    for (unsigned i = 0; i < LIBXL__QMP_COMMANDS && model->done < model->count && !rc; i++, model->done++) {
+    libxl__qmp *pull = &model->pulls[model->done / LIBXL__PCI_AT_ONCE];
+    if (plug)
+        rc = libxl__qmp_reserve(ao, pull);
+    for (unsigned i = 0; i < LIBXL__PCI_AT_ONCE && model->done < model->count && !rc; i++, model->done++) {
         const libxl__pci_function *f = &model->functions[model->done];
         if (plug)
             rc = add_plug(ao, &model->qmp, f);
         if (!rc)
-            rc = add_pull(ao, plug ? &model->pull : &model->qmp, f);
+            rc = add_pull(ao, plug ? pull : &model->qmp, f);
     }
     model->step = plug ? LIBXL__PCI_PLUGGING : LIBXL__PCI_PULLING;
     return rc ? rc : libxl__qmp_start(ao, &model->qmp, model->domid);
@@ -169,14 +171,13 @@ int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model)
 
 int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model)
 {
-    if (!model->pull.count)
-        return 0;
-    if (!model->pulled) {
-        model->pulled = true;
-        if (libxl__qmp_start(ao, &model->pull, model->domid) != LIBXL__AO_WAIT)
+    while (!model->pulled || model->pulls[model->pulled - 1].done) {
+        if (model->pulled == LIBXL__PCI_PULLS || !model->pulls[model->pulled].count)
+            return 0;
+        if (libxl__qmp_start(ao, &model->pulls[model->pulled++], model->domid) != LIBXL__AO_WAIT)
             return 0;
     }
-    return model->pull.done ? 0 : LIBXL__AO_WAIT;
+    return LIBXL__AO_WAIT;
 }
 
 /* ---- unplugging */

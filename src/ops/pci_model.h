@@ -4,18 +4,21 @@
 #define LIBXL__PCI_MODEL_H
 
 #include "ops.h"
-#include "pci.h"
+#include "pci_device.h"
 #include "qmp.h"
+
+/* The functions of one connection to QEMU, and the connections that the greatest number of functions needs. */
+enum { LIBXL__PCI_AT_ONCE = LIBXL__QMP_COMMANDS, LIBXL__PCI_PULLS = LIBXL__PCI_MOST / LIBXL__PCI_AT_ONCE };
 
 /* Functions that are plugged in or unplugged. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__pci_model {
-    libxl__qmp qmp;     /* the commands that plug in, or unplug */
-    libxl__qmp pull;    /* the commands of the undo */
-    libxl__alarm pause; /* the time until the next look */
+    libxl__qmp qmp;                     /* the commands that plug in, or unplug */
+    libxl__qmp pulls[LIBXL__PCI_PULLS]; /* the commands of the undo, one connection after the other */
+    libxl__alarm pause;                 /* the time until the next look */
     libxl__pci_function *functions;
     uint32_t domid, count, done; /* done: the functions that were sent to the device model */
     enum { LIBXL__PCI_PLUGGING, LIBXL__PCI_QUERYING, LIBXL__PCI_PULLING, LIBXL__PCI_PAUSING } step;
-    bool pulled; /* the commands of the undo were sent */
+    unsigned pulled; /* the connections of the undo that were started */
 } libxl__pci_model;
 
 /*
@@ -26,7 +29,10 @@ typedef struct libxl__pci_model {
 int libxl__pci_model_plug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
                           libxl__pci_function *functions, uint32_t count);
 int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model);
-/* The undo of the two functions: the device model takes the functions out. Errors are ignored. */
+/*
+ * The undo of the two functions: the device model takes the functions out. Its memory was reserved by them.
+ * Errors are ignored.
+ */
 int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model);
 /*
  * Unplug functions: the device model asks the guest to release them, and the functions return 0 when the device
