@@ -130,16 +130,29 @@ static int find(libxl__ao *ao, xc_domaininfo_t *info)
 
 /* ---- look: the guest's event channel is looked for */
 
+/* Looks whether a guest has drivers for Xen. The drivers of an HVM guest set the parameter. */
+static int look_for_drivers(libxl__ao *ao, const xc_domaininfo_t *info, bool *has_out)
+{
+    uint64_t irq = 0;
+    *has_out = true;
+    if (libxl__hv_type(info) != LIBXL_DOMAIN_TYPE_HVM)
+        return 0;
+    const int rc = libxl__hv_hvm_param(ao, ao->subject.number, HVM_PARAM_CALLBACK_IRQ, &irq);
+    *has_out = irq != 0;
+    return rc;
+}
+
 /*
  * An HVM guest without drivers for Xen cannot be asked to suspend itself, and one that sleeps does not answer. The
  * hypervisor suspends such a guest at once, and it notices nothing, as with libxl. The guest writes both parameters.
  */
 static int look_at_hvm(libxl__ao *ao, struct ask *s, const xc_domaininfo_t *info)
 {
-    uint64_t drivers = 0, sleep = 0;
+    bool drivers;
+    uint64_t sleep = 0;
     if (!suspends(ao) || libxl__hv_type(info) != LIBXL_DOMAIN_TYPE_HVM)
         return 0;
-    int rc = libxl__hv_hvm_param(ao, ao->subject.number, HVM_PARAM_CALLBACK_IRQ, &drivers);
+    int rc = look_for_drivers(ao, info, &drivers);
     if (!rc)
         rc = libxl__hv_hvm_param(ao, ao->subject.number, HVM_PARAM_ACPI_S_STATE, &sleep);
     s->by_force = !rc && (!drivers || sleep);
@@ -187,7 +200,13 @@ static int request_start(libxl__ao *ao, struct ask *s)
     xc_domaininfo_t info;
     if (sysrq_of(ao) && strlen(request_of(ao)) != 1)
         return libxl__ao_fail(ao, ERROR_INVAL, "sysrq: not one character");
+    bool drivers = true;
     int rc = find(ao, &info);
+    if (!rc && !suspends(ao) && !sysrq_of(ao))
+        rc = look_for_drivers(ao, &info, &drivers);
+    if (!rc && !drivers)
+        rc = libxl__ao_fail(ao, ERROR_NOPARAVIRT,
+                            "domid: domain %u has no drivers for Xen, which would answer", domid);
     if (rc)
         return rc;
     rc = libxl__xs_spare_reserve(ao); /* the spare batch is for the withdrawal */

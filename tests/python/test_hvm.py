@@ -186,6 +186,14 @@ async def test_a_life(xen: aioxen.Context, hvm: DomainConfig, sim: Sim) -> None:
     await dom.destroy()
 
 
+async def test_a_guest_without_drivers_cannot_be_asked(xen: aioxen.Context, hvm: DomainConfig) -> None:
+    async with xen.domain_create(hvm) as dom:  # The guest is paused, so its drivers have not started.
+        for ask in xen.domain_shutdown, xen.domain_reboot:
+            with pytest.raises(aioxen.NoParavirtError, match="has no drivers for Xen"):
+                await ask(dom)
+        assert not read_node(f"/local/domain/{dom.domid}/control/shutdown")
+
+
 async def test_the_card_is_awaited(xen: aioxen.Context, hvm: DomainConfig, sim: Sim) -> None:
     """The interface of an emulated card exists only when the device model runs."""
     sim("qemu", "all", "slow=300")

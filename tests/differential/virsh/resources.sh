@@ -10,9 +10,9 @@ virsh setvcpus v 1 --live
 virsh vcpucount v
 virsh setvcpus v 2 --live
 virsh setvcpus v 3 --live
-virsh setmem v 24M --live
+virsh setmem v 24M --live; until virsh dommemstat v | grep -qx 'actual 24576'; do sleep 0.1; done
 virsh dominfo v
-virsh setmem v 32M --live
+virsh setmem v 32M --live; until virsh dommemstat v | grep -qx 'actual 32768'; do sleep 0.1; done
 virsh setmem v 100M --live
 virsh setmaxmem v 48M --live
 virsh dominfo v

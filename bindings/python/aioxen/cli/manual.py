@@ -23,6 +23,7 @@ HEADINGS = {
     "console": "Consoles",
     "events": "Events",
     "devices": "Disks and network interfaces",
+    "pci": "PCI devices",
     "resources": "Memory and virtual processors",
     "signals": "Other requests",
     "cdrom": "CD drives",
