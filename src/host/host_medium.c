@@ -33,8 +33,10 @@ static void open_work(libxl_ctx *ctx, libxl__job *job)
     struct stat st;
     (void)ctx;
     at->fd = open(at->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    at->errnoval = at->fd < 0 || fstat(at->fd, &st) ? errno : 0;
-    at->odd = !at->errnoval && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
+    if (at->fd < 0 || fstat(at->fd, &st) != 0)
+        at->errnoval = errno;
+    else
+        at->odd = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 }
 
 static void forget(libxl_ctx *ctx, libxl__job *job)

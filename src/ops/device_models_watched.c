@@ -111,16 +111,16 @@ static void forget(struct watched_model *m)
 static void find_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__qemu_job *q = (libxl__qemu_job *)job;
-    char link[40], path[LIBXL__QEMU_PATH];
+    char errors[40], target[LIBXL__QEMU_PATH];
     libxl__qemu_find(ctx, job);
     ((struct model_job *)job)->foreign = q->fd < 0 && (q->errnoval != ESRCH || kill(q->pid, 0) == 0);
-    snprintf(link, sizeof(link), "/proc/%d/fd/2", (int)q->pid);
-    const ssize_t length = q->fd < 0 ? -1 : readlink(link, path, sizeof(path) - 1);
+    snprintf(errors, sizeof(errors), "/proc/%d/fd/2", (int)q->pid);
+    const ssize_t length = q->fd < 0 ? -1 : readlink(errors, target, sizeof(target) - 1);
     if (length < 0)
         return;
-    path[length] = 0;
-    if (strncmp(path, LOGS, strlen(LOGS)) == 0 && !strchr(path + strlen(LOGS), '/'))
-        snprintf(q->log, sizeof(q->log), "%s", path);
+    target[length] = 0;
+    if (strncmp(target, LOGS, strlen(LOGS)) == 0 && !strchr(target + strlen(LOGS), '/'))
+        snprintf(q->log, sizeof(q->log), "%s", target);
 }
 
 static void explain_work(libxl_ctx *ctx, libxl__job *job)

@@ -10,6 +10,7 @@ from aioxen import (
     DeviceConnected,
     DeviceFailed,
     DeviceGone,
+    DeviceModelEnded,
     DomainAppeared,
     DomainDying,
     DomainGone,
@@ -30,6 +31,6 @@ async def test_events_have_the_types_that_were_asked_for(xen: aioxen.Context) ->
     async with xen.events() as all_events:
         assert_type(all_events, Events[DomainAppeared | DomainShutdown | DomainDying | DomainGone])
     async with xen.device_events() as devices:
-        assert_type(devices, Events[DeviceConnected | DeviceFailed | DeviceGone])
+        assert_type(devices, Events[DeviceConnected | DeviceFailed | DeviceGone | DeviceModelEnded])
     async with xen.device_events(0, types=[DeviceFailed]) as failures:
         assert_type(failures, Events[DeviceFailed])

@@ -30,7 +30,7 @@ MOST_REQUESTS = 4096
 """The greatest number of requests that wait to be read. The broker's client drops further ones."""
 MOST_OUTGOING = 8192
 WEEK = 7 * 86400.0
-STREAMS = [
+_STREAMS = [
     StreamConfig(name=name, subjects=[subject], max_bytes=most, max_age=WEEK, duplicate_window=120)
     for name, subject, most in (
         (subjects.EVENTS, subjects.ALL_EVENTS, 1 << 30),
@@ -38,7 +38,7 @@ STREAMS = [
     )
 ]
 """What the broker keeps, and must keep."""
-PRESENCE = StreamConfig(
+_PRESENCE = StreamConfig(
     name=subjects.HOSTS, subjects=[subjects.BEATS], max_msgs_per_subject=1, max_age=10.0,
     storage=StorageType.MEMORY,
 )  # fmt: skip
@@ -104,12 +104,12 @@ class NatsService:
 
     async def _make_streams(self) -> None:
         js = self.nc.jetstream()
-        for config in (*STREAMS, PRESENCE):
+        for config in (*_STREAMS, _PRESENCE):
             try:
                 await js.add_stream(config)
             except (NatsError, StreamError, TimeoutError) as error:
                 log.warning("the broker does not keep the stream %s: %s", config.name, error)
-                self._kept = self._kept and config is PRESENCE
+                self._kept = self._kept and config is _PRESENCE
 
     # In
 
