@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """crowd.py URL COUNT [DIR]: serves COUNT hosts, host0, host1 and so on, from this one process, until it is
-ended. They have one context, so each has the domains of this simulated machine, and everything else of an
-agent is each one's own. DIR: the directory of `aioxen fleet init`, for certificates. Prints a line when all
-are connected."""
+ended. The agents share one context, so each serves the domains of this simulated machine. They share nothing
+else. DIR: the directory of `aioxen fleet init`, for certificates. Prints a line when all are connected."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ AT_ONCE = 50
 
 async def serve(url: str, count: int, folder: Path | None) -> None:
     policy = Policy([Rule({"callers": ["*"], "operations": ["@admin"]}, "policy")])
-    with io.StringIO() as log:  # It is small: a call that is measured is one line.
+    with io.StringIO() as log:  # The log stays small, because a measured call is one line.
         async with aioxen.Context() as xen, asyncio.TaskGroup() as group:
             slots = asyncio.Semaphore(AT_ONCE)
 

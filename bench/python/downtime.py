@@ -4,7 +4,7 @@
 A Linux PVH guest with 128 MiB, a disk that both machines share and an interface sends a ping every 50 ms to
 machine 1. It moves there and back: by this library on both machines, and by Debian's xl on both machines, in
 turn, by one command and one TCP connection each. The downtime of a move is the longest time between two pings
-that machine 1 receives, from the begin of the move until the guest was heard again on the other side. It
+that machine 1 receives, from the beginning of the move until machine 1 hears the guest again. It
 includes the time in which the guest finds its interface again.
 
 The program starts both machines by aioxen-vm-pair, which runs this program in each of them. The result has

@@ -9,7 +9,7 @@ crowd N          N agents: seconds until all are connected, until a client has h
                  of domain_list on each; the memory of the processes, in MiB
 
 The broker, the agents and the program run in one simulated machine. In `rate` and `crowd` all agents are one
-process, bench/python/crowd.py. With certificates nothing is measured here.
+process, bench/python/crowd.py. The connections have no certificates.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def memory(pid: int) -> float:
 
 @contextmanager
 def process(*arguments: str, told: bool = False) -> Iterator[int]:
-    """Runs a program of Python until the end of the block, and yields its id. told: waits for a line that it
-    prints."""
+    """Runs a program of Python until the end of the block, and yields its id. told: waits until the
+    program prints a line."""
     made = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE)
     try:
         if told:

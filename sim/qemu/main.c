@@ -103,7 +103,7 @@ static void misbehave(void)
         print_nonsense(b.amount ? b.amount : 6000);
     if (b.conduct == FORKS && !fork())
         for (;;)
-            pause(); /* it has all descriptors of QEMU, and ends with the world */
+            pause(); /* the child keeps all descriptors of QEMU, and ends with the world */
     options.trays_locked = b.conduct == REFUSES;
     if (b.conduct == SLOW)
         usleep(b.amount * 1000);

@@ -81,7 +81,7 @@ bool pty_open(int *master, char name[108]);
 
 /* main.c: lets the machine of an HVM domain run, unless its state must be read first, and says so in xenstore. */
 void machine_runs(struct options *o);
-/* Sets `lies` and `dying_words` as the behaviour says that is set now. Returns it. */
+/* Reads the behaviour that is set now, and sets `lies` and `dying_words` by it. Returns the behaviour. */
 struct behaviour look_at_behaviour(const struct options *o);
 /* state.c: names a new machine. */
 void state_begin(struct options *o);

@@ -230,7 +230,10 @@ static const char *processors(struct options *o, const char *line, char *to, siz
     return NULL;
 }
 
-/* Runs a line of the monitor. It knows "info block", and "info name", which prints the name of the machine, and prints an error for other lines, as QEMU does. */
+/*
+ * Runs a line of the monitor. It knows "info block", and "info name", which prints the name of the machine. For other
+ * lines it prints an error, as QEMU does.
+ */
 static const char *monitor(struct options *o, const char *line, char *to, size_t size)
 {
     char words[64] = "";
@@ -378,7 +381,7 @@ static const struct {
 
 #define LATER "later-"
 
-/* Returns whether the answer to a command is wrong. A QEMU that lies later lies when a medium is changed. */
+/* Returns whether the answer to a command must be wrong. With `later-`, only commands that change a medium are. */
 static bool is_lie(const char *command)
 {
     static const char *const changes[] = {"add-fd", "eject", "blockdev-change-medium"};

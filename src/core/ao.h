@@ -6,10 +6,10 @@
  * operation never waits. The diagram holds for both kinds:
  *
  *   create - start -+- error ----- abort_start: the initiator returns the error; there is no notification
- *                   +- result ------------------------------------------+
- *                   +- WAIT: in progress - a source fires - run - ... --+- complete -+- the synchronous caller is woken
- *                                                                                    +- a callback is queued for delivery
- *                                                                                    +- a completion event is queued
+ *                   +- result ----------------------------------------+
+ *                   +- WAIT: in progress - a source fires - run - ... +- complete -+- the synchronous caller is woken
+ *                                                                                  +- a callback is queued for delivery
+ *                                                                                  +- a completion event is queued
  *
  * docs/async.md also shows the threads. The driver of phase.h runs an operation with phases. An operation
  * without phases has a body, which is one function. The core calls the body at the start, and again each time

@@ -40,9 +40,9 @@ typedef struct libxl__child {
 /*
  * Starts argv[0], which is a path or a name to find in PATH. `stdio` contains the three descriptors that
  * become the child's descriptors 0, 1 and 2; -1 stands for /dev/null. The caller still owns the descriptors
- * in `stdio`. The child has no other descriptors, except `extra`. It has default signal handling and no blocked signals. The
- * child is killed after `limit_ns` ns (0: no limit). It is killed earlier if the operation ends earlier. The
- * operation completes only after the child was reaped.
+ * in `stdio`. The child has no other descriptors, except `extra`. It has default signal handling and no blocked
+ * signals. The child is killed after `limit_ns` ns (0: no limit). It is killed earlier if the operation ends
+ * earlier. The operation completes only after the child was reaped.
  *
  * Returns 0 or an error. FAIL: the program cannot be started, and no child runs; the message in ao has the
  * errno. NOMEM: the time limit cannot be set; the child runs until the operation ends.

@@ -6,9 +6,9 @@
  * functions, which are written by hand: start, poll, stop and undo. The driver in phase.c calls them. Only
  * the driver handles stop requests, limits and the order of undoing, and chooses the error that is reported:
  *
- *   start -+- 0 ------------------------------------- next phase - ... - the operation completes with 0
- *          +- WAIT - poll - poll - ... - 0 ----------- next phase
- *          +- error, limit, or stop request ---------- undo this phase, the one before it, ... - completes with the error
+ *   start -+- 0 ----------------------------------- next phase - ... - the operation completes with 0
+ *          +- WAIT - poll - poll - ... - 0 --------- next phase
+ *          +- error, limit, or stop request -------- undo this phase, the one before it, ... - completes with the error
  *
  * The driver passes the operation and its state to the functions, and calls them with the context locked. The
  * functions never block. A phase waits for sources (source.h). When a source fires, the driver calls poll.

@@ -254,7 +254,10 @@ int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* ---- offline: release the loop device that this library or the script `block` has taken, or run a script of another kind */
+/*
+ * ---- offline: release the loop device that this library or the script `block` has taken, or run a script of another
+ * kind
+ */
 
 enum { NODE_KEY, SCRIPT_KEY };
 const char *const libxl__disk_offline_keys[] = {"node", "script", NULL};

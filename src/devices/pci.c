@@ -77,7 +77,8 @@ static int offline_poll(libxl__ao *ao, libxl__device *device)
             return LIBXL__AO_WAIT;
         rc = libxl__xs_result(host->batch);
         return rc ? rc : start_looking(ao, host, device->domid);
-    case LOOKING: /* what the kernel does not tell cannot be taken back, but the device itself can */
+    case LOOKING:
+        /* The result is ignored: without the facts the job still takes the device, but no ports and memory. */
         if (libxl__pci_busy(&host->job))
             return LIBXL__AO_WAIT;
         host->step = REVOKING;

@@ -56,8 +56,8 @@ typedef struct libxl__process {
  */
 int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd);
 /*
- * Sends a signal to a followed process, and to all processes of the group that it leads. Does nothing if the process has
- * ended, because another group may then have the number.
+ * Sends a signal to a followed process, and to all processes of the group that it leads. Does nothing if the process
+ * has ended, because another group may then have the number.
  */
 void libxl__process_signal(const libxl__process *process, int number);
 

@@ -25,7 +25,7 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
     e->step = LIBXL__QEMU_SEARCHED;
     e->job.domid = domid;
     e->job.pid = pid;
-    /* As with xl, the folder is gone before QEMU ends. So others see that QEMU was ended. */
+    /* As in libxl, the folder is removed first. So other programs can tell that a toolstack has ended QEMU. */
     e->batch = libxl__xs_batch_new(ao, domid);
     if (e->batch) {
         libxl__xs_remove(e->batch, LIBXL__QEMU_NODES, domid);

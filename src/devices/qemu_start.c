@@ -388,7 +388,8 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
         close_files(s);
         if (find_launched(ao, s) == LIBXL__AO_WAIT)
             return LIBXL__AO_WAIT;
-        libxl__qemu_find(ao->ctx, &s->job.job); /* no worker can be started */
+        /* No worker can be started, so this thread makes the calls. */
+        libxl__qemu_find(ao->ctx, &s->job.job);
     }
     if (s->step == LIBXL__QEMU_IDENTIFYING) {
         take_process(ao, s);

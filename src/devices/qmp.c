@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 /*
- * How many octets are read at once. Objects without a command cost json-c 1.7 us each, so this bounds the time for which a
- * hostile QEMU can hold the loop.
+ * How many octets are read at once. json-c needs 1.7 us for each object that is no answer, so this bounds the time
+ * for which a hostile QEMU can hold the loop.
  */
 enum { AT_ONCE = 4096 };
 
@@ -131,7 +131,7 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
         rest(ctx, qmp);
 }
 
-/* Notes that the event has arrived that is awaited. */
+/* Notes the event if it is the awaited one. */
 static void take_event(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *message)
 {
     struct json_object *name;
@@ -175,7 +175,7 @@ static void take_line(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
     } else if (!is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
         take_event(ctx, qmp, message);
     else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING && qmp->answered == qmp->count)
-        end(ctx, qmp, EPROTO); /* QEMU was asked nothing */
+        end(ctx, qmp, EPROTO); /* an answer without a command */
     else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
         keep_answer(ctx, qmp, message);
     else if (is_answer(message) && json_object_object_get_ex(message, "error", NULL))

@@ -70,8 +70,8 @@ int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
  */
 int libxl__qmp_poll_model(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
 /*
- * Sends the commands that were added after the answers to all former ones, on the same connection. Continue with
- * libxl__qmp_poll. `kept` must be set.
+ * Sends further commands on the same connection, after all former commands were answered. Add the commands before
+ * the call. Continue with libxl__qmp_poll. `kept` must be set.
  */
 void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp);
 /*
@@ -79,7 +79,7 @@ void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp);
  * something unexpected is not about to end.
  */
 bool libxl__qmp_is_broken(const libxl__qmp *qmp);
-/* Allocates what libxl__qmp_start needs, so that it needs no memory of the operation. Returns 0 or NOMEM. */
+/* Allocates the memory that libxl__qmp_start needs from the operation. Returns 0 or NOMEM. */
 int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp);
 /* Ends the connection and forgets the answers. The commands stay, and can be sent again. */
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp);

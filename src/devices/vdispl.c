@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The greatest number of connectors: those that libxl__xs_tree reads back. */
+/* The greatest number of connectors. libxl__xs_tree reads no more of them. */
 enum { MOST_CONNECTORS = LIBXL__XS_TREE_NUMBERS };
 
 static libxl_device_vdispl *vdispl_of(const libxl__device *device)

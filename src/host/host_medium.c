@@ -26,7 +26,7 @@ struct libxl__medium_opener {
     char path[];
 };
 
-/* Without O_NONBLOCK the open of a pipe, and of a drive without a medium, would wait or fail. */
+/* O_NONBLOCK is needed: without it, opening a pipe waits, and opening a drive without a medium fails. */
 static void open_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__medium_opener *at = LIBXL__CONTAINER(job, libxl__medium_opener, job);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opens the medium of a CD drive: a file or a block device, which a QEMU without rights then gets. */
+/* Opens the medium of a CD drive, a file or a block device. A restricted QEMU gets the descriptor. */
 #ifndef LIBXL__HOST_MEDIUM_H
 #define LIBXL__HOST_MEDIUM_H
 

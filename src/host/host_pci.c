@@ -33,7 +33,7 @@ static int fail(char why[LIBXL__PCI_WHY], int rc, const char *format, ...)
     return rc;
 }
 
-/* Returns the error of a failed call on a file of sysfs, which the library has named and not the application. */
+/* Returns the error of a failed call on a file of sysfs. It is never INVAL: the application has not chosen the path. */
 static int fail_errno(char why[LIBXL__PCI_WHY], const char *path)
 {
     const int error = errno;

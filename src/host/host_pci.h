@@ -58,8 +58,8 @@ int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__PCI_WHY]);
  */
 int libxl__pci_take(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY]);
 /*
- * Unbinds a device from pciback, and binds it to a driver; "": to none. A device without pciback is only bound.
- * Errors: PERMISSION, BUSY, FAIL.
+ * Unbinds a device from pciback, and binds it to a driver; "": to none. A device that pciback does not have is
+ * only bound. Errors: PERMISSION, BUSY, FAIL.
  */
 int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY]);
 /* Resets a device, if the kernel can do that. Errors: PERMISSION, FAIL. */

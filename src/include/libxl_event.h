@@ -195,7 +195,8 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
  * that other toolstacks have added. With LIBXL_DOMID_ALL, generates them for all existing and future domains.
  * A device that is connected already is reported, too. Several quick changes of a device are reported as one
  * change. DEVICE_MODEL_ENDED is generated when the QEMU of a domain has ended although the domain was not
- * destroyed. DOMAIN_EVENTS_LOST is generated after the connection to xenstored was lost. Errors besides the common ones: INVAL (the domid is reserved), DOMAIN_NOTFOUND (no domain has this domid).
+ * destroyed. DOMAIN_EVENTS_LOST is generated after the connection to xenstored was lost. Errors besides the
+ * common ones: INVAL (the domid is reserved), DOMAIN_NOTFOUND (no domain has this domid).
  */
 int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                            libxl_evgen_devices **evgen_out);

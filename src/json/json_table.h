@@ -156,8 +156,8 @@ int libxl__json_read_foreign(libxl_ctx *ctx, const libxl__json_type *type, void 
 char *libxl__json_write_over(const libxl__json_type *type, const void *p, const char *text);
 
 /*
- * libxl__json_write and libxl__json_read for a value of an enumeration, whose JSON form is a string. A number without a word gives NULL.
- * After an error of libxl__json_read_word *out is unchanged.
+ * libxl__json_write and libxl__json_read for a value of an enumeration, whose JSON form is a string. A number without
+ * a word gives NULL. After an error of libxl__json_read_word *out is unchanged.
  */
 char *libxl__json_write_word(const libxl__json_words *words, int value);
 int libxl__json_read_word(const libxl__json_words *words, int *out, const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes a value over a text that another program, or a newer release, has written. The members that the type does not
- * have are kept, so a program that knows them still finds them. Owns nothing after a call. Needs no lock: any thread may
- * call this.
+ * Writes a value over a text that another program, or a newer release, has written. The members that the type
+ * does not have are kept, so a program that knows them still finds them. Owns nothing after a call. Needs no lock: any
+ * thread may call this.
  *
  * The elements of an array may have moved. So an element is known by its number, which is the member "devid", or "vdev"
  * of a disk. The unknown members of an element without these members are not kept.

@@ -43,8 +43,8 @@ static void add_permissions(libxl_store_steps *all, const char *path, uint32_t d
 }
 
 /*
- * Makes the nodes of the new UUID in one transaction, and removes those of the former one. A lack of memory
- * leaves a step without its path, which the operation refuses.
+ * Makes the nodes of the new UUID in one transaction, and removes those of the former one. If there is no memory, a
+ * step has no path, and the operation refuses it.
  */
 static int change_nodes(libxl_ctx *ctx, const struct identities *of)
 {

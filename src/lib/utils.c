@@ -21,7 +21,8 @@
 char *libxl_basename(const char *name)
 {
     const char *slash = name ? strrchr(name, '/') : NULL;
-    if (!name || !*name) /* xl passes NULL for an HVM domain, which has no kernel */
+    /* xl passes NULL for an HVM domain, which has no kernel. */
+    if (!name || !*name)
         return strdup(".");
     return strdup(slash ? slash + 1 : name);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl writes defaults into the device that a program adds. Programs read one of these values: libvirt reads which
- * backend serves a disk. Owns: nothing. Any thread may call these functions, without the context's lock.
+ * libxl writes defaults into the device that a program adds. libvirt reads one of these values: which backend serves
+ * a disk. Owns: nothing. Any thread may call these functions, without the context's lock.
  */
 #include "dropin.h"
 
@@ -15,7 +15,7 @@ int libxl_device_disk_add(libxl_ctx *ctx, uint32_t domid, const libxl_device_dis
         return rc;
     libxl_device_disk added;
     libxl_device_disk_init(&added);
-    /* The disk was added. If it cannot be read any more, its backend stays unknown. */
+    /* The addition has succeeded, so a failure to read the disk is ignored. The backend then stays unknown. */
     if (!libxl_vdev_to_device_disk(ctx, domid, disk->vdev, &added))
         /* libxl's header has no `const` here, so programs pass a disk that may be written. */
         ((libxl_device_disk *)disk)->backend = added.backend;

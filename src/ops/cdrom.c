@@ -200,7 +200,7 @@ static int change_poll(libxl__ao *ao, struct cdrom *s)
     return rc || !s->path || s->inserting ? rc : insert(ao, s);
 }
 
-/* QEMU may carry out the command, so its answer is awaited for a moment. */
+/* QEMU may already carry out the command, so the phase goes on waiting for the answer. Its stop limit ends the wait. */
 static void change_stop(libxl__ao *ao, struct cdrom *s)
 {
     (void)ao;

@@ -141,8 +141,8 @@ static void move_text(char **from, char **to)
 }
 
 /*
- * Moves what an application has given in b_info.type.pv, as libvirt does, to the places that these members have
- * in b_info today.
+ * Moves the values of the former members of b_info.u.pv to the members of b_info that have replaced them. libvirt
+ * sets the former ones.
  */
 static void move_former(libxl_domain_build_info *info)
 {

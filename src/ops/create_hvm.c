@@ -78,7 +78,7 @@ static const char *not_implemented(const libxl_domain_config *config)
     return NULL;
 }
 
-/* Returns the greatest memory of the domain, in KiB. 0: it is not given. */
+/* Returns the maximum memory of the domain, in KiB. 0: it is not given. */
 static uint64_t most_kb(const libxl_domain_build_info *info)
 {
     const bool has_max = info->max_memkb && info->max_memkb != LIBXL_MEMKB_DEFAULT;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The limits of the nodes of a saved QEMU: an old QEMU writes three for each of its few ranges of memory. */
+/* The limits of the nodes of a saved QEMU. A QEMU before 2.11 writes three nodes for each of its ranges of memory. */
 enum { LONGEST_KEY = 128, LONGEST_VALUE = 256, MOST_NODES = 768 };
 
 bool libxl__restores(const libxl__ao *ao)
@@ -106,7 +106,7 @@ int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const
     return LIBXL__AO_WAIT;
 }
 
-/* Returns whether a key of QEMU's nodes is below `physmap`, and has only names of nodes. */
+/* Returns whether a key of QEMU's nodes is a valid path below `physmap`. */
 static bool is_key(const char *key)
 {
     static const char start[] = "physmap/",
@@ -144,7 +144,7 @@ static int take_model(libxl__ao *ao, const libxl__transfer *transfer, const libx
     saved->nodes = libxl__transfer_head(ao, transfer, message->numbers[0], saved->nodes_size);
     if (!saved->nodes)
         return ERROR_NOMEM;
-    /* QEMU reads from here. Until now the position was that of the program, which has written everything. */
+    /* QEMU shares the position of this descriptor with the program, which has left it at the end of the file. */
     if (lseek(saved->fd, 0, SEEK_SET))
         return libxl__ao_fail(ao, ERROR_FAIL, "the device model's state: %s", strerror(errno));
     return check_nodes(ao, saved);

@@ -19,8 +19,8 @@ typedef struct libxl__backend_wait {
     /* The guest does not run yet, so it cannot write an error. Set this before the start. */
     bool without_guest;
     /*
-     * The wait ends at the state Connected, and not in a higher state, in which pciback is while it takes a
-     * further device. Set this before the start.
+     * The wait ends at the state Connected, and goes on in Reconfiguring and Reconfigured. pciback is in these states
+     * while it takes a further device. Set this before the start.
      */
     bool settles;
 } libxl__backend_wait;

@@ -279,8 +279,8 @@ static void released_stop(libxl__ao *ao, struct device_detach *s)
 }
 
 /*
- * ---- domain: when a backend in another domain has closed, the hotplug daemon of that domain releases its resources, and then
- * removes its nodes. If that domain has ended, the phase does not wait.
+ * ---- domain: when a backend in another domain has closed, the hotplug daemon of that domain releases its resources,
+ * and then removes its nodes. If that domain has ended, the phase does not wait.
  */
 
 /*
@@ -339,8 +339,8 @@ static int host_poll(libxl__ao *ao, struct device_detach *s)
 }
 
 /*
- * ---- record: remove the device from the stored configuration. An error does not end the removal, because readers of the
- * configuration compare it with xenstore.
+ * ---- record: remove the device from the stored configuration. An error does not end the removal, because readers of
+ * the configuration compare it with xenstore.
  */
 
 static int record_start(libxl__ao *ao, struct device_detach *s)

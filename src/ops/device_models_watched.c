@@ -6,16 +6,16 @@
  *   READING the node - FINDING the process -+- followed -+- ENDED -+- lingering -+- EXPLAINING - reported
  *                                           +- it is gone +         +-------------+
  *
- * A process id that belongs to another program is looked at again after a moment, because a toolstack writes it before
- * the process becomes QEMU.
+ * A toolstack may write the process id before the process becomes QEMU. So a process that is no QEMU is looked at again
+ * after a moment.
  *
  * A toolstack that destroys a domain pauses it, removes the folder of its QEMU, and then ends the QEMU. So nothing is
  * reported if the folder is gone. If the domain is paused or shut down, the generator waits for a moment, and reports
  * nothing if the domain then goes.
  *
  * Owns: a struct watched_model for each domain with a QEMU, with its pidfd, until the node or the domain is gone, or
- * the operation ends. A job outlives its operation and frees itself. The
- * caller holds the context's lock. find_work and explain_work run on a worker, unlocked.
+ * the operation ends. A job outlives its operation and frees itself. The caller holds the context's lock.
+ * find_work and explain_work run on a worker, unlocked.
  */
 #include "device_watched.h"
 #include "host.h"
@@ -27,7 +27,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 32 /* the number of nodes that are read in one batch */ };
+/* The number of nodes that are read in one batch. */
+enum { AT_ONCE = 32 };
 
 /* How long a domain that is paused may live after its QEMU before the end counts as a failure. */
 #define LINGERS LIBXL__SECONDS(2)
@@ -107,7 +108,10 @@ static void forget(struct watched_model *m)
 
 /* ---- jobs */
 
-/* Finds the process, and the file to which it writes its messages. A restricted QEMU is not trusted, so no other file is read. */
+/*
+ * Finds the process, and the log to which it writes its messages. QEMU is not trusted, so no other file than a log of
+ * a QEMU is taken.
+ */
 static void find_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__qemu_job *q = (libxl__qemu_job *)job;
@@ -204,7 +208,7 @@ static void report(struct watched_model *m)
     libxl__event_occurred(s->ao->ctx, event);
 }
 
-/* Chooses the log by the name of the domain, if the process was never seen. */
+/* Finds the log by the name of the domain, if find_work has not found it. */
 static void choose_log(struct watched_model *m)
 {
     const char *name = libxl__xs_value(m->name);
@@ -287,8 +291,8 @@ static int take_result(struct watched_model *m)
 }
 
 /*
- * Compares the node with the process that was sought last. The end of a former QEMU is reported first. `value` NULL: the
- * domain has no QEMU. Returns 0 or an error.
+ * Compares the node with the process that was sought last. Does nothing while the end of a former QEMU is not
+ * reported yet. `value` NULL: the domain has no QEMU. Returns 0 or an error.
  */
 static int take_node(struct watched_model *m, const char *value)
 {
@@ -399,7 +403,7 @@ int libxl__watched_models_list(struct device_events *s)
 int libxl__watched_models_step(libxl__ao *ao, struct device_events *s)
 {
     struct watched_model *m;
-    /* A job wakes the operation, and nothing tells which job it was. */
+    /* A finished job wakes the operation without telling which job it was, so all jobs are checked. */
     LIST_FOREACH (m, &s->models.all, all_link)
         if (m->job && m->job->qemu.job.state == LIBXL__JOB_DONE)
             mark(m);
@@ -416,8 +420,8 @@ int libxl__watched_models_step(libxl__ao *ao, struct device_events *s)
 }
 
 /*
- * The watch on the folder of all QEMUs, or on the node of one. A QEMU that has started writes the node `state`, after its
- * toolstack has written its process id.
+ * Called by the watch on the folder of all QEMUs, or on the node of one. A QEMU that has started writes the node
+ * `state`. Its toolstack has written its process id by then.
  */
 static void nodes_changed(libxl_ctx *ctx, void *user, bool failed)
 {

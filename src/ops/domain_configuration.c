@@ -19,7 +19,7 @@ typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
-    libxl__xs_request *video;    /* reads the memory of an HVM domain's graphics card; NULL: no HVM domain */
+    libxl__xs_request *video;    /* reads the memory of an HVM domain's graphics card; NULL: not HVM */
     libxl__device_sweep devices; /* lists the domain's devices; it removes none */
     libxl__xs_request **online;  /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
@@ -143,7 +143,7 @@ static void drop_removed(const libxl__device_class *cls, const libxl__device_swe
     *count = kept;
 }
 
-/* The target in xenstore is without the memory of the graphics card, and the one of a configuration is with it. */
+/* The target in xenstore excludes the memory of the graphics card. The target in a configuration includes it. */
 static void set_target(const struct retrieve *s, uint64_t *kb)
 {
     uint64_t target = LIBXL_MEMKB_DEFAULT, video = 0;

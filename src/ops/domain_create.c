@@ -393,7 +393,10 @@ static int console_start(libxl__ao *ao, struct create *s)
     return console_poll(ao, s);
 }
 
-/* ---- devices: adds all devices at once, and starts the QEMU that serves some of them; the teardown removes the devices */
+/*
+ * ---- devices: adds all devices at once, and starts the QEMU that serves some of them. The teardown removes the
+ * devices.
+ */
 
 static void devices_stop(libxl__ao *ao, struct create *s)
 {
@@ -408,7 +411,8 @@ static int devices_poll(libxl__ao *ao, struct create *s)
     const int model = s->needs_model ? libxl__device_model_poll(ao, &s->model) : 0;
     if (!model)
         s->devices.held = false;
-    if (model < 0 && !s->devices_rc) { /* before the groups are polled: nothing else may wake the operation */
+    /* The additions are stopped before they are polled. Nothing might wake the operation after a later stop. */
+    if (model < 0 && !s->devices_rc) {
         s->devices_rc = model;
         devices_stop(ao, s);
     }

@@ -2,7 +2,7 @@
 /*
  * domain_set_memory, domain_get_memory_target and domain_set_max_memory.
  *
- * The toolstack writes a domain's target to ~/memory/target. The target of an HVM guest in this node is without
+ * The toolstack writes a domain's target to ~/memory/target. The target of an HVM guest in this node excludes
  * the memory of its graphics card, which is in ~/memory/videoram. The guest's balloon driver watches this node,
  * and gives memory back or takes more memory. The node ~/memory/static-max has the greatest target. The
  * hypervisor also has a limit for each domain. As in libxl, this file sets the limit to SLACK_KB more than
@@ -189,7 +189,7 @@ static int read_poll(libxl__ao *ao, struct set_memory *s)
     int rc = libxl__memory_nodes_poll(&s->nodes);
     if (rc)
         return rc;
-    /* As in libxl, a target of an HVM guest includes the memory of its graphics card, and the node does not. */
+    /* As in libxl, an absolute target includes the memory of the graphics card. The node excludes it. */
     const int64_t base = args->in.relative ? (int64_t)s->nodes.target_kb : -(int64_t)s->nodes.video_kb;
     if (__builtin_add_overflow(target, base, &target))
         target = -1;

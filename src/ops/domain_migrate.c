@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` tells the receiver that
- * the guest is its own, if the mark (save_mark.h) is still the one of this migration, and the domain is still suspended.
+ * the guest is its own, if the mark (save_mark.h) is still the one of this migration, and the domain is still
+ * suspended.
  * Before this phase an error or a stop request lets the guest run here. After it the receiver alone decides: its
  * answer 0 means that the guest runs there, and another answer is followed by a permission to let the guest run here.
  * Without an answer the domain here stays suspended.
@@ -295,7 +296,7 @@ static void give_up(struct migration *s)
 
 /*
  * Ends the migration once the mark says that the domain was given up. If xenstored does not answer, the migration
- * does not wait for this, which then goes on in the background.
+ * ends without the mark, and the attempts to write it go on in the background.
  */
 static int end_unknown(libxl__ao *ao, struct migration *s)
 {
@@ -327,9 +328,11 @@ static int go_start(libxl__ao *ao, struct migration *s)
     int rc = check_suspended(ao);
     if (!rc)
         rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
+    /* The phase `answer` waits for the end of this. */
     if (rc && sent)
-        end_unknown(ao, s);      /* the phase `answer` waits for it */
-    s->returned = sent ? 0 : rc; /* the receiver destroys its copy, because it has not got the message */
+        end_unknown(ao, s);
+    /* A receiver that has not got the message GO destroys its copy of the domain. */
+    s->returned = sent ? 0 : rc;
     return 0;
 }
 
@@ -417,7 +420,10 @@ static int moved_poll(libxl__ao *ao, struct migration *s)
 
 /* ---- finish: the domain here is destroyed, or the guest runs here */
 
-/* Ends the attempts to mark the domain as given up, so that they do not mark a guest that runs. */
+/*
+ * Ends the attempts to mark the domain as given up, so that they do not mark a guest that runs. Returns whether they
+ * have ended.
+ */
 static bool has_ended(libxl__nested *surrender)
 {
     if (surrender->started && !surrender->done)
@@ -425,7 +431,7 @@ static bool has_ended(libxl__nested *surrender)
     return !surrender->started || surrender->done;
 }
 
-/* A renaming that fails does not keep the guest from running. The error is the receiver's in any case. */
+/* Lets the guest run even if the renaming fails. The error of the operation stays the receiver's. */
 static int take_back(libxl__ao *ao, struct migration *s)
 {
     if (!has_ended(&s->surrender) || run(&s->back) == LIBXL__AO_WAIT)
@@ -439,7 +445,7 @@ static int take_back(libxl__ao *ao, struct migration *s)
 }
 
 /* The guest runs on the other machine, so the migration has succeeded. The teardown goes on in the background. */
-static int leave_the_rest(libxl__ao *ao, int rc)
+static int succeed_without_teardown(libxl__ao *ao, int rc)
 {
     libxl__ao_log(ao, XTL_WARN, -1, "the guest runs on the other machine, but domain %u is not destroyed: %s",
                   ao->subject.number, libxl__ao_words(ao, rc));
@@ -451,7 +457,7 @@ static int finish_poll(libxl__ao *ao, struct migration *s)
     if (s->returned)
         return take_back(ao, s);
     const int rc = libxl__teardown_poll(ao, &s->teardown);
-    return rc && rc != LIBXL__AO_WAIT ? leave_the_rest(ao, rc) : rc;
+    return rc && rc != LIBXL__AO_WAIT ? succeed_without_teardown(ao, rc) : rc;
 }
 
 static int finish_start(libxl__ao *ao, struct migration *s)

@@ -5,7 +5,9 @@
  *
  * A guest that has agreed to suspend itself may do so late. The recovery follows it, and resumes it then. If the
  * hypervisor refuses, or xenstored cannot be reached, the recovery tries again every second until it succeeds or
- * the context is closed. With the input `gives_up` nothing is taken back: only the mark is changed. The first failure wakes the parent, which then does not wait for the recovery any more.
+ * the context is closed. With the input `gives_up` nothing is taken back: only the mark is changed. The first failure
+ * wakes the parent, which then does not wait for the recovery any more.
+ *
  * If the context is closed before the recovery has ended, the mark of the save says that the domain was given up.
  *
  * Owns: the operation's state, and its entry in the context's list of recoveries. The caller holds the context's lock.
@@ -169,11 +171,11 @@ static int ask_model(libxl__ao *ao, struct recovering *s)
 
 static int model_start(libxl__ao *ao, struct recovering *s)
 {
-    /* QEMU was stopped only after the guest was suspended. */
+    /* A save stops QEMU after it has suspended the guest, never before. */
     return s->qmp && args_of(ao)->in.suspended ? ask_model(ao, s) : 0;
 }
 
-/* A guest whose QEMU has ended is resumed, too: it is not the recovery that decides about such a guest. */
+/* A guest whose QEMU has ended is resumed, too. What happens to such a guest is the application's decision. */
 static int model_poll(libxl__ao *ao, struct recovering *s)
 {
     if (is_time_to_retry(s) && !s->stopped)
@@ -256,7 +258,7 @@ static int tell_start(libxl__ao *ao, struct recovering *s)
     return LIBXL__AO_WAIT;
 }
 
-/* Marks a domain that has no nodes, but exists. Otherwise nothing is to be marked. */
+/* Marks a domain that exists but has no nodes. Does nothing in other cases. */
 static int mark_anyway(libxl__ao *ao, struct recovering *s)
 {
     const libxl_uuid uuid = ao->subject.uuid;

@@ -120,7 +120,10 @@ static int begin_batch(libxl__ao *ao, struct remove_unfinished *s)
 
 static int tree_start(libxl__ao *ao, struct remove_unfinished *s)
 {
-    /* A migration has marked the domain whichever toolstack has made it, and it has run, so its console is complete. */
+    /*
+     * The check for domains of other toolstacks and the wait for xenconsoled are for creations. A domain that a
+     * migration has marked may be of any toolstack, and its console is complete, because it has run.
+     */
     if (s->domid == LIBXL_DOMID_INVALID || is_moved(ao, s))
         return 0;
     const int rc = begin_batch(ao, s);
@@ -143,7 +146,9 @@ static int tree_poll(libxl__ao *ao, struct remove_unfinished *s)
     return rc;
 }
 
-/* ---- xenconsoled: waits for the terminal's node that xenconsoled writes, so that the teardown removes this node, too */
+/*
+ * ---- xenconsoled: waits for the terminal's node that xenconsoled writes, so that the teardown removes this node, too
+ */
 
 static int xenconsoled_start(libxl__ao *ao, struct remove_unfinished *s)
 {

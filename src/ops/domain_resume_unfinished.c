@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_resume_unfinished: resumes a guest whose save was not finished (save_mark.h). It first gives a domain that a
- * migration has renamed its name back, and withdraws a request to suspend that the guest has not acknowledged. The nested operation domain_recover does the rest.
+ * domain_resume_unfinished: resumes a guest whose save was not finished (save_mark.h). If a
+ * migration has renamed the domain, the operation first restores the name. It also withdraws a request to suspend that
+ * the guest has not acknowledged. The nested operation domain_recover does the rest.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

@@ -296,7 +296,9 @@ static libxl__save_stage final_stage(const libxl__ao *ao)
     return migrates ? LIBXL__SAVE_SENT : LIBXL__SAVE_SAVED;
 }
 
-/* A failure is ignored, because the save has succeeded. The stage `asked` stays then, which protects the domain, too. */
+/*
+ * A failure is ignored, because the save has succeeded. The stage `asked` then stays, and protects the domain as well.
+ */
 static int settle_start(libxl__ao *ao, struct saving *s)
 {
     if (begin_batch(ao, s))

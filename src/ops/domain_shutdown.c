@@ -40,7 +40,7 @@ typedef struct ask {
     libxl__nested recovery; /* domain_recover, for domain_suspend_only; reserved before the guest is asked */
     bool by_channel;        /* the guest is asked by its event channel */
     bool by_force;          /* the hypervisor suspends the guest, which is not asked */
-    bool forced;            /* the hypervisor was told so */
+    bool forced;            /* the hypervisor was told to suspend the guest */
     bool may_suspend;       /* the operation has failed, and the guest may still suspend itself */
     bool said;              /* the message says how the guest was asked */
     bool written;           /* xenstored has confirmed that it has written the request */
@@ -130,7 +130,7 @@ static int find(libxl__ao *ao, xc_domaininfo_t *info)
 
 /* ---- look: the guest's event channel is looked for */
 
-/* Looks whether a guest has drivers for Xen. The drivers of an HVM guest set the parameter. */
+/* Stores whether a guest has drivers for Xen. The drivers of an HVM guest set HVM_PARAM_CALLBACK_IRQ. */
 static int look_for_drivers(libxl__ao *ao, const xc_domaininfo_t *info, bool *has_out)
 {
     uint64_t irq = 0;
@@ -143,8 +143,9 @@ static int look_for_drivers(libxl__ao *ao, const xc_domaininfo_t *info, bool *ha
 }
 
 /*
- * An HVM guest without drivers for Xen cannot be asked to suspend itself, and one that sleeps does not answer. The
- * hypervisor suspends such a guest at once, and it notices nothing, as with libxl. The guest writes both parameters.
+ * An HVM guest without drivers for Xen cannot be asked to suspend itself, and a guest that sleeps does not answer. As
+ * with libxl, the hypervisor suspends such a guest at once, and the guest notices nothing. The guest can write both
+ * parameters.
  */
 static int look_at_hvm(libxl__ao *ao, struct ask *s, const xc_domaininfo_t *info)
 {

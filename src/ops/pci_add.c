@@ -321,7 +321,7 @@ static int reset_poll(libxl__ao *ao, struct pci_add *s)
     return libxl__pci_poll(ao, &s->access);
 }
 
-/* ---- model: the device model of an HVM domain; as with libxl it gets the devices before the domain does */
+/* ---- model: as with libxl, the device model of an HVM domain plugs the devices before the domain gets access */
 
 static int model_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -418,7 +418,7 @@ static void write_directories(struct pci_add *s)
     write_key(s, "domain", name ? name : "");
 }
 
-/* The guest's driver takes part in the addition of a further device. So it must run. */
+/* Returns whether the guest must run, because its driver takes part in the addition of a further device. */
 static bool asks_guest(const struct pci_add *s)
 {
     return s->tree.exists && s->device.pv && !s->creating;

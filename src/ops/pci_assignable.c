@@ -141,8 +141,8 @@ static int look_poll(libxl__ao *ao, struct assigning *s)
 }
 
 /*
- * The driver of a device that is assignable already, or that has no driver, is known only from an earlier request
- * to remember it.
+ * If the device is assignable already, or has no driver, only the node of an earlier request tells its former
+ * driver.
  */
 static int remember_start(libxl__ao *ao, struct assigning *s)
 {

@@ -58,7 +58,7 @@ static bool is_wanted(libxl__ao *ao, uint32_t sbdf)
     return !args->in.mask || ((sbdf & ~7u) == args->in.slot && args->in.mask >> (sbdf & 7) & 1);
 }
 
-/* Finds out of which type the domain is, and whether its guest can answer. */
+/* Finds out the domain's type, and whether its guest can answer. */
 static int check_guest(libxl__ao *ao, struct pci_detach *s)
 {
     xc_domaininfo_t info;
@@ -106,7 +106,7 @@ static int unplug_poll(libxl__ao *ao, struct pci_detach *s)
 {
     const bool force = args_of(ao)->in.force;
     if (force && s->model.step == LIBXL__PCI_PAUSING)
-        return 0; /* the guest was asked, which it may ignore */
+        return 0; /* the guest was asked; with force the operation does not wait for it */
     const int rc = libxl__pci_model_unplugged(ao, &s->model);
     if (rc == LIBXL__AO_WAIT || !force)
         return rc;
@@ -250,7 +250,10 @@ static int revoke_start(libxl__ao *ao, struct pci_detach *s)
     return libxl__pci_start(ao, &s->access, LIBXL__PCI_LOOK);
 }
 
-/* What the kernel tells is needed to take the access back. If it tells nothing, the device is still taken. */
+/*
+ * The job takes back the access to the ports and the memory that the kernel lists. Without the list it still takes the
+ * device.
+ */
 static int revoke_poll(libxl__ao *ao, struct pci_detach *s)
 {
     if (libxl__pci_busy(&s->access))

@@ -79,14 +79,17 @@ int pace_error(void);
  * Each function connects to QEMU's monitor, and returns whether QEMU has carried the commands out. An answer is
  * awaited for 30 s, or until SIGTERM arrives.
  */
-/* QEMU notes which pages of the guest it changes, or does so no longer. */
+/*
+ * Turns QEMU's log-dirty mode on or off. In this mode QEMU records which pages of the guest it writes. QEMU 7.2 aborts
+ * if the mode is turned off while it is off.
+ */
 bool monitor_log_dirty(uint32_t domid, bool enable);
 /*
- * QEMU's machine stops, and QEMU writes the state of its devices to the descriptor. `live`: QEMU also releases the
+ * Stops QEMU's machine, and lets QEMU write the state of its devices to the descriptor. `live`: QEMU also releases the
  * disks' images, so that another QEMU can use them.
  */
 bool monitor_save(uint32_t domid, bool live, int fd);
-/* QEMU's machine goes on. */
+/* Lets QEMU's machine go on. */
 bool monitor_go_on(uint32_t domid);
 /* Notes why the device model has failed, unless a failure is noted already. Returns false. */
 bool monitor_fail(const char *command, const char *reason);
@@ -100,12 +103,13 @@ bool model_save(uint32_t domid, bool live);
 /* Writes QEMU's records. Returns false with errno, or after monitor_fail. */
 bool model_write(uint32_t domid);
 /*
- * Read a record whose head was read: into memory, and into the file HEAD. Return NULL, or why the record is refused;
- * "": it cannot be read or kept, and errno tells why, or is 0 if the stream has ended.
+ * Read the rest of a record whose head was read. model_read_nodes keeps the nodes in memory, model_read_state writes
+ * the state to the file HEAD. Return NULL, or the reason why the record is refused. "" means that the record cannot be
+ * read or kept: errno tells why, and is 0 if the stream has ended.
  */
 const char *model_read_nodes(const stream_record *record);
 const char *model_read_state(const stream_record *record);
-/* Return whether such a record was read. */
+/* Return whether model_read_state, or model_read_nodes, has read a record. */
 bool model_is_read(void);
 bool model_has_nodes(void);
 /* Appends the nodes to the file HEAD, and tells the library. Returns false with errno. */

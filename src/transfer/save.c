@@ -26,7 +26,7 @@ typedef struct saving {
     uint32_t domid;
     bool live;
     bool has_model; /* the domain has a QEMU whose state is saved */
-    bool logs;      /* QEMU was told to note which pages it changes */
+    bool logs;      /* QEMU is in log-dirty mode */
     bool asked;     /* the library was asked to suspend the guest */
 } saving;
 
@@ -66,7 +66,7 @@ static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
 {
     saving *s = data;
     if (!s->has_model || s->logs == (enable != 0))
-        return 0; /* QEMU 7.2 aborts if it is told to end what it does not do */
+        return 0; /* QEMU 7.2 aborts if log-dirty mode is turned off twice */
     s->logs = enable;
     return monitor_log_dirty(domid, enable) ? 0 : -1;
 }

@@ -41,8 +41,8 @@ enum {
 /* ---- the files */
 
 /*
- * Stores the path of hvmloader. Debian has a folder for each release of Xen. The release of the hypervisor counts, because
- * hvmloader asks the hypervisor.
+ * Stores the path of hvmloader. Debian has a folder for each release of Xen. hvmloader makes hypercalls, so the release
+ * of the running hypervisor is used.
  */
 static void find_hvmloader(libxl__builder *b, char path[LIBXL__HVMLOADER_SIZE])
 {

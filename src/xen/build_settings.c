@@ -151,8 +151,8 @@ static int give_host(libxl__builder *b, const libxl_domain_build_info *info)
 }
 
 /*
- * A PVH domain's timers do not delay ticks that the guest has missed. This is libxl's default; the hypervisor's
- * is to delay them. A saved domain does not bring the mode with it.
+ * The timers of a PVH domain do not delay ticks that the guest has missed. This is libxl's default. The hypervisor's
+ * default is to delay them. The stream of a saved domain does not contain the mode.
  */
 static int set_timer_mode(libxl__builder *b)
 {

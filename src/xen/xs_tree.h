@@ -12,7 +12,7 @@
 #include "ao.h"
 #include "xs.h"
 
-/* The greatest number of nodes that are read, and the highest name that is followed plus 1. */
+/* The greatest number of nodes that are read. Nodes whose names are numbers below the second limit are followed. */
 enum { LIBXL__XS_TREE_NODES = 512, LIBXL__XS_TREE_NUMBERS = 64 };
 
 /* A node that was found. */

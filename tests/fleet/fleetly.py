@@ -213,7 +213,7 @@ async def accepted(operation: fleet.RemoteOperation[Any]) -> None:
 
 
 async def heard(f: fleet.Fleet, host: str, wanted: Callable[[fleet.HostState], bool]) -> None:
-    """Waits until a host's heartbeat tells this."""
+    """Waits until a host's heartbeat fulfils the condition."""
     while not wanted(f.hosts[host]):
         f.hosts.changed.clear()
         await f.hosts.changed.wait()
@@ -221,8 +221,8 @@ async def heard(f: fleet.Fleet, host: str, wanted: Callable[[fleet.HostState], b
 
 @contextlib.contextmanager
 def impatient(f: fleet.Fleet) -> Iterator[None]:
-    """Gives up silent hosts soon. Only calls of hosts that are silent may be in progress meanwhile: on a busy
-    machine, heartbeats of the others may be late, too."""
+    """Shortens the patience with silent hosts. Only calls of silent hosts may be in progress in the block:
+    on a busy machine, heartbeats of the other hosts may be late, too."""
     before = f._patience
     f._patience = f.hosts._patience = 0.5
     try:

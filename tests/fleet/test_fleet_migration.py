@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest moves from one host of a fleet to another. Whatever is killed meanwhile, it then runs on one host,
-which is the one that the program is told, and nothing is left."""
+"""A guest moves from one host of a fleet to another while a process is killed. Then the guest runs on one
+host, the program is told this host, and nothing else is left."""
 
 from __future__ import annotations
 
@@ -162,7 +162,8 @@ async def test_only_the_hosts_that_are_named_are_connected(tmp_path: Path) -> No
         with movers(tmp_path, broker.url, "--identity", f"{tmp_path}/fleet/hosts/{{host}}"):
             async with connect(broker.url, identity=clients / "anna") as f:
                 dom = await traveller(f)
-                for peers in (("h1", "h1"), ("h2", "h2")):  # Whom the sender and the receiver expect.
+                # The hosts that the sender and the receiver expect.
+                for peers in (("h1", "h1"), ("h2", "h2")):
                     with pytest.raises(aioxen.FailedError, match="no connection"):
                         await connection(f, dom, *peers)
                 assert await whereabouts(f, dom.uuid) == [("h1", "traveller")]
@@ -178,8 +179,8 @@ async def test_only_the_hosts_that_are_named_are_connected(tmp_path: Path) -> No
 
 
 async def connection(f: fleet.Fleet, dom: fleet.Domain, sees: str, awaits: str) -> None:
-    """Lets the sender connect to the receiver. sees: whose certificate the sender expects. awaits: whose the
-    receiver expects."""
+    """Lets the sender connect to the receiver. sees: the host whose certificate the sender expects.
+    awaits: the host whose certificate the receiver expects."""
     ticket = "t" * 20
     end = Passage(ticket, awaits, "", dom.uuid)
     receiving = f["h2"]._call("domain_receive_stream", None, None, paused=0, passage=end)

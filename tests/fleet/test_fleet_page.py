@@ -52,7 +52,7 @@ class WebSocket:
         self.waiting += await self.reader.readexactly(length)
 
     async def until(self, wanted: bytes) -> bytes:
-        """Returns what has come, up to the end of a line with this text."""
+        """Reads up to the end of the line with this text. Returns all that was read."""
         while (at := self.waiting.find(wanted)) < 0 or (end := self.waiting.find(b"\r\n", at)) < 0:
             await self.more()
         found, self.waiting = self.waiting[:end], self.waiting[end + 2 :]

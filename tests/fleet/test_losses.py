@@ -114,7 +114,7 @@ async def test_a_slow_reader_is_told_how_much_it_has_missed(
             complete = await until_gone(fast, "h1")
             assert losses(complete) == []
             assert slow._source is not None
-            await slow._source.caught_up()  # It may get the events later than the other one.
+            await slow._source.caught_up()  # The slow subscription may get the events later.
             first, last = complete[0].number, complete[-1].number
             found = await up_to(slow, last)
             assert found[:2] == complete[:2]

@@ -7,7 +7,8 @@
  * Each octet of the input is a command, an argument of a command, or the action of a phase. When the input is
  * used up, every phase succeeds. So each run ends. These conditions must hold:
  *
- *   - an operation that has started completes exactly once, after its reports; an operation that has not started never completes;
+ *   - an operation that has started completes exactly once, after its reports; an operation that has not started never
+ *     completes;
  *   - an operation succeeds unless one of its phases fails or the operation is stopped;
  *   - undo functions are called in reverse order, for phases that were started;
  *   - after the close no operation, timer, descriptor or memory is left.

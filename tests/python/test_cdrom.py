@@ -141,7 +141,7 @@ async def test_other_types_of_guests(xen: aioxen.Context, guest: Configure) -> N
 async def test_a_device_model_that_lies(
     xen: aioxen.Context, hvm: DomainConfig, sim: Sim, hvm_files: dict[str, str], lie: str
 ) -> None:
-    """The model tells the truth until the CD is changed."""
+    """The device model answers correctly until the medium is changed."""
     sim("qemu", "all", f"lies=later-{lie}")
     async with machine(xen, hvm) as dom:
         timeout = 1 if lie == "silent" else None

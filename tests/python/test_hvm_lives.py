@@ -40,7 +40,8 @@ CONDUCTS = (
 
 
 async def life(xen: aioxen.Context, config: DomainConfig, medium: str, conduct: str, signals: int) -> str:
-    """Returns how far the guest has come. A model that never answers is given up after a moment."""
+    """Makes, uses and destroys one guest. Returns the last step that succeeded. Calls to a QEMU that never
+    answers have a short time limit."""
     patience = {"mute": 0.5, "lies=later-silent": 0.5}.get(conduct, 60)
     try:
         dom = await xen.domain_create(config, timeout=0.5 if conduct == "mute" else 60)
@@ -79,7 +80,8 @@ async def test_nothing_is_left(
             config.disks.pop(0)
             config.nics[0].mac = bytes([0, 0x16, 0x3E, 0, 1, number])
             signals = {1: signal.SIGKILL, 2: signal.SIGSTOP if conduct == "plays" else 0}.get(number, 0)
-            if conduct == "forks":  # The library ends the processes of a QEMU that it ends.
+            # A killed QEMU leaves its child behind. The library ends the child if it ends QEMU itself.
+            if conduct == "forks":
                 signals = 0
             lives.append(life(xen, config, hvm_files["cd"], conduct, signals))
         reached[conduct] |= set(await asyncio.gather(*lives))

@@ -189,7 +189,7 @@ async def test_a_kill_leaves_a_running_guest(xen: aioxen.Context, config: Domain
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SAVER, str(dom.domid), stdout=asyncio.subprocess.PIPE, stderr=-3
     )
-    while await model_runs(dom):  # the pipe is full long before everything is saved
+    while await model_runs(dom):  # the full pipe stops the save before its end
         await asyncio.sleep(0.001)
     (program,) = programs()
     if what == "both":
@@ -206,7 +206,7 @@ async def test_a_kill_leaves_a_running_guest(xen: aioxen.Context, config: Domain
         assert [one.uuid for one in await xen.unfinished()] == [dom.uuid]
         await xen.resume_unfinished(dom.uuid)
     await resumed(dom)
-    # A killed program cannot tell the device model that it need not note its changes any more.
+    # A killed program cannot end log-dirty mode, so "logs" may follow the name of the machine.
     assert (await machine_of(dom)).startswith(machine) and await model_runs(dom) and await runs(dom)
     await dom.destroy()
     assert await xen.unfinished() == []

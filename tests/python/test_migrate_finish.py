@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The end of a migration: what is certain after a failure of the last phases, and what is left is listed."""
+"""The last phases of a migration fail. It is known where the guest runs, or `unfinished` lists the domain."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_a_domain_that_is_never_destroyed_is_listed_when_the_context_is_cl
 
 
 async def test_a_domain_whose_guest_has_moved_never_runs(xen: aioxen.Context, guest: Configure) -> None:
-    """As if the process were killed between the receiver's answer and the destruction."""
+    """The test makes the state that a kill between the receiver's answer and the destruction leaves."""
     dom = await traveller(xen, guest)
     async with sent(dom) as migration:
         migration.writer.close()

@@ -53,7 +53,7 @@ def test_devices_are_plugged_while_a_guest_works(inside, kind: str, maker: str, 
     inside("devices.py", kind, maker, driver)
 
 
-# Debian's Xen cannot note which pages a PV guest changes, so a PV guest is not saved while it runs.
+# Debian's Xen has no log-dirty mode for PV guests, so a PV guest is not saved while it runs.
 MOVES = ["ours-xl", "xl-ours", "ours-ours", "xl-xl"]
 LIVE = ["ours-xl-live", "ours-ours-live"]
 

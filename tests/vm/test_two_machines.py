@@ -51,7 +51,7 @@ def test_the_failure_of_one_machine_ends_both() -> None:
     assert done.returncode == 7
 
 
-# xl cannot move a PV guest: it moves running guests only, and Debian's Xen does not note a PV guest's pages.
+# xl moves running guests only, and Debian's Xen has no log-dirty mode for PV guests. So xl moves no PV guest.
 MIGRATIONS = [
     ("pvh", "ours", "ours", "tcp"),
     ("pvh", "ours", "xl", "tcp"),

@@ -3,7 +3,8 @@
  * Measures a floor: the time of the raw hypercalls of libxenctrl.
  *
  * hypercalls pause N        xc_domain_pause and _unpause, N calls in all; "ns" is the time of one
- * hypercalls list DOMAINS N xc_domain_getinfolist of DOMAINS domains, 512 at a time, N times; "ns" is the time of one list
+ * hypercalls list DOMAINS N xc_domain_getinfolist of DOMAINS domains, 512 at a time, N times; "ns" is the time of one
+ *                           list
  */
 #include <string.h>
 

@@ -13,7 +13,7 @@ class Closing:
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Ends it."""
+        """Ends the object."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -140,9 +140,9 @@ class Hook:
         """The operation has ended, with any outcome. The tasks that await it have not continued yet."""
 
     def request(self, op: RemoteOperation[Any], headers: dict[str, str]) -> None:
-        """An operation on a host of a fleet is about to be sent. The hook may add headers. NATS carries them
-        to the host's agent; a connection without a broker does not. The other methods are called by the
-        agent's process, not by this one."""
+        """Called before an operation on a host of a fleet is sent. The hook may add headers. NATS carries
+        them to the host's agent; a connection without a broker does not. The agent's process calls the other
+        methods for this operation."""
 
 
 _hooks: tuple[tuple[Hook, Context | None], ...] = ()

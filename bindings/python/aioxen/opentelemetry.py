@@ -142,7 +142,7 @@ def install(
 
 @contextlib.contextmanager
 def within(headers: Mapping[str, str]) -> Iterator[None]:
-    """Makes the span that the headers of a request name the current one. Wrong headers are ignored."""
+    """Makes the span in the headers of a request the current span. Wrong headers are ignored."""
     from opentelemetry import context
     from opentelemetry.trace.propagation import tracecontext
 

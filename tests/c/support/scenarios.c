@@ -68,7 +68,7 @@ static void fill_create(struct subject *s, void *p)
     args->out.domid = &s->results.domid;
 }
 
-/* A creation with a PCI device, which is taken from its driver. */
+/* Fills in a creation with a PCI device that the creation takes from its driver. */
 static void fill_create_pci(struct subject *s, void *p)
 {
     libxl__domain_create_new_args *args = p;

@@ -68,8 +68,8 @@ static void a_guest_is_suspended_by_its_channel(scene *s)
 }
 
 /*
- * Keeps the library from looking at the domains because time has passed. It does so every two seconds, and would then
- * see the suspension without the event.
+ * Stops the timer by which the library looks at the domains every two seconds. Otherwise the library would see the
+ * suspension without the event.
  */
 static int stop_looking(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {

@@ -81,7 +81,7 @@ static void remove_request(libxl_domid domid)
     }
 }
 
-/* The sweep is about the creation of HVM guests. */
+/* The sweep tests the creation of HVM guests. */
 static bool of_hvm;
 
 static int inject(struct run *r, libxl__ao *ao)
@@ -454,7 +454,9 @@ static bool shares_phases(unsigned operation)
     return false;
 }
 
-/* Returns whether the operation moves a guest. One transport is enough, because its nested operations are swept, too. */
+/*
+ * Returns whether the operation moves a guest. One transport is enough, because its nested operations are swept, too.
+ */
 static bool moves(unsigned operation)
 {
     return operation == LIBXL__OP_DOMAIN_MIGRATE || operation == LIBXL__OP_DOMAIN_RECEIVE;

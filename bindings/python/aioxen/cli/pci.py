@@ -46,7 +46,7 @@ async def pci_attach(session: Session, domain: str, spec: tuple[str, ...]) -> No
 @click.argument("devices", metavar="PCI-SPEC...", nargs=-1, required=True)
 @force_option
 async def pci_detach(session: Session, domain: str, devices: tuple[str, ...], force: bool) -> None:
-    """Takes PCI devices from a domain, which are named by their addresses or names."""
+    """Takes PCI devices from a domain. PCI-SPEC is an address or a name."""
     found = [_device(session, text) for text in devices]
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:

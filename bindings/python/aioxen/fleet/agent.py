@@ -125,7 +125,7 @@ class Agent:
             elif peer is None:
                 caller = request.caller
             else:
-                request.caller = peer  # The client need not know by which name it is known here.
+                request.caller = peer  # The name that the connection proves replaces the client's own.
             if request.caller != caller:
                 raise IdentityError(f"the request says that {request.caller} calls")
             if request.host != self.host or (call is not None and request.call != call):

@@ -135,14 +135,14 @@ class Fleet(Receiver):
             await self._until(lambda: all(up(name) for name in names))
 
     async def _until(self, reached: Callable[[], bool]) -> None:
-        """Waits until the heartbeats have told this."""
+        """Waits until the condition is true. It is checked after each heartbeat."""
         while not reached():
             self.hosts.changed.clear()
             await self.hosts.changed.wait()
 
     async def settle(self, most: float = 5.0) -> None:
-        """Waits until each host is heard of that the broker has heard of in the last 10 s, for at most `most`
-        seconds. A pattern in a selector names only hosts that were heard of."""
+        """Waits, for at most `most` seconds, for a heartbeat of each host from which the broker has got one
+        in the last 10 s. A pattern in a selector matches only hosts whose heartbeat has come."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(most):
                 if (present := await self._link.present()) is not None:

@@ -63,8 +63,8 @@ class Link(ABC):
 
     @abstractmethod
     async def present(self) -> Collection[str] | None:
-        """Returns the names of the hosts from which a heartbeat must come within about a second. None: nobody
-        knows."""
+        """Returns the names of the hosts from which a heartbeat must come within about a second. None: the
+        connection cannot tell."""
 
     @abstractmethod
     async def events(self, since: str | None, put: Put, audit: bool) -> Events:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns Migration, which moves one guest from one host of a fleet to another.
 
-The guest's owner is certain because each side's outcome is. The receiver's end is the one that counts: if it
-has succeeded, the guest runs there, and what is left on the old host is ended; if it has failed, there is no
-domain there, and a guest that its old host keeps suspended is let run again.
+The receiver's outcome decides. If the receiver has succeeded, the guest runs on the new host, and a domain
+that is left on the old host is destroyed. If it has failed, the new host has no domain, and a guest that is
+suspended on the old host is resumed. While an outcome is unknown, the migration has UnknownOutcomeError.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Migration:
         if self.sending is not None:
             sent = await self._outcome(self.sending, resolving)
         if sent.error is not None:
-            self.receiving.cancel()  # Perhaps the sender has not connected, and never will.
+            self.receiving.cancel()  # A sender that has failed may never connect.
         received = await self._outcome(self.receiving, resolving)
         if isinstance(received.error, UnknownOutcomeError):
             raise self._unknown(self.target)
@@ -104,12 +104,12 @@ class Migration:
             raise self._unknown(self.source)
         if isinstance(sent.error, SUSPENDED) and not isinstance(received.error, InterruptedError):
             await self._resume()
-        # The end whose failure is not the consequence of the other one's tells why.
+        # NotDoneError is a consequence of the other end's failure, so the other end has the reason.
         told = sent.error if self.sending is not None else None
         raise told if told is not None and not isinstance(told, NotDoneError) else received.error
 
     async def _outcome(self, operation: RemoteOperation[Any], resolving: bool) -> Outcome:
-        """Returns what has become of one end. A future that was cancelled does not tell it."""
+        """Returns the outcome of one end. A cancelled future does not have it, so the host is asked."""
         await operation.ended()
         error = None if operation.cancelled() else operation.exception()
         unknown = isinstance(error, UnknownOutcomeError)
@@ -138,7 +138,7 @@ class Migration:
         return UnknownOutcomeError(host.name, NAME, self.receiving.id, resolve)
 
     async def _end_remnant(self) -> None:
-        """The guest runs on the target. Ends the suspended domain that its old host may have."""
+        """Destroys the suspended domain on the old host, if it is there. The guest runs on the target."""
         try:
             await self.source.domain_destroy(self.domain)
         except (errors.DomainNotFoundError, errors.DomainGoneError):
@@ -147,7 +147,7 @@ class Migration:
             log.warning("%r may be left, suspended: %s", self.domain, error)
 
     async def _resume(self) -> None:
-        """The guest is not on the target. Lets the guest run on its old host, if it is suspended there."""
+        """Resumes the guest on its old host, if it is suspended there. The guest is not on the target."""
         uuid = self.domain.uuid
         with contextlib.suppress(errors.DomainNotFoundError, errors.DomainGoneError):
             if any(one.uuid == uuid for one in await self.source.unfinished()):

@@ -2,12 +2,12 @@
 // The page of a fleet: hosts, domains, calls in progress and events, live. It reads only.
 //
 // The page speaks the text protocol of NATS over a websocket: CONNECT, SUB, PUB, PING and PONG. The broker
-// lets its user publish nothing but xen.look, which asks the agents to tell what they have. All texts of
-// hosts are set as text, never as HTML.
+// lets the page's user publish only xen.look, which asks the agents for their state. The page shows all texts
+// of hosts as text, never as HTML.
 "use strict";
 
 const LOOK = 4000; // The time between two requests to tell the state, in milliseconds.
-const SILENT = 3000; // How long a host is not heard of before it counts as silent, in milliseconds.
+const SILENT = 3000; // The age of the last heartbeat after which a host counts as silent, in milliseconds.
 const LOST = 10000;
 const MOST_EVENTS = 200;
 const MOST_ROWS = 500;
@@ -134,7 +134,7 @@ function word(text, kind) {
   return cell;
 }
 
-// Returns the tile of a host, which stays the same element: a click needs one that is not replaced.
+// Returns the tile of a host. The element is never replaced, because a replaced element loses clicks.
 function tileOf(host) {
   let tile = tiles.get(host.name);
   if (!tile) {

@@ -43,7 +43,7 @@ MOST_STRANGERS = 64
 
 
 class PassageError(Exception):
-    """The other side of a connection is not the one that is expected."""
+    """The other side of a connection is not the expected one."""
 
 
 class Passages:

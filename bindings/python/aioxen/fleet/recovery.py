@@ -54,7 +54,7 @@ async def _made(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
         await xen.remove_unfinished(uuid)
         return never
     found = await _info(xen, uuid)
-    if found is None or found.dying:  # An earlier attempt to remove it has got this far.
+    if found is None or found.dying:  # An earlier recovery has removed the unfinished domain.
         return never
     await xen.domain_get_name(found.domid)  # Fails if the domain is not complete.
     # The agent was killed between the removal of the mark and the end of domain_receive.
@@ -68,8 +68,8 @@ async def _destroyed(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
 
 
 async def _sent(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
-    """Returns the outcome of the sender's end of a migration. The guest goes on to run here, unless the
-    receiver may have been told that the guest is its own: then nothing is done."""
+    """Returns the outcome of the sender's end of a migration. Resumes the guest here. Changes
+    nothing if the receiver may have been told that the guest is its own."""
     work = next((one.work for one in await xen.unfinished() if one.uuid == uuid), None)
     found = await _info(xen, uuid)
     if found is None or work is UnfinishedWork.MIGRATION:

@@ -42,7 +42,7 @@ _PRESENCE = StreamConfig(
     name=subjects.HOSTS, subjects=[subjects.BEATS], max_msgs_per_subject=1, max_age=10.0,
     storage=StorageType.MEMORY,
 )  # fmt: skip
-"""The last heartbeat of each host, so that a client knows from which hosts one must come."""
+"""Keeps the last heartbeat of each host, so that a client knows the hosts from which one must come."""
 
 
 class NatsService:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the state of a host that the web page shows: the domains, and the calls in progress.
 
-An agent tells its state only while a page asks for it, so a fleet that nobody looks at sends none.
+An agent sends its state only while a page asks for it, so a fleet without an open page causes no traffic.
 """
 
 from __future__ import annotations
