@@ -88,7 +88,7 @@ static bool say(libxl_ctx *ctx, libxl__qmp *qmp, const libxl__qmp_command *comma
 }
 
 /* Called when all commands are answered. */
-static void rest(libxl_ctx *ctx, libxl__qmp *qmp)
+static void finish_commands(libxl_ctx *ctx, libxl__qmp *qmp)
 {
     if (!qmp->kept) {
         end(ctx, qmp, 0);
@@ -128,7 +128,7 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
     }
     command->result = json_object_get(json_object_object_get(message, "return"));
     if (++qmp->answered == qmp->count && (qmp->happened || !qmp->event))
-        rest(ctx, qmp);
+        finish_commands(ctx, qmp);
 }
 
 /* Notes the event if it is the awaited one. */

@@ -131,8 +131,8 @@ static uint32_t read_number(const libxl__xs_tree *tree, const char *at, const ch
 }
 
 /* Calls `put` for each element of a list that is separated by commas, for MOST_IN_LIST elements at most. */
-static void each(const char *list, void (*put)(libxl_vsnd_params *params, const char *element),
-                 libxl_vsnd_params *params)
+static void for_each_element(const char *list, void (*put)(libxl_vsnd_params *params, const char *element),
+                             libxl_vsnd_params *params)
 {
     char element[32];
     for (int i = 0; list && *list && i < MOST_IN_LIST; i++) {
@@ -167,8 +167,8 @@ static int read_params(libxl_vsnd_params *params, const libxl__xs_tree *tree, co
         return ERROR_NOMEM;
     if (formats && !(params->sample_formats = calloc(MOST_IN_LIST, sizeof(*params->sample_formats))))
         return ERROR_NOMEM;
-    each(rates, put_rate, params);
-    each(formats, put_format, params);
+    for_each_element(rates, put_rate, params);
+    for_each_element(formats, put_format, params);
     params->channels_min = read_number(tree, at, "channels-min");
     params->channels_max = read_number(tree, at, "channels-max");
     params->buffer_size = read_number(tree, at, "buffer-size");

@@ -148,7 +148,7 @@ static int lock_poll(libxl__ao *ao, struct cdrom *s)
 /* ---- change: QEMU changes the medium */
 
 /* Returns the arguments of a command on the drive. */
-static struct json_object *of_drive(libxl__ao *ao, const struct cdrom *s)
+static struct json_object *drive_arguments(libxl__ao *ao, const struct cdrom *s)
 {
     return libxl__qmp_text("id", libxl__gc_printf(&ao->gc, LIBXL__QEMU_DRIVE, s->number));
 }
@@ -162,7 +162,7 @@ static int change_start(libxl__ao *ao, struct cdrom *s)
         s->qmp.kept = true;
         rc = libxl__qmp_add(ao, &s->qmp, "add-fd", libxl__qmp_text("opaque", label), s->medium.fd);
     } else {
-        struct json_object *arguments = of_drive(ao, s);
+        struct json_object *arguments = drive_arguments(ao, s);
         if (s->force)
             json_object_object_add(arguments, "force", json_object_new_boolean(true));
         rc = libxl__qmp_add(ao, &s->qmp, "eject", arguments, -1);
@@ -179,7 +179,7 @@ static int insert(libxl__ao *ao, struct cdrom *s)
         !json_object_is_type(number, json_type_int) || json_object_get_int64(number) < 0)
         return libxl__ao_fail(ao, ERROR_FAIL, "the device model: add-fd: no set of descriptors");
     const char *name = libxl__gc_printf(&ao->gc, "/dev/fdset/%lld", (long long)json_object_get_int64(number));
-    struct json_object *arguments = of_drive(ao, s);
+    struct json_object *arguments = drive_arguments(ao, s);
     json_object_object_add(arguments, "filename", json_object_new_string(name ? name : ""));
     json_object_object_add(arguments, "format", json_object_new_string(libxl__qemu_format(s->format)));
     const int rc = libxl__qmp_add(ao, &s->qmp, "blockdev-change-medium", arguments, -1);

@@ -206,8 +206,8 @@ static int request_start(libxl__ao *ao, struct ask *s)
     if (!rc && !suspends(ao) && !sysrq_of(ao))
         rc = look_for_drivers(ao, &info, &drivers);
     if (!rc && !drivers)
-        rc = libxl__ao_fail(ao, ERROR_NOPARAVIRT,
-                            "domid: domain %u has no drivers for Xen, which would answer", domid);
+        rc = libxl__ao_fail(ao, ERROR_NOPARAVIRT, "domid: domain %u has no drivers for Xen that could answer",
+                            domid);
     if (rc)
         return rc;
     rc = libxl__xs_spare_reserve(ao); /* the spare batch is for the withdrawal */

@@ -36,7 +36,7 @@ int libxl__pci_check_name(libxl__ao *ao, const char *name)
     if (!name)
         return 0;
     if (!*name || strlen(name) > LONGEST_NAME)
-        return libxl__ao_fail(ao, ERROR_INVAL, "pci.name: not of 1 to %d octets", LONGEST_NAME);
+        return libxl__ao_fail(ao, ERROR_INVAL, "pci.name: must have 1 to %d octets", LONGEST_NAME);
     for (const char *c = name; *c; c++)
         if (iscntrl((unsigned char)*c))
             return libxl__ao_fail(ao, ERROR_INVAL, "pci.name: has a control character");

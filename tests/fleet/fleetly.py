@@ -220,7 +220,7 @@ async def heard(f: fleet.Fleet, host: str, wanted: Callable[[fleet.HostState], b
 
 
 @contextlib.contextmanager
-def impatient(f: fleet.Fleet) -> Iterator[None]:
+def short_patience(f: fleet.Fleet) -> Iterator[None]:
     """Shortens the patience with silent hosts. Only calls of silent hosts may be in progress in the block:
     on a busy machine, heartbeats of the other hosts may be late, too."""
     before = f._patience

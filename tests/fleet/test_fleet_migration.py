@@ -41,7 +41,7 @@ def movers(folder: Path, url: str, *more: str) -> Iterator[dict[str, World]]:
             world.end()
 
 
-async def traveller(f: fleet.Fleet) -> fleet.Domain:
+async def start_guest(f: fleet.Fleet) -> fleet.Domain:
     """Returns a guest that runs on the first host."""
     await f.wait_for(*HOSTS)
     config = aioxen.pvh("traveller", KERNEL, memory="24M", cmdline="l")
@@ -55,7 +55,7 @@ async def runs(dom: fleet.Domain) -> bool:
     return not (info.paused or info.shutdown or info.dying)
 
 
-async def whereabouts(f: fleet.Fleet, uuid: UUID) -> list[tuple[str, str]]:
+async def places_of(f: fleet.Fleet, uuid: UUID) -> list[tuple[str, str]]:
     """Returns the hosts on which the guest is, and its names there. It must run there, and nothing may be
     unfinished."""
     found = []
@@ -71,10 +71,10 @@ async def whereabouts(f: fleet.Fleet, uuid: UUID) -> list[tuple[str, str]]:
 async def test_a_guest_moves_there_and_back(tmp_path: Path, broker: Broker) -> None:
     with movers(tmp_path, broker.url) as world:
         async with connect(broker.url) as f:
-            dom = await traveller(f)
+            dom = await start_guest(f)
             steps: list[aioxen.Event] = []
             there = await f.migrate(dom, "h2", progress=steps.append)
-            assert await whereabouts(f, dom.uuid) == [("h2", "traveller")]
+            assert await places_of(f, dom.uuid) == [("h2", "traveller")]
             assert (there.host, there.uuid) == (f["h2"], dom.uuid)
             phases = {step.phase for step in steps if isinstance(step, aioxen.OperationProgress)}
             assert {"greet", "send", "go", "finish"} <= phases
@@ -90,7 +90,7 @@ async def test_a_guest_moves_there_and_back(tmp_path: Path, broker: Broker) -> N
         assert b"h2/traveller: moved to h1 as domain 2" in output
         async with connect(broker.url) as f:
             await f.wait_for(*HOSTS)
-            assert await whereabouts(f, dom.uuid) == [("h1", "traveller")]
+            assert await places_of(f, dom.uuid) == [("h1", "traveller")]
 
 
 async def moved(f: fleet.Fleet, moving: asyncio.Task[fleet.Domain]) -> str:
@@ -129,7 +129,7 @@ async def test_the_guest_runs_on_one_host_whatever_is_killed(
 ) -> None:
     with movers(tmp_path, broker.url) as world:
         async with connect(broker.url) as f:
-            dom = await traveller(f)
+            dom = await start_guest(f)
             moving = await until_phase(f, dom, phase)
             if killed == "broker":
                 broker.kill()
@@ -141,8 +141,8 @@ async def test_the_guest_runs_on_one_host_whatever_is_killed(
                 world[killed].start_agent()
             told = await moved(f, moving)
             if killed == "task":  # A cancelled task does not tell where the guest is.
-                ((told, _),) = await whereabouts(f, dom.uuid)
-            assert await whereabouts(f, dom.uuid) == [(told, "traveller")]
+                ((told, _),) = await places_of(f, dom.uuid)
+            assert await places_of(f, dom.uuid) == [(told, "traveller")]
             if killed == "broker":
                 assert told == "h2"
             dom = await f[told].domain("traveller")
@@ -161,18 +161,18 @@ async def test_only_the_hosts_that_are_named_are_connected(tmp_path: Path) -> No
     try:
         with movers(tmp_path, broker.url, "--identity", f"{tmp_path}/fleet/hosts/{{host}}"):
             async with connect(broker.url, identity=clients / "anna") as f:
-                dom = await traveller(f)
+                dom = await start_guest(f)
                 # The hosts that the sender and the receiver expect.
                 for peers in (("h1", "h1"), ("h2", "h2")):
                     with pytest.raises(aioxen.FailedError, match="no connection"):
                         await connection(f, dom, *peers)
-                assert await whereabouts(f, dom.uuid) == [("h1", "traveller")]
+                assert await places_of(f, dom.uuid) == [("h1", "traveller")]
                 async with connect(broker.url, identity=clients / "otto") as other:
                     await other.wait_for(*HOSTS)
                     with pytest.raises(fleet.NotAllowedError):
                         await other.migrate(await other["h1"].domain("traveller"), "h2")
                 there = await f.migrate(dom, "h2")
-                assert await whereabouts(f, dom.uuid) == [("h2", "traveller")]
+                assert await places_of(f, dom.uuid) == [("h2", "traveller")]
                 await there.destroy()
     finally:
         broker.kill()

@@ -69,7 +69,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def be(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> None:
+def use_key(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> None:
     """Makes ssh use the key with this name."""
     (folder / "bin").mkdir(exist_ok=True)
     options = f"-F none -i {folder}/{name} -o IdentitiesOnly=yes -o UserKnownHostsFile={folder}/known_hosts"
@@ -96,7 +96,7 @@ async def test_a_key_has_a_name_and_its_rights(
         (tmp_path / "h1.sock").unlink()
         made["h1"].start_agent()
         wait_until((tmp_path / "h1.sock").exists, "the agent")
-        be(monkeypatch, tmp_path, "anna")
+        use_key(monkeypatch, tmp_path, "anna")
         async with connect(url) as f:
             await f.wait_for("h1")
             dom = await f["h1"].domain_create(guest("l"))
@@ -107,7 +107,7 @@ async def test_a_key_has_a_name_and_its_rights(
                 os.kill(pid, signal.SIGKILL)
             assert await dom.shutdown() is aioxen.ShutdownReason.POWEROFF
             assert await waiting is aioxen.ShutdownReason.POWEROFF
-        be(monkeypatch, tmp_path, "vera")
+        use_key(monkeypatch, tmp_path, "vera")
         async with connect(url) as f:
             await f.wait_for("h1")
             assert await names(f["h1"]) == ["guest"]

@@ -14,7 +14,7 @@ import pytest
 from aioxen import fleet
 from aioxen.fleet.events import FleetEvents
 from aioxen.fleet.link import Events
-from fleetly import Broker, Partition, connect, guest, impatient, names, worlds
+from fleetly import Broker, Partition, connect, guest, names, short_patience, worlds
 
 
 class Source(Events):
@@ -141,7 +141,7 @@ async def test_a_host_that_is_cut_off_comes_back(tmp_path: Path, broker: Broker,
                 events = await f.subscribe()
                 dom, other = [await f[host].domain_create(guest()) for host in ("h1", "h2")]
                 cut.begin()
-                with impatient(f):
+                with short_patience(f):
                     destruction, creation = await asyncio.gather(
                         unknown(dom.destroy()), unknown(f["h1"].domain_create(guest(name="second")))
                     )

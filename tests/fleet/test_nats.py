@@ -12,7 +12,7 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen import fleet
-from fleetly import Broker, accepted, connect, guest, heard, impatient, names, worlds
+from fleetly import Broker, accepted, connect, guest, heard, names, short_patience, worlds
 
 HOSTS = ["h1", "h2", "h3"]
 
@@ -180,7 +180,7 @@ async def test_the_outcome_is_unknown_until_the_host_is_back(tmp_path: Path, bro
             await f.wait_for("h1")
             dom = await f["h1"].domain_create(guest("b"))
             world["h1"].send(signal.SIGSTOP)
-            with impatient(f):
+            with short_patience(f):
                 with pytest.raises(fleet.UnknownOutcomeError) as lost:
                     await dom.destroy()
                 assert f.hosts["h1"].state == "lost"
@@ -190,7 +190,7 @@ async def test_the_outcome_is_unknown_until_the_host_is_back(tmp_path: Path, bro
             assert await lost.value.resolve() is None
             assert await names(f["h1"]) == []
             world["h1"].kill_agent()
-            with impatient(f):
+            with short_patience(f):
                 while not isinstance(await _error(f["h1"].domain_list()), fleet.HostNotFoundError):
                     pass  # The broker has not noticed yet that the agent has ended.
 

@@ -59,7 +59,7 @@ async def shown() -> Screen:
     deadline = time.monotonic() + LIMIT
     while True:
         seen = await screen(5907)
-        if seen.lit() > 500:
+        if seen.lit_pixels() > 500:
             return seen
         assert time.monotonic() < deadline, f"the screen of {seen.width} * {seen.height} pixels is black"
         await asyncio.sleep(0.5)
@@ -79,7 +79,7 @@ async def main() -> None:
         seen = await shown()
         if sys.argv[5:]:
             seen.save(Path(sys.argv[5]))
-        print(f"a screen of {seen.width} * {seen.height} pixels, {seen.lit()} are lit", flush=True)
+        print(f"a screen of {seen.width} * {seen.height} pixels, {seen.lit_pixels()} are lit", flush=True)
         await driver.power_button("g")
         await said(f"{NAME}: power button")
         assert (

@@ -21,7 +21,7 @@ class Screen:
     height: int
     pixels: bytes  # Each pixel has four octets: blue, green, red, and one that is not used.
 
-    def lit(self) -> int:
+    def lit_pixels(self) -> int:
         """Returns the number of pixels that are not black."""
         return sum(self.pixels[i : i + 3] != b"\0\0\0" for i in range(0, len(self.pixels), 4))
 
