@@ -18,7 +18,7 @@ import asyncio
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from aioxen import _values as v
@@ -27,11 +27,12 @@ from aioxen._native import ffi, lib
 from aioxen.types import OperationProgress, OperationState
 
 if TYPE_CHECKING:
+    import asyncio
+
     from aioxen.context import Context
-    from aioxen.fleet.operation import RemoteOperation
     from aioxen.operation import Operation
 
-__all__ = ["Hook", "ObservedOperation", "Outcome", "Phase", "add", "remove"]
+__all__ = ["Hook", "HostName", "ObservedOperation", "Outcome", "Phase", "Request", "add", "remove"]
 
 Outcome: TypeAlias = Literal["success", "error", "cancelled"]
 """How an operation has ended. A time limit that was reached is an error, TimedOutError. "cancelled" includes
@@ -41,6 +42,32 @@ SECRET = frozenset({"passwd", "password", "value"})
 """The names of inputs, and of fields of inputs, that ObservedOperation.inputs leaves out."""
 
 NO_DOMID = 0xFFFFFFFF
+
+
+class HostName(Protocol):
+    """A host of a fleet."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Request(Protocol):
+    """An operation on a host of a fleet. aioxen.fleet.RemoteOperation has these members. The protocol keeps
+    this module independent of the fleet's client."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def host(self) -> HostName: ...
+
+    def get_loop(self) -> asyncio.AbstractEventLoop: ...
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None: ...
+
+    def cancelled(self) -> bool: ...
+
+    def exception(self) -> BaseException | None: ...
 
 
 class Phase:
@@ -139,7 +166,7 @@ class Hook:
     def end(self, op: ObservedOperation) -> None:
         """The operation has ended, with any outcome. The tasks that await it have not continued yet."""
 
-    def request(self, op: RemoteOperation[Any], headers: dict[str, str]) -> None:
+    def request(self, op: Request, headers: dict[str, str]) -> None:
         """Called before an operation on a host of a fleet is sent. The hook may add headers. NATS carries
         them to the host's agent; a connection without a broker does not. The agent's process calls the other
         methods for this operation."""
@@ -178,7 +205,7 @@ def remove(hook: Hook) -> None:
     _keeping.clear()
 
 
-def headers_of(op: RemoteOperation[Any]) -> dict[str, str]:
+def headers_of(op: Request) -> dict[str, str]:
     """Returns the headers that the hooks add to the request of an operation on a host of a fleet."""
     headers: dict[str, str] = {}
     for hook, only in _hooks:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aioxen import _values as v
 from aioxen import hooks
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from opentelemetry import trace
 
     from aioxen.context import Context
-    from aioxen.fleet.operation import RemoteOperation
 
 __all__ = ["Tracing", "install"]
 
@@ -85,7 +84,7 @@ class Tracing(hooks.Hook):
             name, parent, start_time=at, attributes={"xen.undo": phase.undo}
         )
 
-    def request(self, op: RemoteOperation[Any], headers: dict[str, str]) -> None:
+    def request(self, op: hooks.Request, headers: dict[str, str]) -> None:
         from opentelemetry.trace.propagation import tracecontext
 
         span = self._tracer.start_span(op.name, kind=self._trace.SpanKind.CLIENT)
@@ -93,7 +92,7 @@ class Tracing(hooks.Hook):
         tracecontext.TraceContextTextMapPropagator().inject(headers, self._trace.set_span_in_context(span))
         op.add_done_callback(lambda _: self._requested(op, span))
 
-    def _requested(self, op: RemoteOperation[Any], span: trace.Span) -> None:
+    def _requested(self, op: hooks.Request, span: trace.Span) -> None:
         outcome = "cancelled"
         if not op.cancelled():
             error = op.exception()
