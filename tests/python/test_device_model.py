@@ -24,14 +24,16 @@ LOG = Path("/var/log/xen")
 
 
 def qemus() -> dict[int, list[str]]:
-    """Returns the command lines of all QEMUs, by process id."""
+    """Returns the command lines of all QEMUs, by process id. A process that ends loses its command line
+    before its files are closed. So it is known by its name, and counts until its files are closed."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_text().split("\0")[:-1]
+            name, state = (process / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if words and words[0] == str(PROGRAM):
+        if name == PROGRAM.name[:15] and state[0] not in "ZX":
             found[int(process.name)] = words
     return found
 
