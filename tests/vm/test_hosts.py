@@ -14,9 +14,15 @@ import asyncio, aioxen
 
 async def main():
     async with aioxen.Context() as xen:
+        host = await xen.host_info()
+        print("paging" if host.cap_hap or host.cap_shadow else "no paging")
         for make in aioxen.pv, aioxen.pvh:
             kernel = "{PROJECT}/build/guest/tiny"
-            dom = await xen.domain_create(make("guest", kernel, memory="24M", cmdline="p"))
+            try:
+                dom = await xen.domain_create(make("guest", kernel, memory="24M", cmdline="p"))
+            except aioxen.NotSupportedError as error:
+                print(make.__name__, "refused:", error.message)
+                continue
             await dom.unpause()
             print(make.__name__, (await dom.wait_shutdown(limit=20)).name)
             await dom.destroy()
@@ -25,11 +31,21 @@ asyncio.run(main())
 """
 
 
+REFUSAL = (
+    "pvh refused: d_config.c_info.type: this host has neither hardware-assisted paging (hap) nor shadow "
+    "paging; PVH domains need one of them (domain_create_new 'guest', phase build)"
+)
+# Debian's Xen has no shadow paging from 4.17.7 on, so with hap=no it has no paging for PVH domains.
+ENDS = {"paging": ["pv POWEROFF", "pvh POWEROFF"], "no paging": ["pv POWEROFF", REFUSAL]}
+
+
 @pytest.mark.parametrize("options", [*OPTIONS, " ".join([*OPTIONS, *OTHERS])])
 def test_guests_run_without_a_capability(run: Run, options: str) -> None:
     environment = f"PYTHONPATH={PROJECT}/build/python"
     done = run("--xen", options, "--env", environment, "--", "/usr/bin/python3", "-c", SCRIPT)
-    assert done.stdout.splitlines() == ["pv POWEROFF", "pvh POWEROFF"], done.stderr
+    paging, *ends = done.stdout.splitlines()
+    assert ends == ENDS[paging], done.stderr
+    assert paging == "paging" or "hap=no" in options
 
 
 # The context uses /dev/xen/xenbus, because xenstored's socket is renamed. Then xenstored is stopped. The

@@ -105,12 +105,13 @@ def test_an_unknown_list_is_named(machine: FakeMachine) -> None:
 
 def test_nothing_of_xen_is_ever_installed() -> None:
     installed = names("build") + names("test")
-    assert not set(installed) & {*names("unpack"), *names("unpack-simulator")}
+    # The tests use ssh on this machine, and dom0 of the virtual machine has it, too.
+    assert set(installed) & {*names("unpack"), *names("unpack-simulator")} <= {"openssh-client"}
     assert [name for name in installed if "xen" in name] == ["libxen-dev"]
     assert not [name for name in installed if name.startswith(("linux-image", "grub"))]
 
 
-USAGE = "usage: unpack-packages [--simulator | --headers] [--xen 4.17 | --xen 4.20] [DIR]\n"
+USAGE = "usage: unpack-packages [--simulator | --headers | --libvirt] [--xen 4.17 | --xen 4.20] [DIR]\n"
 
 
 def test_unpacked_packages_are_not_unpacked_again(tmp_path: Path) -> None:
