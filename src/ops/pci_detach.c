@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pci_detach: the nested operation that takes functions of a PCI device from a domain. The removals, and the
- * undo of an addition, use it.
+ * pci_detach takes functions of a PCI device away from a domain. The removals and the undo of an addition run it
+ * as a nested operation.
  *
- * If the domain has other functions, the guest is asked to release these: their states become Closing, and the
- * backend's state Reconfiguring. Otherwise the backend is closed by device_detach, as that of any device, which
- * also takes the access back and removes the nodes. With force the guest has only some time to release them.
+ * If the domain keeps other functions, the guest is asked to release the removed ones: their states become
+ * Closing, and the backend's state becomes Reconfiguring. Otherwise device_detach closes the backend, revokes the
+ * domain's access, and removes the nodes, as for any device. With force, a time limit ends the wait for the guest.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -170,7 +170,7 @@ static int ask_poll(libxl__ao *ao, struct pci_detach *s)
     return libxl__xs_result(s->batch);
 }
 
-/* ---- closed: the guest has released the functions, or the backend as a whole is closed */
+/* ---- closed: the guest has released the functions, or device_detach has closed the backend */
 
 static int start_whole(libxl__ao *ao, struct pci_detach *s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the operations on PCI devices share. Call all functions with the context locked. */
+/* The nodes and functions that all operations on PCI devices use. Call all functions with the context locked. */
 #ifndef LIBXL__PCI_DEVICE_H
 #define LIBXL__PCI_DEVICE_H
 

@@ -108,7 +108,7 @@ static int refuse_record(uint32_t type)
     return refuse(text);
 }
 
-/* Reads a record of a device model. Returns 0, or the exit status. */
+/* Reads a record with the state of the device model, or with its nodes. Returns 0, or the exit status. */
 static int read_model(const stream_record *record)
 {
     const char *refused =

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from linux import run
 
-HOME = Path("/root/.ssh")
+HOME = Path.home() / ".ssh"
 CONFIG = "Host *\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n"
 # The server gives its commands a short PATH, in which `aioxen` must be.
 COMMAND = """#!/bin/sh
