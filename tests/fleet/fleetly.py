@@ -235,6 +235,26 @@ def guest(command: str = "b", name: str = "guest") -> aioxen.DomainConfig:
     return aioxen.pv(name, KERNEL, memory="24M", cmdline=command)
 
 
+def held_guest(folder: Path) -> tuple[aioxen.DomainConfig, Path]:
+    """Returns a guest whose creation cannot end, because its boot loader waits, and the file that the loader makes."""
+    loader, started = folder / "loader", folder / "started"
+    loader.write_text(f"#!/bin/sh\n: >{started}\nexec sleep 1000\n")
+    loader.chmod(0o700)
+    (folder / "disk").write_bytes(bytes(1 << 20))
+    config = guest()
+    config.disks = [aioxen.DeviceDisk(pdev_path=f"{folder}/disk", vdev="xvda", readwrite=1)]
+    config.b_info.kernel = None
+    config.b_info.bootloader = str(loader)
+    return config, started
+
+
+async def entered(started: Path, creation: fleet.RemoteOperation[Any]) -> None:
+    """Waits until a boot loader has made its file."""
+    while not started.exists():
+        assert not creation.done()
+        await asyncio.sleep(0.01)
+
+
 async def names(host: Any) -> list[str]:
     """Returns the names of a host's domains, without domain 0."""
     found = await asyncio.gather(*(dom.name() for dom in await host.domains() if dom.domid))

@@ -12,7 +12,7 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen import fleet
-from fleetly import Broker, accepted, connect, guest, heard, names, short_patience, worlds
+from fleetly import Broker, accepted, connect, entered, guest, heard, held_guest, names, short_patience, worlds
 
 HOSTS = ["h1", "h2", "h3"]
 
@@ -87,10 +87,10 @@ async def test_a_cancelled_task_stops_the_operation_there(tmp_path: Path, broker
     with worlds(tmp_path, ["h1"], broker.url) as world:
         async with connect(broker.url) as f:
             await f.wait_for("h1")
-            entered = asyncio.Event()
-            creation = f["h1"].domain_create(guest(), progress=lambda _: entered.set())
+            config, started = held_guest(tmp_path)
+            creation = f["h1"].domain_create(config)
             task = asyncio.create_task(_wait(creation))
-            await entered.wait()
+            await entered(started, creation)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

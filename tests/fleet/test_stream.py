@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aioxen
 import pytest
-from fleetly import connect, guest, names, worlds
+from fleetly import connect, entered, guest, held_guest, names, worlds
 
 
 async def test_a_guest_lives_on_another_host(tmp_path: Path) -> None:
@@ -34,19 +34,9 @@ async def test_a_cancelled_creation_leaves_nothing(tmp_path: Path) -> None:
     with worlds(tmp_path, ["h1"], url) as world:
         async with connect(url.format(host="h1")) as f:
             await f.wait_for("h1")
-            # The creation cannot end before it is cancelled, because its boot loader waits.
-            loader, started = tmp_path / "loader", tmp_path / "started"
-            loader.write_text(f"#!/bin/sh\n: >{started}\nexec sleep 1000\n")
-            loader.chmod(0o700)
-            (tmp_path / "disk").write_bytes(bytes(1 << 20))
-            config = guest()
-            config.disks = [aioxen.DeviceDisk(pdev_path=f"{tmp_path}/disk", vdev="xvda", readwrite=1)]
-            config.b_info.kernel = None
-            config.b_info.bootloader = str(loader)
+            config, started = held_guest(tmp_path)
             creation = f["h1"].domain_create(config)
-            while not started.exists():
-                assert not creation.done()
-                await asyncio.sleep(0.01)
+            await entered(started, creation)
             creation.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await creation
