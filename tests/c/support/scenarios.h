@@ -77,6 +77,9 @@ struct scenario {
 void scenarios_begin(void);
 void scenarios_end(void);
 
+/* Returns the path of a boot loader that chooses the tiny guest's kernel. */
+const char *scenario_loader(void);
+
 /* Returns the scenario in which this phase of the operation waits. Fails the test if there is no scenario
  * for the operation. */
 struct scenario scenario_of(unsigned operation, unsigned phase);

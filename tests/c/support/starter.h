@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Starts any operation of the generated table, synchronously. An operation whose only input is a domid needs
- * no row in starter.c. Any other operation needs a row. If a row is missing, the test fails and names the
- * operation. Only one thread may call these functions.
+ * no row in operations/ (operations.h). Any other operation needs a row. If a row is missing, the test fails and
+ * names the operation. Only one thread may call these functions.
  */
 #ifndef STARTER_H
 #define STARTER_H
@@ -21,6 +21,9 @@ struct starter {
 /* The time limits in milliseconds. The first is for an operation that waits for a guest's end. The second
  * is for any other operation. */
 enum { STARTER_WAIT_MS = 60, STARTER_LIMIT_MS = 5000 };
+
+/* The file of the disk that operations add. starter_prepare() makes the file. */
+#define STARTER_IMAGE "/run/disk.img"
 
 /* Returns whether a program cannot start this operation itself. Only other operations or event generators
  * run such an operation. */

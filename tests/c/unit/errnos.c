@@ -3,7 +3,7 @@
  * Makes every call to Xen of every operation fail with every errno. The IDL entry of the operation must
  * declare the error, and the message must name the call that has failed.
  *
- * The operations are those of the generated table; starter.c starts them. By default the sweep tries all
+ * The operations are those of the generated table; support/starter.c starts them. By default the sweep tries all
  * errnos for the first call of each function, and one errno for each later call of the function. It tries one errno
  * for each call of an operation that suspends, saves, resumes or restores a domain. With
  * AIOXEN_SWEEP=all the sweep tries all errnos for every call.

@@ -6,7 +6,7 @@
  * calls, allocations, descriptors or threads. No operation hangs, and no operation leaves a domain, a node, a
  * descriptor or a thread.
  *
- * The operations are those of the generated table; starter.c starts them. The sweep also opens contexts
+ * The operations are those of the generated table; support/starter.c starts them. The sweep also opens contexts
  * and watches for ejected media. By default the sweep tries every fifth n, and every twentieth n for the
  * operations that suspend, save, resume or restore a domain, over the wire only. With AIOXEN_SWEEP=all it tries every
  * n.

@@ -5,7 +5,7 @@
  * each fault the operation completes once, has the right result, and leaves nothing behind.
  *
  * The operations and phases come from the generated table of operations. An operation whose only input is a
- * domid needs no scenario. Any other operation needs a scenario in support/scenarios.c. If the scenario is
+ * domid needs no scenario. Any other operation needs a scenario in support/operations. If the scenario is
  * missing, the test fails and names the operation. The environment variable AIOXEN_SWEEP_ONLY, a list of names,
  * selects operations; errnos.c and exhaustion.c obey it, too.
  */
