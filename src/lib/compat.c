@@ -35,21 +35,6 @@ char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid)
     return libxl_domain_get_name(ctx, domid, &name, NULL) ? NULL : name;
 }
 
-libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)
-{
-    libxl_dominfo_list list;
-    *nb_domain_out = 0;
-    if (libxl_domain_list(ctx, &list, NULL))
-        return NULL;
-    *nb_domain_out = list.num_domains;
-    return list.domains; /* the array belongs to the caller, who frees it */
-}
-
-void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain)
-{
-    libxl_dominfo_list_dispose(&(libxl_dominfo_list){.domains = list, .num_domains = nb_domain});
-}
-
 int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo)
 {
     return libxl_host_info(ctx, physinfo, NULL);

@@ -10,21 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-libxl_cpupoolinfo *libxl_list_cpupool(libxl_ctx *ctx, int *nb_pool_out)
-{
-    libxl_cpupool_list list;
-    *nb_pool_out = 0;
-    if (libxl_host_list_cpupools(ctx, &list, NULL))
-        return NULL;
-    *nb_pool_out = list.num_pools;
-    return list.pools;
-}
-
-void libxl_cpupoolinfo_list_free(libxl_cpupoolinfo *list, int nb_pool)
-{
-    libxl_cpupool_list_dispose(&(libxl_cpupool_list){.pools = list, .num_pools = nb_pool});
-}
-
 /*
  * Finds a cpupool by its name, or, if `name` is NULL, by its number. Moves it into *info, which the caller
  * disposes of. Returns 0, NOTFOUND without a message, or an error.
@@ -191,21 +176,4 @@ int libxl_cpupool_qualifier_to_cpupoolid(libxl_ctx *ctx, const char *p, uint32_t
         return libxl_name_to_cpupoolid(ctx, p, poolid_r);
     *poolid_r = (uint32_t)strtoul(p, NULL, 10);
     return 0;
-}
-
-/* ---- PCI devices */
-
-libxl_pcitopology *libxl_get_pci_topology(libxl_ctx *ctx, int *num_devs)
-{
-    libxl_pcitopology_list list;
-    *num_devs = 0;
-    if (libxl_host_pci_topology(ctx, &list, NULL))
-        return NULL;
-    *num_devs = list.num_devices;
-    return list.devices;
-}
-
-void libxl_pcitopology_list_free(libxl_pcitopology *list, int num_devs)
-{
-    libxl_pcitopology_list_dispose(&(libxl_pcitopology_list){.devices = list, .num_devices = num_devs});
 }

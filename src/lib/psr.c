@@ -116,11 +116,6 @@ int libxl_psr_get_hw_info(libxl_ctx *ctx, libxl_psr_feat_type type, unsigned int
     return 0;
 }
 
-void libxl_psr_hw_info_list_free(libxl_psr_hw_info *list, unsigned int nr)
-{
-    libxl_psr_hw_info_list_dispose(&(libxl_psr_hw_info_list){.sockets = list, .num_sockets = (int)nr});
-}
-
 int libxl_psr_cat_get_info(libxl_ctx *ctx, libxl_psr_cat_info **info, unsigned int *nr, unsigned int lvl)
 {
     libxl_psr_hw_info *found;

@@ -25,11 +25,6 @@ libxl_vcpuinfo *libxl_list_vcpu(libxl_ctx *ctx, uint32_t domid, int *nb_vcpu, in
     return list.vcpus;
 }
 
-void libxl_vcpuinfo_list_free(libxl_vcpuinfo *list, int nr_vcpus)
-{
-    libxl_vcpu_list_dispose(&(libxl_vcpu_list){.vcpus = list, .num_vcpus = nr_vcpus});
-}
-
 int libxl_set_vcpuaffinity(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *cpumap_hard,
                            const libxl_bitmap *cpumap_soft)
 {
@@ -232,36 +227,6 @@ int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config, uint32
 {
     (void)domid_for_logging;
     return libxl_host_memory_needed(ctx, config, need_memkb, NULL);
-}
-
-libxl_cputopology *libxl_get_cpu_topology(libxl_ctx *ctx, int *nb_cpu_out)
-{
-    libxl_cputopology_list list;
-    *nb_cpu_out = 0;
-    if (libxl_host_cpu_topology(ctx, &list, NULL))
-        return NULL;
-    *nb_cpu_out = list.num_cpus;
-    return list.cpus;
-}
-
-void libxl_cputopology_list_free(libxl_cputopology *list, int nb_cpu)
-{
-    libxl_cputopology_list_dispose(&(libxl_cputopology_list){.cpus = list, .num_cpus = nb_cpu});
-}
-
-libxl_numainfo *libxl_get_numainfo(libxl_ctx *ctx, int *nr)
-{
-    libxl_numainfo_list list;
-    *nr = 0;
-    if (libxl_host_numa(ctx, &list, NULL))
-        return NULL;
-    *nr = list.num_nodes;
-    return list.nodes;
-}
-
-void libxl_numainfo_list_free(libxl_numainfo *list, int nr)
-{
-    libxl_numainfo_list_dispose(&(libxl_numainfo_list){.nodes = list, .num_nodes = nr});
 }
 
 int libxl_get_max_cpus(libxl_ctx *ctx)
