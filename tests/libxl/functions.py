@@ -30,6 +30,7 @@ HELPERS = re.compile(r".*_(init(_\w+)?|dispose|copy|to_json|from_json|to_string|
 DEFINITION = re.compile(
     r"^(?:__attribute__\(.*\) )?[a-z][\w \*]*?\b(\w+)\([^;{]*\)\n\{\n(.*?)^\}", re.M | re.S
 )
+LISTS = re.compile(r"^LISTS\((\w+),(.*?)\)\)$", re.M | re.S)  # as lists.c defines a function
 CALL = re.compile(r"\b(\w+)\b(?=[(,;)])")
 # The functions that can wait and run no operation, and what they wait for.
 WAITS = {
@@ -80,7 +81,7 @@ def calls() -> dict[str, list[str]]:
         text = file.read_text()
         if file.name == "devices.c":
             text += (BUILD / "gen/src/_libxl_device_functions.h").read_text()
-        bodies = dict(DEFINITION.findall(text))
+        bodies = dict(DEFINITION.findall(text)) | dict(LISTS.findall(text))
         local = {name: f"{file.name}:{name}" for name in bodies if not name.startswith("libxl_")}
         for name, body in bodies.items():
             found[local.get(name, name)] = [local.get(called, called) for called in CALL.findall(body)]
