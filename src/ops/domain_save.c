@@ -8,6 +8,7 @@
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "_libxl_types_json.h"
+#include "build.h"
 #include "precopy.h"
 #include "recover.h"
 #include "transfer.h"
@@ -193,9 +194,22 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
 
 /* ---- transfer: the program saves the domain */
 
+/*
+ * Without a size in the file, xl gives the restored domain 4 KiB for each MiB of its memory, if the file has no
+ * max_vcpus. That is not enough for the page tables of a small domain: 128 KiB for 32 MiB.
+ */
+static void set_paging(libxl_domain_config *config)
+{
+    libxl_domain_build_info *info = &config->b_info;
+    if (config->c_info.type != LIBXL_DOMAIN_TYPE_PV)
+        info->shadow_memkb = libxl__build_paging_kb(info, info->max_vcpus > 0 ? (uint32_t)info->max_vcpus : 1,
+                                                    info->max_memkb);
+}
+
 /* Makes xl's header with the configuration, in the operation's memory. Returns NULL if there is no memory. */
 static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
 {
+    set_paging(&s->config);
     char *json = libxl__json_write(&libxl__json_of_domain_config, &s->config);
     const uint32_t length = json ? (uint32_t)strlen(json) + 1 : 0;
     libxl__xl_header *header =

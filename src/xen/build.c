@@ -22,12 +22,6 @@ enum {
      * libxl uses the same difference.
      */
     SLACK_KB = 1024,
-    /*
-     * The memory that the hypervisor needs for the page tables of a PVH or HVM guest, in KiB. See shadow_memory in
-     * xl.cfg(5).
-     */
-    VCPU_PAGING_KB = 1024, /* the memory for each virtual processor of the guest */
-    MB_PAGING_KB = 8,      /* the memory for each MiB of the guest's memory */
 };
 
 /* This function takes the context's lock, because the lock guards the operation's memory. */
@@ -99,10 +93,8 @@ static int set_limits(libxl__builder *b)
     if (xc_domain_setmaxmem(xch, domid, build->target_kb + SLACK_KB))
         return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "d_config.b_info.max_memkb");
     if (b->translated) {
-        uint64_t kb = build->config->b_info.shadow_memkb;
-        if (kb == LIBXL_MEMKB_DEFAULT)
-            kb = (uint64_t)vcpus * VCPU_PAGING_KB + (build->max_kb + 1023) / 1024 * MB_PAGING_KB;
-        uint64_t mb = (kb + 1023) / 1024;
+        const uint64_t kb = libxl__build_paging_kb(&build->config->b_info, vcpus, build->max_kb);
+        const uint64_t mb = (kb + 1023) / 1024;
         if (xc_set_paging_mempool_size(xch, domid, mb << 20))
             return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN,
                                            "setting the size of the pool for the domain's page tables");

@@ -86,6 +86,18 @@ static inline uint64_t libxl__build_guest_kb(const libxl__build *build)
     return build->target_kb - build->video_kb - (less ? 1024 : 0);
 }
 
+/*
+ * Returns the memory that the hypervisor needs for the page tables of a PVH or HVM guest, in KiB: b_info.shadow_memkb,
+ * or what shadow_memory in xl.cfg(5) recommends.
+ */
+static inline uint64_t libxl__build_paging_kb(const libxl_domain_build_info *info, uint32_t vcpus,
+                                              uint64_t max_kb)
+{
+    const uint64_t of_vcpu = 1024, of_mb = 8;
+    return info->shadow_memkb != LIBXL_MEMKB_DEFAULT ? info->shadow_memkb
+                                                     : vcpus * of_vcpu + (max_kb + 1023) / 1024 * of_mb;
+}
+
 /* Opens the lane of the builds. Called once, while the context is made. */
 void libxl__build_open(libxl_ctx *ctx);
 

@@ -90,5 +90,6 @@ def test_kernels_of_debian_boot(inside, kind: str, source: str, maker: str) -> N
 
 
 @LONG
-def test_a_saved_hvm_guest_continues(inside) -> None:  # type: ignore[no-untyped-def]
-    inside("saved_hvm.py", "xl", "ours", memory=1024)
+@pytest.mark.parametrize(("saver", "restorer"), [("xl", "ours"), ("ours", "xl")])
+def test_a_saved_hvm_guest_continues(inside, saver: str, restorer: str) -> None:  # type: ignore[no-untyped-def]
+    inside("saved_hvm.py", saver, restorer, memory=1024)
