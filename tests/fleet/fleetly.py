@@ -236,7 +236,7 @@ def guest(command: str = "b", name: str = "guest") -> aioxen.DomainConfig:
 
 
 def held_guest(folder: Path) -> tuple[aioxen.DomainConfig, Path]:
-    """Returns a guest whose creation cannot end, because its boot loader waits, and the file that the loader makes."""
+    """Returns a guest whose boot loader makes the returned file, and then waits. Its creation cannot end."""
     loader, started = folder / "loader", folder / "started"
     loader.write_text(f"#!/bin/sh\n: >{started}\nexec sleep 1000\n")
     loader.chmod(0o700)

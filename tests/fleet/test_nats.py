@@ -12,7 +12,18 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen import fleet
-from fleetly import Broker, accepted, connect, entered, guest, heard, held_guest, names, short_patience, worlds
+from fleetly import (
+    Broker,
+    accepted,
+    connect,
+    entered,
+    guest,
+    heard,
+    held_guest,
+    names,
+    short_patience,
+    worlds,
+)
 
 HOSTS = ["h1", "h2", "h3"]
 
