@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+import sys
 from pathlib import Path
+from typing import Any
 
 import aioxen
 from limits import scaled
@@ -17,6 +21,18 @@ SAVER = (
     "asyncio.run(main())"
 )
 """A program that saves the domain of the first argument to its standard output."""
+
+
+async def saver(dom: aioxen.Domain, **streams: Any) -> asyncio.subprocess.Process:
+    """Starts a process that saves the domain. `streams` are those of create_subprocess_exec()."""
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", SAVER, str(dom.domid), **streams)
+
+
+def seeded() -> random.Random:
+    """Returns a generator whose seed is that of the environment variable AIOXEN_SEED, or is printed."""
+    seed = int(os.environ.get("AIOXEN_SEED") or random.randrange(1 << 32))
+    print(f"AIOXEN_SEED={seed}")
+    return random.Random(seed)
 
 
 async def started(xen: aioxen.Context, config: aioxen.DomainConfig) -> aioxen.Domain:
@@ -40,7 +56,7 @@ def saved_domain(kernel: Path, file: Path, machine: str = "pvh") -> bytes:
 
 async def runs(dom: aioxen.Domain) -> bool:
     """Returns whether the guest runs: it obeys a request to power off."""
-    return (await dom.shutdown(timeout=20)) is aioxen.ShutdownReason.POWEROFF
+    return (await dom.shutdown(timeout=scaled(20))) is aioxen.ShutdownReason.POWEROFF
 
 
 async def resumed(dom: aioxen.Domain) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import signal
 import socket
 import struct
@@ -26,7 +25,7 @@ import aioxen
 import pytest
 from leftovers import check_nothing_left, snapshot
 from limits import scaled
-from saving import SAVER, programs, resumed, runs, saved_domain, started
+from saving import programs, resumed, runs, saved_domain, saver, seeded, started
 from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -50,11 +49,9 @@ class Positions:
     """Random positions of a stream. Each fault comes as often as any other, up to one."""
 
     def __init__(self, size: int, faults: list[str]) -> None:
-        self.seed = int(os.environ.get("AIOXEN_SEED") or random.randrange(1 << 32))
-        self.chance = random.Random(self.seed)
+        self.chance = seeded()
         self.ends: Counter[str] = Counter()
         self.size, self.faults = size, faults
-        print("AIOXEN_SEED", self.seed)
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         faults = self.chance.sample(self.faults, len(self.faults))
@@ -133,7 +130,7 @@ async def save_by_another_process(dom: aioxen.Domain, place: int, size: int) -> 
     """The process that saves is killed at `place`. If the whole stream was written by then, the guest may
     stay suspended: the file is complete."""
     reader, writer = os.pipe()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SAVER, str(dom.domid), stdout=writer)
+    process = await saver(dom, stdout=writer)
     os.close(writer)
     read = await asyncio.to_thread(discard, reader, place)
     process.kill()

@@ -8,10 +8,8 @@ import asyncio
 import ctypes
 import json
 import os
-import random
 import signal
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ import pytest
 from aioxen import DeviceDisk, DomainBuildInfoHvm, DomainConfig
 from limits import scaled
 from migrating import Moment
-from saving import SAVER, programs, resumed, runs
+from saving import programs, resumed, runs, saver, seeded
 from test_device_model import qemus, sockets
 from test_migrate import RELAY, Far, accepted, second_world
 from worldly import read_node, write_node
@@ -174,9 +172,7 @@ async def test_the_device_model_goes_on(xen: aioxen.Context, config: DomainConfi
 async def test_a_cancelled_save_leaves_a_running_guest(
     xen: aioxen.Context, config: DomainConfig, tmp_path: Path
 ) -> None:
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    print("seed", seed)
+    chance = seeded()
     file = tmp_path / "saved"
     dom = await started(xen, config)
     machine = await machine_of(dom)
@@ -197,9 +193,7 @@ async def test_a_kill_leaves_a_running_guest(xen: aioxen.Context, config: Domain
     """The program that saves, the process that runs it, or both are killed while the guest is suspended."""
     dom = await started(xen, config)
     machine = await machine_of(dom)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SAVER, str(dom.domid), stdout=asyncio.subprocess.PIPE, stderr=-3
-    )
+    process = await saver(dom, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
     while await model_runs(dom):  # the full pipe stops the save before its end
         await asyncio.sleep(0.001)
     (program,) = programs()
@@ -314,9 +308,7 @@ def shortened(data: bytes) -> tuple[bytes, int, int]:
 async def test_a_cancelled_restore_leaves_no_domain(
     xen: aioxen.Context, config: DomainConfig, tmp_path: Path
 ) -> None:
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    print("seed", seed)
+    chance = seeded()
     dom = await started(xen, config)
     file = tmp_path / "saved"
     await dom.save(file)

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import aioxen
 import pytest
 from limits import scaled
 from migrating import GO, NAME, READY, Moment, at_received, is_gone, traveller
-from saving import programs, runs
+from saving import programs, runs, seeded
 from worldly import ROOT, Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -153,7 +152,7 @@ async def one_guest(xen: aioxen.Context, dom: aioxen.Domain, far: Far) -> str:
         # An operator looks where the guest runs, and ends the domain here, or lets it run.
         await (dom.destroy() if there else xen.resume_unfinished(left.uuid))
     if there:
-        await dom.wait_gone(timeout=20)
+        await dom.wait_gone(timeout=scaled(20))
         assert await far("end", NAME)
     else:
         assert await runs(dom)
@@ -176,9 +175,7 @@ async def accepted(far: Far) -> None:
 async def test_a_migration_that_is_cancelled_or_limited_leaves_one_guest(
     xen: aioxen.Context, guest: Configure, far: Far
 ) -> None:
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    print("seed", seed)
+    chance = seeded()
     ends = []
     for number in range(12):
         dom = await traveller(xen, guest)
@@ -238,9 +235,7 @@ async def move_over_a_cut(dom: aioxen.Domain, far: Far, there: int, back: int) -
 async def test_a_connection_that_is_cut_leaves_one_guest(
     xen: aioxen.Context, guest: Configure, far: Far
 ) -> None:
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    print("seed", seed)
+    chance = seeded()
     endless = 1 << 40
     dom = await traveller(xen, guest)
     sent, received = await move_over_a_cut(dom, far, endless, endless)

@@ -73,7 +73,7 @@ async def test_a_guest_that_has_moved_is_a_success_if_its_domain_is_not_destroye
             await migration.answer(MOVED)
     assert "the guest runs on the other machine, but domain" in caplog.text
     assert "tried again every second" in caplog.text
-    await dom.wait_gone(timeout=20)
+    await dom.wait_gone(timeout=scaled(20))
     while not await is_gone(xen):
         await asyncio.sleep(0.01)
     assert await left(xen) == []

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import struct
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import aioxen
 import pytest
 from limits import scaled
-from saving import programs, saved_domain
+from saving import programs, saved_domain, seeded
 from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -86,9 +85,7 @@ async def test_a_cancelled_restore_leaves_no_domain(
     xen: aioxen.Context, saved: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(saved)
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    print("seed", seed)
+    chance = seeded()
     for _ in range(10):
         restoring = asyncio.create_task(xen.restore(tmp_path / "file"))
         await asyncio.sleep(chance.random() * 0.3)

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from typing import Any
 import aioxen
 import pytest
 from limits import scaled
-from saving import SAVER, programs, resumed, runs, started
+from saving import programs, resumed, runs, saver, seeded, started
 from worldly import Configure, ended, read_node
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -180,9 +178,7 @@ async def test_a_cancelled_save_leaves_a_running_guest(
     xen: aioxen.Context, guest: Configure, tmp_path: Path
 ) -> None:
     """The save is cancelled at random moments. The guest either runs, or is saved and destroyed."""
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    print("seed", seed)
+    chance = seeded()
     ends = {"runs": 0, "saved": 0}
     for _ in range(12):
         dom = await started(xen, guest("l", machine="pvh"))
@@ -193,7 +189,7 @@ async def test_a_cancelled_save_leaves_a_running_guest(
         if (tmp_path / "saved").exists():
             ends["saved"] += 1
             (tmp_path / "saved").unlink()
-            await dom.wait_gone(timeout=20)
+            await dom.wait_gone(timeout=scaled(20))
         else:
             ends["runs"] += 1
             assert list(tmp_path.iterdir()) == []
@@ -263,9 +259,7 @@ async def test_a_killed_process_leaves_a_running_guest(
 ) -> None:
     """The process that saves is killed while the guest is suspended. The program then resumes the guest."""
     dom = await started(xen, guest("l", machine="pvh"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SAVER, str(dom.domid), stdout=asyncio.subprocess.PIPE
-    )
+    process = await saver(dom, stdout=asyncio.subprocess.PIPE)
     while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
         await asyncio.sleep(0.001)
     process.kill()
@@ -370,7 +364,7 @@ async def test_a_killed_process_leaves_a_running_guest_if_nobody_reads(
 ) -> None:
     dom = await started(xen, guest("l", machine="pvh"))
     reader, writer = os.pipe()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SAVER, str(dom.domid), stdout=writer)
+    process = await saver(dom, stdout=writer)
     os.close(writer)
     while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
         await asyncio.sleep(0.001)
