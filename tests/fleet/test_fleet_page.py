@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
+import aioxen
 import pytest
 from aioxen.fleet import state
 from aioxen.fleet.agent import Agent
@@ -89,6 +90,14 @@ async def test_the_page_sees_the_hosts_and_can_change_nothing(tmp_path: Path) ->
                 assert [(c["call"], c["caller"]) for c in state["calls"]] == [
                     ("domain_wait_shutdown", "anna")
                 ]
+                page.send("SUB xen.ev.> 4\r\nPING\r\n")
+                await page.until(b"PONG")
+                await f["h1"].domain_destroy(1)
+                await page.until(b"MSG xen.ev.h1.domain_dying 4 ")
+                event = json.loads(await page.until(b"}"))
+                assert (event["kind"], event["event"]["domid"]) == ("domain_dying", 1)
+                with pytest.raises(aioxen.DomainDestroyedError):
+                    await waiting
                 for refused in (
                     "PUB xen.h1.domain_list 2\r\n{}\r\n",
                     "SUB xen.au.> 2\r\n",

@@ -247,16 +247,8 @@ class Agent:
                 last = refusal(request.id, Reason.POLICY, refused)
                 return
             if request.call not in QUIET:
-                entry = (
-                    request.id,
-                    request.caller,
-                    request.digest,
-                    request.call,
-                    call.domid,
-                    call.uuid,
-                    None,
-                )
-                self.journal.begin(Entry(*entry))
+                begun = request.id, request.caller, request.digest, request.call, call.domid, call.uuid, None
+                self.journal.begin(Entry(*begun, paused=int(inputs.get("paused") or 0)))
                 recorded = True
             if call.remote.waits:
                 call.sink(reply(request.id, State.RUNNING))

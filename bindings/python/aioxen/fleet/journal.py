@@ -35,6 +35,11 @@ class Entry(NamedTuple):
     uuid: str
     reply: bytes | None
     """The last reply; None: the operation is in progress, or the agent has ended during it."""
+    paused: int = 0
+    """1: the domain that the operation makes stays paused."""
+
+
+COLUMNS = "id, caller, digest, operation, domid, uuid, reply, paused"
 
 
 class Journal:
@@ -48,6 +53,9 @@ class Journal:
             "CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, caller TEXT, digest BLOB, "
             " operation TEXT, domid INTEGER, uuid TEXT, reply BLOB, ended REAL) WITHOUT ROWID"
         )
+        if "paused" not in [row[1] for row in self._file.execute("PRAGMA table_info (requests)")]:
+            # The table of a new file, or of an agent that did not keep this column.
+            self._file.execute("ALTER TABLE requests ADD COLUMN paused INTEGER DEFAULT 0")
         self._file.execute("CREATE INDEX IF NOT EXISTS by_end ON requests (ended)")
         self._count: int
         (self._count,) = self._file.execute("SELECT count(*) FROM requests").fetchone()
@@ -67,7 +75,9 @@ class Journal:
     def begin(self, entry: Entry) -> None:
         """Remembers a request. A request with a reply is one that is never carried out."""
         ended = None if entry.reply is None else time.time()
-        self._file.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*entry, ended))
+        self._file.execute(
+            f"INSERT INTO requests ({COLUMNS}, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*entry, ended)
+        )
         self._count += 1
 
     def end(self, id: str, reply: bytes) -> None:
@@ -75,15 +85,11 @@ class Journal:
         self._file.execute("UPDATE requests SET reply = ?, ended = ? WHERE id = ?", (reply, time.time(), id))
 
     def find(self, id: str) -> Entry | None:
-        row = self._file.execute(
-            "SELECT id, caller, digest, operation, domid, uuid, reply FROM requests WHERE id = ?", (id,)
-        ).fetchone()
+        row = self._file.execute(f"SELECT {COLUMNS} FROM requests WHERE id = ?", (id,)).fetchone()
         return Entry(*row) if row else None
 
     def interrupted(self) -> Iterator[Entry]:
         """Yields the requests that were in progress when the agent ended. For an agent that has just
         started."""
-        for row in self._file.execute(
-            "SELECT id, caller, digest, operation, domid, uuid, reply FROM requests WHERE reply IS NULL"
-        ).fetchall():
+        for row in self._file.execute(f"SELECT {COLUMNS} FROM requests WHERE reply IS NULL").fetchall():
             yield Entry(*row)

@@ -78,6 +78,15 @@ function read(all, send) {
   }
 }
 
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+// Returns the objects of an array of JSON. A host can send any JSON.
+function objects(value) {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
 function take(subject, octets) {
   let given;
   try {
@@ -85,19 +94,22 @@ function take(subject, octets) {
   } catch {
     return;
   }
+  if (!isObject(given)) return;
   const parts = subject.split(".");
   const host = hosts.get(parts[2]) || { name: parts[2], domains: [], calls: [], used: null };
   hosts.set(parts[2], host);
   if (parts[1] === "hb") {
     Object.assign(host, { heard: Date.now(), state: given.state, count: given.domains, busy: given.calls });
     host.version = given.version;
-  } else if (parts[1] === "st" && Array.isArray(given.domains) && Array.isArray(given.calls)) {
-    const used = given.domains.reduce((sum, d) => sum + d.cpu_seconds, 0);
+  } else if (parts[1] === "st") {
+    const [domains, calls] = [objects(given.domains), objects(given.calls)];
+    const used = domains.reduce((sum, d) => sum + Number(d.cpu_seconds), 0);
     const passed = given.time - host.told;
     host.used = passed > 0 ? Math.max(0, (used - host.seconds) / passed) * 100 : null;
-    Object.assign(host, { told: given.time, seconds: used, domains: given.domains, calls: given.calls });
+    Object.assign(host, { told: given.time, seconds: used, domains, calls });
   } else if (parts[1] === "ev") {
-    events.unshift({ host: parts[2], kind: String(given.kind), time: given.time, about: given.event || {} });
+    const about = isObject(given.event) ? given.event : {};
+    events.unshift({ host: parts[2], kind: String(given.kind), time: given.time, about });
     events.length = Math.min(events.length, MOST_EVENTS);
   }
   changed = true;

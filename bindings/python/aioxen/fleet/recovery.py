@@ -58,7 +58,7 @@ async def _made(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
         return never
     await xen.domain_get_name(found.domid)  # Fails if the domain is not complete.
     # The agent was killed between the removal of the mark and the end of domain_receive.
-    if entry.operation == RECEIVE and found.paused and not found.cpu_time:
+    if entry.operation == RECEIVE and not entry.paused and found.paused and not found.cpu_time:
         await xen.domain_unpause(xen.domain_class(xen, found.domid, uuid.bytes))
     return reply(entry.id, State.DONE, result=[{"domid": found.domid, "uuid": str(uuid)}])
 
