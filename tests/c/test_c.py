@@ -18,7 +18,7 @@ from limits import FACTOR, scaled
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
-LIMIT_S = scaled(float(os.environ.get("AIOXEN_TEST_LIMIT", "120")))
+LIMIT_S = scaled(float(os.environ.get("AIOXEN_TEST_LIMIT", "300")))
 LINE = re.compile(r"\[ +(RUN|OK|FAILED|ERROR|SKIPPED) +\] (.+)")
 
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ

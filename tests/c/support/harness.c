@@ -78,11 +78,16 @@ struct test {
     scene scene;
 };
 
+void harness_begin_limit(void)
+{
+    alarm((unsigned)(scaled_ms(TEST_LIMIT_S * 1000) / 1000));
+}
+
 static void run_one(void **state)
 {
     struct test *test = *state;
     scene *s = &test->scene;
-    alarm((unsigned)(scaled_ms(TEST_LIMIT_S * 1000) / 1000));
+    harness_begin_limit();
     s->way = test->way;
     fixture_begin(&s->before);
     if (test->body->reason & NO_CONTEXT) {

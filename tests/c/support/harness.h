@@ -120,6 +120,12 @@ typedef struct body {
  * simulation. It is for use after a test has ended the process.
  */
 int harness_main(int argc, char **argv, const body *bodies, size_t count);
+
+/*
+ * Begins the time limit of the running test anew: SIGALRM ends the program 60 s later (scaled). The harness
+ * calls it before each test. A body that tries many cases calls it before each case.
+ */
+void harness_begin_limit(void);
 #define HARNESS_MAIN(bodies)                                                                                 \
     int main(int argc, char **argv)                                                                          \
     {                                                                                                        \

@@ -51,6 +51,7 @@ static bool says_too_little(const libxl__ao_class *cls, const char *message)
 static bool run_point(struct sweep *w, unsigned operation, const char *call, const char *errnoval, int n)
 {
     const libxl__ao_class *cls = &libxl__operations[operation];
+    harness_begin_limit();
     starter_prepare(&w->starter, w->starter.ctx, operation);
     const int rule = fault_add("%s:%d:%s", call, n, errnoval), rc = starter_run(&w->starter, operation);
     const bool hit = fault_hits(rule);

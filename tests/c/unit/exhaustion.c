@@ -184,6 +184,7 @@ static const char *name_of(unsigned operation)
  * the n-th. */
 static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const char *call, unsigned n)
 {
+    harness_begin_limit();
     prepare(w, operation);
     begin_fault(w, kind, call, n);
     const int rc = run(w, operation);

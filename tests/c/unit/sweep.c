@@ -405,6 +405,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
                     .subject.results.domid = LIBXL_DOMID_INVALID};
     struct fixture before;
     libxl_ctx *ctx;
+    harness_begin_limit();
     fixture_begin(&before);
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
     scenario_prepare(ctx, &scenario, &r.subject);
