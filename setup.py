@@ -37,7 +37,13 @@ LIBRARY = "libaioxen-python.so"
 OWN = [LIBRARY, "aioxen-transfer"]  # the private copy of the library, and the program that it runs
 """The private copy of the C library."""
 NEEDED = {"make": "make", "cc": "gcc", "pkg-config": "pkg-config"}
-NEEDED_LIBRARIES = {"xencontrol": "libxen-dev", "json-c": "libjson-c-dev", "libmnl": "libmnl-dev"}
+NEEDED_LIBRARIES = {
+    "xencontrol": "libxen-dev",
+    "json-c": "libjson-c-dev",
+    "libmnl": "libmnl-dev",
+    "libzstd": "libzstd-dev",
+    "zlib": "zlib1g-dev",
+}
 SIMULATOR = ["libaioxen-sim.so", *(f"aioxen-sim-{name}" for name in ("guests", "devices", "qemu", "ctl"))]
 SIMULATOR += ["xen-release"]
 

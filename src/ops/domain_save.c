@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LIVE = 1, DEBUG = 2 }; /* the flags of xc_domain_save */
 
@@ -230,6 +231,16 @@ static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
     return header;
 }
 
+/* Returns how many threads compress. Other saves and the guests need processors, too. */
+static unsigned compressing_threads(const libxl_save_policy *policy)
+{
+    enum { USUAL_THREADS = 4 };
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (policy && policy->compression_threads)
+        return policy->compression_threads;
+    return processors < 1 ? 1 : processors > USUAL_THREADS ? USUAL_THREADS : (unsigned)processors;
+}
+
 static int transfer_start(libxl__ao *ao, struct saving *s)
 {
     const int given = args_of(ao)->in.flags;
@@ -239,13 +250,16 @@ static int transfer_start(libxl__ao *ao, struct saving *s)
     const bool with_header = with_configuration(ao);
     const libxl_save_policy *policy = policy_of(ao);
     const char *rate = libxl__gc_printf(&ao->gc, "%llu", policy ? 1024ull * policy->bandwidth_kib : 0ull);
+    const char *level = libxl__gc_printf(&ao->gc, "%u", policy ? policy->compression : 0);
+    const char *threads = libxl__gc_printf(&ao->gc, "%u", compressing_threads(policy));
     size_t size = 0;
     const void *header = with_header ? make_header(ao, s, &size) : NULL;
-    if (!domid || !how || !rate || (with_header && !header))
+    if (!domid || !how || !rate || !level || !threads || (with_header && !header))
         return ERROR_NOMEM;
     libxl__precopy_begin(&s->precopy, policy, s->pages);
     const int rc = libxl__transfer_start(
-        ao, &s->transfer, (const char *const[]){"save", domid, how, rate, s->has_model ? "1" : "0", NULL},
+        ao, &s->transfer,
+        (const char *const[]){"save", domid, how, rate, s->has_model ? "1" : "0", level, threads, NULL},
         args_of(ao)->in.fd, header, size);
     return rc ? rc : LIBXL__AO_WAIT;
 }

@@ -122,6 +122,18 @@ bool read_all(int fd, void *data, size_t size)
     return true;
 }
 
+bool join_thread(pthread_t thread)
+{
+    for (;;) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        errno = pthread_timedjoin_np(thread, NULL, &until);
+        if (errno != ETIMEDOUT || stopping)
+            return !errno;
+    }
+}
+
 /* ---- the log of libxenguest */
 
 static void on_message(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
@@ -191,10 +203,22 @@ static int usage(void)
     return 2;
 }
 
+static int save_domain(xc_interface *xch, char *const *arguments)
+{
+    const save_options options = {
+        .flags = (uint32_t)strtoul(arguments[1], NULL, 10),
+        .rate = strtoull(arguments[2], NULL, 10),
+        .has_model = *arguments[3] == '1',
+        .level = (int)strtol(arguments[4], NULL, 10),
+        .threads = (unsigned)strtoul(arguments[5], NULL, 10),
+    };
+    return save(xch, (uint32_t)strtoul(arguments[0], NULL, 10), &options);
+}
+
 int main(int count, char **arguments)
 {
     const char *task = count > 1 ? arguments[1] : "";
-    const bool saves = strcmp(task, "save") == 0 && count == 6;
+    const bool saves = strcmp(task, "save") == 0 && count == 8;
     const bool restores = strcmp(task, "restore") == 0 && count == 3;
     if (!saves && !restores)
         return usage();
@@ -203,10 +227,7 @@ int main(int count, char **arguments)
     xc_interface *xch = xc_interface_open(&logger, &logger, 0);
     if (!xch)
         return report_xen("opening the hypervisor's interface", errno);
-    const int status = saves ? save(xch, (uint32_t)strtoul(arguments[2], NULL, 10),
-                                    (uint32_t)strtoul(arguments[3], NULL, 10),
-                                    strtoull(arguments[4], NULL, 10), *arguments[5] == '1')
-                             : restore(xch, *arguments[2] == '1');
+    const int status = saves ? save_domain(xch, arguments + 2) : restore(xch, *arguments[2] == '1');
     xc_interface_close(xch);
     return status;
 }

@@ -95,7 +95,8 @@ bool pace_end(void)
     if (!running)
         return true;
     close(STREAM);
-    pthread_join(thread, NULL);
+    if (!join_thread(thread))
+        return false;
     errno = failure;
     return !failure;
 }

@@ -2,11 +2,13 @@
 /*
  * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the
  * whole transfer and cannot be stopped, so the library runs them in a process of their own. The program has
- * one thread. It has a second thread if the rate of the stream is limited. Only the handler of SIGTERM interrupts them.
+ * one thread, and others if the rate of the stream is limited, or the stream is compressed. Only the handler of
+ * SIGTERM interrupts the calls.
  */
 #ifndef AIOXEN_TRANSFER_PROGRAM_H
 #define AIOXEN_TRANSFER_PROGRAM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -59,6 +61,9 @@ const char *first_error(const char *otherwise);
 bool write_all(int fd, const void *data, size_t size);
 bool read_all(int fd, void *data, size_t size);
 
+/* Waits until a thread has ended. Returns false with errno if SIGTERM arrives before. */
+bool join_thread(pthread_t thread);
+
 /* ---- pace.c: limits the rate of the stream */
 
 /*
@@ -72,6 +77,40 @@ void pace_no_more(void);
 bool pace_end(void);
 /* Returns the errno of the thread's failed write, or 0. */
 int pace_error(void);
+
+/* ---- compress.c: compresses the stream that is written */
+
+/*
+ * Begins a container in the descriptor STREAM. From now on STREAM is a pipe, from which `threads` threads read and
+ * compress. The level is zstd's, from 1 on. Returns false with errno.
+ */
+bool compress_begin(unsigned threads, int level);
+/*
+ * Ends the container. STREAM is then the descriptor that it was before compress_begin. Returns false with errno. Does
+ * nothing without compress_begin.
+ */
+bool compress_end(void);
+/* Returns the errno of the first failure, or 0. */
+int compress_error(void);
+
+/* ---- expand.c: decompresses the stream that is read */
+
+enum { CONTAINER_HEADER = 32 }; /* the size of the container's header */
+
+/* Returns whether these are the first octets of a container, and whether its version is known. */
+bool expand_is_header(const void *octets);
+bool expand_is_known(const void *octets);
+/* Call this when the container's header was read. STREAM becomes a pipe with the content. Returns false with errno. */
+bool expand_begin(void);
+/* Returns the number of octets of the container that were used, or -1 if the stream is not compressed. */
+int64_t expand_place(void);
+/* Reports the failure of the thread and returns the exit status, or returns 0 if there is none. */
+int expand_report(void);
+/*
+ * Checks that the container ends here. Does nothing without expand_begin. Returns NULL, or the reason why the stream is
+ * refused, which expand_report may know better.
+ */
+const char *expand_end(void);
 
 /* ---- monitor.c: commands to the QEMU of a domain */
 
@@ -115,8 +154,15 @@ bool model_has_nodes(void);
 /* Appends the nodes to the file HEAD, and tells the library. Returns false with errno. */
 bool model_tell(void);
 
-/* ---- save.c, restore.c: run the program. Return the exit status. `has_model`: the domain has a device model. */
-int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate, bool has_model);
+/* ---- save.c, restore.c: run the program. Return the exit status. */
+typedef struct save_options {
+    uint32_t flags;   /* of xc_domain_save */
+    uint64_t rate;    /* in octets for each second; 0: no limit */
+    bool has_model;   /* the domain has a device model */
+    int level;        /* of zstd; 0: the stream is not compressed */
+    unsigned threads; /* that compress */
+} save_options;
+int save(xc_interface *xch, uint32_t domid, const save_options *options);
 int restore(xc_interface *xch, bool has_head);
 
 #endif

@@ -10,21 +10,31 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Reports that the stream cannot be restored. If the stream is a file, the report has the present offset. */
+/*
+ * Reports that the stream cannot be restored. If the stream is a file, the report has the present offset. If the stream
+ * is compressed, the report has the end of the part that was read last.
+ */
 static int refuse(const char *why)
 {
     char text[LIBXL__TRANSFER_TEXT];
-    const off_t at = lseek(STREAM, 0, SEEK_CUR);
+    const off_t part = expand_place(), at = part < 0 ? lseek(STREAM, 0, SEEK_CUR) : part;
     if (at < 0)
         return report(LIBXL__TRANSFER_BAD_STREAM, 0, why);
     snprintf(text, sizeof(text), "octet %lld: %s", (long long)at, why);
     return report(LIBXL__TRANSFER_BAD_STREAM, 0, text);
 }
 
+/* As refuse, if the end of the stream may be the reason. The end of a container that is refused is a better reason. */
+static int refuse_end(const char *why)
+{
+    const int status = expand_report();
+    return status ? status : refuse(why);
+}
+
 /* Reports that a read has failed. */
 static int refuse_read(void)
 {
-    return errno ? report(LIBXL__TRANSFER_IO, errno, "the stream") : refuse("the stream ends too early");
+    return errno ? report(LIBXL__TRANSFER_IO, errno, "the stream") : refuse_end("the stream ends too early");
 }
 
 static const char *why_refused(const libxl__xl_header *header)
@@ -67,7 +77,18 @@ static int read_head(void)
 {
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_HEAD};
     libxl__xl_header header;
-    if (!read_all(STREAM, &header, sizeof(header)))
+    _Static_assert(CONTAINER_HEADER == sizeof(header.magic), "a container's header is as long as xl's magic");
+    if (!read_all(STREAM, header.magic, sizeof(header.magic)))
+        return refuse_read();
+    if (expand_is_header(header.magic)) {
+        if (!expand_is_known(header.magic))
+            return refuse("compressed by a newer release");
+        if (!expand_begin())
+            return report(LIBXL__TRANSFER_IO, errno, "decompressing");
+        if (!read_all(STREAM, header.magic, sizeof(header.magic)))
+            return refuse_read();
+    }
+    if (!read_all(STREAM, &header.byte_order, sizeof(header) - sizeof(header.magic)))
         return refuse_read();
     const char *why = why_refused(&header);
     const int status = why ? refuse(why) : read_configuration(header.optional_size);
@@ -151,6 +172,9 @@ static int read_rest(bool hvm)
                           : "it has the state of a device model, which only an HVM domain needs");
     if (!hvm && model_has_nodes())
         return refuse("it has nodes of a device model, which only an HVM domain needs");
+    const char *why = expand_end();
+    if (why)
+        return refuse_end(why);
     return hvm && !model_tell() ? report(LIBXL__TRANSFER_IO, errno, "the device model's state") : 0;
 }
 
@@ -219,7 +243,7 @@ int restore(xc_interface *xch, bool has_head)
         /* These errnos come from the hypervisor. They do not mean that the stream is wrong. */
         return failed == ENOMEM || failed == EPERM || failed == EACCES || failed == ESRCH
                    ? report_xen("restoring", failed)
-                   : refuse(first_error("the stream is not a saved domain"));
+                   : refuse_end(first_error("the stream is not a saved domain"));
     }
     status = read_rest(built.numbers[3] == 1);
     if (status)

@@ -145,22 +145,28 @@ static void recover(const saving *s)
 /* Reports that the stream cannot be written. */
 static int report_stream(int errnoval)
 {
-    const int paced = pace_error();
+    const int paced = pace_error(), compressed = compress_error();
     return stopped() ? report(LIBXL__TRANSFER_STOPPED, 0, "")
-                     : report(LIBXL__TRANSFER_IO, paced ? paced : errnoval, "the stream");
+                     : report(LIBXL__TRANSFER_IO,
+                              paced        ? paced
+                              : compressed ? compressed
+                                           : errnoval,
+                              "the stream");
 }
 
-static int run(saving *s, uint32_t flags, uint64_t rate)
+static int run(saving *s, const save_options *options)
 {
     struct save_callbacks callbacks = {
         .suspend = on_suspend, .precopy_policy = on_round, .switch_qemu_logdirty = on_log_dirty, .data = s};
     const stream_record end = {.type = RECORD_END};
-    if (rate && !pace_begin(rate))
+    if (options->rate && !pace_begin(options->rate))
         return report(LIBXL__TRANSFER_IO, errno, "limiting the rate");
+    if (options->level && !compress_begin(options->threads, options->level))
+        return stopped() ? report_stream(errno) : report(LIBXL__TRANSFER_IO, errno, "compressing");
     if (!write_beginning())
         return report_stream(errno);
     errno = 0;
-    if (xc_domain_save(s->xch, STREAM, s->domid, flags, &callbacks, XC_STREAM_PLAIN, -1)) {
+    if (xc_domain_save(s->xch, STREAM, s->domid, options->flags, &callbacks, XC_STREAM_PLAIN, -1)) {
         const int failed = errno;
         if (monitor_error() && !stopped())
             return report(LIBXL__TRANSFER_NO_MODEL, 0, monitor_error());
@@ -171,15 +177,15 @@ static int run(saving *s, uint32_t flags, uint64_t rate)
     if (s->has_model && !model_write(s->domid))
         return monitor_error() && !stopped() ? report(LIBXL__TRANSFER_NO_MODEL, 0, monitor_error())
                                              : report_stream(errno);
-    if (!write_all(STREAM, &end, sizeof(end)) || !pace_end())
+    if (!write_all(STREAM, &end, sizeof(end)) || !compress_end() || !pace_end())
         return report_stream(errno);
     return report(LIBXL__TRANSFER_OK, 0, "");
 }
 
-int save(xc_interface *xch, uint32_t domid, uint32_t flags, uint64_t rate, bool has_model)
+int save(xc_interface *xch, uint32_t domid, const save_options *options)
 {
-    saving s = {.xch = xch, .domid = domid, .live = flags & LIVE, .has_model = has_model};
-    const int status = run(&s, flags, rate);
+    saving s = {.xch = xch, .domid = domid, .live = options->flags & LIVE, .has_model = options->has_model};
+    const int status = run(&s, options);
     if (is_alone())
         recover(&s);
     return status;

@@ -142,7 +142,7 @@ static int connect_program(libxl__ao *ao, libxl__transfer *t, const void *head, 
 int libxl__transfer_start(libxl__ao *ao, libxl__transfer *t, const char *const arguments[], int stream,
                           const void *head, size_t head_size)
 {
-    const char *argv[7] = {find_program(ao)};
+    const char *argv[9] = {find_program(ao)};
     int theirs = -1;
     for (unsigned i = 0; arguments[i]; i++)
         argv[i + 1] = arguments[i];

@@ -82,7 +82,7 @@ def test_a_missing_dom0_is_told(environment: Path, tmp_path: Path) -> None:
 def test_a_missing_package_is_told_before_anything_is_built(archive: Path, tmp_path: Path) -> None:
     shutil.copytree(archive, tmp_path / "tree", ignore=shutil.ignore_patterns("build"))
     done = run(PYTHON, "setup.py", "-q", "build", folder=tmp_path / "tree", PKG_CONFIG_LIBDIR="/nowhere")
-    names = "libxen-dev libjson-c-dev libmnl-dev"
+    names = "libxen-dev libjson-c-dev libmnl-dev libzstd-dev zlib1g-dev"
     assert done.returncode == 1
     assert done.stderr == f"aioxen cannot be built on this machine without {names}: apt install {names}\n"
     assert not (tmp_path / "tree/build").exists()

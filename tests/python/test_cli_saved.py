@@ -27,6 +27,10 @@ def test_a_domain_goes_from_file_to_file(cfg: WriteFile, xl: Xl, tmp_path: Path)
     record = json.loads(aioxen_("restore", "--json", second).out)
     assert record["outcome"] == "restored"
     assert aioxen_("domid", "kept").out == f"{record['domid']}\n"
+    for option in (["--compress"], ["--compress-level", "1"]):
+        plain = first.stat().st_size
+        aioxen_("save", "-c", *option, "kept", tmp_path / "small")
+        assert 100_000 < (tmp_path / "small").stat().st_size < plain // 2
     aioxen_("save", "-c", "kept", first)
     aioxen_("save", "-p", "kept", second)
     assert "p" in xl("list", "kept").splitlines()[1].split()[4]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from aioxen._coroutine import wait_uncancelled
+from aioxen._saving import compressed
 from aioxen.types import Suspend
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ async def migrate(
     transport: Transport,
     live: bool,
     policy: SavePolicy | None,
+    compression: int,
     receiver: str,
     timeout: float | None,  # noqa: ASYNC109
     progress: Progress[OperationProgress] | None,
 ) -> None:
     """Does the work of Domain.migrate()."""
     flags = Suspend.LIVE if live else Suspend(0)
+    policy = compressed(policy, compression)
     async with _connected(transport, receiver) as (in_fd, out_fd):
         await xen.domain_migrate_stream(
             domain, in_fd, out_fd, flags, policy, timeout=timeout, progress=progress

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from aioxen._coroutine import wait_uncancelled
 from aioxen.errors import DomainNotFoundError, Error, NotReadyError
-from aioxen.types import Suspend
+from aioxen.types import SavePolicy, Suspend
 
 if TYPE_CHECKING:
     from aioxen._operations import ContextOperations
     from aioxen._spec import Progress
     from aioxen.context import Context
     from aioxen.domain import Domain
-    from aioxen.types import DomainConfig, OperationProgress, SavePolicy
+    from aioxen.types import DomainConfig, OperationProgress
 
 Afterwards: TypeAlias = Literal["destroy", "resume", "keep"]
 """What Domain.save() does with the suspended domain."""
@@ -74,12 +75,22 @@ class _Target:
         self.name = name
 
 
+def compressed(policy: SavePolicy | None, compression: int) -> SavePolicy | None:
+    """Returns the policy with the level of compression, unless this is 0."""
+    if not compression:
+        return policy
+    policy = SavePolicy() if policy is None else copy.copy(policy)
+    policy.compression = compression
+    return policy
+
+
 async def save(
     domain: Domain,
     xen: ContextOperations,
     target: str | os.PathLike[str] | int | asyncio.StreamWriter,
     live: bool,
     policy: SavePolicy | None,
+    compression: int,
     afterwards: Afterwards,
     timeout: float | None,  # noqa: ASYNC109
     progress: Progress[OperationProgress] | None,
@@ -88,6 +99,7 @@ async def save(
     if afterwards not in ("destroy", "resume", "keep"):
         raise ValueError(f'afterwards: "destroy", "resume" or "keep" is expected, not {afterwards!r}')
     flags = Suspend.LIVE if live else Suspend(0)
+    policy = compressed(policy, compression)
     saving: asyncio.Future[None] | None = None
     cancelled: asyncio.CancelledError | None = None
     written = _Target(repr(os.fspath(target)) if isinstance(target, str | os.PathLike) else "the stream")

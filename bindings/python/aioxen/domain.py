@@ -125,6 +125,7 @@ class Domain(Handle, DomainOperations):
         *,
         live: bool = False,
         policy: SavePolicy | None = None,
+        compression: int = 0,
         afterwards: Afterwards = "destroy",
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
@@ -138,6 +139,10 @@ class Domain(Handle, DomainOperations):
         live: Whether the guest runs while most of its memory is saved.
 
         policy: When a live guest is suspended, and how much is sent in a second until then.
+
+        compression: The level at which zstd compresses the file while it is written, from 1 (fast) to 19
+        (small). 0: the one of the policy, or none. Context.restore() recognises such a file; `xl restore`
+        does not, unless `zstd -d` has decompressed it.
 
         afterwards: "destroy"; "resume": the guest goes on, but its disks then differ from the saved state;
         "keep": the domain stays suspended.
@@ -158,7 +163,7 @@ class Domain(Handle, DomainOperations):
         # Imported here, because the module needs modules that take time to import.
         from aioxen._saving import save
 
-        await save(self, self._xen, target, live, policy, afterwards, timeout, progress)
+        await save(self, self._xen, target, live, policy, compression, afterwards, timeout, progress)
 
     async def migrate(
         self,
@@ -166,6 +171,7 @@ class Domain(Handle, DomainOperations):
         *,
         live: bool = True,
         policy: SavePolicy | None = None,
+        compression: int = 0,
         receiver: str = "aioxen migrate-receive",
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
@@ -181,6 +187,8 @@ class Domain(Handle, DomainOperations):
         live: Whether the guest runs while most of its memory is sent.
 
         policy: When a live guest is suspended, and how much is sent in a second until then.
+
+        compression: As for save(). The other side must be of this library.
 
         receiver: The command that ssh runs, for example "xl migrate-receive".
 
@@ -200,7 +208,7 @@ class Domain(Handle, DomainOperations):
         # Imported here, because the module needs modules that take time to import.
         from aioxen._migrating import migrate
 
-        await migrate(self, self._xen, transport, live, policy, receiver, timeout, progress)
+        await migrate(self, self._xen, transport, live, policy, compression, receiver, timeout, progress)
 
     def _request_stop(
         self,

@@ -13,6 +13,7 @@ import aioxen
 from aioxen.cli.core import Session, command
 from aioxen.cli.parallel import Done, Handled, all_of, each, state_of
 from aioxen.cli.progress import Report
+from aioxen.cli.saved import compress_options
 from aioxen.cli.select import domain_argument
 
 
@@ -58,6 +59,7 @@ def transport_of(target: str) -> str | list[str]:
     help="Send at most so many KiB in a second while the guest runs.",
 )
 @click.option("--no-live", is_flag=True, help="Suspend the guest before its memory is sent.")  # fmt: skip
+@compress_options
 async def migrate(
     session: Session,
     domain: str,
@@ -67,6 +69,7 @@ async def migrate(
     rounds: int,
     bandwidth: int,
     no_live: bool,
+    compress: int,
 ) -> None:
     """Moves a guest to another machine. There `aioxen migrate-receive` or `xl migrate-receive` receives it.
 
@@ -80,7 +83,9 @@ async def migrate(
     runs on the other machine. If so, `aioxen destroy` ends the domain here. If not, `aioxen unfinished
     resume` gives it its name back and lets it run here.
     """
-    policy = aioxen.SavePolicy(most_rounds=rounds, downtime_ms=max_downtime, bandwidth_kib=bandwidth)
+    policy = aioxen.SavePolicy(
+        most_rounds=rounds, downtime_ms=max_downtime, bandwidth_kib=bandwidth, compression=compress
+    )
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         if session.fleet is not None:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -14,6 +15,33 @@ from aioxen.cli.parallel import Done, Handled, all_of, each, state_of
 from aioxen.cli.progress import Report
 from aioxen.cli.select import domain_argument
 
+LEVEL = 3
+"""zstd's own level."""
+
+
+def compress_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the parameter `compress`, the level of compression: 0, or one of zstd's levels."""
+
+    def take_level(ctx: click.Context, _: click.Parameter, level: int | None) -> int:
+        usual = LEVEL if ctx.params.pop("compresses") else 0
+        return level or usual
+
+    function = click.option(
+        "--compress-level",
+        "compress",
+        type=click.IntRange(1, 19),
+        metavar="N",
+        callback=take_level,
+        help="Compress by zstd at this level, from 1 (fast) to 19 (small).",
+    )(function)
+    return click.option(
+        "--compress",
+        "compresses",
+        is_flag=True,
+        is_eager=True,
+        help=f"Compress by zstd, at the level {LEVEL}.",
+    )(function)
+
 
 @command("save")
 @domain_argument()
@@ -21,11 +49,14 @@ from aioxen.cli.select import domain_argument
 @click.option("-c", "running", is_flag=True, help="Leave the domain running.")
 @click.option("-p", "paused", is_flag=True, help="Leave the domain paused.")
 @click.option("--live", is_flag=True, help="Let the guest run while most of its memory is saved.")
-async def save(session: Session, domain: str, file: Path, running: bool, paused: bool, live: bool) -> None:
+@compress_options
+async def save(
+    session: Session, domain: str, file: Path, running: bool, paused: bool, live: bool, compress: int
+) -> None:
     """Saves a domain to a file, and destroys the domain.
 
-    `aioxen restore` and `xl restore` restore it. The file gets its name when it is complete, and replaces an
-    older one.
+    `aioxen restore` and `xl restore` restore it; a compressed file only the former. The file gets its name
+    when it is complete, and replaces an older one.
     """
     if running and paused:
         raise click.UsageError("-c and -p exclude each other")
@@ -33,7 +64,14 @@ async def save(session: Session, domain: str, file: Path, running: bool, paused:
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         afterwards: Literal["destroy", "resume", "keep"]
         afterwards = "resume" if running else "keep" if paused else "destroy"
-        await dom.save(file, live=live, afterwards=afterwards, timeout=session.timeout, progress=report)
+        await dom.save(
+            file,
+            live=live,
+            compression=compress,
+            afterwards=afterwards,
+            timeout=session.timeout,
+            progress=report,
+        )
         if paused:
             await dom.pause()
             await dom.resume(timeout=session.timeout)

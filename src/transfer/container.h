@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The container of a compressed stream (docs/compressed.md). It is a sequence of zstd's frames, so `zstd -d` makes the
+ * file of `xl save` of it. The container's own headers are skippable frames (RFC 8878), which zstd ignores. All
+ * numbers are little-endian.
+ */
+#ifndef AIOXEN_TRANSFER_CONTAINER_H
+#define AIOXEN_TRANSFER_CONTAINER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PART = 1 << 20 }; /* the greatest number of octets of the stream in one part */
+
+#define CONTAINER_FRAME 0x184d2a5au /* the magic number of a skippable frame */
+#define CONTAINER_MAGIC "aioxen saved domain"
+
+/* The container begins with this. It has the size of the magic of xl's header. */
+typedef struct container_header {
+    uint32_t frame;  /* CONTAINER_FRAME */
+    uint32_t length; /* the number of octets that follow */
+    char magic[20];
+    uint32_t version; /* CONTAINER_VERSION */
+} container_header;
+
+enum { CONTAINER_VERSION = 1 };
+
+/* Before each part. One frame of zstd, of `size` octets, follows. The container ends with a header of the size 0. */
+typedef struct part_header {
+    uint32_t frame;  /* CONTAINER_FRAME */
+    uint32_t length; /* the number of octets of the next members */
+    uint32_t number; /* of the part, from 0 */
+    uint32_t size;
+    uint32_t crc; /* zlib's CRC-32 of the frame of zstd */
+} part_header;
+
+enum {
+    CONTAINER_LENGTH = sizeof(container_header) - offsetof(container_header, magic),
+    PART_LENGTH = sizeof(part_header) - offsetof(part_header, number),
+};
+
+#endif
