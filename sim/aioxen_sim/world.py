@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aioxen_sim import namespaces, pci
+from aioxen_sim import namespaces, pci, usb
 from aioxen_sim.programs import Tools, WorldError
 
 STATE = Path("/run/aioxen-sim")
@@ -217,6 +217,7 @@ def _play_sysfs() -> None:
     (played / "devices").mkdir(parents=True)
     _free(Path("/sys/bus/xen-backend")).symlink_to(played)
     pci.play()
+    usb.play()
 
 
 def _free(path: Path) -> Path:

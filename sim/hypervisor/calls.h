@@ -33,7 +33,7 @@
     CALL(HOST_NETLINK_OPEN, "host.netlink_open")                                                             \
     CALL(HOST_GETLINK, "host.getlink")                                                                       \
     CALL(HOST_NEWLINK, "host.newlink")                                                                       \
-    CALL(HOST_PCI_WRITE, "host.pci_write")
+    CALL(HOST_PCI_WRITE, "host.pci_write") CALL(HOST_USB_WRITE, "host.usb_write")
 
 enum call {
     /* A hypercall whose subcommands are not listed below has the number CALL_HYPERCALL + __HYPERVISOR_*. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Carries out what programs write into files below /sys/bus/pci: drivers are bound and unbound, pciback gets
+ * Sees what programs write into files below /sys/bus/pci and /sys/bus/usb. host_usb.c carries out the latter, and this
+ * file the former: drivers are bound and unbound, pciback gets
  * and loses slots, and devices are reset. Each write is appended to pci.log in the world's directory.
  *
  * Lock: machine->lock, which the functions take.
@@ -20,29 +21,40 @@
 #define PCIBACK     "pciback"
 #define DESCRIPTORS 1024 /* descriptors with higher numbers are never marked */
 
-/* The descriptors that may be open for writing below PCI_FOLDER. A closed descriptor stays marked. */
+/* The descriptors that may be open for writing below one of the two folders. A closed descriptor stays marked. */
 static atomic_bool marked[DESCRIPTORS];
+
+/* Returns the folder that the path is below, or NULL. */
+static const char *folder_of(const char *path)
+{
+    static const char *const folders[] = {PCI_FOLDER, USB_FOLDER};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        const size_t length = strlen(folders[i]);
+        if (!strncmp(path, folders[i], length) && path[length] == '/')
+            return folders[i];
+    }
+    return NULL;
+}
 
 void host_pci_opened(int fd, const char *path, int flags)
 {
-    if (fd >= 0 && fd < DESCRIPTORS && (flags & O_ACCMODE) != O_RDONLY &&
-        !strncmp(path, PCI_FOLDER "/", sizeof PCI_FOLDER))
+    if (fd >= 0 && fd < DESCRIPTORS && (flags & O_ACCMODE) != O_RDONLY && folder_of(path))
         marked[fd] = true;
 }
 
-/* Stores the path of a descriptor, relative to PCI_FOLDER. Returns whether the path is below PCI_FOLDER. */
-static bool path_of(int fd, char *path, size_t size)
+/* Returns the folder that the path of a descriptor is below, and stores the path relative to it. NULL: neither. */
+static const char *path_of(int fd, char *path, size_t size)
 {
     char link[32], target[PATH_SIZE];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     const ssize_t length = readlink(link, target, sizeof target - 1);
     if (length < 0)
-        return false;
+        return NULL;
     target[length] = 0;
-    if (strncmp(target, PCI_FOLDER "/", sizeof PCI_FOLDER))
-        return false;
-    snprintf(path, size, "%s", target + sizeof PCI_FOLDER);
-    return true;
+    const char *folder = folder_of(target);
+    if (folder)
+        snprintf(path, size, "%s", target + strlen(folder) + 1);
+    return folder;
 }
 
 /* Stores the name of the device's driver; "" if no driver is bound. Returns whether the device exists. */
@@ -165,17 +177,19 @@ bool host_pci_write(int fd, const void *data, size_t size, long *result)
     char path[PATH_SIZE], value[64];
     if (fd < 0 || fd >= DESCRIPTORS || !marked[fd])
         return false;
-    if (!path_of(fd, path, sizeof path) || !machine_attach()) {
+    const char *folder = path_of(fd, path, sizeof path);
+    if (!folder || !machine_attach()) {
         marked[fd] = false;
         return false;
     }
     snprintf(value, sizeof value, "%.*s", (int)(size < sizeof value ? size : sizeof value - 1),
              (const char *)data);
     value[strcspn(value, "\n")] = 0;
-    int error = fault_check(CALL_HOST_PCI_WRITE);
+    const bool usb = !strcmp(folder, USB_FOLDER);
+    int error = fault_check(usb ? CALL_HOST_USB_WRITE : CALL_HOST_PCI_WRITE);
     if (!error) {
         machine_lock();
-        error = carry_out(path, value);
+        error = usb ? host_usb_write(path, value) : carry_out(path, value);
         machine_unlock();
     }
     *result = error ? -error : (long)size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates the part of Linux and of Xen that passes PCI devices through. /sys/bus/pci is a directory of the
- * world (aioxen_sim/world.py), in which the devices and drivers are ordinary directories.
+ * Simulates the part of Linux and of Xen that passes PCI and USB devices through. /sys/bus/pci and /sys/bus/usb are
+ * directories of the world (aioxen_sim/world.py), in which the devices and drivers are ordinary directories.
  *
  * Lock: the caller holds machine->lock, unless the comment says otherwise.
  */
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define PCI_FOLDER   "/sys/bus/pci"
+#define USB_FOLDER   "/sys/bus/usb"
 #define MAX_PCI      32 /* the greatest number of devices that domains other than domain 0 own */
 #define PCI_BDF_SIZE 16
 
@@ -33,7 +34,7 @@ long do_physdev_op(uint64_t cmd, void *arg);
 void pci_release(const struct domain *d);
 
 /*
- * host_pci.c. Marks a descriptor that was opened for writing below PCI_FOLDER. Call without the lock.
+ * host_pci.c. Marks a descriptor that was opened for writing below PCI_FOLDER or USB_FOLDER. Call without the lock.
  */
 void host_pci_opened(int fd, const char *path, int flags);
 /*
@@ -41,5 +42,10 @@ void host_pci_opened(int fd, const char *path, int flags);
  * Returns whether the write was carried out. Call without the lock.
  */
 bool host_pci_write(int fd, const void *data, size_t size, long *result);
+/*
+ * host_usb.c. Carries out a write of the name of an interface into a file. `path` is relative to USB_FOLDER. Returns
+ * 0 or an errno.
+ */
+int host_usb_write(const char *path, const char *interface);
 
 #endif

@@ -19,17 +19,9 @@
 static const libxl__device_class other = {.name = "other", .array = "", .kind = "", .stateless = true};
 
 const libxl__device_class *const libxl__device_classes[] = {
-    &libxl__class_disk,
-    &libxl__class_nic,
-    &libxl__class_p9,
-    &libxl__class_vfb,
-    &libxl__class_vkb,
-    &libxl__class_vtpm,
-    &libxl__class_vdispl,
-    &libxl__class_vsnd,
-    &libxl__class_pvcallsif,
-    &libxl__class_channel,
-    NULL,
+    &libxl__class_disk,      &libxl__class_nic,     &libxl__class_p9,      &libxl__class_vfb,
+    &libxl__class_vkb,       &libxl__class_vtpm,    &libxl__class_vdispl,  &libxl__class_vsnd,
+    &libxl__class_pvcallsif, &libxl__class_channel, &libxl__class_usbctrl, NULL,
 };
 
 const libxl__device_class *libxl__device_class_of(const char *kind)
@@ -101,6 +93,17 @@ int libxl__device_identify(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
+bool libxl__device_set_emulated(libxl__device *device, const char *type)
+{
+    const char *emulated = device->cls->emulated_type;
+    device->emulated = type && emulated && !strcmp(type, emulated);
+    if (device->emulated) {
+        device->backend_domid = 0;
+        snprintf(device->backend_kind, sizeof(device->backend_kind), "%s", device->kind);
+    }
+    return device->emulated;
+}
+
 int libxl__device_reserve(libxl__ao *ao, libxl__device *device)
 {
     device->host = libxl__gc_alloc(&ao->gc, device->cls->host_size);
@@ -116,8 +119,9 @@ void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const
     va_start(args, format);
     const char *value = libxl__xs_text(nodes->batch, format, args);
     va_end(args);
-    libxl__xs_write(nodes->batch, LIBXL__XS_INHERITS, value, LIBXL__BACKEND "/%s", LIBXL__BACKEND_OF(device),
-                    key);
+    if (!device->emulated)
+        libxl__xs_write(nodes->batch, LIBXL__XS_INHERITS, value, LIBXL__BACKEND "/%s",
+                        LIBXL__BACKEND_OF(device), key);
     libxl__xs_write(nodes->batch, LIBXL__XS_INHERITS, value, LIBXL__TOOLSTACK "/%s",
                     LIBXL__TOOLSTACK_OF(device), key);
 }
@@ -139,6 +143,10 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__xs_set_backend(batch, device->backend_domid);
     libxl__xs_require_domain(batch, uuid);
     libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+    if (device->emulated) {
+        device->cls->write(&nodes);
+        return;
+    }
     libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
     libxl__xs_remove(batch, "/local/domain/%u/error/backend/%s/%u/%u", LIBXL__BACKEND_OF(device));
     if (!first) {

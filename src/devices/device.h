@@ -59,6 +59,11 @@ struct libxl__device {
      * has to take.
      */
     bool unserved;
+    /*
+     * The device model makes the device, so the device has the toolstack's tree only. backend_domid is 0. Set by the
+     * class's `check` for an addition, and by the type in the toolstack's tree otherwise.
+     */
+    bool emulated;
     void *config; /* the libxl_device_* structure of the operation; NULL while the device is removed */
     void *host;   /* the class's state for its functions: cls->host_size octets, zeroed at first */
     /* Used for a removal only: the values of the keys in cls->offline_keys; NULL: the node is missing. */
@@ -105,9 +110,12 @@ struct libxl__device_class {
      * tree.
      */
     bool without_tree;
-    bool stateless;               /* the backend has no state: it is removed without a request */
-    size_t host_size;             /* the size of libxl__device.host, in octets */
-    const char *const *read_keys; /* the toolstack's keys that `read` needs; ends with NULL */
+    /* The value of the key `type` of emulated devices; NULL: the class has none. */
+    const char *emulated_type;
+    bool stateless;   /* the backend has no state: it is removed without a request */
+    size_t host_size; /* the size of libxl__device.host, in octets */
+    /* The toolstack's keys that `read` needs; ends with NULL. If emulated_type is set, the first one is `type`. */
+    const char *const *read_keys;
     /*
      * A key of the frontend that `read` needs, in addition to read_keys. The guest may write its value. NULL:
      * no such key.
@@ -150,6 +158,11 @@ struct libxl__device_class {
      */
     int (*read_tree)(void *config, const libxl__xs_tree *tree);
     unsigned tree_depth;
+    /*
+     * Removes what belongs to the device with this number from a configuration, from which the device was removed.
+     * Any thread may call this. NULL: nothing belongs to such a device.
+     */
+    void (*forget)(libxl_domain_config *config, int number);
     /* Check the resources that the device needs on this host. Called before any node is written. */
     int (*probe_start)(libxl__ao *ao, libxl__device *device);
     int (*probe_poll)(libxl__ao *ao, libxl__device *device);
@@ -211,7 +224,7 @@ struct libxl__device_class {
 /* The classes. Each class has its own file. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,
     libxl__class_vkb, libxl__class_vtpm, libxl__class_vdispl, libxl__class_vsnd, libxl__class_pvcallsif,
-    libxl__class_channel;
+    libxl__class_channel, libxl__class_usbctrl;
 /*
  * The class of all PCI devices of a domain together, which are one device in xenstore. It is not in the table
  * below, because the operations on PCI devices have their own phases (pci_add.c, pci_detach.c). It says how the
@@ -259,6 +272,12 @@ uint32_t libxl__device_next_number(const libxl__device_class *cls, const char *c
 int libxl__devices_complete(libxl__ao *ao, libxl_domain_config *config);
 /* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
+
+/*
+ * Returns whether a device without a backend is emulated. `type` is the value of its key `type` in the toolstack's
+ * tree; NULL: it is missing. Then also sets the members that say so.
+ */
+bool libxl__device_set_emulated(libxl__device *device, const char *type);
 
 /* Allocates device->host, the class's state. Returns 0 or NOMEM. */
 int libxl__device_reserve(libxl__ao *ao, libxl__device *device);

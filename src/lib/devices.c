@@ -160,6 +160,25 @@ static int vsnd_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_vsnd *vs
     return 0;
 }
 
+static const char *const usb_keys[] = {"urb-ring-ref", "conn-ring-ref", NULL};
+
+static int usbctrl_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_usbctrl *usbctrl,
+                        libxl_usbctrlinfo *usbctrlinfo)
+{
+    int numbers[2] = {-1, -1};
+    (void)domid;
+    usbctrlinfo->type = usbctrl->type;
+    usbctrlinfo->version = usbctrl->version;
+    usbctrlinfo->ports = usbctrl->ports;
+    if (usbctrlinfo->frontend)
+        node_numbers(ctx, usbctrlinfo->frontend, usb_keys, numbers);
+    else
+        usbctrlinfo->state = 0; /* as in libxl: an emulated controller has no frontend */
+    usbctrlinfo->ref_urb = numbers[0];
+    usbctrlinfo->ref_conn = numbers[1];
+    return 0;
+}
+
 /* ---- devices that are not identified by a number */
 
 static bool has_number(const libxl_device_disk *disk, const void *wanted)

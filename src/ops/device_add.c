@@ -29,6 +29,7 @@ typedef struct device_add {
     bool chooses_number;
     bool model_runs;
     bool onlining;
+    bool awaits_backend; /* the backend's state and the error nodes are watched */
     /*
      * Used in the phase `write` when the device's number was taken: the former entry of the stored
      * configuration was restored.
@@ -308,9 +309,10 @@ static int backend_poll(libxl__ao *ao, struct device_add *s)
 
 static int backend_start(libxl__ao *ao, struct device_add *s)
 {
-    if (!s->device.cls->waits_for_backend || s->device.unserved)
+    if (!s->device.cls->waits_for_backend || s->device.unserved || s->device.emulated)
         return 0;
     s->wait.without_guest = !is_recorded(ao);
+    s->awaits_backend = true;
     const int rc = libxl__backend_wait_start(ao, &s->wait, &s->device, "2");
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -327,8 +329,7 @@ static int host_start(libxl__ao *ao, struct device_add *s)
 
 static int host_poll(libxl__ao *ao, struct device_add *s)
 {
-    const int rc =
-        s->device.cls->waits_for_backend ? libxl__backend_wait_errors(ao, &s->wait) : LIBXL__AO_WAIT;
+    const int rc = s->awaits_backend ? libxl__backend_wait_errors(ao, &s->wait) : LIBXL__AO_WAIT;
     return rc == LIBXL__AO_WAIT ? s->device.cls->online_poll(ao, &s->device) : rc;
 }
 

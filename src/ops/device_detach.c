@@ -25,7 +25,7 @@ typedef struct device_detach {
     libxl__device device;
     libxl__device_close close;
     libxl__xs_batch *batch;
-    const libxl__xs_request *backend_path, *backend_state, *frontend_state;
+    const libxl__xs_request *backend_path, *type, *backend_state, *frontend_state;
     /* Reads the process id of the QEMU that serves the device; NULL: no QEMU serves it. */
     const libxl__xs_request *model_node;
     pid_t model_pid;                    /* the value of this node; 0: no QEMU is known */
@@ -54,6 +54,12 @@ typedef struct device_detach {
 static const libxl__device_detach_args *args_of(libxl__ao *ao)
 {
     return libxl__ao_args(ao);
+}
+
+/* Returns whether the device has no backend that has to close. */
+static bool is_stateless(const struct device_detach *s)
+{
+    return s->device.cls->stateless || s->device.emulated;
 }
 
 static int new_batch(libxl__ao *ao, struct device_detach *s)
@@ -107,6 +113,8 @@ static int find_start(libxl__ao *ao, struct device_detach *s)
         return read_states(ao, s);
     }
     s->backend_path = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(&s->device));
+    if (s->device.cls->emulated_type)
+        s->type = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/type", LIBXL__TOOLSTACK_OF(&s->device));
     return run(s, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -153,8 +161,11 @@ static int find_poll(libxl__ao *ao, struct device_detach *s)
         return rc;
     if (s->looked_at_states) {
         rc = keep_states(ao, s);
-        return rc || s->close.force || s->device.cls->stateless ? rc : check_guest(ao, s);
+        return rc || s->close.force || is_stateless(s) ? rc : check_guest(ao, s);
     }
+    if (s->type && !libxl__xs_value(s->backend_path) &&
+        libxl__device_set_emulated(&s->device, libxl__xs_value(s->type)))
+        return 0;
     rc = libxl__device_set_backend(ao, &s->device, libxl__xs_value(s->backend_path));
     return rc ? rc : read_states(ao, s);
 }
@@ -180,7 +191,7 @@ static int driver_poll(libxl__ao *ao, struct device_detach *s)
 
 static int ask_start(libxl__ao *ao, struct device_detach *s)
 {
-    return s->device.cls->stateless ? 0 : libxl__device_close_ask_start(ao, &s->close);
+    return is_stateless(s) ? 0 : libxl__device_close_ask_start(ao, &s->close);
 }
 
 static int ask_poll(libxl__ao *ao, struct device_detach *s)
@@ -194,7 +205,7 @@ static int ask_poll(libxl__ao *ao, struct device_detach *s)
 static int follow_server(libxl__ao *ao, struct device_detach *s)
 {
     xc_domaininfo_t info;
-    if (!s->device.backend_domid || s->device.cls->stateless)
+    if (!s->device.backend_domid || is_stateless(s))
         return 0;
     const int rc = libxl__hv_look(ao, s->device.backend_domid, &info);
     return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc ? rc : libxl__domain_source_start(ao, &s->server, &info);
@@ -220,8 +231,7 @@ static int closed_start(libxl__ao *ao, struct device_detach *s)
 {
     char path[LIBXL__DEVICE_PATH];
     int rc = follow_server(ao, s);
-    if (rc || s->close.force || s->device.cls->stateless || libxl__device_close_is_done(&s->close) ||
-        !is_served(s))
+    if (rc || s->close.force || is_stateless(s) || libxl__device_close_is_done(&s->close) || !is_served(s))
         return rc;
     snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
     rc = libxl__await_start(ao, &s->refusal, path, libxl__await_present, NULL);
@@ -256,7 +266,7 @@ static void closed_stop(libxl__ao *ao, struct device_detach *s)
 
 static int released_start(libxl__ao *ao, struct device_detach *s)
 {
-    if (!s->close.force || s->device.cls->stateless || libxl__device_close_is_done(&s->close) ||
+    if (!s->close.force || is_stateless(s) || libxl__device_close_is_done(&s->close) ||
         !s->device.cls->closes_without_frontend)
         return 0;
     if (libxl__device_model_serves(&s->device) && s->model_pid <= 0)
@@ -297,8 +307,7 @@ static bool stays_open(const struct device_detach *s)
 static int domain_start(libxl__ao *ao, struct device_detach *s)
 {
     char path[LIBXL__DEVICE_PATH];
-    if (!s->device.backend_domid || s->device.cls->stateless || !s->close.state || !is_served(s) ||
-        stays_open(s))
+    if (!s->device.backend_domid || is_stateless(s) || !s->close.state || !is_served(s) || stays_open(s))
         return 0;
     snprintf(path, sizeof(path), LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(&s->device));
     const int started = libxl__await_start(ao, &s->nodes, path, libxl__await_empty, NULL);
@@ -376,7 +385,7 @@ static int remove_nodes(libxl__ao *ao, struct device_detach *s)
     if (s->nodes.done || s->nodes_gone)
         libxl__xs_require_absent(s->batch, ERROR_NOTFOUND, LIBXL__BACKEND "/online",
                                  LIBXL__BACKEND_OF(device));
-    else if (s->close.state && !device->cls->stateless && is_served(s))
+    else if (s->close.state && !is_stateless(s) && is_served(s))
         libxl__xs_require(s->batch, ERROR_NOTFOUND, "0", LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(device));
     libxl__device_remove_nodes(s->batch, device, &s->removal);
     return run(s, LIBXL__XS_TRANSACTION);

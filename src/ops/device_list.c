@@ -113,11 +113,12 @@ static int read_device(const struct device_list *s, size_t index, void *config)
     const char *values[LIBXL__DEVICE_VALUES];
     libxl__device device = s->device;
     const char *path = libxl__xs_value(*of);
-    if (!path || sscanf(s->numbers.names[index], "%u", &device.devid) != 1 ||
-        !libxl__device_parse_backend(&device, path))
-        return 1;
     for (size_t k = 1; k < s->per_device; k++)
         values[k - 1] = libxl__xs_value(of[k]);
+    if (sscanf(s->numbers.names[index], "%u", &device.devid) != 1)
+        return 1;
+    if (path ? !libxl__device_parse_backend(&device, path) : !libxl__device_set_emulated(&device, values[0]))
+        return 1;
     cls->init(config);
     *(libxl_domid *)((char *)config + cls->backend_domid_at) = device.backend_domid;
     if (!cls->identify)

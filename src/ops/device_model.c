@@ -29,7 +29,7 @@ typedef struct device_model {
 
 bool libxl__device_model_serves(const libxl__device *device)
 {
-    static const char *const kinds[] = {"qdisk", "9pfs", "vkbd", "vfb", "console"};
+    static const char *const kinds[] = {"qdisk", "9pfs", "vkbd", "vfb", "qusb", "console"};
     for (size_t i = 0; !device->backend_domid && i < sizeof(kinds) / sizeof(*kinds); i++)
         if (strcmp(device->backend_kind, kinds[i]) == 0)
             return true;

@@ -22,7 +22,8 @@
     X(VTPM, vtpm)                                                                                            \
     X(VDISPL, vdispl)                                                                                        \
     X(VSND, vsnd)                                                                                            \
-    X(PVCALLSIF, pvcallsif)
+    X(PVCALLSIF, pvcallsif)                                                                                  \
+    X(USBCTRL, usbctrl)
 
 /* All classes: the classes of LIBXL__DEVICES, and the classes whose devices only a creation adds. */
 #define LIBXL__ALL_DEVICES(X) LIBXL__DEVICES(X) X(CHANNEL, channel)

@@ -68,6 +68,8 @@ static int exchange(libxl_domain_config *config, void *user)
         memcpy(found, c->entry, size);
     else
         memmove(found, found + size, (size_t)(--*count - at) * size);
+    if (!c->entry && c->cls->forget)
+        c->cls->forget(config, c->number);
     free(c->entry);
     c->entry = taken;
     return 0;

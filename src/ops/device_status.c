@@ -13,7 +13,7 @@ enum { FRONTEND_STATE, BACKEND_STATE, EVENT_CHANNEL, RING_REF, TX_RING_REF, RX_R
 
 struct device {
     libxl__device device;
-    const libxl__xs_request *backend_path, *nodes[NODES];
+    const libxl__xs_request *backend_path, *type, *nodes[NODES];
     bool known;
 };
 
@@ -58,10 +58,13 @@ static int paths_start(libxl__ao *ao, struct list_devices *s)
     for (uint32_t i = 0; i < s->sweep.count; i++) {
         const struct libxl__swept *swept = &s->sweep.devices[i];
         libxl__device *device = &s->all[i].device;
-        *device = (libxl__device){.domid = ao->subject.number, .devid = swept->devid};
+        *device = (libxl__device){
+            .cls = libxl__device_class_of(swept->kind), .domid = ao->subject.number, .devid = swept->devid};
         strncpy(device->kind, swept->kind, sizeof(device->kind) - 1);
         s->all[i].backend_path =
             libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(device));
+        if (device->cls->emulated_type)
+            s->all[i].type = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/type", LIBXL__TOOLSTACK_OF(device));
     }
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -74,7 +77,9 @@ static int paths_poll(libxl__ao *ao, struct list_devices *s)
         return LIBXL__AO_WAIT;
     for (uint32_t i = 0; i < s->sweep.count; i++) {
         const char *path = libxl__xs_value(s->all[i].backend_path);
-        s->all[i].known = path && libxl__device_parse_backend(&s->all[i].device, path);
+        const char *type = s->all[i].type ? libxl__xs_value(s->all[i].type) : NULL;
+        s->all[i].known = path ? libxl__device_parse_backend(&s->all[i].device, path)
+                               : libxl__device_set_emulated(&s->all[i].device, type);
     }
     return libxl__xs_result(s->batch);
 }
@@ -91,7 +96,7 @@ static int states_start(libxl__ao *ao, struct list_devices *s)
         return rc;
     for (uint32_t i = 0; i < s->sweep.count; i++) {
         struct device *d = &s->all[i];
-        if (!d->known)
+        if (!d->known || d->device.emulated)
             continue;
         for (unsigned k = 0; k < NODES; k++)
             if (keys[k])
@@ -113,8 +118,20 @@ static int number_of(const libxl__xs_request *request)
     return number >= 0 && number <= INT32_MAX && !*rest ? (int)number : -1;
 }
 
+/* Fills in the status of an emulated device, which has neither end. */
+static int fill_emulated(const struct device *d, libxl_device_status *out)
+{
+    libxl_device_status_init(out);
+    out->devid = d->device.devid;
+    out->backend_state = out->frontend_state = out->event_channel = out->ring_ref = out->rx_ring_ref = -1;
+    out->kind = strdup(d->device.kind);
+    return out->kind ? 0 : ERROR_NOMEM;
+}
+
 static int fill_status(const struct device *d, libxl_device_status *out)
 {
+    if (d->device.emulated)
+        return fill_emulated(d, out);
     libxl_device_status_init(out);
     out->devid = d->device.devid;
     out->backend_domid = d->device.backend_domid;

@@ -8,6 +8,7 @@
 #include "pci.h"
 #include "resume.h"
 #include "statistics.h"
+#include "usb.h"
 #include "xen.h"
 
 #include <stdlib.h>
@@ -85,6 +86,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__lane_open(ctx, &ctx->xen->memory_lane, "xl-memory", MEMORY_AT_ONCE, false);
     libxl__userdata_open(ctx);
     libxl__pci_open(ctx);
+    libxl__usb_open(ctx);
     int rc = libxl__domains_open(ctx);
     if (!rc)
         rc = libxl__handles_open(ctx);

@@ -48,6 +48,7 @@ struct libxl__xen {
     /* The lane for hypercalls that allocate or free much guest memory. */
     libxl__lane memory_lane;
     libxl__lane pci_lane;                 /* the lane for the jobs on PCI devices */
+    libxl__lane usb_lane;                 /* the lane for the jobs on USB devices */
     const libxl__xs_transport *transport; /* the way to reach xenstored; NULL until it is open */
     libxl__xs_link link;
     /*

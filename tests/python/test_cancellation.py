@@ -80,6 +80,7 @@ DEVICES: dict[str, Any] = {
     "vdispl": aioxen.DeviceVdispl(devid=0),
     "vsnd": aioxen.DeviceVsnd(devid=0),
     "pvcallsif": aioxen.DevicePvcallsif(devid=0),
+    "usbctrl": aioxen.DeviceUsbctrl(devid=0),
     "pci": aioxen.DevicePci(bus=1, vfunc_mask=1, seize=True),
 }
 
@@ -486,7 +487,7 @@ async def test_each_way_to_wait_at_each_moment(
 LIGHT = [
     name
     for name in OPERATIONS
-    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm", "vdispl", "vsnd", "pvcallsif", "pci")
+    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm", "vdispl", "vsnd", "pvcallsif", "pci", "usbctrl")
     and not name.endswith("_cpupool")
     and name != "domain_receive_stream"
 ]

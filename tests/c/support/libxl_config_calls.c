@@ -73,6 +73,13 @@ static const char *devices(libxl_ctx *ctx)
     libxl_device_vsnd_list_free(NULL, 0);
     CHECK(libxl_device_vsnd_getinfo(ctx, 0x7000, &vsnd, &vsndinfo));
     CHECK(libxl_devid_to_device_vsnd(ctx, 0x7000, 0, &vsnd));
+    libxl_device_usbctrl usbctrl;
+    libxl_usbctrlinfo usbctrlinfo;
+    libxl_device_usbctrl_init(&usbctrl);
+    CHECK(!libxl_device_usbctrl_list(ctx, 0x7000, &count) && !count);
+    libxl_device_usbctrl_list_free(NULL, 0);
+    CHECK(libxl_device_usbctrl_getinfo(ctx, 0x7000, &usbctrl, &usbctrlinfo));
+    CHECK(libxl_devid_to_device_usbctrl(ctx, 0x7000, 0, &usbctrl));
 #define CALLS_OF_DEVICE(T)                                                                                   \
     do {                                                                                                     \
         libxl_device_##T device;                                                                             \
@@ -90,6 +97,8 @@ static const char *devices(libxl_ctx *ctx)
     CALLS_OF_DEVICE(vsnd);
     CALLS_OF_DEVICE(pvcallsif); /* libxl has no function that adds a PV Calls device. */
     CALLS_OF_DEVICE(pci);
+    CALLS_OF_DEVICE(usbctrl);
+    CHECK(libxl_device_usbctrl_add(ctx, 0x7000, &(libxl_device_usbctrl){0}, NULL));
     CHECK(libxl_device_pci_add(ctx, 0x7000, &(libxl_device_pci){0}, NULL));
     CHECK(libxl_device_nic_add(ctx, 0x7000, &(libxl_device_nic){0}, NULL));
     CHECK(libxl_device_vfb_add(ctx, 0x7000, &(libxl_device_vfb){0}, NULL));

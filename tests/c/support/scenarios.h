@@ -55,6 +55,7 @@ struct subject {
         libxl_vsnd_list vsnds;
         libxl_pvcallsif_list pvcallsifs;
         libxl_channel_list channels;
+        libxl_usbctrl_list usbctrls;
         libxl_device_status_list devices;
         uint64_t kb;
         libxl_domain_config config;

@@ -39,6 +39,7 @@ STARTER_DEVICE(vtpm)
 STARTER_DEVICE(vdispl)
 STARTER_DEVICE(vsnd)
 STARTER_DEVICE(pvcallsif)
+STARTER_DEVICE(usbctrl)
 
 /* ---- adding and removing */
 
@@ -51,7 +52,8 @@ STARTER_DEVICE(pvcallsif)
     X(VTPM, vtpm)                                                                                            \
     X(VDISPL, vdispl)                                                                                        \
     X(VSND, vsnd)                                                                                            \
-    X(PVCALLSIF, pvcallsif)
+    X(PVCALLSIF, pvcallsif)                                                                                  \
+    X(USBCTRL, usbctrl)
 #define ADDED(X)                                                                                             \
     X(DISK, disk)                                                                                            \
     X(NIC, nic)                                                                                              \

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How the host gets back USB devices that a domain had. The removal of a device and that of its controller both use
+ * it, after the domain has lost the device's port. Call all functions with the context locked.
+ */
+#ifndef LIBXL__USB_RELEASE_H
+#define LIBXL__USB_RELEASE_H
+
+#include "qmp.h"
+#include "usb.h"
+#include "xs.h"
+
+/* Embed it in the operation's state; zero-initialise it. Then set the members above the empty line. */
+typedef struct libxl__usb_release {
+    uint32_t domid;
+    libxl_usbctrl_type type; /* the type of the devices' controller */
+    /* The devices, in the operation's memory; only their names are set. */
+    libxl__usb_device *devices;
+    uint32_t count;
+
+    libxl__xs_batch *batch;
+    const libxl__xs_request **nodes; /* the driver of each of the interfaces of each device */
+    libxl__usb_job job;
+    libxl__qmp qmp;
+    uint32_t unplugged; /* the devices that the device model was told to unplug */
+    enum {
+        LIBXL__USB_LISTING,
+        LIBXL__USB_READING,
+        LIBXL__USB_GIVING,
+        LIBXL__USB_FORGETTING,
+        LIBXL__USB_LOOKING,
+        LIBXL__USB_UNPLUGGING,
+    } step;
+} libxl__usb_release;
+
+/* The device model's names of a controller and of a device; libxl has the same. Arguments: devid; bus, address. */
+#define LIBXL__USB_CONTROLLER_ID "xenusb-%u"
+#define LIBXL__USB_DEVICE_ID     "xenusb-%u-%u"
+
+/*
+ * Gives the devices back. With the type PV, usbback loses them, they get their former drivers, and the nodes that
+ * keep these are removed. With the type DEVICEMODEL, the device model unplugs them. With the type QUSB nothing is to
+ * be done, because QEMU has seen the empty port. A device that is not plugged in any more, and a device model that
+ * has ended, are no errors. Call these from a phase's start and poll; they return LIBXL__AO_WAIT, 0 or an error,
+ * recorded in ao: BUSY, PERMISSION, FAIL, and those of xenstore.
+ */
+int libxl__usb_release_start(libxl__ao *ao, libxl__usb_release *release);
+int libxl__usb_release_poll(libxl__ao *ao, libxl__usb_release *release);
+
+/*
+ * Has the device model unplug what has this name. `qmp` was reset. Call these from a phase's start and poll. A name
+ * that the device model does not know, and a device model that has ended, are no errors.
+ */
+int libxl__usb_unplug_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *id);
+int libxl__usb_unplug_poll(libxl__ao *ao, libxl__qmp *qmp);
+
+#endif

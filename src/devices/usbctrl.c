@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The class usbctrl: a USB controller. usbback or QEMU serves a paravirtual one, which has the three trees of any
+ * device. The device model of an HVM domain makes an emulated one, which has the toolstack's tree only. The operations
+ * in src/ops/usb_*.c put devices into the ports.
+ *
+ * Owns: nothing except the operation's state. The caller holds the context's lock.
+ */
+#include "_libxl_types_internal.h"
+#include "device.h"
+#include "usb_release.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_VERSION = 2, DEFAULT_PORTS = 8, MOST_XHCI_PORTS = 15 };
+
+static const char *const drivers[] = {NULL, "piix3-usb-uhci", "usb-ehci", "nec-usb-xhci"}; /* by version */
+
+struct usbctrl_host {
+    libxl__qmp qmp; /* plugs or unplugs an emulated controller */
+    libxl__xs_batch *batch;
+    const libxl__xs_request *type, *ports[LIBXL__USB_PORTS];
+    libxl__usb_release release;
+    bool releasing;
+};
+
+static libxl_device_usbctrl *usbctrl_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+/* ---- the configuration */
+
+/* Chooses the type as libxl does. */
+static void choose_type(const libxl__device *device, libxl_device_usbctrl *ctrl)
+{
+    if (ctrl->type == LIBXL_USBCTRL_TYPE_AUTO)
+        ctrl->type = device->hvm                ? LIBXL_USBCTRL_TYPE_DEVICEMODEL
+                     : libxl__usb_has_usbback() ? LIBXL_USBCTRL_TYPE_PV
+                                                : LIBXL_USBCTRL_TYPE_QUSB;
+}
+
+static int check_ports(libxl__ao *ao, libxl_device_usbctrl *ctrl, int usual, int most)
+{
+    if (!ctrl->ports)
+        ctrl->ports = usual;
+    if (ctrl->ports >= 1 && ctrl->ports <= most)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL,
+                          "ports: %d; a controller of this type and version has 1 to %d ports", ctrl->ports,
+                          most);
+}
+
+/* Checks an emulated controller. The older two kinds have a fixed number of ports. */
+static int check_emulated(libxl__ao *ao, const libxl__device *device, libxl_device_usbctrl *ctrl)
+{
+    static const int fixed[] = {0, 2, 6, 0};
+    if (!device->hvm)
+        return libxl__ao_fail(ao, ERROR_INVAL, "type: only an HVM domain has a device model");
+    if (ctrl->backend_domid || ctrl->backend_domname)
+        return libxl__ao_fail(ao, ERROR_INVAL, "backend_domid: the device model runs in domain 0");
+    if (ctrl->version < 1 || ctrl->version > 3)
+        return libxl__ao_fail(ao, ERROR_INVAL, "version: %d is not 1, 2 or 3", ctrl->version);
+    const int ports = fixed[ctrl->version];
+    if (!ports || !ctrl->ports || ctrl->ports == ports)
+        return check_ports(ao, ctrl, ports ? ports : DEFAULT_PORTS, MOST_XHCI_PORTS);
+    return libxl__ao_fail(ao, ERROR_INVAL, "ports: %d; a controller of version %d has %d ports", ctrl->ports,
+                          ctrl->version, ports);
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    libxl_device_usbctrl *ctrl = usbctrl_of(device);
+    device->devid = (uint32_t)ctrl->devid;
+    choose_type(device, ctrl);
+    snprintf(device->backend_kind, sizeof(device->backend_kind), "%s",
+             ctrl->type == LIBXL_USBCTRL_TYPE_QUSB ? "qusb" : "vusb");
+    if (!ctrl->version)
+        ctrl->version = DEFAULT_VERSION;
+    device->emulated = ctrl->type == LIBXL_USBCTRL_TYPE_DEVICEMODEL;
+    if (device->emulated)
+        return check_emulated(ao, device, ctrl);
+    if (ctrl->type != LIBXL_USBCTRL_TYPE_PV && ctrl->type != LIBXL_USBCTRL_TYPE_QUSB)
+        return libxl__ao_fail(ao, ERROR_INVAL, "type: %d is not a type of controllers", (int)ctrl->type);
+    if (ctrl->version < 1 || ctrl->version > 2)
+        return libxl__ao_fail(ao, ERROR_INVAL, "version: %d; a paravirtual controller has version 1 or 2",
+                              ctrl->version);
+    if (ctrl->type == LIBXL_USBCTRL_TYPE_QUSB && (ctrl->backend_domid || ctrl->backend_domname))
+        return libxl__ao_fail(ao, ERROR_INVAL, "backend_domid: QEMU runs in domain 0");
+    if (ctrl->type == LIBXL_USBCTRL_TYPE_PV && !ctrl->backend_domid && !ctrl->backend_domname &&
+        !libxl__usb_has_usbback())
+        return libxl__ao_fail(ao, ERROR_NI,
+                              "type: this host's kernel has no usbback, which serves pv controllers");
+    return check_ports(ao, ctrl, DEFAULT_PORTS, LIBXL__USB_PORTS);
+}
+
+static void write_nodes(const libxl__device_nodes *nodes)
+{
+    const libxl_device_usbctrl *ctrl = usbctrl_of(nodes->device);
+    char key[16];
+    libxl__backend_key(nodes, "type", "%s", libxl_usbctrl_type_to_string(ctrl->type));
+    libxl__backend_key(nodes, "usb-ver", "%d", ctrl->version);
+    libxl__backend_key(nodes, "num-ports", "%d", ctrl->ports);
+    libxl__backend_key(nodes, "port", "%s", "");
+    for (int port = 1; port <= ctrl->ports; port++) {
+        snprintf(key, sizeof(key), "port/%d", port);
+        libxl__backend_key(nodes, key, "%s", "");
+    }
+}
+
+static const char *const read_keys[] = {"type", "usb-ver", "num-ports", NULL};
+
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    libxl_device_usbctrl *ctrl = config;
+    if (!values[0] || libxl_usbctrl_type_from_string(values[0], &ctrl->type) ||
+        device->emulated != (ctrl->type == LIBXL_USBCTRL_TYPE_DEVICEMODEL))
+        return 1;
+    ctrl->version = values[1] ? atoi(values[1]) : 0;
+    ctrl->ports = values[2] ? atoi(values[2]) : 0;
+    return 0;
+}
+
+/* The devices of a controller that is gone are no longer a part of the configuration. */
+static void forget_devices(libxl_domain_config *config, int number)
+{
+    int kept = 0;
+    for (int i = 0; i < config->num_usbdevs; i++) {
+        if (config->usbdevs[i].ctrl == number)
+            libxl_device_usbdev_dispose(&config->usbdevs[i]);
+        else
+            config->usbdevs[kept++] = config->usbdevs[i];
+    }
+    config->num_usbdevs = kept;
+}
+
+/* ---- emulated controllers: the device model plugs them in */
+
+static bool add_text(struct json_object *object, const char *key, const char *text)
+{
+    struct json_object *value = json_object_new_string(text);
+    if (value && !json_object_object_add(object, key, value))
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+static int online_start(libxl__ao *ao, libxl__device *device)
+{
+    const libxl_device_usbctrl *ctrl = usbctrl_of(device);
+    struct usbctrl_host *host = device->host;
+    char id[32], ports[16];
+    if (!device->emulated)
+        return 0;
+    snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
+    snprintf(ports, sizeof(ports), "%d", ctrl->ports);
+    struct json_object *object = libxl__qmp_text("driver", drivers[ctrl->version]);
+    const bool made = object && add_text(object, "id", id) &&
+                      (ctrl->version < 3 || (add_text(object, "p2", ports) && add_text(object, "p3", ports)));
+    if (!made) {
+        json_object_put(object);
+        return ERROR_NOMEM;
+    }
+    const int rc = libxl__qmp_add(ao, &host->qmp, "device_add", object, -1);
+    return rc ? rc : libxl__qmp_start(ao, &host->qmp, device->domid);
+}
+
+static int online_poll(libxl__ao *ao, libxl__device *device)
+{
+    struct usbctrl_host *host = device->host;
+    return libxl__qmp_poll_model(ao, &host->qmp, device->domid);
+}
+
+/* ---- removal: the devices in the ports go first */
+
+static int offline_start(libxl__ao *ao, libxl__device *device)
+{
+    struct usbctrl_host *host = device->host;
+    char tree[LIBXL__DEVICE_PATH];
+    if (device->emulated)
+        snprintf(tree, sizeof(tree), LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+    else
+        snprintf(tree, sizeof(tree), LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    host->batch = libxl__xs_batch_new(ao, device->domid);
+    if (!host->batch)
+        return ERROR_NOMEM;
+    host->type = libxl__xs_read(host->batch, "%s/type", tree);
+    for (int port = 1; port <= LIBXL__USB_PORTS; port++)
+        host->ports[port - 1] = libxl__xs_read(host->batch, "%s/port/%d", tree, port);
+    const int rc = libxl__xs_run(host->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Starts to give the devices in the ports back to the host. */
+static int start_release(libxl__ao *ao, struct usbctrl_host *host, uint32_t domid)
+{
+    libxl__usb_release *release = &host->release;
+    const char *type = libxl__xs_value(host->type);
+    host->releasing = true;
+    release->domid = domid;
+    release->devices = libxl__gc_alloc(&ao->gc, LIBXL__USB_PORTS * sizeof(*release->devices));
+    if (!release->devices)
+        return ERROR_NOMEM;
+    if (!type || libxl_usbctrl_type_from_string(type, &release->type))
+        return 0;
+    for (int i = 0; i < LIBXL__USB_PORTS; i++) {
+        const char *busid = libxl__xs_value(host->ports[i]);
+        if (busid && libxl__usb_is_busid(busid))
+            snprintf(release->devices[release->count++].busid, LIBXL__USB_BUSID, "%s", busid);
+    }
+    return libxl__usb_release_start(ao, release);
+}
+
+/* Unplugs an emulated controller. The devices are gone, or could not be removed, which does not end the removal. */
+static int released(libxl__ao *ao, libxl__device *device, int rc)
+{
+    struct usbctrl_host *host = device->host;
+    char id[32];
+    if (rc || !device->emulated)
+        return rc;
+    snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
+    return libxl__usb_unplug_start(ao, &host->qmp, device->domid, id);
+}
+
+static int offline_poll(libxl__ao *ao, libxl__device *device)
+{
+    struct usbctrl_host *host = device->host;
+    if (host->qmp.count)
+        return libxl__usb_unplug_poll(ao, &host->qmp);
+    if (host->releasing)
+        return released(ao, device, libxl__usb_release_poll(ao, &host->release));
+    if (!libxl__xs_done(host->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(host->batch);
+    return rc ? rc : released(ao, device, start_release(ao, host, device->domid));
+}
+
+LIBXL__DEVICE_CONFIG(usbctrl)
+const libxl__device_class libxl__class_usbctrl = {
+    LIBXL__DEVICE_ROW(usbctrl, usbctrls, "vusb"),
+    .devid_at = offsetof(libxl_device_usbctrl, devid),
+    .waits_for_backend = true,
+    .closes_without_frontend = true,
+    .after_model = true,
+    .emulated_type = "devicemodel",
+    .host_size = sizeof(struct usbctrl_host),
+    .check = check,
+    .write = write_nodes,
+    .read_keys = read_keys,
+    .read = read_config,
+    .forget = forget_devices,
+    .online_start = online_start,
+    .online_poll = online_poll,
+    .offline_start = offline_start,
+    .offline_poll = offline_poll,
+};
