@@ -195,9 +195,9 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     op *o = start_waiting(s, domid);
-    assert_int_equal(limit_op(s, o, 60), 0);
+    assert_int_equal(limit_op(s, o, 250), 0);
     assert_int_equal(limit_op(s, o, 0), 0);
-    pump_for(s, 80);
+    pump_for(s, 300);
     assert_false(op_done(o));
     assert_int_equal(limit_op(s, o, 60000), 0);
     assert_int_equal(limit_op(s, o, 20), 0);

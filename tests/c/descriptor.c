@@ -8,8 +8,8 @@
 #include <sys/time.h>
 
 enum {
-    SOON_MS = 500,   /* Within this time the descriptor becomes readable, even on a busy machine. */
-    LONG_MS = 10000, /* Only a lost wake-up takes this long. */
+    SOON_MS = 5000,  /* Within this time the descriptor becomes readable, even on a busy machine. */
+    LONG_MS = 60000, /* Only a lost wake-up takes this long. */
 };
 
 static bool readable_within(scene *s, int milliseconds)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 enum {
-    SOON_MS = 500,   /* A prompt wake-up takes at most this long, even on a busy machine. */
-    LONG_MS = 10000, /* Only a lost wake-up takes this long. */
+    SOON_MS = 5000,  /* A prompt wake-up takes at most this long, even on a busy machine. */
+    LONG_MS = 60000, /* Only a lost wake-up takes this long. */
 };
 
 struct waiting {
@@ -318,7 +318,7 @@ static void waits_of_0_ms_make_progress(scene *s)
     const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &reason, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
-    for (uint64_t end = now_ms() + 5000; !event && now_ms() < end; sleep_ms(1))
+    for (uint64_t end = now_ms() + scaled_ms(5000); !event && now_ms() < end; sleep_ms(1))
         libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0);
     assert_non_null(event);
     libxl_event_free(s->ctx, event);

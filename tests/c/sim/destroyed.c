@@ -48,7 +48,7 @@ static bool destroy_during(scene *s, xc_interface *xch, const char *call, int n,
     fixture_begin(&before);
     int rule = fault_add("%s:%d:40ms", call, n);
     op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-    for (uint64_t end = now_ms() + 200; !op_done(o) && !fault_hits(rule) && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(200); !op_done(o) && !fault_hits(rule) && now_ms() < end;)
         pump(s, 1);
     const bool hit = fault_hits(rule);
     if (hit && !op_done(o))

@@ -75,7 +75,7 @@ static void a_creation_can_be_aborted_at_each_call(scene *s)
         fixture_begin(&before);
         int rule = fault_add("%s:1:30ms", calls.names[i]);
         op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-        for (uint64_t end = now_ms() + 200; !op_done(o) && !fault_hits(rule) && now_ms() < end;)
+        for (uint64_t end = now_ms() + scaled_ms(200); !op_done(o) && !fault_hits(rule) && now_ms() < end;)
             pump(s, 1);
         int asked = libxl_ao_abort(s->ctx, &o->how), rc = op_result(o);
         if (rc == 0)

@@ -126,7 +126,7 @@ static void an_aborted_build_does_not_wait_for_xenstored(scene *s)
     fault_wait(s->ctx, rule);
     simulate("xenstored stop");
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
-    for (uint64_t end = now_ms() + 8000; !op_done(o) && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(8000); !op_done(o) && now_ms() < end;)
         pump(s, 20);
     const bool done = op_done(o);
     simulate("xenstored cont");

@@ -97,8 +97,8 @@ void close_ends(struct ends *e)
 
 static void wait_for_progress(struct peer *p, size_t least)
 {
-    for (uint64_t end = now_ms() + 5000; copy_progress(&p->copying) < (int64_t)least && now_ms() < end;
-         sleep_ms(1))
+    for (uint64_t end = now_ms() + scaled_ms(5000);
+         copy_progress(&p->copying) < (int64_t)least && now_ms() < end; sleep_ms(1))
         ;
 }
 

@@ -162,7 +162,7 @@ static void a_call_inside_a_callback_makes_its_own_reports_only(scene *s)
         n.other.delay = 2;
         assert_int_equal(begin(n.ctx, &t, NULL, &how), ERROR_ASYNC_INPROGRESS);
         assert_int_equal(begin(n.ctx, &n.other, NULL, &other), ERROR_ASYNC_INPROGRESS);
-        for (uint64_t end = now_ms() + 5000; !n.others && now_ms() < end;)
+        for (uint64_t end = now_ms() + scaled_ms(5000); !n.others && now_ms() < end;)
             core_continue(n.ctx);
         assert_int_equal(n.reports, 1);
         assert_int_equal(n.others, 1);
@@ -229,7 +229,7 @@ static void another_thread_makes_what_is_left(scene *s)
         assert_int_equal(begin(l.ctx, &l.first, NULL, &first), ERROR_ASYNC_INPROGRESS);
         assert_int_equal(begin(l.ctx, &l.opener, NULL, &opener), ERROR_ASYNC_INPROGRESS);
         libxl_event *event;
-        for (uint64_t end = now_ms() + 50000; !l.done && now_ms() < end;)
+        for (uint64_t end = now_ms() + scaled_ms(50000); !l.done && now_ms() < end;)
             libxl_event_wait_limit(l.ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 20);
         assert_int_equal(l.rc, 0);
         l.over = true;

@@ -262,7 +262,7 @@ static void *wait_in_loop(void *argument)
 
 static bool returned_within(struct waiting *w, unsigned ms)
 {
-    for (uint64_t end = now_ms() + ms; !w->returned && now_ms() < end; sleep_ms(1))
+    for (uint64_t end = now_ms() + scaled_ms(ms); !w->returned && now_ms() < end; sleep_ms(1))
         ;
     return w->returned;
 }

@@ -204,7 +204,7 @@ static void a_reserved_worker_stays_until_it_is_needed(scene *s)
     simulate("xenstored stop"); /* The operation waits a second for the removal of the nodes. */
     r.o = START(s, libxl_domain_destroy, s->ctx, r.domid, how);
     pthread_create(&r.thread, NULL, destroy_without_threads, &r);
-    for (uint64_t end = now_ms() + MOST_MS; !info.dying && now_ms() < end; sleep_ms(10))
+    for (uint64_t end = now_ms() + scaled_ms(MOST_MS); !info.dying && now_ms() < end; sleep_ms(10))
         libxl_domain_info(s->ctx, &info, r.domid);
     simulate("xenstored cont");
     pthread_join(r.thread, NULL);

@@ -50,7 +50,7 @@ static void early_done(libxl_ctx *ctx, int rc, void *user)
     struct meeting *m = user;
     (void)ctx, (void)rc;
     m->inside = true;
-    for (uint64_t end = now_ms() + 5000; !m->received && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(5000); !m->received && now_ms() < end;)
         sleep_ms(1);
 }
 
@@ -65,7 +65,7 @@ static void late_done(libxl_ctx *ctx, int rc, void *user)
 static void take_result(struct meeting *m)
 {
     libxl_event *event = NULL;
-    for (uint64_t end = now_ms() + 5000; !m->calls && !event && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(5000); !m->calls && !event && now_ms() < end;)
         libxl_event_wait_limit(m->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 20);
     if (event)
         m->rc = event->u.operation_complete.rc;
@@ -147,7 +147,7 @@ static void *poll_until_over(void *argument)
 
 static bool called_within(const struct watching *w, int calls, unsigned ms)
 {
-    for (uint64_t end = now_ms() + ms; w->calls < calls && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(ms); w->calls < calls && now_ms() < end;)
         sleep_ms(1);
     return w->calls == calls;
 }

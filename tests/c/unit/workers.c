@@ -6,15 +6,16 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { JOBS = 40 };
+enum { JOBS = 40, HELD = UINT16_MAX };
 
 struct work {
     libxl__job job; /* must be the first member, because callbacks cast the job to struct work */
-    unsigned ms;
+    unsigned ms;    /* the time that the job takes; HELD: the job ends after `held` has become false */
     int number, ended, on_done;
 };
 
 static atomic_int at_once, most_at_once, worked;
+static atomic_bool held;
 static int order[JOBS + 1];
 
 static void work(libxl_ctx *ctx, libxl__job *job)
@@ -24,7 +25,10 @@ static void work(libxl_ctx *ctx, libxl__job *job)
     int now = atomic_fetch_add(&at_once, 1) + 1;
     for (int most = most_at_once; now > most && !atomic_compare_exchange_weak(&most_at_once, &most, now);)
         ;
-    sleep_ms(w->ms);
+    if (w->ms != HELD)
+        sleep_ms(w->ms);
+    while (w->ms == HELD && held)
+        sleep_ms(1);
     order[atomic_fetch_add(&worked, 1)] = w->number;
     atomic_fetch_sub(&at_once, 1);
 }
@@ -51,6 +55,7 @@ static libxl_ctx *open_with_lanes(void)
 static void begin(struct work *jobs, int count, unsigned ms)
 {
     at_once = most_at_once = worked = 0;
+    held = ms == HELD;
     for (int i = 0; i < count; i++)
         jobs[i] = (struct work){.job = {.work = work, .on_done = on_done}, .ms = ms, .number = i};
 }
@@ -74,7 +79,7 @@ static libxl_counters counters(libxl_ctx *ctx)
 
 static void wait_until_done(libxl_ctx *ctx)
 {
-    for (uint64_t end = now_ms() + 10000; counters(ctx).jobs; sleep_ms(1))
+    for (uint64_t end = now_ms() + scaled_ms(10000); counters(ctx).jobs; sleep_ms(1))
         assert_true(now_ms() < end);
 }
 
@@ -120,14 +125,15 @@ static void a_slow_lane_does_not_delay_others(scene *s)
 {
     libxl_ctx *ctx = open_with_lanes();
     struct work slow[JOBS], quick[1];
-    begin(slow, JOBS, 20);
+    begin(slow, JOBS, HELD);
     submit(ctx, slow, JOBS, &computing);
     quick[0] = (struct work){.job = {.work = work, .on_done = on_done}};
     submit(ctx, quick, 1, &single);
-    for (uint64_t end = now_ms() + 5000; !is_done(ctx, &quick[0]) && now_ms() < end; sleep_ms(1))
+    for (uint64_t end = now_ms() + scaled_ms(5000); !is_done(ctx, &quick[0]) && now_ms() < end; sleep_ms(1))
         ;
     assert_true(is_done(ctx, &quick[0]));
-    assert_true(counters(ctx).jobs > 0);
+    assert_int_equal(counters(ctx).jobs, JOBS);
+    held = false;
     core_close(ctx); /* This call waits for all jobs. */
     assert_int_equal(worked, JOBS + 1);
     (void)s;
@@ -137,9 +143,10 @@ static void a_queued_job_can_be_withdrawn(scene *s)
 {
     libxl_ctx *ctx = open_with_lanes();
     struct work jobs[3];
-    begin(jobs, 3, 30);
+    begin(jobs, 3, HELD);
     submit(ctx, jobs, 3, &single);
-    sleep_ms(10); /* Now the first job is running. */
+    while (!at_once)
+        sleep_ms(1);
     libxl__ctx_lock(ctx);
     assert_false(libxl__job_withdraw(&jobs[0].job));
     assert_true(libxl__job_withdraw(&jobs[1].job));
@@ -150,6 +157,7 @@ static void a_queued_job_can_be_withdrawn(scene *s)
     libxl__job_detach(&jobs[0].job); /* The job is running, so the worker calls on_done later. */
     assert_int_equal(jobs[0].on_done, 0);
     libxl__ctx_unlock(ctx);
+    held = false;
     wait_until_done(ctx);
     assert_int_equal(worked, 1);
     assert_int_equal(jobs[0].on_done, 1);
@@ -165,7 +173,7 @@ static void idle_threads_end_and_are_started_again(scene *s)
         begin(jobs, 4, 5);
         submit(ctx, jobs, 4, &many);
         assert_true(counters(ctx).threads > 0);
-        for (uint64_t end = now_ms() + 5000; counters(ctx).threads && now_ms() < end; sleep_ms(20))
+        for (uint64_t end = now_ms() + scaled_ms(5000); counters(ctx).threads && now_ms() < end; sleep_ms(20))
             ;
         assert_int_equal(counters(ctx).threads, 0);
         assert_int_equal(worked, 4);
