@@ -5,7 +5,7 @@ names        the names and types that the others use
 classes      enumerations, dataclasses, events        -> aioxen/types.py, aioxen/_late_types.py
 late         which classes are in _late_types.py
 errors       one exception class per error            -> aioxen/errors.py
-convert      conversion to and from C                   -> aioxen/_convert.py
+convert      conversion to and from C                   -> aioxen/_convert.py, aioxen/_late_convert.py
 json         conversion to and from JSON              -> aioxen/_json.py
 operations   the methods of Context and Domain        -> aioxen/_operations.py
 sync         the methods of aioxen.sync               -> aioxen/_sync_operations.py
@@ -90,6 +90,7 @@ def outputs(model: m.Model) -> dict[str, str]:
     else:
         modules["_sync_operations.py"] = sync.text
         modules["_late_types.py"] = classes.late_text
+        modules["_late_convert.py"] = convert.late_text
         modules["_fleet_operations.py"] = fleet.text
     texts = {name: text(model) for name, text in modules.items()}
     return {f"python/{package}/{name}": laid_out(text) for name, text in texts.items() if text}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes _convert.py: the conversion of values to and from C, one function per struct and direction.
+"""Writes _convert.py and _late_convert.py: the conversion of values to and from C, one function per struct
+and direction. _late_convert.py has the functions of the late types (late.py), and is imported when one of
+them is used.
 
 X stands for the name of a struct. `put_X(c, value, path, keep)` fills *c. `path` names the value in errors.
 The objects in `keep` must live as long as *c is used. `get_X(c)` reads *c. `get_X_list(c, n)` reads an array
@@ -9,6 +11,7 @@ one call.
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent, indent
 
 from gen import model as m
@@ -21,6 +24,7 @@ from gen.python.names import (
     Names,
     call,
     camel,
+    exported,
     form,
     function,
     is_bool,
@@ -34,7 +38,9 @@ from gen.python.names import (
     sole_array,
 )
 
-IMPORTS = '''"""Conversion of values to and from C."""
+DOC = '"""Conversion of values to and from C."""'
+LATE_DOC = '"""Conversion to and from C of the classes of _late_types."""'
+IMPORTS = f"""{DOC}
 
 from __future__ import annotations
 
@@ -47,32 +53,66 @@ from aioxen._values import CData, Keep
 
 if TYPE_CHECKING:
     from uuid import UUID
-'''
+"""
 
 # The generated module of an extension imports the library's conversions, because the extension's conversions
 # may call them.
-EXTENDED = "from aioxen._convert import *\nfrom aioxen._extend import register\nfrom {}._native import ffi\n"
+EXTENDED = (
+    "from aioxen._convert import *\nfrom aioxen._extend import register\n"
+    "from aioxen._late_convert import *\nfrom {}._native import ffi\n"
+)
+
+LOADER = '''
+
+if TYPE_CHECKING:
+{typed}else:
+
+    def __getattr__(name: str) -> object:
+        """Imports the conversions of the late types when one of them is used first."""
+        if name.startswith("__"):
+            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+        from aioxen import _late_convert
+
+        globals().update((late, getattr(_late_convert, late)) for late in _late_convert.__all__)
+        if name not in globals():
+            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+        return globals()[name]
+'''
+
+DEFINED = re.compile(r"^(?:def )?(\w+)(?:\(| = |: dict)", re.M)
+"""A name that a generated module defines."""
 
 
 def text(model: m.Model) -> str:
     convert = Converters(Names(model))
     names = convert.names
-    used = {kind for s in names.own_structs for kind in m.walk(s)}
-    used |= {f.enumeration for s in names.own_structs for f in s.fields if f.enumeration}
-    later = set(late(names))
-    parts = [table(e, e in later) for e in names.enumerations if e in used or e in model.types]
-    for struct, name in names.own_structs.items():
-        parts += [convert.put(struct, name), convert.get(struct, name)]
-    parts += [convert.take_sole(s, a) for s in names.own_structs if s.name and (a := sole_array(s))]
+    made = convert.functions(model, False)
     if model.base is None or model.events:
-        parts.append(convert.events(model))
-    text = "\n\n".join(parts)
-    imports = IMPORTS
-    if "lib." in text:
-        imports = imports.replace(
-            "from aioxen._values", "from aioxen._native import lib\nfrom aioxen._values"
-        )
-    return HEAD + names.imports(imports, EXTENDED.format(names.package)) + "\n" + text
+        made += "\n\n" + convert.events(model)
+    head = names.imports(imports(made), EXTENDED.format(names.package))
+    late = sorted(word for word in DEFINED.findall(convert.functions(model, True)) if word[0] != "_")
+    typed = "".join(f"    from aioxen._late_convert import {name} as {name}\n" for name in late)
+    return HEAD + head + "\n" + made + (LOADER.format(typed=typed) if late else "")
+
+
+def late_text(model: m.Model) -> str:
+    """Returns _late_convert.py, or "" if no type is late."""
+    convert = Converters(Names(model))
+    if not (made := convert.functions(model, True)):
+        return ""
+    early = set(DEFINED.findall(convert.functions(model, False)))
+    used = "".join(f"    {name},\n" for name in sorted(early & set(re.findall(r"\w+", made))))
+    given = f"from aioxen._convert import (\n{used})\n" if used else ""
+    names = [word for word in DEFINED.findall(made) if word[0] != "_"]
+    head = imports(made).replace(DOC, LATE_DOC).replace("from aioxen._native", f"{given}from aioxen._native")
+    return HEAD + head.replace("from collections.abc import Callable\n", "") + "\n" + exported(names) + made
+
+
+def imports(made: str) -> str:
+    """Returns the import lines of a module with these functions."""
+    if "lib." not in made:
+        return IMPORTS
+    return IMPORTS.replace("from aioxen._values", "from aioxen._native import lib\nfrom aioxen._values")
 
 
 def table(kind: m.Enumeration, later: bool) -> str:
@@ -117,6 +157,19 @@ class Converters:
 
     def __init__(self, names: Names) -> None:
         self.names = names
+
+    def functions(self, model: m.Model, later: bool) -> str:
+        """Returns the tables and functions of the late types, or of the others."""
+        names, chosen = self.names, set(late(self.names))
+        used = {kind for s in names.own_structs for kind in m.walk(s)}
+        used |= {f.enumeration for s in names.own_structs for f in s.fields if f.enumeration}
+        enumerations = [e for e in names.enumerations if (e in chosen) == later]
+        structs = {s: name for s, name in names.own_structs.items() if (s in chosen) == later}
+        parts = [table(e, later) for e in enumerations if e in used or e in model.types]
+        for struct, name in structs.items():
+            parts += [self.put(struct, name), self.get(struct, name)]
+        parts += [self.take_sole(s, a) for s in structs if s.name and (a := sole_array(s))]
+        return "\n\n".join(parts)
 
     # To C
 

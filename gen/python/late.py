@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finds the types whose classes are made late, by _late_types.py.
+"""Finds the late types. _late_types.py makes their classes, and _late_convert.py converts them.
 
 Most types belong to the configuration of a domain. Making their classes takes most of the time that an import
 of types.py would take, and many programs use none of them. So types.py imports _late_types.py when such
-a class is used first.
+a class is used first. _convert.py and _late_convert.py do the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from gen import model as m
 from gen.python.names import Names, camel, members, operations
@@ -17,6 +18,7 @@ CONFIGURATION = "domain_config"
 """The struct whose parts are late. An IDL without this struct has no late types."""
 
 
+@cache
 def late(names: Names) -> list[m.Enumeration | m.Struct]:
     """Returns the late types. They are those that neither an event nor an operation uses, apart from the
     configuration, its parts, and the structs that contain such a part."""

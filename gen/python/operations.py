@@ -10,6 +10,7 @@ from gen import model as m
 from gen import phase_text
 from gen.model import Speed
 from gen.python.classes import default
+from gen.python.late import late
 from gen.python.names import (
     HEAD,
     LINE,
@@ -191,7 +192,8 @@ def result(names: Names, f: m.Field) -> str:
     if f.enumeration is not None:
         return f"Result({pointer}, _convert.take_{f.enumeration.name})"
     if isinstance(kind, m.Struct):
-        read = f"_convert.take_{kind.name}" if sole_array(kind) else f"_convert.get_{names.structs[kind]}"
+        read = f"take_{kind.name}" if sole_array(kind) else f"get_{names.structs[kind]}"
+        read = f'"{read}"' if kind in late(names) else f"_convert.{read}"
         return f"Result({pointer}, {read}" + (f", lib.{kind.dispose_fn})" if kind.owns else ")")
     return f"Result({pointer}, v.take_{'float' if isinstance(kind, m.Float) else 'number'})"
 

@@ -16,9 +16,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from aioxen import _convert, errors, types
 from aioxen import _values as v
-from aioxen import errors, types
-from aioxen._convert import EVENTS, get_OperationInfo_list
+from aioxen._convert import EVENTS
 from aioxen._fields import Fields
 from aioxen._native import ffi, lib
 from aioxen._operations import ContextOperations
@@ -192,7 +192,7 @@ class BaseContext(ContextOperations):
         if not infos:
             raise MemoryError
         try:
-            return get_OperationInfo_list(infos, count[0])
+            return _convert.get_OperationInfo_list(infos, count[0])
         finally:
             lib.libxl_operation_info_list_free(infos, count[0])
 

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
+from aioxen import _convert
 from aioxen._core import FastMethod, OperationSpec
 from aioxen._native import ffi
 from aioxen._values import CData, CType, ctype, fits
@@ -60,25 +61,32 @@ loop's exception handler, and the operation continues.
 
 class Result:
     """One result of an operation. It has the C type, the function that reads the result, and the function
-    that frees the result's memory."""
+    that frees the result's memory. `read` may be the name of a function of _convert."""
 
-    __slots__ = ("name", "pointer", "read", "free")
+    __slots__ = ("name", "reader", "pointer", "read", "free")
 
     pointer: CType
+    read: Callable[[CData], Any]
 
     def __init__(
-        self, pointer: str | CType, read: Callable[[CData], Any], free: Callable[[CData], None] | None = None
+        self,
+        pointer: str | CType,
+        read: str | Callable[[CData], Any],
+        free: Callable[[CData], None] | None = None,
     ) -> None:
         self.name = pointer
-        self.read = read
+        self.reader = read
         self.free = free
 
     def __getattr__(self, name: str) -> Any:
-        """Finds the C type at its first use, because most programs use few operations."""
-        if name != "pointer":
+        """Finds the C type and the function at their first use, because most programs use few operations."""
+        if name == "pointer":
+            self.pointer = ctype(self.name)
+        elif name == "read":
+            self.read = getattr(_convert, self.reader) if isinstance(self.reader, str) else self.reader
+        else:
             raise AttributeError(name)
-        self.pointer = ctype(self.name)
-        return self.pointer
+        return getattr(self, name)
 
     def value(self, xen: OperationsBase, c: CData) -> Any:
         """Returns the Python value. The value does not refer to C memory."""
