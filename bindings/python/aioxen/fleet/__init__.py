@@ -12,7 +12,6 @@ progress is reported. NATS carries the messages; a fleet without a broker uses s
 """
 
 from aioxen.fleet.client import Fleet as Fleet
-from aioxen.fleet.client import HostState as HostState
 from aioxen.fleet.client import connect as connect
 from aioxen.fleet.domain import Domain as Domain
 from aioxen.fleet.errors import FleetError as FleetError
@@ -26,6 +25,7 @@ from aioxen.fleet.errors import UnknownOutcomeError as UnknownOutcomeError
 from aioxen.fleet.events import FleetEvent as FleetEvent
 from aioxen.fleet.events import FleetEvents as FleetEvents
 from aioxen.fleet.host import Host as Host
+from aioxen.fleet.hosts import HostState as HostState
 from aioxen.fleet.operation import RemoteOperation as RemoteOperation
 from aioxen.fleet.select import Outcome as Outcome
 

@@ -15,17 +15,18 @@ import getpass
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
 from aioxen.fleet.errors import HostNotFoundError, NotAllowedError, UnknownOutcomeError
-from aioxen.fleet.events import EPOCH, FleetEvents
+from aioxen.fleet.events import FleetEvents
 from aioxen.fleet.host import Host
+from aioxen.fleet.hosts import Hosts, read_beat
 from aioxen.fleet.link import Link, Receiver
 from aioxen.fleet.operation import RemoteOperation
 from aioxen.fleet.select import Outcome, Target, targets
@@ -46,56 +47,6 @@ FIRST_AGAIN = 1.0
 """When a request that was not answered is sent again, in seconds."""
 LATER_AGAIN = 5.0
 """When a request that is in progress is sent again, in case its last reply was lost."""
-SILENT = 3.0
-"""How long a host is not heard of before it counts as silent, in seconds."""
-MOST_BEAT = 4096
-MOST_HOSTS = 100_000
-
-
-class HostState(NamedTuple):
-    """What is known of a host."""
-
-    name: str
-    state: str
-    """"up"; "silent": not heard of for 3 s; "lost": not heard of for `patience`; "stopped": the agent has
-    said that it ends."""
-    calls: int
-    """The number of calls that its agent carries out."""
-    domains: int
-    """The number of its domains, including domain 0."""
-    version: str
-    """The version of aioxen."""
-    epoch: str
-    """The run of the agent."""
-    link: int
-    """How often the agent has connected to the broker again."""
-    heard: float
-    """When the host was last heard of, as time.monotonic() counts."""
-    passage: str
-    """Where its agent receives guests of other hosts. Empty: it receives none."""
-
-
-class Hosts(Mapping[str, HostState]):
-    """The hosts that were heard of, by name. The mapping is live."""
-
-    def __init__(self, patience: float) -> None:
-        self._beats: dict[str, HostState] = {}
-        self._patience = patience
-        self.changed: asyncio.Event = asyncio.Event()
-        """Is set when a host is heard of."""
-
-    def __getitem__(self, name: str) -> HostState:
-        beat = self._beats[name]
-        silence = time.monotonic() - beat.heard
-        if beat.state == "up" and silence > min(SILENT, self._patience):
-            return beat._replace(state="lost" if silence > self._patience else "silent")
-        return beat
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._beats))
-
-    def __len__(self) -> int:
-        return len(self._beats)
 
 
 class Fleet(Receiver):
@@ -377,29 +328,16 @@ class Fleet(Receiver):
 
     def on_beat(self, message: bytes) -> None:
         try:
-            given = wire.loads(message, MOST_BEAT)
-            name, state = wire.member(given, "host", str), wire.member(given, "state", str)
-            numbers = [wire.member(given, key, int) for key in ("calls", "domains", "number")]
-            texts = [wire.member(given, key, str) for key in ("version", "epoch", "passage")]
-            link = wire.member(given, "link", int)
-            if not wire.NAME.fullmatch(name) or state not in ("up", "bye"):
-                raise InvalidError("host, state: wrong")
-            if not EPOCH.fullmatch(texts[1]):
-                raise InvalidError("epoch: wrong")
+            beat = read_beat(message)
         except InvalidError as error:
             return log.warning("a heartbeat that cannot be read: %s", error.message)
-        before = self.hosts._beats.get(name)
-        if before is None and len(self.hosts) >= MOST_HOSTS:
+        before = self.hosts.put(beat.host)
+        if beat.host.name not in self.hosts:
             return
-        word = "up" if state == "up" else "stopped"
-        self.hosts._beats[name] = HostState(
-            name, word, numbers[0], numbers[1], texts[0], texts[1], link, time.monotonic(), texts[2]
-        )
-        self.hosts.changed.set()
         for events in self._subscriptions:
-            events._on_beat(name, texts[1], numbers[2])
-        if before is not None and (before.epoch, before.link) != (texts[1], link):
-            self._again(name)
+            events._on_beat(beat.host.name, beat.host.epoch, beat.number)
+        if before is not None and (before.epoch, before.link) != (beat.host.epoch, beat.host.link):
+            self._again(beat.host.name)
 
     def on_absent(self, host: str, id: str) -> None:
         operation = self._pending.get(id)

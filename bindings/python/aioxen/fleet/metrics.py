@@ -24,7 +24,8 @@ from aioxen import _metric_tables as tables
 from aioxen._metric_endpoint import Endpoint
 from aioxen._metric_text import of_row, text_parts
 from aioxen.errors import Error
-from aioxen.fleet.client import Fleet, HostState
+from aioxen.fleet.client import Fleet
+from aioxen.fleet.hosts import HostState
 from aioxen.types import DomainCounters, PhysInfo, VersionInfo
 
 HOST_SECONDS = 5.0

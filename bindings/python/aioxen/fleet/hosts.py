@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns what is known of the hosts of a fleet. It comes from the heartbeats of their agents."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from aioxen.errors import InvalidError
+from aioxen.fleet import wire
+from aioxen.fleet.events import EPOCH
+
+SILENT = 3.0
+"""How long a host is not heard of before it counts as silent, in seconds."""
+MOST_BEAT = 4096
+MOST_HOSTS = 100_000
+
+
+class HostState(NamedTuple):
+    """What is known of a host."""
+
+    name: str
+    state: str
+    """"up"; "silent": not heard of for 3 s; "lost": not heard of for `patience`; "stopped": the agent has
+    said that it ends."""
+    calls: int
+    """The number of calls that its agent carries out."""
+    domains: int
+    """The number of its domains, including domain 0."""
+    version: str
+    """The version of aioxen."""
+    epoch: str
+    """The run of the agent."""
+    link: int
+    """How often the agent has connected to the broker again."""
+    heard: float
+    """When the host was last heard of, as time.monotonic() counts."""
+    passage: str
+    """Where its agent receives guests of other hosts. Empty: it receives none."""
+
+
+class Hosts(Mapping[str, HostState]):
+    """The hosts that were heard of, by name. The mapping is live."""
+
+    def __init__(self, patience: float) -> None:
+        self._beats: dict[str, HostState] = {}
+        self._patience = patience
+        self.changed: asyncio.Event = asyncio.Event()
+        """Is set when a host is heard of."""
+
+    def __getitem__(self, name: str) -> HostState:
+        beat = self._beats[name]
+        silence = time.monotonic() - beat.heard
+        if beat.state == "up" and silence > min(SILENT, self._patience):
+            return beat._replace(state="lost" if silence > self._patience else "silent")
+        return beat
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._beats))
+
+    def __len__(self) -> int:
+        return len(self._beats)
+
+    def put(self, host: HostState) -> HostState | None:
+        """Notes a heartbeat, and returns what was known before. A new host beyond MOST_HOSTS is left out."""
+        before = self._beats.get(host.name)
+        if before is not None or len(self) < MOST_HOSTS:
+            self._beats[host.name] = host
+            self.changed.set()
+        return before
+
+
+class Beat(NamedTuple):
+    """A heartbeat."""
+
+    host: HostState
+    number: int
+    """The number of the last event that was sent."""
+
+
+def read_beat(message: bytes) -> Beat:
+    """Reads a heartbeat that has just come. Raises InvalidError."""
+    given = wire.loads(message, MOST_BEAT)
+    name, state = wire.member(given, "host", str), wire.member(given, "state", str)
+    calls, domains, link, number = (
+        wire.member(given, key, int) for key in ("calls", "domains", "link", "number")
+    )
+    version, epoch, passage = (wire.member(given, key, str) for key in ("version", "epoch", "passage"))
+    if not wire.NAME.fullmatch(name) or state not in ("up", "bye"):
+        raise InvalidError("host, state: wrong")
+    if not EPOCH.fullmatch(epoch):
+        raise InvalidError("epoch: wrong")
+    word = "up" if state == "up" else "stopped"
+    host = HostState(name, word, calls, domains, version, epoch, link, time.monotonic(), passage)
+    return Beat(host, number)
