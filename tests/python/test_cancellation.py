@@ -9,81 +9,38 @@ AIOXEN_SEED=N chooses the random cancellations. The test prints its seed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
-import gc
-import inspect
-import itertools
 import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import aioxen
 import pytest
 from aioxen import Operation
-from aioxen._operations import ContextOperations
 from aioxen.operation import UndoableOperation
-from aioxen.types import StoreAction, StoreStep, StoreSteps
+from each_operation import (
+    LIMIT,
+    MEDIA,
+    OPERATIONS,
+    POOL,
+    SAVING,
+    Arguments,
+    Guests,
+    destroy_received,
+    destroy_result,
+    prepare,
+    quiet,
+    return_pci,
+)
 from leftovers import check_nothing_left, snapshot
-from limits import scaled
-from worldly import Configure, ended, read_node, write_node
+from worldly import Configure, ended
 
 CANCELLATIONS = 3000
 WORKERS = 12
-LIMIT = scaled(30)
-
-NAMES = (f"c{os.getpid()}-{n}" for n in itertools.count())
-"""The names of domains. No two are equal."""
 
 Start = Callable[[], Operation[Any]]
-
-OPERATIONS = [
-    name
-    for name, method in vars(ContextOperations).items()
-    if not name.startswith("_") and "progress" in inspect.signature(method).parameters
-]
-"""All operations that wait. An instant operation has no await point."""
-
-WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected", "host_wait_free_memory"}
-"""The operations that wait for something that does not happen here."""
-
-NODE = "/tool/test-cancellation"
-"""The node of xenstore that the operations on nodes are about."""
-
-POOL = 7
-"""The cpupool that the operations on cpupools are about."""
-
-SAVING = {
-    "domain_migrate_stream",
-    "domain_receive_stream",
-    "domain_suspend_only",
-    "domain_suspend",
-    "domain_save_stream",
-    "domain_resume",
-    "resume_unfinished",
-    "domain_restore",
-}
-"""The operations on guests that are saved. The simulator saves PVH guests only."""
-
-MEDIA = {"cdrom_insert", "cdrom_eject"}
-"""The operations on the CD drive of an HVM guest."""
-
-DEVICES: dict[str, Any] = {
-    "nic": aioxen.DeviceNic(devid=0),
-    "vfb": aioxen.DeviceVfb(devid=0),
-    "vkb": aioxen.DeviceVkb(devid=0),
-    "vtpm": aioxen.DeviceVtpm(devid=0),
-    "vdispl": aioxen.DeviceVdispl(devid=0),
-    "vsnd": aioxen.DeviceVsnd(devid=0),
-    "pvcallsif": aioxen.DevicePvcallsif(devid=0),
-    "usbctrl": aioxen.DeviceUsbctrl(devid=0),
-    "pci": aioxen.DevicePci(bus=1, vfunc_mask=1, seize=True),
-}
-
 
 # The ways in which asyncio waits. Each gets the function that starts the operation.
 
@@ -201,209 +158,6 @@ class Run:
         self.reports += isinstance(event, aioxen.OperationProgress)
         if self.moment == ("phase", self.reports):
             self.task.cancel()
-
-
-RECEIVER = (
-    b"xl migration receiver ready, send binary domain data.\n"
-    b"domain received, ready to unpause\0my copy unpause results are as follows\0\0"
-)
-"""All messages of a receiver that lets the guest run."""
-
-GO = b"domain is yours, you are cleared to unpause\0"
-"""The last message of a sender."""
-
-
-def close(fd: int, _: object) -> None:
-    os.close(fd)
-
-
-class Arguments:
-    """The arguments of all operations on a guest."""
-
-    def __init__(self, xen: aioxen.Context, guest: Configure, folder: Path) -> None:
-        self.xen, self.guest = xen, guest
-        self.disk = aioxen.DeviceDisk(vdev="xvda", pdev_path=str(folder / "image"), readwrite=1)
-        (folder / "image").write_bytes(bytes(1 << 16))
-        self.medium = aioxen.DeviceDisk(vdev="hdc", pdev_path=str(folder / "image"))
-        self.saved = folder / "saved"
-        self.uuid: UUID | None = None
-        self.fixed: dict[str, Any] = {
-            **DEVICES,
-            "disk": self.disk,
-            "p9": aioxen.DeviceP9(tag="share", path=str(folder), devid=0),
-            "kind": "vif",
-            "devid": 3,
-            "uuid": aioxen.Domain(xen, 0, bytes(range(16))).uuid,
-            "target_memkb": 20 << 10,
-            "max_memkb": 24 << 10,
-            "memkb": 1 << 50,
-            "cpumap": {0},
-            "sched": aioxen.Scheduler.UNKNOWN,
-            "poolid": POOL,
-            "rebind": True,
-            "sysrq": "h",
-            "vdev": "hdc",
-            "command": "query-status",
-            "command_line": "info block",
-            "filename": str(folder / "core"),
-            "path": NODE,
-            "value": b"value",
-            "permissions": aioxen.StorePermissions(),
-            "steps": StoreSteps([StoreStep(StoreAction.WRITE, NODE, b"value")]),
-        }
-
-    def of(self, name: str, dom: aioxen.Domain) -> Callable[..., Operation[Any]]:
-        """Returns a function that starts the operation."""
-        method = getattr(self.xen, name)
-        needed = [
-            p.name
-            for p in inspect.signature(method).parameters.values()
-            if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
-        ]
-        limit = scaled(0.02) if name in WAITS else LIMIT
-        file = (str(self.saved), os.O_RDONLY) if name == "domain_restore" else (os.devnull, os.O_WRONLY)
-
-        def start(**keywords: Any) -> Operation[Any]:
-            changing: dict[str, Any] = {
-                "domid": dom,
-                "disk": self.medium if name in MEDIA else self.disk,
-                "d_config": self.guest(name=next(NAMES)),
-                "uuid": dom.uuid if name == "resume_unfinished" else self.fixed["uuid"],
-                "name": "Domain-0" if name == "domain_find" else next(NAMES),
-            }
-            ends = self.ends(name) if "in_fd" in needed else ()
-            changing |= dict(zip(("in_fd", "out_fd"), ends, strict=False))
-            opened = changing["fd"] = os.open(*file) if "fd" in needed else -1
-            given = [changing[n] if n in changing else self.fixed[n] for n in needed]
-            operation: Operation[Any] = method(*given, timeout=limit, **keywords)
-            for fd in (opened, *ends):
-                if fd >= 0:
-                    operation.add_done_callback(functools.partial(close, fd))
-            return operation
-
-        return start
-
-    def ends(self, name: str) -> tuple[int, int]:
-        """Returns descriptors with all messages of the other side of a migration, and to no other side."""
-        messages = self.saved.with_name("messages")
-        if name == "domain_migrate_stream":
-            messages.write_bytes(RECEIVER)
-        else:
-            messages.write_bytes(self.saved.read_bytes() + GO)
-        return os.open(messages, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
-
-    def hvm(self, name: str) -> aioxen.DomainConfig:
-        """Returns the configuration of an HVM guest with an empty CD drive."""
-        config = aioxen.DomainConfig(disks=[aioxen.DeviceDisk(vdev="hdc", is_cdrom=1)])
-        config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
-        config.c_info.name = name
-        config.b_info.u = aioxen.DomainBuildInfoHvm()
-        config.b_info.max_memkb = config.b_info.target_memkb = 32 << 10
-        return config
-
-    async def save(self) -> None:
-        """Saves a domain for domain_restore."""
-        guests = Guests(self, "pvh")
-        dom = await guests.alive()
-        self.uuid = dom.uuid
-        await dom.save(self.saved)
-        await guests.end()
-
-
-class Guests:
-    """A guest that is made again when an operation has ended it. With `pci`, it can have PCI devices."""
-
-    def __init__(self, arguments: Arguments, machine: str, pci: bool = False) -> None:
-        self.arguments, self.machine, self.pci = arguments, machine, pci
-        self.current: aioxen.Domain | None = None
-
-    async def alive(self) -> aioxen.Domain:
-        if self.current is not None and await self.current.state() is not aioxen.DomainState.RUNNING:
-            await self.end()
-        if self.current is None:
-            if self.machine == "hvm":
-                config = self.arguments.hvm(next(NAMES))
-            else:
-                config = self.arguments.guest("l", machine=self.machine, name=next(NAMES))
-            if self.pci:
-                config.c_info.passthrough = aioxen.Passthrough.ENABLED
-            self.current = await self.arguments.xen.domain_create(config)
-            await self.current.unpause()
-        return self.current
-
-    async def end(self) -> None:
-        if self.current is not None:
-            with contextlib.suppress(aioxen.DomainNotFoundError):  # An operation may have destroyed it.
-                await self.current.destroy()
-        self.current = None
-
-
-async def give_up_save(dom: aioxen.Domain) -> None:
-    """Saves the domain, and marks the save as one that was given up."""
-    fd, node = os.open(os.devnull, os.O_WRONLY), f"/libxl/{dom.domid}/aioxen-save"
-    async with asyncio.timeout(LIMIT):
-        while True:
-            with contextlib.suppress(aioxen.BusyError):  # A cancelled recovery goes on in the background.
-                await dom.save_stream(fd)
-                break
-            await asyncio.sleep(0.001)
-    os.close(fd)
-    _, rest = (read_node(node) or "").split(" ", 1)
-    write_node(node, f"0 {rest}")
-
-
-async def return_pci(xen: aioxen.Context) -> None:
-    """Gives the PCI device back to its driver, if it is bound to pciback."""
-    with contextlib.suppress(aioxen.NotFoundError):
-        await xen.pci_assignable_remove(DEVICES["pci"], True)
-
-
-async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
-    """Adds the device that an operation removes, makes the node that it reads or removes, or suspends the
-    guest that it resumes."""
-    if name.startswith("store_"):
-        await arguments.xen.store_write(NODE, b"value")
-    if name in ("pci_add", "pci_assignable_add"):
-        with contextlib.suppress(aioxen.BusyError):  # The guest has the device.
-            await return_pci(arguments.xen)
-    if name == "pci_assignable_remove":
-        await arguments.xen.pci_assignable_add(DEVICES["pci"], True)
-    if name == "domain_resume":
-        await dom.suspend_only()
-    if name == "resume_unfinished":
-        await give_up_save(dom)
-    if name in ("host_destroy_cpupool", "host_rename_cpupool"):
-        with contextlib.suppress(aioxen.InvalidError):  # The cpupool is there already.
-            await arguments.xen.host_create_cpupool("p", aioxen.Scheduler.UNKNOWN, wanted=POOL)
-    device, _, verb = name.partition("_")
-    if device in arguments.fixed and verb in ("remove", "destroy", "safe_remove"):
-        try:
-            await getattr(dom, f"{device}_add")(arguments.fixed[device])
-        except (aioxen.DeviceExistsError, aioxen.DeviceError, aioxen.BusyError):
-            return  # The device was not removed, or an earlier removal goes on.
-
-
-async def destroy_result(xen: aioxen.Context, name: str, result: object) -> None:
-    if name == "host_create_cpupool" and isinstance(result, int):
-        await xen.host_destroy_cpupool(result)
-    if isinstance(result, aioxen.Domain) and result.domid:
-        await result.destroy()
-
-
-async def destroy_received(arguments: Arguments) -> None:
-    """Destroys the domain that a cancelled domain_receive_stream() has received nevertheless."""
-    for info in await arguments.xen.domain_list():
-        if info.domid and info.uuid == arguments.uuid:
-            await aioxen.Domain(arguments.xen, info.domid, info.uuid).destroy()
-
-
-async def quiet(xen: aioxen.Context) -> None:
-    """Waits until no operation is in progress, and all callbacks have run. Then removes the node."""
-    gc.collect()
-    async with asyncio.timeout(LIMIT):
-        while xen.operations() or xen.counters().operations:
-            await asyncio.sleep(0.001)
-    await xen.store_remove(NODE)
 
 
 @pytest.fixture
