@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -15,6 +16,8 @@ from aioxen.cli.parallel import Done, Handled, all_of, each, state_of
 from aioxen.cli.progress import Report
 from aioxen.cli.saved import compress_options
 from aioxen.cli.select import domain_argument
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def transport_of(target: str) -> str | list[str]:
@@ -27,6 +30,11 @@ def transport_of(target: str) -> str | list[str]:
     return target if target.startswith("ssh://") else f"ssh://{target}"
 
 
+def amount(name: str, metavar: str, help: str) -> Callable[[F], F]:
+    """Returns an option whose value is a number. Its default is 0."""
+    return click.option(name, type=click.IntRange(0), default=0, metavar=metavar, help=help)
+
+
 @command("migrate")
 @domain_argument()
 @click.argument("target")
@@ -37,27 +45,9 @@ def transport_of(target: str) -> str | list[str]:
     metavar="COMMAND",
     help='The command that ssh runs; "xl migrate-receive" is the other one.',
 )
-@click.option(
-    "--max-downtime",
-    type=click.IntRange(0),
-    default=0,
-    metavar="MS",
-    help="Suspend the guest when the rest of its memory can be sent in this time.",
-)
-@click.option(
-    "--rounds",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="Suspend the guest after this number of rounds at the latest; 0: 5.",
-)
-@click.option(
-    "--bandwidth",
-    type=click.IntRange(0),
-    default=0,
-    metavar="KIB",
-    help="Send at most so many KiB in a second while the guest runs.",
-)
+@amount("--max-downtime", "MS", "Suspend the guest when the rest of its memory can be sent in this time.")
+@amount("--rounds", "N", "Suspend the guest after this number of rounds at the latest; 0: 5.")
+@amount("--bandwidth", "KIB", "Send at most so many KiB in a second while the guest runs.")
 @click.option("--no-live", is_flag=True, help="Suspend the guest before its memory is sent.")  # fmt: skip
 @compress_options
 async def migrate(
