@@ -90,3 +90,10 @@ def test_a_guest_moves_to_the_other_machine(kind: str, sender: str, receiver: st
     program = ("/usr/bin/python3", "tests/vm/inside/migrated.py")
     done = pair(*environment, "--", *program, kind, sender, receiver, transport, limit=scaled(300))
     assert done.returncode == 0
+
+
+@LONG
+def test_an_hvm_guest_moves_to_the_other_machine() -> None:
+    program = ("/usr/bin/python3", "tests/vm/inside/migrated_hvm.py")
+    done = pair("--env", f"PYTHONPATH={PROJECT}/build/python", "--", *program, limit=scaled(300))
+    assert done.returncode == 0

@@ -24,23 +24,16 @@ import time
 from pathlib import Path
 
 import aioxen
-from linux import LIMIT, Console, left, linux, prepare, run, text
+from linux import LIMIT, Console, left, linux, run, text
+from pair import HOSTS, NUMBER, accepted, connected, join
 from secure import make_key, serve
 from toolstacks import tool
 
 KIND, SENDER, RECEIVER, TRANSPORT = (*sys.argv[1:], "tcp")[:4]
-NUMBER = int(os.environ["AIOXEN_VM_NUMBER"])
 PORT, REPORT_PORT = 7000, 7001
-HOSTS = {1: "10.0.0.1", 2: "10.0.0.2"}
 GUEST = "10.0.0.9"
 LIVE = KIND != "pv"
 COUNT = 'n=0; while :; do n=$((n+1)); echo "<$n>"; usleep 50000; done'
-
-
-def join() -> None:
-    """Connects dom0's bridge with that of the other machine."""
-    run(f"make-bridge xenbr0 {HOSTS[NUMBER]}/24 && ip link set eth0 master xenbr0")
-    prepare()
 
 
 def config() -> str:
@@ -57,29 +50,6 @@ async def reached() -> None:
 
 def answers() -> bool:
     return " 0% packet loss" in run(f"ping -c 1 -W 2 {GUEST}", check=False)
-
-
-async def connected(port: int) -> socket.socket:
-    """Returns a connection to machine 2, which may not listen yet."""
-    deadline = time.monotonic() + LIMIT
-    while True:
-        connection = socket.socket()
-        connection.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(connection, (HOSTS[2], port))
-        except OSError:
-            connection.close()
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.5)
-        else:
-            return connection
-
-
-async def accepted(port: int) -> socket.socket:
-    with socket.create_server((HOSTS[2], port)) as server:
-        server.setblocking(False)
-        return (await asyncio.get_running_loop().sock_accept(server))[0]
 
 
 async def send(dom: aioxen.Domain) -> None:

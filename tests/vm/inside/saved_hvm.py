@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aioxen
 from aioxen import DeviceDisk, DomainBuildInfoHvm, DomainConfig, VncInfo
+from letters import check, letters
 from linux import left, run
 
 SAVER, RESTORER = sys.argv[1:3]
@@ -33,16 +34,6 @@ def config() -> DomainConfig:
         DeviceDisk(vdev="hdc", is_cdrom=1, removable=1),
     ]
     return made
-
-
-async def letters(count: int) -> str:
-    """Waits until the guest has printed this many letters. Returns them, and what was printed since."""
-    for _ in range(6000):
-        found = SERIAL.read_text() if SERIAL.exists() else ""
-        if len(found) >= count:
-            return found
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"the guest has printed {found!r}")
 
 
 async def save(xen: aioxen.Context) -> None:
@@ -67,7 +58,7 @@ async def main() -> None:
     before = left()
     async with aioxen.Context() as xen:
         await (await xen.domain_create(config())).unpause()
-        await letters(20)
+        await letters(SERIAL, 20)
         await save(xen)
         assert [info.domid for info in await xen.domain_list()] == [0]
         first = SERIAL.read_text()
@@ -75,11 +66,9 @@ async def main() -> None:
         await restore(xen)
         dom = await xen.domain_find("g")
         await dom.unpause()
-        second = await letters(20)
+        second = await letters(SERIAL, 20)
         print(first, second, flush=True)
-        alphabet = "abcdefghijklmnopqrstuvwxyz"
-        printed = first + second
-        assert printed == (alphabet * (len(printed) // 26 + 1))[: len(printed)]
+        check(first + second)
         await dom.destroy()
     assert left() == before, f"{before}\nnow:\n{left()}"
 
