@@ -42,15 +42,20 @@ static int run(libxl__device_close *close, libxl__xs_mode mode)
 int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
 {
     const libxl__device *device = close->device;
+    char functions[16];
     const int rc = new_batch(ao, close);
     if (rc)
         return rc;
+    snprintf(functions, sizeof(functions), "%u", close->functions);
     close->state_node = NULL;
     libxl__xs_set_backend(close->batch, device->backend_domid);
     if (close->state) {
         const char *wanted = close->times_changed > MOST_TIMES_CHANGED ? NULL : close->state;
         if (!close->separately)
             libxl__xs_require(close->batch, ERROR_NOT_READY, wanted, LIBXL__BACKEND "/state",
+                              LIBXL__BACKEND_OF(device));
+        if (close->functions && !close->separately)
+            libxl__xs_require(close->batch, ERROR_BUSY, functions, LIBXL__BACKEND "/num_devs",
                               LIBXL__BACKEND_OF(device));
         libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "0", LIBXL__BACKEND "/online",
                         LIBXL__BACKEND_OF(device));
@@ -99,6 +104,9 @@ int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
         close->separately = true;
         return libxl__device_close_ask_start(ao, close);
     }
+    if (libxl__xs_rc(close->batch) == ERROR_BUSY)
+        return libxl__ao_fail(ao, ERROR_BUSY, "another program changes the PCI devices of domain %u",
+                              close->device->domid);
     const int rc = libxl__xs_result(close->batch);
     if (rc || !close->state_node)
         return rc;

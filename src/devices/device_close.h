@@ -18,6 +18,11 @@ typedef struct libxl__device_close {
     /* The backend's state when it was read last, in `text`. NULL: the node was missing. */
     const char *state;
     bool force; /* the guest is not asked, and its frontend is removed */
+    /*
+     * The number of functions that a PCI backend must have when it is asked: another program may have added one.
+     * 0: the backend is asked in any case.
+     */
+    uint32_t functions;
 
     libxl__xs_batch *batch; /* the batch with the last request to the backend */
     /* The request that reads the state again; NULL: the request to close is under way. */
@@ -41,7 +46,8 @@ bool libxl__device_close_is_done(const libxl__device_close *close);
  * Ask the backend to close: set the backend's node `online` to 0 and its state to Closing. If `force` is set,
  * the same transaction removes the frontend. If other clients change these nodes all the time, `force`
  * changes them one by one. Errors, recorded in ao: DEVICE (`force` is not set, and other clients change the
- * nodes all the time), those of libxl__xs_run and libxl__xs_result.
+ * nodes all the time), BUSY (the backend has not `functions` functions; nothing was changed), those of libxl__xs_run
+ * and libxl__xs_result.
  */
 int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close);
 int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close);

@@ -266,12 +266,14 @@ static int fail(libxl__ao *ao, const libxl__qmp *qmp, int error)
 static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = qmp->socket.fd;
     snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__MONITOR_SOCKET, domid);
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return fail(ao, qmp, errno);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
-        libxl__fd_register(ao->ctx, &qmp->socket, fd, EPOLLIN, readable)) {
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+        end(ao->ctx, qmp, errno);
+        return LIBXL__AO_WAIT;
+    }
+    libxl__fd_deregister(ao->ctx, &qmp->socket);
+    if (libxl__fd_register(ao->ctx, &qmp->socket, fd, EPOLLIN, readable)) {
         const int error = errno;
         close(fd);
         end(ao->ctx, qmp, error);
@@ -279,6 +281,18 @@ static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
     }
     qmp->socket.close_on_fork = true;
     return LIBXL__AO_WAIT;
+}
+
+/* Makes the socket of the connection, unless it exists. It is polled when it is connected. */
+static int make_socket(libxl__ao *ao, libxl__qmp *qmp)
+{
+    if (qmp->socket.registered)
+        return 0;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return fail(ao, qmp, errno);
+    libxl__fd_hold(ao->ctx, &qmp->socket, fd);
+    return 0;
 }
 
 int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp)
@@ -289,7 +303,8 @@ int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp)
         qmp->answer = libxl__gc_alloc(&ao->gc, LIBXL__QMP_ANSWER);
     if (!qmp->answer)
         return ERROR_NOMEM;
-    return qmp->patient ? 0 : libxl__alarm_set(ao, &qmp->patience, PATIENCE);
+    const int rc = make_socket(ao, qmp);
+    return rc || qmp->patient ? rc : libxl__alarm_set(ao, &qmp->patience, PATIENCE);
 }
 
 int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
@@ -300,7 +315,8 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
 {
-    disconnect(ao->ctx, qmp);
+    if (qmp->socket.polled >= 0)
+        disconnect(ao->ctx, qmp); /* a reserved descriptor stays */
     for (unsigned i = 0; i < qmp->count; i++) {
         json_object_put(qmp->commands[i].result);
         qmp->commands[i].result = NULL;

@@ -79,7 +79,10 @@ void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp);
  * something unexpected is not about to end.
  */
 bool libxl__qmp_is_broken(const libxl__qmp *qmp);
-/* Allocates the memory that libxl__qmp_start needs from the operation. Returns 0 or NOMEM. */
+/*
+ * Reserves the memory and the descriptor that libxl__qmp_start needs, until the operation ends. Errors, recorded in
+ * ao: NOMEM, FAIL (no descriptor).
+ */
 int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp);
 /* Ends the connection and forgets the answers. The commands stay, and can be sent again. */
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp);

@@ -99,7 +99,8 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
 static int find_start(libxl__ao *ao, struct device_detach *s)
 {
     const libxl__device_detach_args *args = args_of(ao);
-    s->close = (libxl__device_close){.device = &s->device, .force = args->in.force};
+    s->close =
+        (libxl__device_close){.device = &s->device, .force = args->in.force, .functions = args->in.functions};
     s->device = (libxl__device){
         .cls = libxl__device_class_of(args->in.kind), .domid = args->in.domid, .devid = args->in.devid};
     snprintf(s->device.kind, sizeof(s->device.kind), "%s", args->in.kind);

@@ -3,7 +3,8 @@
  * Event generators for devices. Each runs a hidden operation in the background until the generator is disabled.
  *
  * The toolstack's tree says which devices exist. One watch on this tree reports new and removed devices; the
- * path of the watch's event names the device. Each device has two more watches: on the backend's state and on
+ * path of the watch's event names the device. PCI devices, which have no such tree, are reported by a watch on their
+ * backends' directory. Each device has two more watches: on the backend's state and on
  * the backend's error node. No node of a guest is watched. But a backend follows its frontend, so a guest that
  * changes its frontend's state can cause events. device_rest.c bounds them. The guest's error node is read only
  * after the backend has changed.
@@ -134,7 +135,9 @@ static int read_devices(libxl__ao *ao, struct device_events *s)
         d->marked = false;
         d->reading = true;
         const libxl__device *device = &d->device;
-        d->path = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(device));
+        d->path = device->cls->without_tree
+                      ? libxl__xs_read(s->batch, LIBXL__BACKEND "/frontend-id", LIBXL__BACKEND_OF(device))
+                      : libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(device));
         if (!d->domain)
             continue;
         d->state = libxl__xs_read(s->batch, LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(device));
@@ -195,7 +198,7 @@ static int look_at(struct device_events *s, struct watched_device *d)
 {
     libxl__device now = d->device;
     const char *path = libxl__xs_value(d->path);
-    const bool exists = path && libxl__device_parse_backend(&now, path);
+    const bool exists = path && (now.cls->without_tree || libxl__device_parse_backend(&now, path));
     if (d->domain && !d->domain->gone && exists && now.backend_domid == d->device.backend_domid &&
         strcmp(now.backend_kind, d->device.backend_kind) == 0) {
         compare(s, d);
@@ -297,7 +300,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 {
     struct device_events *s = LIBXL__CONTAINER(source, struct device_events, source);
     struct watched_device *d;
-    libxl__watch_remove(ctx, s->toolstack);
+    libxl__watched_end(s);
     libxl__timer_stop(ctx, &s->retry);
     libxl__timer_stop(ctx, &s->rest);
     libxl__xs_unobserve(&s->observer);
@@ -312,7 +315,6 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 
 static int watch_start(libxl__ao *ao, struct device_events *s)
 {
-    char path[48] = "/libxl";
     xc_domaininfo_t info;
     s->ao = ao;
     s->list_again = true;
@@ -331,7 +333,6 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     if (!rc)
         rc = libxl__watched_reserve_rests(s);
     if (!rc && only_domid(s) != LIBXL_DOMID_ALL) {
-        snprintf(path, sizeof(path), "/libxl/%u/device", only_domid(s));
         rc = libxl__hv_info(ao, only_domid(s), &info);
         if (!rc)
             rc = libxl__domain_source_start(ao, &s->only, &info);
@@ -339,7 +340,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     if (!rc)
         rc = libxl__watched_models_start(s);
     if (!rc)
-        rc = libxl__watch_add(ao->ctx, path, libxl__watched_tree_changed, s, true, &s->toolstack);
+        rc = libxl__watched_begin(s, only_domid(s));
     libxl__source_fire(&s->source); /* wakes the operation, which starts the listing */
     return rc ? rc : LIBXL__AO_WAIT;
 }

@@ -47,7 +47,7 @@ static int list_poll(libxl__ao *ao, struct list_devices *s)
     return libxl__device_sweep_explain(&s->sweep, libxl__device_sweep_list_poll(ao, &s->sweep));
 }
 
-/* ---- paths: the toolstack's tree has each device's backend */
+/* ---- paths: the toolstack's tree has each device's backend, except that of PCI devices */
 
 static int paths_start(libxl__ao *ao, struct list_devices *s)
 {
@@ -61,6 +61,11 @@ static int paths_start(libxl__ao *ao, struct list_devices *s)
         *device = (libxl__device){
             .cls = libxl__device_class_of(swept->kind), .domid = ao->subject.number, .devid = swept->devid};
         strncpy(device->kind, swept->kind, sizeof(device->kind) - 1);
+        s->all[i].known = device->cls->without_tree;
+        if (s->all[i].known) {
+            memcpy(device->backend_kind, device->kind, sizeof(device->kind));
+            continue;
+        }
         s->all[i].backend_path =
             libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(device));
         if (device->cls->emulated_type)
@@ -76,6 +81,8 @@ static int paths_poll(libxl__ao *ao, struct list_devices *s)
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     for (uint32_t i = 0; i < s->sweep.count; i++) {
+        if (s->all[i].known)
+            continue;
         const char *path = libxl__xs_value(s->all[i].backend_path);
         const char *type = s->all[i].type ? libxl__xs_value(s->all[i].type) : NULL;
         s->all[i].known = path ? libxl__device_parse_backend(&s->all[i].device, path)

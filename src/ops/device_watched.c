@@ -143,6 +143,8 @@ int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const ch
         d->device.domid = domid;
         d->device.devid = devid;
         snprintf(d->device.kind, sizeof(d->device.kind), "%s", kind);
+        if (d->device.cls->without_tree)
+            memcpy(d->device.backend_kind, d->device.kind, sizeof(d->device.kind));
         libxl__index_add(&s->devices, &d->link);
         LIST_INSERT_HEAD(&s->all, d, all_link);
     }
@@ -212,13 +214,13 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
     return 0;
 }
 
-/* ---- the watch on the toolstack's tree */
+/* ---- the watches on the toolstack's tree and on the backends of PCI devices */
 
 /*
  * The path of an event is /libxl/DOMID/device/KIND/DEVID or the path of a node below or above it. The paths
  * at and below that node name the device. An event for a node above means that devices were removed.
  */
-void libxl__watched_tree_changed(libxl_ctx *ctx, void *user, bool failed)
+static void tree_changed(libxl_ctx *ctx, void *user, bool failed)
 {
     struct device_events *s = user;
     const char *path = ctx->xen->watches.event_path;
@@ -234,4 +236,45 @@ void libxl__watched_tree_changed(libxl_ctx *ctx, void *user, bool failed)
         mark_devices_of(domain);
     if (!found)
         libxl__watched_mark_all(s);
+}
+
+/*
+ * The toolstack's tree has no PCI devices, so the backends' directory tells which domains have some. The path of an
+ * event is /local/domain/0/backend/pci/DOMID/0 or the path of a node below or above it. A device that is followed
+ * already has watches of its own, which bound what its guest can cause.
+ */
+static void pcis_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    struct device_events *s = user;
+    const char *path = ctx->xen->watches.event_path, *kind = libxl__class_pci.kind;
+    uint32_t domid, devid;
+    char below;
+    const int found =
+        failed || !path ? 0 : sscanf(path, "/local/domain/0/backend/pci/%u/%u%c", &domid, &devid, &below);
+    if (failed)
+        return;
+    if (found <= 0) {
+        libxl__watched_mark_all(s);
+        return;
+    }
+    const struct watched_device *d = find_device(s, domid, kind, 0);
+    if ((found < 3 || !d || !d->domain) && libxl__watched_mark_number(s, domid, kind, 0))
+        libxl__event_missed(ctx, 0);
+}
+
+int libxl__watched_begin(struct device_events *s, uint32_t domid)
+{
+    char path[48] = "/libxl", pcis[48] = "/local/domain/0/backend/pci";
+    if (domid != LIBXL_DOMID_ALL) {
+        snprintf(path, sizeof(path), "/libxl/%u/device", domid);
+        snprintf(pcis, sizeof(pcis), "/local/domain/0/backend/pci/%u", domid);
+    }
+    const int rc = libxl__watch_add(s->ao->ctx, path, tree_changed, s, true, &s->toolstack);
+    return rc ? rc : libxl__watch_add(s->ao->ctx, pcis, pcis_changed, s, true, &s->pcis);
+}
+
+void libxl__watched_end(struct device_events *s)
+{
+    libxl__watch_remove(s->ao->ctx, s->toolstack);
+    libxl__watch_remove(s->ao->ctx, s->pcis);
 }

@@ -65,7 +65,7 @@ struct device_events {
     libxl__source source; /* fires when a device is marked; the source's stop function frees all memory */
     libxl__ao *ao;
     libxl__xs_observer observer;
-    libxl__watch *toolstack;
+    libxl__watch *toolstack, *pcis;
     struct watched_models models;
     libxl__index devices, domains;
     uint64_t index_steps;
@@ -110,8 +110,12 @@ int libxl__watched_watch(struct watched_device *d);
 void libxl__watched_unwatch(struct watched_device *d);
 /* Reserves the timer that ends rests. Call this once before a device is watched. Errors: NOMEM. */
 int libxl__watched_reserve_rests(struct device_events *s);
-/* The callback of the watch on the toolstack's tree. Its argument `user` is the struct device_events. */
-libxl__watch_callback libxl__watched_tree_changed;
+/*
+ * Begins to watch the trees in which devices appear: that of the toolstack, and that of the backends of PCI devices.
+ * `domid` is the domain, or LIBXL_DOMID_ALL. Errors: those of libxl__watch_add.
+ */
+int libxl__watched_begin(struct device_events *s, uint32_t domid);
+void libxl__watched_end(struct device_events *s);
 /*
  * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.
  */

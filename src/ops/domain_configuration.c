@@ -7,6 +7,7 @@
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "device_operations.h"
+#include "pci_device.h"
 #include "running.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ typedef struct retrieve {
     libxl__xs_request *name, *target, *most;
     libxl__xs_request *video;    /* reads the memory of an HVM domain's graphics card; NULL: not HVM */
     libxl__device_sweep devices; /* lists the domain's devices; it removes none */
+    libxl__pci_tree pcis;        /* lists its PCI devices */
     libxl__xs_request **online;  /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;
@@ -54,7 +56,7 @@ static int read_start(libxl__ao *ao, struct retrieve *s)
     if (!rc)
         rc = libxl__device_sweep_explain(
             &s->devices, libxl__device_sweep_list(ao, &s->devices, ao->subject.number, &ao->subject.uuid));
-    return rc ? rc : LIBXL__AO_WAIT;
+    return rc && rc != LIBXL__AO_WAIT ? rc : libxl__pci_tree_start(ao, &s->pcis, ao->subject.number);
 }
 
 /* Sets *kb to the number in the node. Does not change *kb if the node is missing or has no number. */
@@ -143,6 +145,32 @@ static void drop_removed(const libxl__device_class *cls, const libxl__device_swe
     *count = kept;
 }
 
+/* Returns whether the domain has a function of the device. A device that is given by its name alone is not looked for. */
+static bool has_pci(const libxl__pci_tree *tree, const libxl_device_pci *pci)
+{
+    const bool all = pci->vfunc_mask == LIBXL_PCI_FUNC_ALL;
+    for (uint32_t i = 0; i < tree->count; i++) {
+        libxl_device_pci found = {.domain = 0};
+        libxl__pci_set_address(&found, tree->sbdf[i]);
+        if (found.domain == pci->domain && found.bus == pci->bus && found.dev == pci->dev &&
+            (all || found.func == pci->func))
+            return true;
+    }
+    return libxl__pci_is_named(pci);
+}
+
+/* As drop_removed, for PCI devices, which are one device in xenstore. */
+static void drop_removed_pcis(const libxl__pci_tree *tree, libxl_domain_config *config)
+{
+    int kept = 0;
+    for (int i = 0; i < config->num_pcidevs; i++)
+        if (has_pci(tree, &config->pcidevs[i]))
+            config->pcidevs[kept++] = config->pcidevs[i];
+        else
+            libxl_device_pci_dispose(&config->pcidevs[i]);
+    config->num_pcidevs = kept;
+}
+
 /* The target in xenstore excludes the memory of the graphics card. The target in a configuration includes it. */
 static void set_target(const struct retrieve *s, uint64_t *kb)
 {
@@ -163,6 +191,9 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
             : libxl__device_sweep_explain(&s->devices, libxl__device_sweep_list_poll(ao, &s->devices));
     if (listing)
         return listing;
+    const int pcis = libxl__pci_tree_poll(ao, &s->pcis);
+    if (pcis)
+        return pcis;
     if (!libxl__userdata_done(&s->stored) || !libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     int rc = libxl__userdata_result(ao, &s->stored);
@@ -175,6 +206,7 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     set_kb(s->most, &config->b_info.max_memkb);
     for (const libxl__device_class *const *cls = libxl__device_classes; *cls; cls++)
         drop_removed(*cls, &s->devices, config);
+    drop_removed_pcis(&s->pcis, config);
     rc = set_name(s, &config->c_info.name);
     if (!rc)
         rc = set_online(s, &config->b_info.avail_vcpus);

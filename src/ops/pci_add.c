@@ -11,13 +11,9 @@
 #include "device_operations.h"
 #include "pci_device.h"
 #include "pci_model.h"
+#include "pci_write.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include <xen/io/xenbus.h>
-
-enum { MOST_TRIES = 16 };
 
 typedef struct pci_add {
     libxl__device device; /* all PCI devices of the domain together */
@@ -36,15 +32,11 @@ typedef struct pci_add {
     libxl__pci_model model;
     libxl__xs_batch *drivers;   /* writes the nodes of seized devices */
     libxl__xs_batch *restoring; /* the undo of `drivers` */
-    libxl__await settled;
-    libxl__xs_batch *writing;
+    libxl__pci_write write;
     libxl__nested detach; /* the nested operation of the undo of `write` */
     libxl__backend_wait wait;
-    unsigned tries;
     enum { NAMING, LOOKING } check;
-    enum { READING, SETTLING, WRITING } step; /* the step that the phase `write` is at */
-    bool appended;                            /* the domain had PCI devices before */
-    bool restores;                            /* the undo of `seize` restores the nodes */
+    bool restores; /* the undo of `seize` restores the nodes */
 } pci_add_state;
 
 /* ---- check: the configuration, the kernel and xenstored */
@@ -154,19 +146,6 @@ static int check_start(libxl__ao *ao, struct pci_add *s)
     return named ? libxl__pci_search_start(ao, &s->search) : start_looking(ao, s);
 }
 
-static int not_assignable(libxl__ao *ao, const struct pci_add *s, uint32_t i)
-{
-    const uint32_t sbdf = s->functions[i].sbdf;
-    if (s->config_of[i]->vfunc_mask == LIBXL_PCI_FUNC_ALL)
-        return libxl__ao_fail(ao, ERROR_NOT_ASSIGNABLE,
-                              "pci: the function %u of the multi-function device " LIBXL__PCI_FORMAT
-                              " is not bound to pciback",
-                              sbdf & 7, LIBXL__PCI_PARTS(sbdf));
-    return libxl__ao_fail(ao, ERROR_NOT_ASSIGNABLE,
-                          "pci: the device " LIBXL__PCI_FORMAT " is not bound to pciback",
-                          LIBXL__PCI_PARTS(sbdf));
-}
-
 /* Checks one function that exists. */
 static int check_function(libxl__ao *ao, const struct pci_add *s, uint32_t i)
 {
@@ -178,7 +157,9 @@ static int check_function(libxl__ao *ao, const struct pci_add *s, uint32_t i)
     const int rc = libxl__pci_check_owner(ao, f->sbdf, libxl__xs_value(s->nodes[i].owner));
     if (rc)
         return rc;
-    return f->facts.assignable || f->seize ? 0 : not_assignable(ao, s, i);
+    return f->facts.assignable || f->seize
+               ? 0
+               : libxl__pci_not_assignable(ao, f->sbdf, s->config_of[i]->vfunc_mask == LIBXL_PCI_FUNC_ALL);
 }
 
 /* Checks all functions. Drops the functions that a multi-function device does not have. */
@@ -360,125 +341,6 @@ static int grant_undo(libxl__ao *ao, struct pci_add *s)
 
 /* ---- write: the nodes */
 
-static void write_key(struct pci_add *s, const char *key, const char *value)
-{
-    libxl__xs_write(s->writing, LIBXL__XS_INHERITS, value, LIBXL__PCI_BACKEND "/%s", s->device.domid, key);
-}
-
-static void write_text(struct pci_add *s, uint32_t index, libxl__pci_key key, const char *value)
-{
-    libxl__xs_write(s->writing, LIBXL__XS_INHERITS, value, LIBXL__PCI_BACKEND "/%s-%u", s->device.domid,
-                    libxl__pci_keys[key], index);
-}
-
-static void write_function(struct pci_add *s, uint32_t i, uint32_t index)
-{
-    const libxl__pci_function *f = &s->functions[i];
-    const libxl_device_pci *config = s->config_of[i];
-    char text[128];
-    snprintf(text, sizeof(text), LIBXL__PCI_FORMAT, LIBXL__PCI_PARTS(f->sbdf));
-    write_text(s, index, LIBXL__PCI_KEY, text);
-    write_text(s, index, LIBXL__PCI_DEV, text);
-    if (f->vdevfn) {
-        snprintf(text, sizeof(text), "%x", f->vdevfn);
-        write_text(s, index, LIBXL__PCI_VDEVFN, text);
-    }
-    snprintf(text, sizeof(text), "msitranslate=%d,power_mgmt=%d,permissive=%d,rdm_policy=%s",
-             config->msitranslate, config->power_mgmt, config->permissive, f->relaxed ? "relaxed" : "strict");
-    write_text(s, index, LIBXL__PCI_OPTS, text);
-    snprintf(text, sizeof(text), "%d", XenbusStateInitialising);
-    write_text(s, index, LIBXL__PCI_STATE, text);
-    snprintf(text, sizeof(text), "%u", s->device.domid);
-    libxl__xs_write(s->writing, LIBXL__XS_INHERITS, text, LIBXL__PCI_NODE "/domid",
-                    LIBXL__PCI_PARTS(f->sbdf));
-}
-
-/* Adds the requests that make the two directories. Nodes that an earlier device has left are removed. */
-static void write_directories(struct pci_add *s)
-{
-    const uint32_t domid = s->device.domid;
-    char text[64];
-    const char *name = libxl__xs_value(s->tree.name);
-    libxl__xs_require_absent(s->writing, ERROR_NOT_READY, LIBXL__PCI_BACKEND "/num_devs", domid);
-    libxl__xs_remove(s->writing, LIBXL__PCI_BACKEND, domid);
-    libxl__xs_remove(s->writing, "/local/domain/0/error/backend/pci/%u/0", domid);
-    libxl__xs_remove(s->writing, LIBXL__PCI_FRONTEND, domid);
-    libxl__xs_write(s->writing, LIBXL__XS_FRONTEND, "", LIBXL__PCI_FRONTEND, domid);
-    libxl__xs_write(s->writing, LIBXL__XS_BACKEND, "", LIBXL__PCI_BACKEND, domid);
-    snprintf(text, sizeof(text), LIBXL__PCI_BACKEND, domid);
-    libxl__xs_write(s->writing, LIBXL__XS_INHERITS, text, LIBXL__PCI_FRONTEND "/backend", domid);
-    libxl__xs_write(s->writing, LIBXL__XS_INHERITS, "0", LIBXL__PCI_FRONTEND "/backend-id", domid);
-    libxl__xs_write(s->writing, LIBXL__XS_INHERITS, "1", LIBXL__PCI_FRONTEND "/state", domid);
-    snprintf(text, sizeof(text), LIBXL__PCI_FRONTEND, domid);
-    write_key(s, "frontend", text);
-    snprintf(text, sizeof(text), "%u", domid);
-    write_key(s, "frontend-id", text);
-    write_key(s, "online", "1");
-    write_key(s, "state", "1");
-    write_key(s, "domain", name ? name : "");
-}
-
-/* Returns whether the guest must run, because its driver takes part in the addition of a further device. */
-static bool asks_guest(const struct pci_add *s)
-{
-    return s->tree.exists && s->device.pv && !s->creating;
-}
-
-static int write_nodes(libxl__ao *ao, struct pci_add *s)
-{
-    char text[16];
-    s->step = WRITING;
-    s->appended = s->tree.exists;
-    if (s->tree.count + s->count > LIBXL__PCI_MOST)
-        return libxl__ao_fail(ao, ERROR_INVAL, "pci: domain %u would have more than %d functions",
-                              s->device.domid, LIBXL__PCI_MOST);
-    s->writing = libxl__xs_batch_new(ao, s->device.domid);
-    if (!s->writing)
-        return ERROR_NOMEM;
-    libxl__xs_require_domain(s->writing, &ao->subject.uuid);
-    if (s->appended)
-        libxl__xs_require(s->writing, ERROR_NOT_READY, libxl__xs_value(s->tree.count_node),
-                          LIBXL__PCI_BACKEND "/num_devs", s->device.domid);
-    else
-        write_directories(s);
-    if (asks_guest(s))
-        libxl__xs_require(s->writing, ERROR_NOT_READY, "4", LIBXL__PCI_BACKEND "/state", s->device.domid);
-    for (uint32_t i = 0; i < s->count; i++)
-        write_function(s, i, s->tree.count + i);
-    snprintf(text, sizeof(text), "%u", s->tree.count + s->count);
-    write_key(s, "num_devs", text);
-    if (asks_guest(s))
-        write_key(s, "state", "7");
-    const int rc = libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION);
-    return rc ? rc : LIBXL__AO_WAIT;
-}
-
-/* Called when the backend's directory was read. */
-static int tree_read(libxl__ao *ao, struct pci_add *s)
-{
-    xc_domaininfo_t info;
-    char path[LIBXL__DEVICE_PATH];
-    const char *state = libxl__xs_value(s->tree.state);
-    if (!asks_guest(s) || libxl__device_state(state) == XenbusStateConnected)
-        return write_nodes(ao, s);
-    int rc = libxl__hv_info(ao, s->device.domid, &info);
-    if (!rc && info.flags & XEN_DOMINF_paused)
-        return libxl__ao_fail(ao, ERROR_GUEST_CANNOT_ANSWER, "domain %u is paused", s->device.domid);
-    s->step = SETTLING;
-    snprintf(path, sizeof(path), LIBXL__PCI_BACKEND "/state", s->device.domid);
-    if (!rc && !s->settled.watch)
-        rc = libxl__await_start(ao, &s->settled, path, libxl__await_equal, "4");
-    else if (!rc)
-        libxl__await_again(&s->settled);
-    return rc ? rc : LIBXL__AO_WAIT;
-}
-
-static int read_tree(libxl__ao *ao, struct pci_add *s)
-{
-    s->step = READING;
-    return libxl__pci_tree_start(ao, &s->tree, s->device.domid);
-}
-
 static int write_start(libxl__ao *ao, struct pci_add *s)
 {
     libxl__ao *child = libxl__nested_create(ao, &s->detach, &libxl__operations[LIBXL__OP_PCI_DETACH]);
@@ -492,47 +354,27 @@ static int write_start(libxl__ao *ao, struct pci_add *s)
     args->in.slot = s->creating ? 0 : s->functions[0].sbdf & ~7u;
     for (uint32_t i = 0; i < s->count && !s->creating; i++)
         args->in.mask |= 1u << (s->functions[i].sbdf & 7);
-    return read_tree(ao, s);
-}
-
-/* Called when the transaction has ended. Another program may have changed the directory before it. */
-static int written(libxl__ao *ao, struct pci_add *s)
-{
-    if (!libxl__xs_done(s->writing))
-        return LIBXL__AO_WAIT;
-    const int rc = libxl__xs_rc(s->writing);
-    if (rc == ERROR_DOMAIN_DESTROYED)
-        return libxl__ao_fail(ao, rc, "domain %u was destroyed", s->device.domid);
-    if (rc != ERROR_NOT_READY)
-        return libxl__xs_result(s->writing);
-    if (++s->tries > MOST_TRIES)
-        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend changes its nodes all the time");
-    libxl__xs_batch_free(s->writing);
-    s->writing = NULL;
-    return read_tree(ao, s);
+    s->write = (libxl__pci_write){.domid = s->device.domid,
+                                  .asks = s->device.pv && !s->creating,
+                                  .functions = s->functions,
+                                  .config_of = s->config_of,
+                                  .count = s->count};
+    return libxl__pci_write_start(ao, &s->write);
 }
 
 static int write_poll(libxl__ao *ao, struct pci_add *s)
 {
-    int rc;
-    switch (s->step) {
-    case READING: rc = libxl__pci_tree_poll(ao, &s->tree); return rc ? rc : tree_read(ao, s);
-    case SETTLING: rc = libxl__await_step(ao, &s->settled); return rc ? rc : read_tree(ao, s);
-    case WRITING: break;
-    }
-    return written(ao, s);
+    return libxl__pci_write_poll(ao, &s->write);
 }
 
 static int write_undo(libxl__ao *ao, struct pci_add *s)
 {
     (void)ao;
     if (!s->detach.started) {
-        if (!s->writing || libxl__xs_take_back(s->writing))
-            return 0;
-        if (!libxl__xs_done(s->writing))
-            return LIBXL__AO_WAIT;
-        if (libxl__xs_rc(s->writing))
-            return 0;
+        bool written;
+        const int rc = libxl__pci_write_end(&s->write, &written);
+        if (rc || !written)
+            return rc;
         libxl__nested_start(&s->detach);
     }
     return !s->detach.done ? LIBXL__AO_WAIT : s->detach.rc == ERROR_NOTFOUND ? 0 : s->detach.rc;
@@ -543,7 +385,7 @@ static int write_undo(libxl__ao *ao, struct pci_add *s)
 static int taken_start(libxl__ao *ao, struct pci_add *s)
 {
     s->wait.without_guest = s->creating || !s->device.pv;
-    s->wait.settles = s->appended && s->device.pv && !s->creating;
+    s->wait.settles = s->write.appended && s->device.pv && !s->creating;
     const int rc = libxl__backend_wait_start(ao, &s->wait, &s->device, "3");
     return rc ? rc : LIBXL__AO_WAIT;
 }

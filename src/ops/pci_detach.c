@@ -172,6 +172,20 @@ static int ask_poll(libxl__ao *ao, struct pci_detach *s)
 
 /* ---- closed: the guest has released the functions, or device_detach has closed the backend */
 
+/*
+ * Another program may have added a function since the phase `find`. Then device_detach changes nothing. With force,
+ * and if the device model has unplugged the functions, the next phases remove only the functions that were asked for.
+ */
+static int whole_ended(struct pci_detach *s, bool force)
+{
+    if (!s->whole.done)
+        return LIBXL__AO_WAIT;
+    if (s->whole.rc != ERROR_BUSY || !(force || s->hvm))
+        return s->whole.rc;
+    s->all = false;
+    return 0;
+}
+
 static int start_whole(libxl__ao *ao, struct pci_detach *s)
 {
     const libxl__pci_detach_args *args = args_of(ao);
@@ -182,8 +196,9 @@ static int start_whole(libxl__ao *ao, struct pci_detach *s)
         libxl__detach_fill(child, args->in.domid, &ao->subject.uuid, "pci", 0, args->in.force || s->hvm);
     if (rc)
         return rc;
+    ((libxl__device_detach_args *)libxl__ao_args(child))->in.functions = s->count;
     libxl__nested_start(&s->whole);
-    return s->whole.done ? s->whole.rc : LIBXL__AO_WAIT;
+    return whole_ended(s, args->in.force);
 }
 
 /* A test that is true if the backend is connected again, or if it has closed. */
@@ -213,7 +228,7 @@ static int closed_start(libxl__ao *ao, struct pci_detach *s)
 static int closed_poll(libxl__ao *ao, struct pci_detach *s)
 {
     if (s->all)
-        return s->whole.done ? s->whole.rc : LIBXL__AO_WAIT;
+        return whole_ended(s, args_of(ao)->in.force);
     const int rc = libxl__await_step(ao, &s->closed);
     return rc == LIBXL__AO_WAIT && s->stopped ? ao->stop : rc;
 }

@@ -57,6 +57,18 @@ int libxl__pci_check_owner(libxl__ao *ao, uint32_t sbdf, const char *owner)
                           LIBXL__PCI_PARTS(sbdf));
 }
 
+int libxl__pci_not_assignable(libxl__ao *ao, uint32_t sbdf, bool all)
+{
+    if (all)
+        return libxl__ao_fail(ao, ERROR_NOT_ASSIGNABLE,
+                              "pci: the function %u of the multi-function device " LIBXL__PCI_FORMAT
+                              " is not bound to pciback",
+                              sbdf & 7, LIBXL__PCI_PARTS(sbdf));
+    return libxl__ao_fail(ao, ERROR_NOT_ASSIGNABLE,
+                          "pci: the device " LIBXL__PCI_FORMAT " is not bound to pciback",
+                          LIBXL__PCI_PARTS(sbdf));
+}
+
 /* ---- the nodes of a device */
 
 void libxl__pci_nodes_read(libxl__xs_batch *batch, uint32_t sbdf, libxl__pci_nodes *nodes)

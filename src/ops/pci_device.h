@@ -30,6 +30,9 @@ int libxl__pci_check_name(libxl__ao *ao, const char *name);
  */
 int libxl__pci_check_owner(libxl__ao *ao, uint32_t sbdf, const char *owner);
 
+/* Returns NOT_ASSIGNABLE, recorded in ao. `all`: all functions of the device were wanted. */
+int libxl__pci_not_assignable(libxl__ao *ao, uint32_t sbdf, bool all);
+
 /* The nodes of one device of this host, as they were read. */
 typedef struct libxl__pci_nodes {
     const libxl__xs_request *driver, *name, *owner; /* driver_path, name, domid */

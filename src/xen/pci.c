@@ -141,17 +141,21 @@ static int reset(xc_interface *xch, libxl__pci_job *p)
     return rc;
 }
 
+/*
+ * The hypervisor assigns a function only once. So the assignment comes first: of two jobs that want the same
+ * function, the one that fails has changed nothing, and its REVOKE does not touch the other's access.
+ */
 static int grant_access(xc_interface *xch, libxl__pci_job *p)
 {
     int rc = 0;
     for (uint32_t i = 0; i < p->count && !rc; i++) {
         libxl__pci_function *f = &p->functions[i];
+        if (xc_assign_device(xch, p->domid, f->sbdf, f->relaxed ? XEN_DOMCTL_DEV_RDM_RELAXED : 0))
+            return fail_assign(p, f, "giving the device to the domain");
         f->granted = true;
         rc = permit(xch, p, f, true);
         if (!rc && f->permissive)
             rc = libxl__pci_permit_all(f->sbdf, p->why);
-        if (!rc && xc_assign_device(xch, p->domid, f->sbdf, f->relaxed ? XEN_DOMCTL_DEV_RDM_RELAXED : 0))
-            rc = fail_assign(p, f, "giving the device to the domain");
     }
     return rc;
 }

@@ -27,7 +27,7 @@ typedef struct libxl__pci_function {
     bool relaxed;    /* an input of GRANT: reserved memory may overlap with the guest's memory */
     bool seize;      /* LOOK accepts a function that is not bound to pciback */
     bool taken;      /* TAKE has begun, so GIVE_BACK must follow */
-    bool granted;    /* GRANT has begun, so REVOKE must follow */
+    bool granted;    /* GRANT has assigned the function, so REVOKE must follow */
     libxl__pci_facts facts; /* the result of LOOK */
 } libxl__pci_function;
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +14,8 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen import DevicePci, DomainBuildInfoHvm, DomainConfig
-from worldly import read_node
+from test_device_model import qemus
+from worldly import Configure, read_node
 
 Sim = Callable[..., str]
 
@@ -101,3 +105,43 @@ async def test_a_failed_addition_unplugs_the_device(xen: aioxen.Context, sim: Si
         assert read_node("/libxl/pci/0000-01-00-0/domid") is None
         await dom.pci_add(FIRST)
         assert set(await plugged(dom)) == {"pci-pt-01_00.0"}
+
+
+def resets() -> list[str]:
+    """Returns what was written into the files that reset devices."""
+    log = Path(os.environ["AIOXEN_SIM_DIR"], "pci.log")
+    return [line for line in log.read_text().splitlines() if "reset" in line or "do_flr" in line]
+
+
+async def test_the_second_of_two_domains_does_not_touch_the_access_of_the_first(
+    xen: aioxen.Context, guest: Configure, sim: Sim
+) -> None:
+    """Both find the device free. The QEMU of the second stands still until the first has the device."""
+    config = guest("b", machine="pv")
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    await xen.pci_assignable_add(FIRST, True)
+    first = await xen.domain_create(config)
+    async with running(xen) as second:
+        (pid,) = qemus()
+        reached = asyncio.Event()
+
+        def report(event: aioxen.OperationProgress) -> None:
+            if event.phase == "model":
+                reached.set()
+
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            adding = second.pci_add(FIRST, progress=report)
+            adding.add_done_callback(lambda _: reached.set())
+            await reached.wait()
+            await first.pci_add(FIRST)
+            before = granted(sim), resets()
+            assert before[1]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        with pytest.raises(aioxen.BusyError, match="another domain has the device"):
+            await adding
+        assert (granted(sim), resets()) == before
+        assert await plugged(second) == {} and await second.pci_list() == []
+        assert [each.bus for each in await first.pci_list()] == [1]
+        await first.destroy()

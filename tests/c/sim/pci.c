@@ -191,13 +191,13 @@ static void errors_say_what_is_wrong(scene *s)
     give_back(s, 1, 0);
 }
 
-/* The hypervisor refuses the device after the domain has got access to it. */
+/* The hypervisor refuses the access to the device's memory after it has assigned the device to the domain. */
 static void a_failed_addition_takes_the_access_back(scene *s)
 {
     const libxl_domid domid = able_guest(s, guest_config("b"));
     libxl_device_pci pci = pci_of(1, 0);
     pci.seize = true;
-    simulate("fault add domctl.assign_device:2:EIO");
+    simulate("fault add domctl.iomem_permission:1:EIO");
     assert_int_equal(RUN(s, libxl_device_pci_add(s->ctx, domid, &pci, how)), ERROR_FAIL);
     simulate("fault clear");
     check_node(domid, "/num_devs", NULL);

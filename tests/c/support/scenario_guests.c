@@ -95,6 +95,22 @@ static libxl_domid new_hvm_guest(libxl_ctx *ctx)
     return domid;
 }
 
+/* Makes an HVM guest that can have PCI devices, with the device 01:00.0 if `has`. */
+static libxl_domid hvm_pci_guest(libxl_ctx *ctx, bool has)
+{
+    libxl_domid domid = LIBXL_DOMID_INVALID;
+    libxl_domain_config config = scenario_hvm_config();
+    libxl_device_pci card = pci_of(1, 0);
+    card.seize = true;
+    config.c_info.passthrough = LIBXL_PASSTHROUGH_ENABLED;
+    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    if (has)
+        assert_int_equal(libxl_device_pci_add(ctx, domid, &card, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    return domid;
+}
+
 static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
 {
     switch (kind) {
@@ -106,6 +122,8 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx);
     case SCENARIO_WITH_PCI: return pci_guest(ctx, false);
     case SCENARIO_WITH_TWO_PCI: return pci_guest(ctx, true);
+    case SCENARIO_HVM_FOR_PCI: return hvm_pci_guest(ctx, false);
+    case SCENARIO_HVM_WITH_PCI: return hvm_pci_guest(ctx, true);
     case SCENARIO_WITH_CD: return new_hvm_guest(ctx);
     default: return guest_new(ctx, "b", true);
     }
@@ -163,7 +181,8 @@ static void mark_save(libxl_ctx *ctx, libxl_domid domid)
 static bool uses_pci(const struct scenario *scenario)
 {
     return scenario->guest == SCENARIO_WITH_DRIVER || scenario->guest == SCENARIO_WITH_ASSIGNABLE ||
-           scenario->guest == SCENARIO_WITH_PCI || scenario->guest == SCENARIO_WITH_TWO_PCI;
+           scenario->guest == SCENARIO_WITH_PCI || scenario->guest == SCENARIO_WITH_TWO_PCI ||
+           scenario->guest == SCENARIO_HVM_FOR_PCI || scenario->guest == SCENARIO_HVM_WITH_PCI;
 }
 
 void scenario_return_pci(const struct scenario *scenario)

@@ -29,6 +29,8 @@ enum scenario_guest {
     SCENARIO_WITH_ASSIGNABLE, /* The PCI device 02:00.0 is bound to pciback. */
     SCENARIO_WITH_PCI,        /* The PV guest has the PCI device 01:00.1, and not 01:00.0. */
     SCENARIO_WITH_TWO_PCI,    /* The PV guest has the PCI devices 01:00.0 and 01:00.1. */
+    SCENARIO_HVM_FOR_PCI,     /* An HVM guest that can have PCI devices, and has none. */
+    SCENARIO_HVM_WITH_PCI,    /* An HVM guest with the PCI device 01:00.0. */
 };
 
 enum { SCENARIO_POOL = 5 };

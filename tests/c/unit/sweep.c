@@ -138,7 +138,6 @@ static bool reads_peer(const libxl__phase *phase)
  *   bootloader     the same
  *   follow         the guest of this test is suspended before the operation starts (domain_recover)
  *   name           the domain of this test was not renamed (domain_resume_unfinished)
- *   model, unplug  wait for the device model of an HVM domain (device_pci_add, device_pcis_add, pci_detach)
  *   record         a creation stores the whole configuration itself (device_pcis_add)
  *   withdraw       the guest of this test is suspended before the operation starts (domain_resume_unfinished)
  *
@@ -149,10 +148,8 @@ static bool waits(const libxl__phase *phase)
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
            strcmp(phase->name, "trees") != 0 && !is_of(phase, LIBXL__OP_DEVICE_DETACH, "driver") &&
            !is_of(phase, LIBXL__OP_DEVICE_DETACH, "domain") &&
-           !is_of(phase, LIBXL__OP_DEVICE_PCI_ADD, "model") &&
-           !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "model") &&
            !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "record") &&
-           !is_of(phase, LIBXL__OP_PCI_DETACH, "unplug") && !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
+           !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
            !(of_hvm && is_of(phase, LIBXL__OP_DOMAIN_CREATE_NEW, "make")) &&
            !(of_hvm && is_of(phase, LIBXL__OP_DOMAIN_CREATE_NEW, "bootloader")) &&
            !is_of(phase, LIBXL__OP_DOMAIN_RECOVER, "follow") &&

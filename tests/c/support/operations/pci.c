@@ -91,10 +91,12 @@ static const struct operation_row rows[] = {
     {SWEPT(HOST_PCI_ASSIGNABLE_REMOVE, assignable_remove, fill_assignable_remove, WITH_ASSIGNABLE),
      .takes_pci = true},
     {SWEPT(DEVICE_PCI_ADD, pci_add, fill_pci_add, WITH_PCI), .takes_pci = true},
+    {PHASE_IN(DEVICE_PCI_ADD, "model", DEVICE_PCI_ADD, fill_pci_add, HVM_FOR_PCI)},
     {HIDDEN_IN(DEVICE_PCIS_ADD, DOMAIN_CREATE_NEW, fill_create_pci, NO_GUEST)},
     {SWEPT(DEVICE_PCI_REMOVE, pci_remove, fill_pci_remove, WITH_TWO_PCI), .takes_pci = true},
     {SWEPT(DEVICE_PCI_DESTROY, pci_destroy, fill_pci_destroy, WITH_TWO_PCI), .takes_pci = true},
     {HIDDEN_IN(PCI_DETACH, DEVICE_PCI_REMOVE, fill_pci_remove, WITH_TWO_PCI)},
+    {PHASE_IN(PCI_DETACH, "unplug", DEVICE_PCI_REMOVE, fill_pci_remove, HVM_WITH_PCI)},
     {PHASE_IN(PCI_DETACH, "released", DEVICE_PCI_DESTROY, fill_pci_destroy, WITH_TWO_PCI)},
     {SWEPT(DOMAIN_LIST_PCIS, pci_list, fill_list_pcis, WITH_PCI)},
 };
