@@ -10,6 +10,25 @@ static const struct operation_family *const families[] = {
     &running_operations, &save_operations,   &store_operations,
 };
 
+/* Returns whether the phase is the row's. Operations may share phases. */
+static bool has_phase(const struct operation_row *row, const libxl__phase *phase)
+{
+    const libxl__phases *phases = libxl__operations[row->operation].phases;
+    return row->phase && phase >= phases->list && phase < phases->list + phases->count &&
+           strcmp(phase->name, row->phase) == 0;
+}
+
+bool operations_phase_waits(const libxl__phase *phase, bool hvm)
+{
+    for (size_t f = 0; f < sizeof(families) / sizeof(*families); f++)
+        for (size_t i = 0; i < families[f]->count; i++) {
+            const struct operation_row *row = &families[f]->rows[i];
+            if ((row->idle || (hvm && row->idle_hvm)) && has_phase(row, phase))
+                return false;
+        }
+    return phase->poll;
+}
+
 const struct operation_row *operations_row(unsigned operation, const char *phase)
 {
     for (size_t f = 0; f < sizeof(families) / sizeof(*families); f++)

@@ -2,7 +2,8 @@
 /*
  * The operations, for the tests that run each of them. The files in operations/ have a row for each operation that
  * has an input besides a domid, or that only other operations start. A row tells how the operation is started
- * synchronously (starter.h), and in which scenario its phases wait (scenarios.h). Any thread may call these functions.
+ * synchronously (starter.h), and in which scenario its phases wait (scenarios.h). Other rows tell which phases do not
+ * wait in the sweep. Any thread may call these functions.
  *
  * To add an operation, write its row and the row's functions in the file of the operation's family.
  */
@@ -29,6 +30,8 @@ struct operation_row {
     bool swept;  /* The row has a scenario. It is false if the operation shares its phases, or never waits. */
     bool hidden; /* A program cannot start the operation itself. */
     bool takes_pci; /* See starter_takes_pci(). */
+    bool idle;      /* The phase does not wait in the sweep, although it can wait. */
+    bool idle_hvm;  /* The same, in the creation of an HVM guest only. */
 };
 
 /* The rows of a family of operations. */
@@ -42,6 +45,9 @@ struct operation_family {
 /* Returns the row of an operation's phase. `phase` NULL: the row for the phases without a row of their own. Returns
  * NULL if there is no such row. */
 const struct operation_row *operations_row(unsigned operation, const char *phase);
+
+/* Returns whether a phase waits in the sweep. `hvm`: the sweep creates an HVM guest. */
+bool operations_phase_waits(const libxl__phase *phase, bool hvm);
 
 /* ---- the members of a row */
 
@@ -61,6 +67,9 @@ const struct operation_row *operations_row(unsigned operation, const char *phase
 #define PHASE_IN(OPERATION, name, PARENT, filling, GUEST)                                                    \
     .operation = LIBXL__OP_##OPERATION, .phase = (name), .started_by = LIBXL__OP_##PARENT,                   \
     .fill = (filling), .guest = SCENARIO_##GUEST, .swept = true
+
+/* A phase that can wait, and that does not wait in the sweep. The sweep counts no faults while it waits. */
+#define IDLE(OPERATION, name) .operation = LIBXL__OP_##OPERATION, .phase = (name), .idle = true
 
 /* ---- the functions of a row */
 

@@ -58,7 +58,7 @@ struct scenario scenario_of(unsigned operation, unsigned phase)
 {
     const libxl__ao_class *cls = &libxl__operations[operation];
     const struct operation_row *row = operations_row(operation, cls->phases->list[phase].name);
-    if (!row)
+    if (!row || !row->swept)
         row = operations_row(operation, NULL);
     if (row && row->swept)
         return (struct scenario){operation, row->started_by, row->fill, row->guest};

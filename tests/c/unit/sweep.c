@@ -14,6 +14,7 @@
 #include "allocation.h"
 #include "leftovers.h"
 #include "saving.h"
+#include "operations.h"
 #include "scenarios.h"
 #include "simulation.h"
 
@@ -108,53 +109,10 @@ static int inject(struct run *r, libxl__ao *ao)
     }
 }
 
-/* Returns whether the phase is the operation's phase of this name. */
-static bool is_of(const libxl__phase *phase, unsigned operation, const char *name)
-{
-    const libxl__phases *phases = libxl__operations[operation].phases;
-    return phase >= phases->list && phase < phases->list + phases->count && strcmp(phase->name, name) == 0;
-}
-
-/* Returns whether the phase of a migration waits for a message of the other side. */
-static bool reads_peer(const libxl__phase *phase)
-{
-    return is_of(phase, LIBXL__OP_DOMAIN_MIGRATE, "greet") ||
-           is_of(phase, LIBXL__OP_DOMAIN_MIGRATE, "received") ||
-           is_of(phase, LIBXL__OP_DOMAIN_MIGRATE, "answer") ||
-           is_of(phase, LIBXL__OP_DOMAIN_MIGRATE, "permission") ||
-           is_of(phase, LIBXL__OP_DOMAIN_RECEIVE, "go");
-}
-
-/*
- * Returns whether the phase waits in this test. A dozen phases wait only in special cases, so the sweep does not
- * count them:
- *
- *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more creations
- *   xenconsoled    xenconsoled serves the unfinished guest of this test already
- *   trees          looks for nodes only if the unfinished guest does not exist
- *   driver         the guest of this test has taken its disk before the removal (device_detach)
- *   domain         the backend of the disk is in domain 0 (device_detach)
- *   make           waits for a boot loader only; a saved domain and an HVM domain have none
- *   bootloader     the same
- *   follow         the guest of this test is suspended before the operation starts (domain_recover)
- *   name           the domain of this test was not renamed (domain_resume_unfinished)
- *   record         a creation stores the whole configuration itself (device_pcis_add)
- *   withdraw       the guest of this test is suspended before the operation starts (domain_resume_unfinished)
- *
- * The messages of the other side of a migration are all there already.
- */
+/* Returns whether the phase waits in this test. */
 static bool waits(const libxl__phase *phase)
 {
-    return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
-           strcmp(phase->name, "trees") != 0 && !is_of(phase, LIBXL__OP_DEVICE_DETACH, "driver") &&
-           !is_of(phase, LIBXL__OP_DEVICE_DETACH, "domain") &&
-           !is_of(phase, LIBXL__OP_DEVICE_PCIS_ADD, "record") &&
-           !is_of(phase, LIBXL__OP_DOMAIN_RESTORE, "make") &&
-           !(of_hvm && is_of(phase, LIBXL__OP_DOMAIN_CREATE_NEW, "make")) &&
-           !(of_hvm && is_of(phase, LIBXL__OP_DOMAIN_CREATE_NEW, "bootloader")) &&
-           !is_of(phase, LIBXL__OP_DOMAIN_RECOVER, "follow") &&
-           !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "name") &&
-           !is_of(phase, LIBXL__OP_DOMAIN_RESUME_UNFINISHED, "withdraw") && !reads_peer(phase);
+    return operations_phase_waits(phase, of_hvm);
 }
 
 /* Returns whether the operation asks a guest to suspend itself. */

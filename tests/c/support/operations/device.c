@@ -141,6 +141,9 @@ FILLS_GUEST(list_devices, domain_list_devices, args->out.list = &s->results.devi
         {STARTED(DEVICE_##NAME##_DESTROY, name##_destroy)},
 
 static const struct operation_row rows[] = {
+    /* The guest has taken its disk before the removal, and the backend of the disk is in domain 0. */
+    {IDLE(DEVICE_DETACH, "driver")},
+    {IDLE(DEVICE_DETACH, "domain")},
     {SWEPT(DEVICE_DISK_ADD, disk_add, fill_disk_add, ANY_GUEST)},
     {PHASE_IN(DEVICE_DISK_ADD, "model", DEVICE_DISK_ADD, fill_qdisk_add, ANY_GUEST)},
     {SWEPT(DEVICE_DISK_REMOVE, disk_remove, fill_disk_remove, WITH_DISK)},

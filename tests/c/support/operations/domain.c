@@ -78,6 +78,14 @@ STARTS(retrieve, domain_config, libxl_retrieve_domain_configuration(s->ctx, s->g
 FILLS_GUEST(retrieve, retrieve_domain_configuration, args->out.d_config = &s->results.config)
 
 static const struct operation_row rows[] = {
+    /* A single creation is admitted at once. tests/c/sim/creations.c starts more creations. */
+    {IDLE(DOMAIN_CREATE_NEW, "admission")},
+    /* These wait for a boot loader, and an HVM domain has none. */
+    {.operation = LIBXL__OP_DOMAIN_CREATE_NEW, .phase = "make", .idle_hvm = true},
+    {.operation = LIBXL__OP_DOMAIN_CREATE_NEW, .phase = "bootloader", .idle_hvm = true},
+    /* xenconsoled serves the unfinished guest of the sweep already, and the guest exists. */
+    {IDLE(DOMAIN_REMOVE_UNFINISHED, "xenconsoled")},
+    {IDLE(DOMAIN_REMOVE_UNFINISHED, "trees")},
     {SWEPT(DOMAIN_CREATE_NEW, create, operations_fill_create, NO_GUEST)},
     {SWEPT(DOMAIN_WAIT_SHUTDOWN, wait_shutdown, fill_wait_shutdown, ANY_GUEST)},
     {STARTED(DOMAIN_WAIT_GONE, wait_gone)},

@@ -34,6 +34,21 @@ FILLS(receive, domain_receive, args->in.in_fd = saving_sender(), args->in.out_fd
       args->out.domid = &s->results.domid)
 
 static const struct operation_row rows[] = {
+    /* A single creation is admitted at once. */
+    {IDLE(DOMAIN_RESTORE, "admission")},
+    {IDLE(DOMAIN_RESTORE_INCOMING, "admission")},
+    /* It waits for a boot loader, and a saved domain has none. */
+    {IDLE(DOMAIN_RESTORE, "make")},
+    /* The guest is suspended before the operation starts, and was not renamed. */
+    {IDLE(DOMAIN_RECOVER, "follow")},
+    {IDLE(DOMAIN_RESUME_UNFINISHED, "withdraw")},
+    {IDLE(DOMAIN_RESUME_UNFINISHED, "name")},
+    /* The messages of the other side of a migration are all there already. */
+    {IDLE(DOMAIN_MIGRATE, "greet")},
+    {IDLE(DOMAIN_MIGRATE, "received")},
+    {IDLE(DOMAIN_MIGRATE, "answer")},
+    {IDLE(DOMAIN_MIGRATE, "permission")},
+    {IDLE(DOMAIN_RECEIVE, "go")},
     {SWEPT(DOMAIN_RESUME, resume, fill_resume, HVM_SUSPENDED)},
     {SWEPT(DOMAIN_RESUME_UNFINISHED, resume_unfinished, fill_resume_unfinished, HALF_SAVED)},
     {HIDDEN_IN(DOMAIN_SUSPEND_GUEST, DOMAIN_SUSPEND_GUEST, fill_suspend_guest, ANY_GUEST)},
