@@ -24,6 +24,18 @@ static void print_path(FILE *out, const libxl__json_spot *at)
         fprintf(out, "[%zu]", at->index);
 }
 
+char *libxl__json_path(const libxl__json_spot *at)
+{
+    char *path = NULL;
+    size_t length;
+    FILE *out = open_memstream(&path, &length);
+    if (!out)
+        return NULL;
+    print_path(out, at);
+    fclose(out);
+    return path;
+}
+
 int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
 {
     va_list args;

@@ -127,6 +127,18 @@ char *libxl__json_write_all(const libxl__json_type *type, const void *p);
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
 /*
+ * Called for each field of a value that differs from its initial value: its path, such as "disks[0].vdev", and its JSON
+ * form. An array is visited before its elements, with a path such as "disks[0]", and a struct before its fields.
+ * Returns NULL, or the reason why the field is wrong, which ends the visit.
+ */
+typedef const char *libxl__json_visitor(const char *path, const libxl__json_field *field, json_object *value,
+                                        void *data);
+/*
+ * Visits *p. Returns 0; ERROR_INVAL with a message that begins with the path of the wrong field, or of a value without
+ * a JSON form; or ERROR_NOMEM.
+ */
+int libxl__json_visit(const libxl__json_type *type, const void *p, libxl__json_visitor *visitor, void *data);
+/*
  * Reads a JSON text into *p. The previous value of *p is overwritten, not freed. Returns 0, ERROR_INVAL or
  * ERROR_NOMEM. After an error *p has its initial value. `ctx` is passed to hand-written functions.
  */

@@ -14,7 +14,7 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config, u
                              params->stream_version);
     if (send_back_fd != -1)
         return libxl__refuse(ERROR_NI, "send_back_fd: checkpoints are not implemented");
-    return libxl_domain_restore(ctx, restore_fd, d_config, domid, ao_how, aop_console_how);
+    return libxl_domain_restore(ctx, restore_fd, d_config, NULL, domid, ao_how, aop_console_how);
 }
 
 int libxl_domain_remus_start(libxl_ctx *ctx, libxl_domain_remus_info *info, uint32_t domid, int send_fd,

@@ -2,6 +2,7 @@
 /* Owns: nothing except the operation's state. The caller holds the context's lock. */
 #include "create_restore.h"
 #include "_libxl_types_json.h"
+#include "received_allowed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -90,6 +91,12 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
     if (libxl__transfer_next(ao, transfer, &message) == 0)
         return parse_configuration(ao, transfer, message.numbers[0], parsed);
     return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;
+}
+
+int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config)
+{
+    const libxl__domain_restore_args *args = libxl__ao_args(ao);
+    return args->in.has_allowed ? libxl__received_check(ao, config, &args->in.allowed) : 0;
 }
 
 /* ---- the saved domain */

@@ -47,6 +47,12 @@ int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer);
  */
 int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed);
 
+/*
+ * Checks the configuration in xl's header against the input `allowed`, if the application has given it. Errors: as
+ * libxl__received_check.
+ */
+int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config);
+
 /* Tells the program that the domain exists, so that it restores the saved domain into it. Returns LIBXL__AO_WAIT. */
 int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build);
 /*

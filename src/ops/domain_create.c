@@ -117,7 +117,9 @@ static int name_start(libxl__ao *ao, struct create *s)
     if (!config->b_info.max_vcpus)
         config->b_info.max_vcpus = 1;
     s->build.restores = libxl__restores(ao);
-    int rc = libxl__create_check(ao, config, &s->build);
+    int rc = s->parsed.text ? libxl__restore_check_allowed(ao, config) : 0;
+    if (!rc)
+        rc = libxl__create_check(ao, config, &s->build);
     if (!rc)
         rc = libxl__incoming_rename(ao, config, &s->identity.later);
     ao->subject.name = config->c_info.name;

@@ -95,6 +95,8 @@ static int restore_start(libxl__ao *ao, struct receipt *s)
     libxl_domain_config_init(&args->in.d_config);
     args->in.fd = args_of(ao)->in.in_fd;
     args->out.domid = &s->domid;
+    args->in.has_allowed = args_of(ao)->in.has_allowed;
+    libxl_received_allowed_copy(ao->ctx, &args->in.allowed, &args_of(ao)->in.allowed);
     s->restoration.counts = true;
     libxl__nested_start(&s->restoration);
     return restore_poll(ao, s);

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aioxen._spec import Progress
     from aioxen.context import Context
     from aioxen.domain import Domain
-    from aioxen.types import OperationProgress, SavePolicy
+    from aioxen.types import OperationProgress, ReceivedAllowed, SavePolicy
 
 Connection: TypeAlias = socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter]
 """What is connected to the other side."""
@@ -67,12 +67,15 @@ async def receive(
     xen: Context,
     connection: Connection | tuple[int, int],
     paused: bool,
+    allowed: ReceivedAllowed | None,
     timeout: float | None,  # noqa: ASYNC109
     progress: Progress[OperationProgress] | None,
 ) -> Domain:
     """Does the work of Context.receive()."""
     async with _ends(connection) as (in_fd, out_fd):
-        return await xen.domain_receive_stream(in_fd, out_fd, int(paused), timeout=timeout, progress=progress)
+        return await xen.domain_receive_stream(
+            in_fd, out_fd, int(paused), allowed, timeout=timeout, progress=progress
+        )
 
 
 def ssh_command(url: str, receiver: str) -> list[str]:

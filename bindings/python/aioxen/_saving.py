@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aioxen._spec import Progress
     from aioxen.context import Context
     from aioxen.domain import Domain
-    from aioxen.types import DomainConfig, OperationProgress
+    from aioxen.types import DomainConfig, OperationProgress, ReceivedAllowed
 
 Afterwards: TypeAlias = Literal["destroy", "resume", "keep"]
 """What Domain.save() does with the suspended domain."""
@@ -144,11 +144,12 @@ async def restore(
     xen: Context,
     source: str | os.PathLike[str] | int | asyncio.StreamReader,
     config: DomainConfig | None,
+    allowed: ReceivedAllowed | None,
     timeout: float | None,  # noqa: ASYNC109
 ) -> Domain:
     """Does the work of Context.restore()."""
     async with _readable(source) as fd:
-        return await xen.domain_restore(fd, config, timeout=timeout)
+        return await xen.domain_restore(fd, config, allowed, timeout=timeout)
 
 
 @contextlib.asynccontextmanager

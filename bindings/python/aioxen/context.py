@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from aioxen.domain import Domain
     from aioxen.domains import Domains
     from aioxen.store import Store
-    from aioxen.types import DomainConfig, OperationProgress
+    from aioxen.types import DomainConfig, OperationProgress, ReceivedAllowed
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -239,6 +239,7 @@ class Context(ContextCore, BaseContext):
         source: str | os.PathLike[str] | int | asyncio.StreamReader,
         config: DomainConfig | None = None,
         *,
+        allowed: ReceivedAllowed | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> Domain:
         """Restores a domain that Domain.save() or `xl save` has saved. The domain is paused; unpause() lets
@@ -249,6 +250,8 @@ class Context(ContextCore, BaseContext):
         config: None: the configuration is in the source. Otherwise the source must be a stream of
         domain_suspend(), which has no configuration.
 
+        allowed: What the configuration in the source may name. None: anything.
+
         timeout: Seconds for the restoration.
 
         Raises: the errors of domain_restore(); OSError, for a file. After an error no domain is left.
@@ -258,13 +261,14 @@ class Context(ContextCore, BaseContext):
         # Imported here, because the module needs modules that take time to import.
         from aioxen._saving import restore
 
-        return await restore(self, source, config, timeout)
+        return await restore(self, source, config, allowed, timeout)
 
     async def receive(
         self,
         connection: Connection | tuple[int, int],
         *,
         paused: bool = False,
+        allowed: ReceivedAllowed | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
     ) -> Domain:
@@ -274,6 +278,10 @@ class Context(ContextCore, BaseContext):
         descriptors, to read from and to write to.
 
         paused: Whether the domain stays paused. Otherwise it runs.
+
+        allowed: The disks' paths, bridges, scripts and kernels that the configuration may name, for example
+        ReceivedAllowed(disks=["/srv/disks/*"], bridges=["xenbr0"]). It may then name nothing else of this
+        machine. None: anything; the sender is then as powerful as root here.
 
         timeout: Seconds for the migration.
 
@@ -287,7 +295,7 @@ class Context(ContextCore, BaseContext):
         # Imported here, because the module needs modules that take time to import.
         from aioxen._migrating import receive
 
-        return await receive(self, connection, paused, timeout, progress)
+        return await receive(self, connection, paused, allowed, timeout, progress)
 
     # Events
 

@@ -14,7 +14,7 @@ import aioxen
 from aioxen.cli.core import Session, command
 from aioxen.cli.parallel import Done, Handled, all_of, each, state_of
 from aioxen.cli.progress import Report
-from aioxen.cli.saved import compress_options
+from aioxen.cli.saved import allow_options, compress_options
 from aioxen.cli.select import domain_argument
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,7 +105,10 @@ async def migrate(
 @command("migrate-receive")
 @click.option("-p", "paused", is_flag=True, help="Leave the domain paused.")
 @click.option("-e", "-d", "ignored", is_flag=True, help="Ignored: options of `xl migrate-receive`.")
-async def migrate_receive(session: Session, paused: bool, ignored: bool) -> None:
+@allow_options
+async def migrate_receive(
+    session: Session, paused: bool, ignored: bool, allowed: aioxen.ReceivedAllowed | None
+) -> None:
     """Receives a guest from `aioxen migrate` or `xl migrate`, and lets it run. The sender is connected to
     standard input and output. Messages are printed to standard error.
 
@@ -119,7 +122,11 @@ async def migrate_receive(session: Session, paused: bool, ignored: bool) -> None
 
     async def act(report: Report) -> Done:
         limit = session.timeout
-        made.append(await session.xen.receive((in_fd, out_fd), paused=paused, timeout=limit, progress=report))
+        made.append(
+            await session.xen.receive(
+                (in_fd, out_fd), paused=paused, allowed=allowed, timeout=limit, progress=report
+            )
+        )
         record = {"outcome": "received", "domid": made[0].domid, "uuid": str(made[0].uuid)}
         return Done(f"received as domain {made[0].domid}", record)
 

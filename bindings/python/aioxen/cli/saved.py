@@ -80,10 +80,42 @@ async def save(
     await each(session, (domain,), act, after=f"; {file} is complete if it is there")
 
 
+def allow_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the parameter `allowed`: what the configuration of a received domain may name."""
+    kinds = {
+        "disk": "path of a disk",
+        "bridge": "bridge",
+        "script": "hotplug script",
+        "kernel": "path of a kernel",
+    }
+
+    def take(ctx: click.Context, _: click.Parameter, restricted: bool) -> aioxen.ReceivedAllowed | None:
+        given = {f"{kind}s": list(ctx.params.pop(f"allow_{kind}")) for kind in kinds}
+        return aioxen.ReceivedAllowed(**given) if restricted or any(given.values()) else None
+
+    function = click.option(
+        "--restrict",
+        "allowed",
+        is_flag=True,
+        callback=take,
+        help="Refuse a guest that names anything of this machine that no --allow option allows.",
+    )(function)
+    for kind, words in kinds.items():
+        function = click.option(
+            f"--allow-{kind}",
+            multiple=True,
+            is_eager=True,
+            metavar="PATTERN",
+            help=f"The guest may name a {words} that matches; implies --restrict.",
+        )(function)
+    return function
+
+
 @command("restore")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("-p", "paused", is_flag=True, help="Leave the domain paused.")
-async def restore(session: Session, file: Path, paused: bool) -> None:
+@allow_options
+async def restore(session: Session, file: Path, paused: bool, allowed: aioxen.ReceivedAllowed | None) -> None:
     """Restores a domain from a file of `aioxen save` or `xl save`, and lets it run.
 
     No supervisor is left, as with `xl restore -e`.
@@ -91,7 +123,7 @@ async def restore(session: Session, file: Path, paused: bool) -> None:
     made: list[aioxen.Domain] = []
 
     async def act(report: Report) -> Done:
-        dom = await session.xen.restore(file, timeout=session.timeout)
+        dom = await session.xen.restore(file, allowed=allowed, timeout=session.timeout)
         made.append(dom)
         if not paused:
             await dom.unpause()

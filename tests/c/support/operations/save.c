@@ -21,7 +21,7 @@ STARTS_PLAIN(save, (void)0, libxl_domain_save(s->ctx, s->guest, saving_sink(), 0
 /* Fills in the args of domain_save and of domain_suspend, which have the same inputs. */
 FILLS_GUEST(save, domain_save, args->in.fd = saving_sink())
 
-STARTS_PLAIN(restore, (void)0, libxl_domain_restore(s->ctx, saving_source(), NULL, &s->made, NULL, NULL))
+STARTS_PLAIN(restore, (void)0, libxl_domain_restore(s->ctx, saving_source(), NULL, NULL, &s->made, NULL, NULL))
 FILLS(restore, domain_restore, args->in.fd = saving_source(), args->out.domid = &s->results.domid)
 
 STARTS_PLAIN(migrate, (void)0,
@@ -29,7 +29,7 @@ STARTS_PLAIN(migrate, (void)0,
 FILLS_GUEST(migrate, domain_migrate, args->in.in_fd = saving_receiver(), args->in.out_fd = saving_sink())
 
 STARTS_PLAIN(receive, (void)0,
-             libxl_domain_receive(s->ctx, saving_sender(), saving_sink(), 0, &s->made, NULL))
+             libxl_domain_receive(s->ctx, saving_sender(), saving_sink(), 0, NULL, &s->made, NULL))
 FILLS(receive, domain_receive, args->in.in_fd = saving_sender(), args->in.out_fd = saving_sink(),
       args->out.domid = &s->results.domid)
 
