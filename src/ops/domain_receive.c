@@ -10,6 +10,8 @@
 #include "create_restore.h"
 #include "peer.h"
 
+#include "_libxl_types_internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -96,7 +98,9 @@ static int restore_start(libxl__ao *ao, struct receipt *s)
     args->in.fd = args_of(ao)->in.in_fd;
     args->out.domid = &s->domid;
     args->in.has_allowed = args_of(ao)->in.has_allowed;
-    libxl_received_allowed_copy(ao->ctx, &args->in.allowed, &args_of(ao)->in.allowed);
+    rc = libxl__received_allowed_copy(ao->ctx, &args->in.allowed, &args_of(ao)->in.allowed);
+    if (rc)
+        return rc;
     s->restoration.counts = true;
     libxl__nested_start(&s->restoration);
     return restore_poll(ao, s);
