@@ -40,6 +40,7 @@ typedef struct cdrom {
     bool inserting; /* QEMU has the descriptor, and is told to insert it */
     libxl__userdata stored;
     libxl__setting setting;
+    const char *params; /* the value of the nodes */
 } cdrom_state;
 
 /* ---- check: the drive exists */
@@ -261,19 +262,22 @@ static int record_poll(libxl__ao *ao, struct cdrom *s)
 
 /* ---- write: the nodes */
 
+static void fill(libxl__ao *ao, libxl__setting *setting)
+{
+    (void)ao;
+    const struct cdrom *s = LIBXL__CONTAINER(setting, struct cdrom, setting);
+    const libxl__device *device = &s->device;
+    libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, s->params, LIBXL__BACKEND "/params",
+                    LIBXL__BACKEND_OF(device));
+    libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, s->params, LIBXL__TOOLSTACK "/params",
+                    LIBXL__TOOLSTACK_OF(device));
+}
+
 static int write_start(libxl__ao *ao, struct cdrom *s)
 {
-    const libxl__device *device = &s->device;
-    const char *params =
+    s->params =
         s->path ? libxl__gc_printf(&ao->gc, "%s:%s", libxl__disk_format_name(s->format), s->path) : "";
-    const int rc = params ? libxl__setting_new(ao, &s->setting) : ERROR_NOMEM;
-    if (rc)
-        return rc;
-    libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, params, LIBXL__BACKEND "/params",
-                    LIBXL__BACKEND_OF(device));
-    libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, params, LIBXL__TOOLSTACK "/params",
-                    LIBXL__TOOLSTACK_OF(device));
-    return libxl__setting_run(ao, &s->setting);
+    return s->params ? libxl__setting_start(ao, &s->setting, fill) : ERROR_NOMEM;
 }
 
 static int write_poll(libxl__ao *ao, struct cdrom *s)

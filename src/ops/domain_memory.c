@@ -29,7 +29,6 @@ enum {
 #define TARGET_NODE     "/local/domain/%u/memory/target"
 #define STATIC_MAX_NODE "/local/domain/%u/memory/static-max"
 #define VIDEO_NODE      "/local/domain/%u/memory/videoram"
-#define VM_MEMORY_NODE  "/vm/" LIBXL_UUID_FMT "/memory"
 
 /* ---- reading the nodes */
 
@@ -251,21 +250,20 @@ static int pool_undo(libxl__ao *ao, struct set_memory *s)
 }
 
 /* Writes the target to two nodes: to memory/target, and in MiB to /vm/UUID/memory, which xl shows. */
+static void fill_target(libxl__ao *ao, libxl__setting *setting)
+{
+    const struct set_memory *s = LIBXL__CONTAINER(setting, struct set_memory, setting);
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIu64, s->target_kb);
+    libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, text, TARGET_NODE, ao->subject.number);
+    snprintf(text, sizeof(text), "%" PRIu64, s->target_kb / 1024);
+    if (*setting->vm)
+        libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, text, "%s/memory", setting->vm);
+}
+
 static int write_start(libxl__ao *ao, struct set_memory *s)
 {
-    const uint32_t domid = ao->subject.number;
-    char text[24];
-    const int rc = libxl__setting_new(ao, &s->setting);
-    if (rc)
-        return rc;
-    snprintf(text, sizeof(text), "%" PRIu64, s->target_kb);
-    libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, text, TARGET_NODE, domid);
-    if (!libxl_uuid_is_nil(&ao->subject.uuid)) { /* domain 0 has no UUID and no nodes in /vm */
-        snprintf(text, sizeof(text), "%" PRIu64, s->target_kb / 1024);
-        libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, text, VM_MEMORY_NODE,
-                        LIBXL_UUID_BYTES(ao->subject.uuid));
-    }
-    return libxl__setting_run(ao, &s->setting);
+    return libxl__setting_start(ao, &s->setting, fill_target);
 }
 
 static int write_poll(libxl__ao *ao, struct set_memory *s)
@@ -366,16 +364,17 @@ static int adjust_undo(libxl__ao *ao, struct set_max *s)
     return unlimit(ao, &s->limit, &s->setting);
 }
 
-static int note_start(libxl__ao *ao, struct set_max *s)
+static void fill_max(libxl__ao *ao, libxl__setting *setting)
 {
     const libxl__domain_set_max_memory_args *args = libxl__ao_args(ao);
     char text[24];
-    const int rc = libxl__setting_new(ao, &s->setting);
-    if (rc)
-        return rc;
     snprintf(text, sizeof(text), "%" PRIu64, args->in.max_memkb);
-    libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, text, STATIC_MAX_NODE, ao->subject.number);
-    return libxl__setting_run(ao, &s->setting);
+    libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, text, STATIC_MAX_NODE, ao->subject.number);
+}
+
+static int note_start(libxl__ao *ao, struct set_max *s)
+{
+    return libxl__setting_start(ao, &s->setting, fill_max);
 }
 
 static int note_poll(libxl__ao *ao, struct set_max *s)

@@ -106,20 +106,20 @@ static int record_undo(libxl__ao *ao, struct set_name *s)
 
 /* ---- write: both nodes */
 
-static int write_start(libxl__ao *ao, struct set_name *s)
+static void fill(libxl__ao *ao, libxl__setting *setting)
 {
     const libxl__domain_set_name_args *args = libxl__ao_args(ao);
     const uint32_t domid = ao->subject.number;
-    const int rc = libxl__setting_new(ao, &s->setting);
-    if (rc)
-        return rc;
     if (args->in.has_old_name)
-        libxl__xs_require(s->setting.batch, ERROR_INVAL, args->in.old_name, "/local/domain/%u/name", domid);
-    libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, args->in.name, "/local/domain/%u/name", domid);
-    if (!libxl_uuid_is_nil(&ao->subject.uuid)) /* domain 0 has no UUID and no nodes in /vm */
-        libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, args->in.name, "/vm/" LIBXL_UUID_FMT "/name",
-                        LIBXL_UUID_BYTES(ao->subject.uuid));
-    return libxl__setting_run(ao, &s->setting);
+        libxl__xs_require(setting->batch, ERROR_INVAL, args->in.old_name, "/local/domain/%u/name", domid);
+    libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, args->in.name, "/local/domain/%u/name", domid);
+    if (*setting->vm)
+        libxl__xs_write(setting->batch, LIBXL__XS_INHERITS, args->in.name, "%s/name", setting->vm);
+}
+
+static int write_start(libxl__ao *ao, struct set_name *s)
+{
+    return libxl__setting_start(ao, &s->setting, fill);
 }
 
 static int write_poll(libxl__ao *ao, struct set_name *s)

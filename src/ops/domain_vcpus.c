@@ -9,7 +9,10 @@
 
 #include <libxl_utils.h>
 
-typedef libxl__setting set_vcpuonline_state;
+typedef struct set_vcpus {
+    libxl__setting setting;
+    uint32_t vcpus; /* the number of vcpus that the domain has */
+} set_vcpuonline_state;
 
 /* Checks that the domain has all vcpus of the set. */
 static int check_cpumap(libxl__ao *ao, const libxl_bitmap *map, uint32_t vcpus)
@@ -22,34 +25,38 @@ static int check_cpumap(libxl__ao *ao, const libxl_bitmap *map, uint32_t vcpus)
     return 0;
 }
 
-static int tell_start(libxl__ao *ao, libxl__setting *s)
+static void fill(libxl__ao *ao, libxl__setting *setting)
+{
+    const struct set_vcpus *s = LIBXL__CONTAINER(setting, struct set_vcpus, setting);
+    const libxl__set_vcpuonline_args *args = libxl__ao_args(ao);
+    for (uint32_t i = 0; i < s->vcpus; i++)
+        libxl__xs_write(setting->batch, LIBXL__XS_INHERITS,
+                        libxl_bitmap_test(&args->in.cpumap, (int)i) ? "online" : "offline",
+                        "/local/domain/%u/cpu/%u/availability", ao->subject.number, i);
+}
+
+static int tell_start(libxl__ao *ao, struct set_vcpus *s)
 {
     const libxl__set_vcpuonline_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
     int rc = libxl__hv_info(ao, ao->subject.number, &info);
-    const uint32_t vcpus = rc ? 0 : info.max_vcpu_id + 1;
     if (!rc)
-        rc = check_cpumap(ao, &args->in.cpumap, vcpus);
-    if (!rc)
-        rc = libxl__setting_new(ao, s);
+        rc = check_cpumap(ao, &args->in.cpumap, info.max_vcpu_id + 1);
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < vcpus; i++)
-        libxl__xs_write(s->batch, LIBXL__XS_INHERITS,
-                        libxl_bitmap_test(&args->in.cpumap, (int)i) ? "online" : "offline",
-                        "/local/domain/%u/cpu/%u/availability", ao->subject.number, i);
-    return libxl__setting_run(ao, s);
+    s->vcpus = info.max_vcpu_id + 1;
+    return libxl__setting_start(ao, &s->setting, fill);
 }
 
-static int tell_poll(libxl__ao *ao, libxl__setting *s)
+static int tell_poll(libxl__ao *ao, struct set_vcpus *s)
 {
-    return libxl__setting_poll(ao, s);
+    return libxl__setting_poll(ao, &s->setting);
 }
 
-static void tell_stop(libxl__ao *ao, libxl__setting *s)
+static void tell_stop(libxl__ao *ao, struct set_vcpus *s)
 {
     (void)ao;
-    libxl__setting_stop(s);
+    libxl__setting_stop(&s->setting);
 }
 
 #include "_libxl_phases_set_vcpuonline.h"

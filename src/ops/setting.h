@@ -3,25 +3,38 @@
  * Functions for a phase that writes a domain's nodes in one transaction. The phase can be stopped until the
  * transaction is sent. Embed a libxl__setting in the operation's state; zero-initialise it. Call all
  * functions with the context locked.
+ *
+ * Debian's libxl gives a domain that it preserves another UUID in the `vm` node only (docs/limits.md). The
+ * transaction is made for the operation's UUID, and fails if the `vm` node names another one. Then this file
+ * reads the node, and looks whether the hypervisor still has the operation's domain. If it has, the transaction is
+ * made again for the UUID of the node. If it has not, another domain has the domid.
  */
 #ifndef LIBXL__SETTING_H
 #define LIBXL__SETTING_H
 
 #include "ops.h"
 
-typedef struct libxl__setting {
+typedef struct libxl__setting libxl__setting;
+/* Adds the requests to setting->batch. */
+typedef void libxl__setting_fill(libxl__ao *ao, libxl__setting *setting);
+
+struct libxl__setting {
     libxl__xs_batch *batch;
-    bool taken_back; /* the operation was asked to stop before the transaction was sent */
-    bool written;    /* xenstored has committed the transaction */
-} libxl__setting;
+    libxl__setting_fill *fill; /* NULL: the caller has made the batch, and it is made once */
+    /* /vm/UUID: the directory that the `vm` node names. Empty: domain 0, which has no UUID. */
+    char vm[LIBXL_UUID_FMTLEN + 5];
+    libxl__xs_request *node; /* the request that reads the `vm` node; NULL: the batch does not read it */
+    bool again;              /* the transaction is made for the second time */
+    bool taken_back;         /* the operation was asked to stop before the transaction was sent */
+    bool written;            /* xenstored has committed the transaction */
+};
 
 /*
- * Makes setting->batch. The first request of the batch checks that the operation's domain has its nodes. The
- * caller adds further requests. Returns 0 or NOMEM, recorded in ao.
+ * Makes the batch, and runs it. Its first requests check that the operation's domain has its nodes. `fill` adds
+ * further requests, maybe twice, each time to a new batch. Call this at the end of the phase's start, and return the
+ * function's result: AO_WAIT, or NOMEM.
  */
-int libxl__setting_new(libxl__ao *ao, libxl__setting *setting);
-/* Runs the batch. Call this at the end of the phase's start, and return the function's result. */
-int libxl__setting_run(libxl__ao *ao, libxl__setting *setting);
+int libxl__setting_start(libxl__ao *ao, libxl__setting *setting, libxl__setting_fill *fill);
 /*
  * Call this from the phase's poll, and return the function's result. Errors: DOMAIN_DESTROYED, those of
  * libxl__xs_result, or the reason of the stop request.

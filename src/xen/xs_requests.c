@@ -229,25 +229,20 @@ void libxl__xs_require_names(libxl__xs_batch *batch, int rc, const char *names, 
     }
 }
 
-/* Adds a request that requires that the `vm` node of the batch's domain is missing or names this UUID. */
-static void require_vm(libxl__xs_batch *batch, const libxl_uuid *uuid)
+void libxl__xs_require_vm(libxl__xs_batch *batch, const char *vm)
 {
-    const char *path = libxl__gc_printf(&batch->gc, "/local/domain/%u/vm", batch->domid);
-    libxl__xs_request *request = add_for(batch, LIBXL__XS_REQUIRE, path);
-    if (!request)
-        return;
-    request->rc = ERROR_DOMAIN_DESTROYED;
-    request->optional = true;
-    char vm[LIBXL_UUID_FMTLEN + 5];
-    snprintf(vm, sizeof(vm), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
-    copy(batch, request, vm, strlen(vm));
+    libxl__xs_require(batch, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", batch->domid);
+    libxl__xs_request *request =
+        vm ? libxl__xs_require(batch, ERROR_DOMAIN_DESTROYED, vm, "/local/domain/%u/vm", batch->domid) : NULL;
+    if (request)
+        request->optional = true;
 }
 
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid)
 {
-    libxl__xs_require(batch, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", batch->domid);
-    if (!libxl_uuid_is_nil(uuid))
-        require_vm(batch, uuid);
+    char vm[LIBXL_UUID_FMTLEN + 5];
+    snprintf(vm, sizeof(vm), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    libxl__xs_require_vm(batch, libxl_uuid_is_nil(uuid) ? NULL : vm);
 }
 
 /* `path` only names the request in messages. */
