@@ -30,6 +30,10 @@ BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 KERNEL = BUILD / "guest/tiny"
 LIBRARIES = ("libxl", "aioxen")
 LIMIT_S = scaled(200)
+SIMULATED: list[str | Path] = [ROOT / "sim/aioxen-sim"]
+VARIABLES = ("AIOXEN_TEST_KERNEL", "AIOXEN_DROPIN")
+REAL: list[str | Path] = [ROOT / "vm/aioxen-vm", "--timeout", str(LIMIT_S)]
+REAL += [word for name in VARIABLES for word in ("--env", name)]
 SAME = "(not changed)"
 KINDS = ("nodes", "files", "calls")
 
@@ -42,13 +46,16 @@ Difference = tuple[str, str, str, str]
 class Scripts:
     """The scripts in a folder, and the table of their intended differences.
 
-    The rows of the table `shared` list differences, too.
+    The rows of the table `shared` list differences, too. `configurations` is the folder of the domains'
+    files, if it is another one. `real`: the scripts run on a real Xen, in the virtual machine.
     """
 
     folder: Path
-    table_file: Path
+    table_file: Path | None = None
     shared: Path | None = None
+    configurations: Path | None = None
     libvirt: bool = False
+    real: bool = False
 
     @cached_property
     def names(self) -> list[str]:
@@ -56,7 +63,7 @@ class Scripts:
 
     @cached_property
     def table(self) -> list[dict[str, Any]]:
-        return rows_of(self.table_file)
+        return rows_of(self.table_file) if self.table_file else []
 
     @cached_property
     def listed(self) -> list[dict[str, Any]]:
@@ -77,7 +84,7 @@ class Scripts:
     def run(self, script: str, library: str, folder: Path) -> list[Record]:
         folder.mkdir()
         for pattern in "*.cfg", "*.xml":
-            for path in self.folder.glob(pattern):
+            for path in (self.configurations or self.folder).glob(pattern):
                 text = path.read_text().replace("KERNEL", str(KERNEL)).replace("FOLDER", str(folder))
                 (folder / path.name).write_text(text)
         env = os.environ | {"AIOXEN_TEST_KERNEL": str(KERNEL), "FAR": str(HERE / "far")}
@@ -87,7 +94,7 @@ class Scripts:
         if self.libvirt:
             env["AIOXEN_LIBVIRT"] = str(BUILD / "libvirt")
         (folder / "trace").touch()
-        world = [ROOT / "sim/aioxen-sim", "--trace", folder / "trace"]
+        world = REAL if self.real else [*SIMULATED, "--trace", folder / "trace"]
         done = subprocess.run(
             [*world, "--", HERE / "run_script.py", self.folder / f"{script}.sh"],
             env=env,
