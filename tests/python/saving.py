@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import sys
@@ -55,8 +56,13 @@ def saved_domain(kernel: Path, file: Path, machine: str = "pvh") -> bytes:
 
 
 async def runs(dom: aioxen.Domain) -> bool:
-    """Returns whether the guest runs: it obeys a request to power off."""
-    return (await dom.shutdown(timeout=scaled(20))) is aioxen.ShutdownReason.POWEROFF
+    """Returns whether the guest runs: it obeys a request to power off. An HVM guest can be asked only after
+    its drivers have set the parameter CALLBACK_IRQ, which they also do after each resumption."""
+    async with asyncio.timeout(scaled(20)):
+        while True:
+            with contextlib.suppress(aioxen.NoParavirtError):
+                return await dom.shutdown() is aioxen.ShutdownReason.POWEROFF
+            await asyncio.sleep(0.01)
 
 
 async def resumed(dom: aioxen.Domain) -> None:

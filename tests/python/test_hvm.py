@@ -175,6 +175,13 @@ def test_the_machine_is_that_of_xl(
     assert page == their_page
 
 
+async def drivers_of(dom: aioxen.Domain) -> None:
+    """Waits until the guest's drivers have connected its devices. Then the guest can be asked to stop."""
+    for device in "vbd/768", "vbd/5632", "vif/0":
+        node = f"/local/domain/{dom.domid}/device/{device}/state"
+        await until(lambda node=node: read_node(node) == "4", device)  # type: ignore[misc]
+
+
 async def test_a_life(xen: aioxen.Context, hvm: DomainConfig, sim: Sim) -> None:
     dom = await xen.domain_create(hvm)
     path = f"/local/domain/{dom.domid}"
@@ -185,8 +192,7 @@ async def test_a_life(xen: aioxen.Context, hvm: DomainConfig, sim: Sim) -> None:
     for name in f"vif{dom.domid}.0 vif", f"vif{dom.domid}.0-emu tun":
         assert f"{name} up xenbr0 1500" in sim("links")
     await dom.unpause()
-    for device in "vbd/768", "vbd/5632", "vif/0":
-        await until(lambda device=device: read_node(f"{path}/device/{device}/state") == "4", device)  # type: ignore[misc]
+    await drivers_of(dom)
     await dom.shutdown()
     assert await dom.wait_shutdown() == aioxen.ShutdownReason.POWEROFF
     await dom.destroy()
@@ -213,6 +219,7 @@ async def test_xl_works_on_it(xen: aioxen.Context, hvm: DomainConfig, xl: Callab
     dom = await xen.domain_create(hvm)
     await asyncio.to_thread(xl, "unpause", "hvm")
     assert not (await dom.info()).paused
+    await drivers_of(dom)
     await asyncio.to_thread(xl, "shutdown", "hvm")
     assert await dom.wait_shutdown() == aioxen.ShutdownReason.POWEROFF
     await dom.destroy()
