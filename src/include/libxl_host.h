@@ -78,6 +78,13 @@ void libxl_device_pci_assignable_list_free(libxl_device_pci *list, int num);
 libxl_device_pci *libxl_device_pci_list(libxl_ctx *ctx, uint32_t domid, int *num);
 void libxl_device_pci_list_free(libxl_device_pci *list, int num);
 
+/*
+ * Runs domain_list_usbdevs. Returns an array, and stores the number of its elements. The caller frees the array with
+ * libxl_device_usbdev_list_free. Returns NULL after an error, and if the domain has no USB devices.
+ */
+libxl_device_usbdev *libxl_device_usbdev_list(libxl_ctx *ctx, uint32_t domid, int *num);
+void libxl_device_usbdev_list_free(libxl_device_usbdev *list, int num);
+
 /* ------------------------------------------------------------------ FLASK */
 
 /*

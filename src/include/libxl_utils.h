@@ -41,6 +41,12 @@ int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, lib
  * and those of libxl_domain_list_vtpms.
  */
 int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, libxl_device_vtpm *vtpm);
+/*
+ * Stores the configuration of the USB device in a port of a controller. The caller disposes of *usbdev. Errors:
+ * NOTFOUND, and those of libxl_domain_list_usbdevs.
+ */
+int libxl_ctrlport_to_device_usbdev(libxl_ctx *ctx, uint32_t domid, int ctrl, int port,
+                                    libxl_device_usbdev *usbdev);
 
 /*
  * Finds a domain by its number, if `name` has only digits, or by its name. A number is stored without a check

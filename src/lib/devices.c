@@ -179,6 +179,42 @@ static int usbctrl_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_usbct
     return 0;
 }
 
+/* ---- USB devices */
+
+libxl_device_usbdev *libxl_device_usbdev_list(libxl_ctx *ctx, uint32_t domid, int *num)
+{
+    libxl_usbdev_list list;
+    *num = 0;
+    if (libxl_domain_list_usbdevs(ctx, domid, &list, NULL))
+        return NULL;
+    *num = list.num_devices;
+    if (list.num_devices)
+        return list.devices;
+    libxl_usbdev_list_dispose(&list);
+    return NULL;
+}
+
+void libxl_device_usbdev_list_free(libxl_device_usbdev *list, int num)
+{
+    libxl_usbdev_list_dispose(&(libxl_usbdev_list){.devices = list, .num_devices = num});
+}
+
+int libxl_ctrlport_to_device_usbdev(libxl_ctx *ctx, uint32_t domid, int ctrl, int port,
+                                    libxl_device_usbdev *usbdev)
+{
+    int count, at = 0;
+    libxl_device_usbdev *list = libxl_device_usbdev_list(ctx, domid, &count);
+    while (at < count && (list[at].ctrl != ctrl || list[at].port != port))
+        at++;
+    const bool found = at < count;
+    if (found)
+        *usbdev = list[at];
+    libxl_device_usbdev_list_free(list, count);
+    return found ? 0
+                 : libxl__refuse(ERROR_NOTFOUND, "domain %u has no USB device in port %d of controller %d",
+                                 domid, port, ctrl);
+}
+
 /* ---- devices that are not identified by a number */
 
 static bool has_number(const libxl_device_disk *disk, const void *wanted)

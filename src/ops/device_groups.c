@@ -64,6 +64,29 @@ static int poll_pcis(libxl__device_groups *all)
     return all->pcis.done ? all->pcis.rc : LIBXL__AO_WAIT;
 }
 
+static int fill_usbdev(const libxl__group *group, uint32_t index, libxl__ao *child)
+{
+    const struct libxl__usbdev_group *member = group->context;
+    libxl__device_usbdev_add_args *args = libxl__ao_args(child);
+    child->subject.number = args->in.domid = member->domid;
+    child->subject.uuid = member->uuid;
+    return libxl__device_usbdev_copy(child->ctx, &args->in.usbdev, &member->configs[index]);
+}
+
+static int reserve_usbdevs(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                           uint32_t domid, const libxl_uuid *uuid)
+{
+    all->usbdev_member =
+        (struct libxl__usbdev_group){.configs = config->usbdevs, .domid = domid, .uuid = *uuid};
+    all->usbdevs = (libxl__group){.cls = &libxl__operations[LIBXL__OP_DEVICE_USBDEV_ADD],
+                                  .name = "usbdevs",
+                                  .fill = fill_usbdev,
+                                  .context = &all->usbdev_member,
+                                  .count = (uint32_t)config->num_usbdevs,
+                                  .width = 1};
+    return libxl__group_reserve(ao, &all->usbdevs);
+}
+
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid)
 {
@@ -86,12 +109,14 @@ int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const l
     }
     if (!rc)
         rc = reserve_pcis(ao, all, config, domid, uuid);
+    if (!rc)
+        rc = reserve_usbdevs(ao, all, config, domid, uuid);
     return rc ? rc : libxl__device_groups_poll(ao, all);
 }
 
 int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
 {
-    bool waits = false;
+    bool waits = false, has_controllers = false;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++) {
         const int rc = all->held && all->members[i].cls->after_model ? LIBXL__AO_WAIT
                                                                      : libxl__group_poll(ao, &all->groups[i]);
@@ -99,7 +124,16 @@ int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
             waits = true;
         else if (!all->rc)
             all->rc = rc;
+        if (all->members[i].cls == &libxl__class_usbctrl)
+            has_controllers = rc == 0;
     }
+    if (all->rc)
+        libxl__group_stop(&all->usbdevs);
+    const int usbdevs = has_controllers || all->rc ? libxl__group_poll(ao, &all->usbdevs) : 0;
+    if (usbdevs == LIBXL__AO_WAIT)
+        waits = true;
+    else if (!all->rc)
+        all->rc = usbdevs;
     const int pcis = poll_pcis(all);
     if (pcis == LIBXL__AO_WAIT)
         waits = true;
@@ -115,6 +149,7 @@ void libxl__device_groups_stop(libxl__device_groups *all)
     all->held = false;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++)
         libxl__group_stop(&all->groups[i]);
+    libxl__group_stop(&all->usbdevs);
     all->stopping = true;
     if (all->pcis.started && all->pcis.child)
         libxl__ao_request_stop(all->pcis.child, ERROR_ABORTED);

@@ -106,6 +106,13 @@ typedef struct libxl__device_groups {
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
     libxl__nested pcis; /* adds all PCI devices together */
+    /* Adds the USB devices one by one, when the controllers are there. */
+    libxl__group usbdevs;
+    struct libxl__usbdev_group {
+        const libxl_device_usbdev *configs; /* the array of the configuration, which the parent keeps */
+        uint32_t domid;
+        libxl_uuid uuid;
+    } usbdev_member;
     bool has_pcis, stopping;
     bool held; /* the devices of classes with `after_model` are not added yet */
     int rc;    /* The first error of a group. Groups that this error stops end with another error. */

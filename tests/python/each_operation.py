@@ -71,6 +71,7 @@ DEVICES: dict[str, Any] = {
     "vsnd": aioxen.DeviceVsnd(devid=0),
     "pvcallsif": aioxen.DevicePvcallsif(devid=0),
     "usbctrl": aioxen.DeviceUsbctrl(devid=0),
+    "usbdev": aioxen.DeviceUsbdev(ctrl=0, port=1, u=aioxen.DeviceUsbdevHostdev(hostbus=1, hostaddr=2)),
     "pci": aioxen.DevicePci(bus=1, vfunc_mask=1, seize=True),
 }
 
@@ -246,6 +247,12 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
     if name in ("host_destroy_cpupool", "host_rename_cpupool"):
         with contextlib.suppress(aioxen.InvalidError):  # The cpupool is there already.
             await arguments.xen.host_create_cpupool("p", aioxen.Scheduler.UNKNOWN, wanted=POOL)
+    if name.startswith("usbdev_"):
+        with contextlib.suppress(aioxen.DeviceExistsError):
+            await dom.usbctrl_add(DEVICES["usbctrl"])
+    if name == "usbdev_add":
+        with contextlib.suppress(aioxen.NotFoundError):
+            await dom.usbdev_remove(DEVICES["usbdev"])
     device, _, verb = name.partition("_")
     if device in arguments.fixed and verb in ("remove", "destroy", "safe_remove"):
         try:

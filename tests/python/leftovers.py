@@ -19,8 +19,10 @@ from limits import scaled
 FOLDERS = "/var/lib/xen", "/run/xen"
 """The folders with the stored configurations and QEMU's sockets."""
 
-KEPT = re.compile(r"/vm|/libxl(/pci)?|/local/domain/0/device-model|/tool/aioxen(/unfinished(/[0-9a-f]{2})?)?")
-"""The paths of empty nodes that the first domain or PCI device of a host makes, and that stay."""
+KEPT = re.compile(
+    r"/vm|/libxl(/pci|/usbback)?|/local/domain/0/device-model|/tool/aioxen(/unfinished(/[0-9a-f]{2})?)?"
+)
+"""The paths of empty nodes that the first domain, PCI device or USB device of a host makes, and that stay."""
 
 Snapshot = dict[str, set[str]]
 

@@ -241,7 +241,8 @@ async def test_each_way_to_wait_at_each_moment(
 LIGHT = [
     name
     for name in OPERATIONS
-    if name.split("_")[0] not in ("p9", "vfb", "vkb", "vtpm", "vdispl", "vsnd", "pvcallsif", "pci", "usbctrl")
+    if name.split("_")[0]
+    not in ("p9", "vfb", "vkb", "vtpm", "vdispl", "vsnd", "pvcallsif", "pci", "usbctrl", "usbdev")
     and not name.endswith("_cpupool")
     and name != "domain_receive_stream"
 ]

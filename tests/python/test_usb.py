@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aioxen
 import pytest
-from aioxen import DeviceUsbctrl, DomainBuildInfoHvm, DomainConfig, UsbctrlType
+from aioxen import (
+    DeviceUsbctrl,
+    DeviceUsbdev,
+    DeviceUsbdevHostdev,
+    DomainBuildInfoHvm,
+    DomainConfig,
+    UsbctrlType,
+)
 from worldly import Configure, read_node
+
+Sim = Callable[..., str]
 
 
 def hvm() -> DomainConfig:
@@ -127,3 +136,127 @@ async def test_a_kernel_without_usbback(xen: aioxen.Context, guest: Configure) -
             assert [each.type for each in await dom.usbctrl_list()] == [UsbctrlType.QUSB]
     finally:
         driver.with_name("other").rename(driver)
+
+
+STICK = DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=2))
+MOUSE = DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=4))
+
+
+def at(ctrl: int, port: int) -> DeviceUsbdev:
+    return DeviceUsbdev(ctrl=ctrl, port=port, u=DeviceUsbdevHostdev())
+
+
+def placed(devices: list[DeviceUsbdev]) -> list[tuple[int, int, int]]:
+    """Returns the controller, the port, and the address on the host of each device."""
+    return [(each.ctrl, each.port, each.u.hostaddr) for each in devices if each.u]
+
+
+def driver(interface: str) -> str:
+    link = Path(f"/sys/bus/usb/devices/{interface}/driver")
+    return link.readlink().name if link.is_symlink() else ""
+
+
+async def test_devices_of_a_pv_guest(xen: aioxen.Context, guest: Configure) -> None:
+    async with running(xen, guest("b", machine="pv")) as dom:
+        await dom.usbdev_add(STICK)  # The controller is added for it.
+        await dom.usbdev_add(MOUSE)
+        assert placed(await dom.usbdev_list()) == [(0, 1, 2), (0, 2, 4)]
+        config = await dom.configuration()
+        assert placed(config.usbdevs) == [(0, 1, 2), (0, 2, 4)]
+        assert [each.devid for each in config.usbctrls] == [0]
+        assert read_node(f"/local/domain/0/backend/vusb/{dom.domid}/0/port/2") == "1-2.4"
+        assert [driver(f"1-1:1.{i}") for i in (0, 1)] == ["usbback", "usbback"]
+        kept = "/libxl/usbback/1-2_4/1-2_4@1_0/driver_path"
+        assert read_node(kept) == "/sys/bus/usb/drivers/usbhid"
+        with pytest.raises(aioxen.DeviceExistsError, match=f"domain {dom.domid} has the device 1-2"):
+            await dom.usbdev_add(STICK)
+        await dom.usbdev_remove(at(0, 1))
+        assert placed(await dom.usbdev_list()) == placed((await dom.configuration()).usbdevs) == [(0, 2, 4)]
+        assert [driver(f"1-1:1.{i}") for i in (0, 1)] == ["usb-storage", ""]
+        with pytest.raises(aioxen.NotFoundError, match="port: there is no device in port 1 of controller 0"):
+            await dom.usbdev_remove(at(0, 1))
+        await dom.usbctrl_remove(DeviceUsbctrl(devid=0))  # The device in it goes first.
+        assert driver("1-2.4:1.0") == driver("1-2.4:1.1") == "usbhid"
+        assert read_node(kept) is None
+        assert not (await dom.configuration()).usbdevs
+
+
+async def test_devices_of_an_hvm_guest(xen: aioxen.Context) -> None:
+    config = hvm()
+    config.usbctrls = [DeviceUsbctrl(version=1)]
+    config.usbdevs = [STICK]
+    async with running(xen, config) as dom:
+        assert placed(await dom.usbdev_list()) == [(0, 1, 2)]
+        await dom.usbdev_add(MOUSE)
+        assert {"xenusb-0", "xenusb-1-2", "xenusb-1-4"} <= await plugged(dom)
+        with pytest.raises(aioxen.BusyError, match="ctrl: controller 0 has no free port"):
+            await dom.usbdev_add(DeviceUsbdev(ctrl=0, u=DeviceUsbdevHostdev(hostbus=2, hostaddr=2)))
+        await dom.usbdev_remove(at(0, 1))
+        assert "xenusb-1-2" not in await plugged(dom)
+        await dom.usbctrl_destroy(DeviceUsbctrl(devid=0))
+        assert not {"xenusb-0", "xenusb-1-4"} & await plugged(dom)
+
+
+async def test_devices_of_a_creation(xen: aioxen.Context, guest: Configure) -> None:
+    config = guest("b", machine="pv")
+    config.usbdevs = [STICK, MOUSE]
+    async with running(xen, config) as dom:
+        assert placed(await dom.usbdev_list()) == [(0, 1, 2), (0, 2, 4)]
+        async with running(xen, guest("b", machine="pv", name="other")) as other:
+            with pytest.raises(aioxen.BusyError, match=f"u.hostdev: domain {dom.domid} has the device 1-4"):
+                await other.usbdev_add(MOUSE)
+            assert await other.usbctrl_list() == []
+    assert (driver("1-1:1.0"), driver("1-2.4:1.1")) == ("usb-storage", "usbhid")
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "words"),
+    [
+        (at(-1, 0), aioxen.InvalidError, "u.hostdev: hostbus and hostaddr name the device"),
+        (
+            DeviceUsbdev(port=2, u=STICK.u),
+            aioxen.InvalidError,
+            "port: a port needs the number of its controller",
+        ),
+        (
+            DeviceUsbdev(ctrl=7, u=STICK.u),
+            aioxen.NotFoundError,
+            "ctrl: domain [0-9]+ has no USB controller 7",
+        ),
+        (DeviceUsbdev(ctrl=0, port=5, u=STICK.u), aioxen.InvalidError, "port: controller 0 has no port 5"),
+        (
+            DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=9, hostaddr=9)),
+            aioxen.NotFoundError,
+            "u.hostdev: this host has no USB device 9-9",
+        ),
+        (
+            DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=3)),
+            aioxen.NotAssignableError,
+            "u.hostdev: the device 1-3 is a hub",
+        ),
+    ],
+)
+async def test_wrong_devices(
+    xen: aioxen.Context, guest: Configure, device: DeviceUsbdev, error: type[aioxen.Error], words: str
+) -> None:
+    config = guest("b", machine="pv")
+    config.usbctrls = [DeviceUsbctrl(ports=4)]
+    async with running(xen, config) as dom:
+        with pytest.raises(error, match=words):
+            await dom.usbdev_add(device)
+        assert await dom.usbdev_list() == []
+        assert not (await dom.configuration()).usbdevs
+
+
+async def test_a_failed_addition_leaves_nothing(xen: aioxen.Context, guest: Configure, sim: Sim) -> None:
+    async with running(xen, guest("b", machine="pv")) as dom:
+        sim("fault", "add", "host.usb_write:1:EBUSY")
+        with pytest.raises(aioxen.BusyError, match=r"/sys/bus/usb/drivers/.*: Device or resource busy"):
+            await dom.usbdev_add(STICK)
+        sim("fault", "clear")
+        assert await dom.usbctrl_list() == []
+        config = await dom.configuration()
+        assert not config.usbctrls
+        assert not config.usbdevs
+        assert read_node("/libxl/usbback/1-1") is None
+        assert (driver("1-1:1.0"), driver("1-1:1.1")) == ("usb-storage", "")

@@ -64,16 +64,16 @@ def xenstore_handle() -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
 
 
 def xenstore() -> set[str]:
-    """Returns the paths of all nodes of domains and PCI devices. The directory of the PCI devices stays when
-    it is empty."""
+    """Returns the paths of all nodes of domains, PCI devices and USB devices. The directories of the devices
+    stay when they are empty."""
     nodes = set()
     with xenstore_handle() as (library, store):
-        for folder in "/local/domain", "/vm", "/libxl", "/libxl/pci":
+        for folder in "/local/domain", "/vm", "/libxl", "/libxl/pci", "/libxl/usbback":
             count = ctypes.c_uint()
             found = library.xs_directory(store, 0, folder.encode(), ctypes.byref(count))
             nodes |= {f"{folder}/{found[i].decode()}" for i in range(count.value)} if found else set()
             library.free(found)
-    return nodes - {"/libxl/pci"}
+    return nodes - {"/libxl/pci", "/libxl/usbback"}
 
 
 def read_node(path: str) -> str | None:

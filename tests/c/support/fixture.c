@@ -41,13 +41,16 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
-/* Returns the number of nodes of the toolstack. The directory of the PCI devices stays when it is empty. */
+/* Returns the number of nodes of the toolstack. Two directories stay when they are empty. */
 static int toolstack_nodes(void)
 {
     unsigned length;
     char *pci = xs_read(xs, XBT_NULL, "/libxl/pci", &length);
-    const int count = nodes_below("/libxl") - (pci != NULL) + nodes_below("/libxl/pci");
+    char *usbback = xs_read(xs, XBT_NULL, "/libxl/usbback", &length);
+    const int count = nodes_below("/libxl") - (pci != NULL) - (usbback != NULL) + nodes_below("/libxl/pci") +
+                      nodes_below("/libxl/usbback");
     free(pci);
+    free(usbback);
     return count;
 }
 

@@ -3,11 +3,11 @@
 #include "operations.h"
 
 extern const struct operation_family device_operations, domain_operations, host_operations, pci_operations,
-    running_operations, save_operations, store_operations;
+    running_operations, save_operations, store_operations, usb_operations;
 
 static const struct operation_family *const families[] = {
     &device_operations,  &domain_operations, &host_operations,  &pci_operations,
-    &running_operations, &save_operations,   &store_operations,
+    &running_operations, &save_operations,   &store_operations, &usb_operations,
 };
 
 /* Returns whether the phase is the row's. Operations may share phases. */

@@ -213,6 +213,12 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
         add_nic(ctx, s->guest);
     if (scenario->guest == SCENARIO_WITH_PCI || scenario->guest == SCENARIO_WITH_TWO_PCI)
         wait_connected(s->guest, "device/pci/0/state");
+    libxl_device_usbdev usbdev;
+    libxl_device_usbdev_init(&usbdev);
+    usbdev.u.hostdev.hostbus = 1;
+    usbdev.u.hostdev.hostaddr = 2;
+    if (scenario->guest == SCENARIO_WITH_USB)
+        assert_int_equal(libxl_device_usbdev_add(ctx, s->guest, &usbdev, NULL), 0);
     libxl_device_pci pci = pci_of(2, 0);
     if (scenario->guest == SCENARIO_WITH_ASSIGNABLE)
         assert_int_equal(libxl_host_pci_assignable_add(ctx, &pci, true, NULL), 0);

@@ -104,6 +104,7 @@ void scenario_dispose(struct subject *s)
     libxl_pvcallsif_list_dispose(&s->results.pvcallsifs);
     libxl_channel_list_dispose(&s->results.channels);
     libxl_usbctrl_list_dispose(&s->results.usbctrls);
+    libxl_usbdev_list_dispose(&s->results.usbdevs);
     libxl_device_status_list_dispose(&s->results.devices);
     libxl_domain_config_dispose(&s->results.config);
     libxl_domain_counters_list_dispose(&s->results.counters);

@@ -31,6 +31,7 @@ enum scenario_guest {
     SCENARIO_WITH_TWO_PCI,    /* The PV guest has the PCI devices 01:00.0 and 01:00.1. */
     SCENARIO_HVM_FOR_PCI,     /* An HVM guest that can have PCI devices, and has none. */
     SCENARIO_HVM_WITH_PCI,    /* An HVM guest with the PCI device 01:00.0. */
+    SCENARIO_WITH_USB,        /* The guest has the USB device 1-2 in port 1 of controller 0. */
 };
 
 enum { SCENARIO_POOL = 5 };
@@ -58,6 +59,7 @@ struct subject {
         libxl_pvcallsif_list pvcallsifs;
         libxl_channel_list channels;
         libxl_usbctrl_list usbctrls;
+        libxl_usbdev_list usbdevs;
         libxl_device_status_list devices;
         uint64_t kb;
         libxl_domain_config config;

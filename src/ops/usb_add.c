@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * device_usbdev_add: gives a USB device of the host to a domain.
+ *
+ * libxl's lock of changes is held, so that no other toolstack takes the same port. A creation does not take it, because
+ * nobody else knows the domain. Two domains can take the same device at the same time; so the controllers are read
+ * again after the port was written.
+ *
+ * Owns: the port and the device until the operation completes with success. Each undo has its memory and its worker
+ * before its phase changes anything. The caller holds the context's lock.
+ */
+#include "change_lock.h"
+#include "device_operations.h"
+#include "usb_give.h"
+#include "usb_scan.h"
+
+#include <string.h>
+
+typedef struct usb_add {
+    bool creating;
+    libxl_device_usbdev usbdev; /* with the controller and the port that were chosen */
+    libxl__change_lock lock;
+    libxl__usb_scan scan;
+    libxl__usb_device device;
+    libxl__usb_job look;
+    libxl__usb_controller *controller;
+    bool makes_controller;
+    libxl__nested adding, detach; /* the addition of a controller, and its undo */
+    libxl__userdata stored;
+    libxl__xs_batch *writing, *clearing;
+    bool clears;    /* the undo of `write` has started */
+    bool verifying; /* the port was written, and the controllers are read again */
+    libxl__usb_give give;
+} device_usbdev_add_state;
+
+static int run(libxl__xs_batch *batch, libxl__xs_mode mode)
+{
+    const int rc = libxl__xs_run(batch, mode);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- lock: no other toolstack changes the devices of the domain */
+
+static int check_config(libxl__ao *ao, const libxl_device_usbdev *usbdev)
+{
+    if (usbdev->type != LIBXL_USBDEV_TYPE_HOSTDEV)
+        return libxl__ao_fail(ao, ERROR_INVAL, "type: %d is not a type of devices", (int)usbdev->type);
+    if (!usbdev->u.hostdev.hostbus || !usbdev->u.hostdev.hostaddr)
+        return libxl__ao_fail(ao, ERROR_INVAL, "u.hostdev: hostbus and hostaddr name the device; 0 is none");
+    if (usbdev->port < 0 || usbdev->port > LIBXL__USB_PORTS)
+        return libxl__ao_fail(ao, ERROR_INVAL, "port: %d is not 0 to %d", usbdev->port, LIBXL__USB_PORTS);
+    if (usbdev->port && usbdev->ctrl < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "port: a port needs the number of its controller in `ctrl`");
+    return 0;
+}
+
+static int lock_start(libxl__ao *ao, struct usb_add *s)
+{
+    const libxl__device_usbdev_add_args *args = libxl__ao_args(ao);
+    xc_domaininfo_t info;
+    s->creating = ao->notify_target == LIBXL__AO_PARENT;
+    s->usbdev = args->in.usbdev;
+    int rc = check_config(ao, &s->usbdev);
+    if (!rc)
+        rc = libxl__hv_info(ao, ao->subject.number, &info);
+    return rc || s->creating ? rc : libxl__change_lock_take(ao, &s->lock);
+}
+
+static int lock_poll(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__change_lock_take(ao, &s->lock);
+}
+
+/* ---- check: the device is free, and so is a port */
+
+static int check_start(libxl__ao *ao, struct usb_add *s)
+{
+    s->device.interfaces = libxl__gc_alloc(&ao->gc, LIBXL__USB_INTERFACES * sizeof(*s->device.interfaces));
+    if (!s->device.interfaces)
+        return ERROR_NOMEM;
+    s->device.bus = s->usbdev.u.hostdev.hostbus;
+    s->device.address = s->usbdev.u.hostdev.hostaddr;
+    s->look.devices = &s->device;
+    s->look.count = 1;
+    const int rc = libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
+    return rc == LIBXL__AO_WAIT ? libxl__usb_start(ao, &s->look, LIBXL__USB_LOOK) : rc;
+}
+
+/* Checks that no port except that of the operation has the device. */
+static int check_owners(libxl__ao *ao, const struct usb_add *s)
+{
+    const uint32_t domid = ao->subject.number;
+    for (uint32_t i = 0; i < s->scan.count; i++) {
+        const libxl__usb_controller *controller = &s->scan.controllers[i];
+        const bool own = controller->device.domid == domid;
+        for (int port = 1; port <= controller->ports; port++) {
+            const char *busid = libxl__usb_scan_port(controller, port);
+            if (!busid || strcmp(busid, s->device.busid) != 0 || controller->device.backend_domid)
+                continue;
+            if (own && s->verifying && (int)controller->device.devid == s->usbdev.ctrl &&
+                port == s->usbdev.port)
+                continue;
+            return libxl__ao_fail(ao, own ? ERROR_DEVICE_EXISTS : ERROR_BUSY,
+                                  "u.hostdev: domain %u has the device %u-%u", controller->device.domid,
+                                  s->device.bus, s->device.address);
+        }
+    }
+    return 0;
+}
+
+/* Returns the first free port of a controller, or 0. */
+static int free_port(const libxl__usb_controller *controller)
+{
+    for (int port = 1; port <= controller->ports; port++) {
+        const char *busid = libxl__usb_scan_port(controller, port);
+        if (busid && !*busid)
+            return port;
+    }
+    return 0;
+}
+
+/* Chooses the port of the controller that the configuration names. */
+static int choose_port(libxl__ao *ao, struct usb_add *s)
+{
+    libxl_device_usbdev *usbdev = &s->usbdev;
+    s->controller = libxl__usb_scan_find(&s->scan, ao->subject.number, usbdev->ctrl);
+    if (!s->controller)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "ctrl: domain %u has no USB controller %d",
+                              ao->subject.number, usbdev->ctrl);
+    if (!usbdev->port && !(usbdev->port = free_port(s->controller)))
+        return libxl__ao_fail(ao, ERROR_BUSY, "ctrl: controller %d has no free port", usbdev->ctrl);
+    const char *busid = libxl__usb_scan_port(s->controller, usbdev->port);
+    if (!busid)
+        return libxl__ao_fail(ao, ERROR_INVAL, "port: controller %d has no port %d", usbdev->ctrl,
+                              usbdev->port);
+    if (*busid)
+        return libxl__ao_fail(ao, ERROR_BUSY, "port: port %d of controller %d is in use", usbdev->port,
+                              usbdev->ctrl);
+    return s->controller->device.backend_domid
+               ? libxl__ao_fail(ao, ERROR_NI, "ctrl: domain %u serves controller %d, and not this domain",
+                                s->controller->device.backend_domid, usbdev->ctrl)
+               : 0;
+}
+
+/* Chooses the first controller with a free port, or decides that one is added. */
+static int choose(libxl__ao *ao, struct usb_add *s)
+{
+    const uint32_t domid = ao->subject.number;
+    if (s->usbdev.ctrl >= 0)
+        return choose_port(ao, s);
+    for (uint32_t i = 0; i < s->scan.count; i++) {
+        const libxl__usb_controller *controller = &s->scan.controllers[i];
+        const int devid = (int)controller->device.devid;
+        if (controller->device.domid == domid && !controller->device.backend_domid && free_port(controller) &&
+            (s->usbdev.ctrl < 0 || devid < s->usbdev.ctrl))
+            s->usbdev.ctrl = devid;
+    }
+    s->makes_controller = s->usbdev.ctrl < 0;
+    if (!s->makes_controller)
+        return choose_port(ao, s);
+    s->usbdev.ctrl = libxl__usb_scan_next(&s->scan, domid);
+    s->usbdev.port = 1;
+    return 0;
+}
+
+static int check_poll(libxl__ao *ao, struct usb_add *s)
+{
+    const int scanned = libxl__usb_scan_poll(ao, &s->scan);
+    if (scanned == LIBXL__AO_WAIT || libxl__usb_busy(&s->look))
+        return LIBXL__AO_WAIT;
+    int rc = scanned ? scanned : libxl__usb_poll(ao, &s->look);
+    if (rc)
+        return rc;
+    if (!s->device.exists)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "u.hostdev: this host has no USB device %u-%u",
+                              s->device.bus, s->device.address);
+    if (s->device.hub)
+        return libxl__ao_fail(ao, ERROR_NOT_ASSIGNABLE, "u.hostdev: the device %u-%u is a hub", s->device.bus,
+                              s->device.address);
+    rc = check_owners(ao, s);
+    return rc ? rc : choose(ao, s);
+}
+
+/* ---- controller: one with a free port */
+
+static int controller_start(libxl__ao *ao, struct usb_add *s)
+{
+    if (!s->makes_controller)
+        return 0;
+    const libxl__device device = {.cls = &libxl__class_usbctrl,
+                                  .domid = ao->subject.number,
+                                  .devid = (uint32_t)s->usbdev.ctrl,
+                                  .kind = "vusb"};
+    const int rc = libxl__detach_reserve(ao, &s->detach, &device, true);
+    libxl__ao *child =
+        rc ? NULL : libxl__nested_create(ao, &s->adding, &libxl__operations[LIBXL__OP_DEVICE_USBCTRL_ADD]);
+    if (!child)
+        return ERROR_NOMEM;
+    libxl__device_usbctrl_add_args *args = libxl__ao_args(child);
+    child->subject = ao->subject;
+    args->in.domid = ao->subject.number;
+    libxl_device_usbctrl_init(&args->in.usbctrl);
+    args->in.usbctrl.devid = s->usbdev.ctrl;
+    libxl__nested_start(&s->adding);
+    return LIBXL__AO_WAIT;
+}
+
+/* When the controller is there, it is read as those of other toolstacks are. */
+static int controller_poll(libxl__ao *ao, struct usb_add *s)
+{
+    if (!s->adding.done)
+        return LIBXL__AO_WAIT;
+    if (s->adding.rc)
+        return s->adding.rc;
+    if (s->scan.domid == LIBXL_DOMID_ALL)
+        return libxl__usb_scan_start(ao, &s->scan, ao->subject.number);
+    const int rc = libxl__usb_scan_poll(ao, &s->scan);
+    return rc ? rc : choose_port(ao, s);
+}
+
+static int controller_undo(libxl__ao *ao, struct usb_add *s)
+{
+    if (!s->adding.started)
+        return 0;
+    if (!s->adding.done) {
+        libxl__ao_request_stop(s->adding.child, ERROR_ABORTED);
+        if (!s->adding.done)
+            return LIBXL__AO_WAIT;
+    }
+    if (s->adding.rc)
+        return 0;
+    const int rc =
+        s->detach.started ? libxl__detach_poll(ao, &s->detach) : libxl__detach_start(ao, &s->detach);
+    return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
+/* ---- record: the stored configuration; a creation stores the whole configuration itself */
+
+static int record_start(libxl__ao *ao, struct usb_add *s)
+{
+    if (s->creating)
+        return 0;
+    const libxl_device_usbctrl usbctrl = {.devid = s->usbdev.ctrl};
+    const int rc = libxl__usb_record(ao, &s->stored, ao->subject.number, &s->usbdev,
+                                     s->makes_controller ? &usbctrl : NULL, true);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int record_poll(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__userdata_changed(ao, &s->stored);
+}
+
+static int record_undo(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__userdata_change_back(ao, &s->stored);
+}
+
+/* ---- write: the port */
+
+static int write_start(libxl__ao *ao, struct usb_add *s)
+{
+    s->clearing = libxl__xs_batch_new(ao, ao->subject.number);
+    s->writing = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->clearing || !s->writing)
+        return ERROR_NOMEM;
+    const int rc = libxl__xs_reserve(s->clearing, 1, LIBXL__USB_PORT_OCTETS);
+    if (rc)
+        return rc;
+    libxl__xs_require_domain(s->writing, &ao->subject.uuid);
+    libxl__usb_write_port(s->writing, s->controller, s->usbdev.port, ERROR_BUSY, "", s->device.busid);
+    return run(s->writing, LIBXL__XS_TRANSACTION);
+}
+
+static int write_poll(libxl__ao *ao, struct usb_add *s)
+{
+    if (s->verifying) {
+        const int scanned = libxl__usb_scan_poll(ao, &s->scan);
+        return scanned ? scanned : check_owners(ao, s);
+    }
+    if (!libxl__xs_done(s->writing))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_rc(s->writing);
+    if (rc == ERROR_BUSY)
+        return libxl__ao_fail(ao, rc, "port: port %d of controller %d is in use", s->usbdev.port,
+                              s->usbdev.ctrl);
+    if (rc == ERROR_DOMAIN_DESTROYED)
+        return libxl__ao_fail(ao, rc, "domain %u was destroyed", ao->subject.number);
+    if (rc)
+        return libxl__xs_result(s->writing);
+    s->verifying = true;
+    return libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
+}
+
+static int write_undo(libxl__ao *ao, struct usb_add *s)
+{
+    (void)ao;
+    if (!s->writing || libxl__xs_take_back(s->writing))
+        return 0;
+    if (!libxl__xs_done(s->writing))
+        return LIBXL__AO_WAIT;
+    if (libxl__xs_rc(s->writing))
+        return 0;
+    if (!s->clears) {
+        s->clears = true;
+        libxl__usb_write_port(s->clearing, s->controller, s->usbdev.port, 0, NULL, "");
+        libxl__xs_run_anyway(s->clearing, LIBXL__XS_ONE_BY_ONE);
+    }
+    return libxl__xs_done(s->clearing) ? 0 : LIBXL__AO_WAIT;
+}
+
+/* ---- host: usbback or the device model gets the device */
+
+static int host_start(libxl__ao *ao, struct usb_add *s)
+{
+    s->give.domid = ao->subject.number;
+    s->give.type = s->controller->type;
+    s->give.ctrl = s->usbdev.ctrl;
+    s->give.port = s->usbdev.port;
+    s->give.device = &s->device;
+    return libxl__usb_give_start(ao, &s->give);
+}
+
+static int host_poll(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__usb_give_poll(ao, &s->give);
+}
+
+static int host_undo(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__usb_give_undo(ao, &s->give);
+}
+
+#include "_libxl_phases_device_usbdev_add.h"

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How usbback or the device model gets a USB device of the host. Call all functions with the context locked. */
+#ifndef LIBXL__USB_GIVE_H
+#define LIBXL__USB_GIVE_H
+
+#include "ops.h"
+#include "qmp.h"
+#include "usb.h"
+#include "xs.h"
+
+/* Embed it in the operation's state; zero-initialise it. Then set the members above the empty line. */
+typedef struct libxl__usb_give {
+    uint32_t domid;
+    libxl_usbctrl_type type;   /* the type of the controller */
+    int ctrl, port;            /* where the device goes */
+    libxl__usb_device *device; /* with its interfaces, in the operation's memory */
+
+    libxl__usb_job take;
+    libxl__xs_batch *drivers, *forgetting; /* the nodes of the former drivers, and the undo of these */
+    libxl__qmp plug, unplug;
+    bool gives_back, forgets, unplugs; /* the steps of the undo that were started */
+} libxl__usb_give;
+
+/*
+ * Gives the device. With the type PV, the drivers of its interfaces are written into xenstore, and usbback gets the
+ * interfaces. With the type DEVICEMODEL, the device model plugs the device in. With the type QUSB nothing is to be
+ * done, because QEMU sees the port. The first function is called from a phase's start, the second one from its poll.
+ * They return LIBXL__AO_WAIT, 0 or an error, recorded in ao. Errors: NI (no usbback), BUSY, DEVICE_MODEL, PERMISSION,
+ * FAIL, and those of libxl__xs_result.
+ */
+int libxl__usb_give_start(libxl__ao *ao, libxl__usb_give *give);
+int libxl__usb_give_poll(libxl__ao *ao, libxl__usb_give *give);
+/* The undo of the two functions. The start has reserved its memory and its worker. Errors are ignored. */
+int libxl__usb_give_undo(libxl__ao *ao, libxl__usb_give *give);
+
+#endif
