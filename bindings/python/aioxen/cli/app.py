@@ -39,6 +39,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "pci-assignable-add",
         "pci-assignable-remove",
     ),
+    "usb": ("usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list"),
     "cdrom": ("cd-insert", "cd-eject"),
     "resources": ("mem", "mem-set", "mem-max", "vcpu-list", "vcpu-set", "vcpu-pin"),
     "signals": ("sysrq", "trigger", "dump-core"),
@@ -52,6 +53,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "integration": ("completion", "unit"),
 }
 """The commands of each module, in the order of the manual."""
+
+ALIASES = {"usb-attach": "usbdev-attach", "usb-detach": "usbdev-detach"}
+"""Second names of commands, formed as those of other devices. They are not listed."""
 
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
@@ -72,6 +76,7 @@ class App(click.Group):
         return found.name if found else None, found, rest
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = ALIASES.get(name, name)
         if name not in _MODULE_OF:
             fitting = [known for known in _MODULE_OF if known.startswith(name)]
             if len(fitting) != 1:

@@ -24,6 +24,7 @@ HEADINGS = {
     "events": "Events",
     "devices": "Disks and network interfaces",
     "pci": "PCI devices",
+    "usb": "USB controllers and USB devices",
     "resources": "Memory and virtual processors",
     "signals": "Other requests",
     "cdrom": "CD drives",
