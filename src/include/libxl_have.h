@@ -99,6 +99,7 @@
 #define LIBXL_HAVE_PSR_L2_CAT                            1
 #define LIBXL_HAVE_PSR_MBM                               1
 #define LIBXL_HAVE_PVCALLS                               1
+#define LIBXL_HAVE_PVUSB                                 1
 #define LIBXL_HAVE_PV_SHIM                               1
 #define LIBXL_HAVE_QED                                   1
 #define LIBXL_HAVE_QXL                                   1
