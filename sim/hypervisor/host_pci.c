@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sees what programs write into files below /sys/bus/pci and /sys/bus/usb. host_usb.c carries out the latter, and this
- * file the former: drivers are bound and unbound, pciback gets
- * and loses slots, and devices are reset. Each write is appended to pci.log in the world's directory.
+ * Intercepts what programs write into files below /sys/bus/pci and /sys/bus/usb. This file carries out the writes
+ * below /sys/bus/pci: drivers are bound and unbound, pciback gets and loses slots, and devices are reset. Each of
+ * these writes is appended to pci.log in the world's directory. host_usb.c carries out the writes below
+ * /sys/bus/usb.
  *
  * Lock: machine->lock, which the functions take.
  */
@@ -42,7 +43,10 @@ void host_pci_opened(int fd, const char *path, int flags)
         marked[fd] = true;
 }
 
-/* Returns the folder that the path of a descriptor is below, and stores the path relative to it. NULL: neither. */
+/*
+ * Stores the path of a descriptor, relative to its folder, and returns the folder. NULL: it is below neither
+ * folder.
+ */
 static const char *path_of(int fd, char *path, size_t size)
 {
     char link[32], target[PATH_SIZE];

@@ -110,7 +110,7 @@ struct libxl__device_class {
      * tree.
      */
     bool without_tree;
-    /* The value of the key `type` of emulated devices; NULL: the class has none. */
+    /* The value of the key `type` of emulated devices; NULL: no device of the class is emulated. */
     const char *emulated_type;
     bool stateless;   /* the backend has no state: it is removed without a request */
     size_t host_size; /* the size of libxl__device.host, in octets */
@@ -159,8 +159,8 @@ struct libxl__device_class {
     int (*read_tree)(void *config, const libxl__xs_tree *tree);
     unsigned tree_depth;
     /*
-     * Removes what belongs to the device with this number from a configuration, from which the device was removed.
-     * Any thread may call this. NULL: nothing belongs to such a device.
+     * Removes from a configuration what belongs to the device with this number. The caller has removed the device
+     * itself. Any thread may call this. NULL: nothing belongs to such a device.
      */
     void (*forget)(libxl_domain_config *config, int number);
     /* Check the resources that the device needs on this host. Called before any node is written. */
@@ -274,8 +274,8 @@ int libxl__devices_complete(libxl__ao *ao, libxl_domain_config *config);
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
 
 /*
- * Returns whether a device without a backend is emulated. `type` is the value of its key `type` in the toolstack's
- * tree; NULL: it is missing. Then also sets the members that say so.
+ * Returns whether a device without a backend is emulated. If it is, also sets its members `backend_domid` and
+ * `backend_kind`. `type` is the value of the device's key `type` in the toolstack's tree; NULL: the key is missing.
  */
 bool libxl__device_set_emulated(libxl__device *device, const char *type);
 

@@ -19,8 +19,8 @@ typedef struct libxl__device_close {
     const char *state;
     bool force; /* the guest is not asked, and its frontend is removed */
     /*
-     * The number of functions that a PCI backend must have when it is asked: another program may have added one.
-     * 0: the backend is asked in any case.
+     * The number of functions that a PCI backend must have when it is asked to close. The number differs if another
+     * program has added a function meanwhile. 0: the number is not checked.
      */
     uint32_t functions;
 
@@ -46,7 +46,7 @@ bool libxl__device_close_is_done(const libxl__device_close *close);
  * Ask the backend to close: set the backend's node `online` to 0 and its state to Closing. If `force` is set,
  * the same transaction removes the frontend. If other clients change these nodes all the time, `force`
  * changes them one by one. Errors, recorded in ao: DEVICE (`force` is not set, and other clients change the
- * nodes all the time), BUSY (the backend has not `functions` functions; nothing was changed), those of libxl__xs_run
+ * nodes all the time), BUSY (the number of functions is not `functions`; nothing was changed), those of libxl__xs_run
  * and libxl__xs_result.
  */
 int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close);

@@ -283,7 +283,7 @@ static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
     return LIBXL__AO_WAIT;
 }
 
-/* Makes the socket of the connection, unless it exists. It is polled when it is connected. */
+/* Makes the socket, unless it exists. The loop polls it only after it is connected. */
 static int make_socket(libxl__ao *ao, libxl__qmp *qmp)
 {
     if (qmp->socket.registered)
@@ -316,7 +316,7 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
 {
     if (qmp->socket.polled >= 0)
-        disconnect(ao->ctx, qmp); /* a reserved descriptor stays */
+        disconnect(ao->ctx, qmp); /* a descriptor that is only reserved stays open */
     for (unsigned i = 0; i < qmp->count; i++) {
         json_object_put(qmp->commands[i].result);
         qmp->commands[i].result = NULL;

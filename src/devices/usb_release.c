@@ -81,7 +81,7 @@ static int start_listing(libxl__ao *ao, libxl__usb_release *r)
     return run(r);
 }
 
-/* Takes the names of the interfaces of one device from the list of its nodes. Further ones are ignored. */
+/* Takes the names of the interfaces of one device from the list of its nodes. Ignores the names beyond the array. */
 static void take_names(libxl__usb_device *device, const libxl__xs_request *list)
 {
     size_t size = 0;
@@ -145,7 +145,7 @@ static int start_forgetting(libxl__ao *ao, libxl__usb_release *r)
     return run(r);
 }
 
-/* ---- the whole */
+/* ---- all steps, one after the other */
 
 int libxl__usb_release_start(libxl__ao *ao, libxl__usb_release *r)
 {

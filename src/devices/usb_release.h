@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the host gets back USB devices that a domain had. The removal of a device and that of its controller both use
- * it, after the domain has lost the device's port. Call all functions with the context locked.
+ * Gives USB devices of a domain back to the host. The removal of a device and the removal of a controller use this.
+ * The nodes of the ports still name the devices then. Call all functions with the context locked.
  */
 #ifndef LIBXL__USB_RELEASE_H
 #define LIBXL__USB_RELEASE_H
@@ -19,10 +19,10 @@ typedef struct libxl__usb_release {
     uint32_t count;
 
     libxl__xs_batch *batch;
-    const libxl__xs_request **nodes; /* the driver of each of the interfaces of each device */
+    const libxl__xs_request **nodes; /* one request for each device, or for each interface of each device */
     libxl__usb_job job;
     libxl__qmp qmp;
-    uint32_t unplugged; /* the devices that the device model was told to unplug */
+    uint32_t unplugged; /* the index of the next device that the device model unplugs */
     enum {
         LIBXL__USB_LISTING,
         LIBXL__USB_READING,
@@ -38,18 +38,20 @@ typedef struct libxl__usb_release {
 #define LIBXL__USB_DEVICE_ID     "xenusb-%u-%u"
 
 /*
- * Gives the devices back. With the type PV, usbback loses them, they get their former drivers, and the nodes that
- * keep these are removed. With the type DEVICEMODEL, the device model unplugs them. With the type QUSB nothing is to
- * be done, because QEMU has seen the empty port. A device that is not plugged in any more, and a device model that
- * has ended, are no errors. Call these from a phase's start and poll; they return LIBXL__AO_WAIT, 0 or an error,
- * recorded in ao: BUSY, PERMISSION, FAIL, and those of xenstore.
+ * Gives the devices back. With the type PV, each interface is unbound from usbback and bound to its former driver,
+ * and the nodes with the paths of these drivers are removed. With the type DEVICEMODEL, the device model unplugs
+ * the devices. With the type QUSB, these functions do nothing: QEMU follows the nodes of the ports itself. A device
+ * that is not plugged in any more, and a device model that has ended, are no errors. Call these from a phase's
+ * start and poll. They return LIBXL__AO_WAIT, 0 or an error, recorded in ao. Errors: BUSY, PERMISSION, FAIL, and
+ * those of libxl__xs_result.
  */
 int libxl__usb_release_start(libxl__ao *ao, libxl__usb_release *release);
 int libxl__usb_release_poll(libxl__ao *ao, libxl__usb_release *release);
 
 /*
- * Has the device model unplug what has this name. `qmp` was reset. Call these from a phase's start and poll. A name
- * that the device model does not know, and a device model that has ended, are no errors.
+ * Make the device model unplug the device or the controller with the name `id`. `qmp` must have no commands yet. Call
+ * these from a phase's start and poll. A name that the device model does not know, and a device model that has ended,
+ * are no errors.
  */
 int libxl__usb_unplug_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *id);
 int libxl__usb_unplug_poll(libxl__ao *ao, libxl__qmp *qmp);

@@ -125,7 +125,7 @@ static int read_config(const libxl__device *device, void *config, const char *co
     return 0;
 }
 
-/* The devices of a controller that is gone are no longer a part of the configuration. */
+/* Removes the devices of the controller with this number. */
 static void forget_devices(libxl_domain_config *config, int number)
 {
     int kept = 0;
@@ -175,7 +175,7 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
     return libxl__qmp_poll_model(ao, &host->qmp, device->domid);
 }
 
-/* ---- removal: the devices in the ports go first */
+/* ---- removal: first the host gets back the devices in the ports */
 
 static int offline_start(libxl__ao *ao, libxl__device *device)
 {
@@ -215,7 +215,7 @@ static int start_release(libxl__ao *ao, struct usbctrl_host *host, uint32_t domi
     return libxl__usb_release_start(ao, release);
 }
 
-/* Unplugs an emulated controller. The devices are gone, or could not be removed, which does not end the removal. */
+/* Unplugs an emulated controller after the host has its devices back. If that has failed, the controller stays. */
 static int released(libxl__ao *ao, libxl__device *device, int rc)
 {
     struct usbctrl_host *host = device->host;

@@ -97,7 +97,7 @@ static int number_in(const char *busid, const char *name, int base)
     return end == text || number > UINT8_MAX ? -1 : (int)number;
 }
 
-/* Stores the path of the directory of the interface's driver. Errors: FAIL. */
+/* Stores the path of the directory of the interface's driver; "": no driver. Errors: FAIL, those of fail_errno. */
 static int find_driver(libxl__usb_interface *interface, char why[LIBXL__USB_WHY])
 {
     char path[PATH_SIZE], target[PATH_SIZE];
@@ -121,7 +121,7 @@ static bool is_interface(const char *busid, const char *name)
     return !strncmp(name, busid, length) && name[length] == ':' && strlen(name) < LIBXL__USB_NAME;
 }
 
-/* Lists the interfaces of a device. Errors: PERMISSION, FAIL. */
+/* Lists the interfaces of a device. Errors: those of find_driver. */
 static int find_interfaces(const char *busid, libxl__usb_interface *list, uint32_t *count,
                            char why[LIBXL__USB_WHY])
 {

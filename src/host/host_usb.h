@@ -41,19 +41,19 @@ typedef struct libxl__usb_device {
 } libxl__usb_device;
 
 /*
- * Finds the device with device->bus and device->address, or, if device->busid is not "", the device with this
- * name. Stores the other members. A device that does not exist is no error. Errors: PERMISSION, FAIL.
+ * Finds a device by its name device->busid, or, if the name is "", by device->bus and device->address. Stores the
+ * other members. A device that does not exist is no error. Errors: PERMISSION, NOMEM, FAIL.
  */
 int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__USB_WHY]);
 /*
- * Binds all interfaces of a device to usbback. If this fails, the interfaces have their drivers again. Errors:
- * NI (there is no usbback), PERMISSION, BUSY, FAIL.
+ * Binds all interfaces of a device to usbback. If this fails, binds them to their drivers in device->interfaces
+ * again, and ignores further errors. Errors: NI (there is no usbback), PERMISSION, BUSY, NOMEM, FAIL.
  */
 int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__USB_WHY]);
 /*
- * Unbinds all interfaces of a device from usbback, and binds those in device->interfaces that have a driver to it.
- * An interface that is gone is no error. Goes on after an error, and returns the first one. Errors: PERMISSION,
- * BUSY, FAIL.
+ * Unbinds all interfaces of a device from usbback, and binds each of them to its driver in device->interfaces, if
+ * it has one there. An interface that the kernel does not list any more is no error. Goes on after an error, and
+ * returns the first one. Errors: PERMISSION, BUSY, NOMEM, FAIL.
  */
 int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__USB_WHY]);
 /* Returns whether this host's kernel has usbback. It only looks up one path, so it needs no worker. */

@@ -226,8 +226,9 @@ static inline int libxl__get_memory_target_0x040700(libxl_ctx *ctx, uint32_t dom
 /*
  * domain_restore under libxl's name: restores a domain from a stream of libxl_domain_suspend. `d_config` is the
  * domain's configuration, which the stream does not have. `send_back_fd` is not used: libxl writes to it only
- * for a stream with checkpoints. `params` NULL: a stream of version 2. *domid is the new domain; after an error it is LIBXL_DOMID_INVALID. The errors are those of
- * libxl_domain_restore, and NI (a stream with checkpoints, or of version 1).
+ * for a stream with checkpoints. `params` NULL: a stream of version 2. *domid is the new domain; after an error it
+ * is LIBXL_DOMID_INVALID. The errors are those of libxl_domain_restore, and NI (a stream with checkpoints, or of
+ * version 1).
  */
 int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config, uint32_t *domid,
                                 int restore_fd, int send_back_fd, const libxl_domain_restore_params *params,

@@ -15,10 +15,10 @@
 
 typedef libxl__json_spot spot;
 
-/* Who is called for each member. Returns 0, or an error, which ends the walk. */
 typedef struct walk {
+    /* Is called for each member. Returns 0, or an error, which ends the walk. */
     int (*see)(const struct walk *walk, const spot *at, const libxl__json_field *field, json_object *value);
-    int unsupported; /* of libxl__json_check */
+    int unsupported; /* the argument of libxl__json_check */
     libxl__json_visitor *visitor;
     void *data;
 } walk;

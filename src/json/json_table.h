@@ -127,9 +127,9 @@ char *libxl__json_write_all(const libxl__json_type *type, const void *p);
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
 /*
- * Called for each field of a value that differs from its initial value: its path, such as "disks[0].vdev", and its JSON
- * form. An array is visited before its elements, with a path such as "disks[0]", and a struct before its fields.
- * Returns NULL, or the reason why the field is wrong, which ends the visit.
+ * Is called for each field that differs from its initial value. `path` is the field's path, for example
+ * "disks[0].vdev". `value` is its JSON form. An array is visited before its elements, and a struct before its fields.
+ * Returns NULL, or the reason why the field is wrong. A reason ends the visit.
  */
 typedef const char *libxl__json_visitor(const char *path, const libxl__json_field *field, json_object *value,
                                         void *data);

@@ -7,8 +7,8 @@
 #include "ops.h"
 
 /*
- * Defines the function FREE, which frees an array of ELEMENT. ELEMENTS and COUNT are the members of the operation's
- * list LIST that have the array and its length.
+ * Defines the function FREE, which frees an array of ELEMENT. LIST is the type of the operation's result. Its members
+ * ELEMENTS and COUNT are the array and its length.
  */
 #define FREES(FREE, ELEMENT, NUMBER, LIST, ELEMENTS, COUNT)                                                  \
     void FREE(ELEMENT *list, NUMBER count)                                                                   \
@@ -16,7 +16,7 @@
         LIST##_dispose(&(LIST){.ELEMENTS = list, .COUNT = (int)count});                                      \
     }
 
-/* Also defines the function GET, which runs an operation by `call` and returns the array of the list `found`. */
+/* Also defines the function GET. `call` runs the operation, which stores its result in `found`. */
 #define LISTS(GET, FREE, ELEMENT, LIST, ELEMENTS, COUNT, call)                                               \
     ELEMENT *GET(libxl_ctx *ctx, int *count)                                                                 \
     {                                                                                                        \

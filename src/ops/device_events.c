@@ -2,12 +2,11 @@
 /*
  * Event generators for devices. Each runs a hidden operation in the background until the generator is disabled.
  *
- * The toolstack's tree says which devices exist. One watch on this tree reports new and removed devices; the
- * path of the watch's event names the device. PCI devices, which have no such tree, are reported by a watch on their
- * backends' directory. Each device has two more watches: on the backend's state and on
- * the backend's error node. No node of a guest is watched. But a backend follows its frontend, so a guest that
- * changes its frontend's state can cause events. device_rest.c bounds them. The guest's error node is read only
- * after the backend has changed.
+ * The toolstack's tree says which devices exist. One watch on this tree reports new and removed devices; the path
+ * of the watch's event names the device. This tree has no PCI devices: a watch on the directory of their backends
+ * reports them. Each device has two more watches: on the backend's state and on the backend's error node. No node
+ * of a guest is watched. But a backend follows its frontend, so a guest that changes its frontend's state can cause
+ * events. device_rest.c bounds them. The guest's error node is read only after the backend has changed.
  *
  * A change marks the device. The nodes of all marked devices are read together, in one batch. So several
  * quick changes of a device are reported as one change. The cost of a change does not depend on the number of

@@ -106,7 +106,7 @@ typedef struct libxl__device_groups {
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
     libxl__nested pcis; /* adds all PCI devices together */
-    /* Adds the USB devices one by one, when the controllers are there. */
+    /* Adds the USB devices one by one, after the controllers were added. */
     libxl__group usbdevs;
     struct libxl__usbdev_group {
         const libxl_device_usbdev *configs; /* the array of the configuration, which the parent keeps */

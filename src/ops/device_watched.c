@@ -239,9 +239,9 @@ static void tree_changed(libxl_ctx *ctx, void *user, bool failed)
 }
 
 /*
- * The toolstack's tree has no PCI devices, so the backends' directory tells which domains have some. The path of an
- * event is /local/domain/0/backend/pci/DOMID/0 or the path of a node below or above it. A device that is followed
- * already has watches of its own, which bound what its guest can cause.
+ * The toolstack's tree has no PCI devices. The directory of their backends tells which domains have PCI devices. The
+ * path of an event is /local/domain/0/backend/pci/DOMID/0 or the path of a node below or above it. An event below it
+ * is ignored if the device is followed: the device's own watches report its changes, and device_rest.c bounds them.
  */
 static void pcis_changed(libxl_ctx *ctx, void *user, bool failed)
 {

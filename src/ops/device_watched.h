@@ -111,10 +111,11 @@ void libxl__watched_unwatch(struct watched_device *d);
 /* Reserves the timer that ends rests. Call this once before a device is watched. Errors: NOMEM. */
 int libxl__watched_reserve_rests(struct device_events *s);
 /*
- * Begins to watch the trees in which devices appear: that of the toolstack, and that of the backends of PCI devices.
- * `domid` is the domain, or LIBXL_DOMID_ALL. Errors: those of libxl__watch_add.
+ * Adds the watches that report new and removed devices: on the toolstack's tree, and on the directory of the
+ * backends of PCI devices. `domid` is the domain, or LIBXL_DOMID_ALL. Errors: those of libxl__watch_add.
  */
 int libxl__watched_begin(struct device_events *s, uint32_t domid);
+/* Removes these watches. */
 void libxl__watched_end(struct device_events *s);
 /*
  * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.

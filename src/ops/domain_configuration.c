@@ -145,7 +145,10 @@ static void drop_removed(const libxl__device_class *cls, const libxl__device_swe
     *count = kept;
 }
 
-/* Returns whether the domain has a function of the device. A device that is given by its name alone is not looked for. */
+/*
+ * Returns whether the domain has a function of the device. Also returns true if the configuration has only the name
+ * of the device, because the name does not tell the address.
+ */
 static bool has_pci(const libxl__pci_tree *tree, const libxl_device_pci *pci)
 {
     const bool all = pci->vfunc_mask == LIBXL_PCI_FUNC_ALL;
@@ -159,7 +162,7 @@ static bool has_pci(const libxl__pci_tree *tree, const libxl_device_pci *pci)
     return libxl__pci_is_named(pci);
 }
 
-/* As drop_removed, for PCI devices, which are one device in xenstore. */
+/* Does what drop_removed does, for PCI devices, which together are one device in xenstore. */
 static void drop_removed_pcis(const libxl__pci_tree *tree, libxl_domain_config *config)
 {
     int kept = 0;

@@ -196,8 +196,9 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
 /* ---- transfer: the program saves the domain */
 
 /*
- * Without a size in the file, xl gives the restored domain 4 KiB for each MiB of its memory, if the file has no
- * max_vcpus. That is not enough for the page tables of a small domain: 128 KiB for 32 MiB.
+ * Stores the size of the memory for the page tables. If the file had neither this size nor max_vcpus, xl would give
+ * the restored domain 4 KiB for each MiB of its memory. A small domain needs more: 128 KiB are too little for 32
+ * MiB.
  */
 static void set_paging(libxl_domain_config *config)
 {
@@ -231,7 +232,7 @@ static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
     return header;
 }
 
-/* Returns how many threads compress. Other saves and the guests need processors, too. */
+/* Returns how many threads compress. The default is small, because other saves and the guests need processors. */
 static unsigned compressing_threads(const libxl_save_policy *policy)
 {
     enum { USUAL_THREADS = 4 };

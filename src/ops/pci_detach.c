@@ -173,8 +173,9 @@ static int ask_poll(libxl__ao *ao, struct pci_detach *s)
 /* ---- closed: the guest has released the functions, or device_detach has closed the backend */
 
 /*
- * Another program may have added a function since the phase `find`. Then device_detach changes nothing. With force,
- * and if the device model has unplugged the functions, the next phases remove only the functions that were asked for.
+ * Returns the result of device_detach. BUSY: another program has added a function since the phase `find`, and
+ * device_detach has changed nothing. If `force` is set, or the device model has unplugged the functions, BUSY is no
+ * error: the next phases remove only the functions that were asked for.
  */
 static int whole_ended(struct pci_detach *s, bool force)
 {

@@ -109,7 +109,7 @@ static int write_nodes(libxl__ao *ao, libxl__pci_write *w)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Another program may have added a function since the operation has looked. */
+/* Checks that the domain has none of the functions. Another program may have added one since the phase `check`. */
 static int check_functions(libxl__ao *ao, const libxl__pci_write *w)
 {
     for (uint32_t i = 0; i < w->count; i++)

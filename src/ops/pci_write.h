@@ -12,7 +12,8 @@
  */
 typedef struct libxl__pci_write {
     uint32_t domid;
-    bool asks; /* a guest that has PCI devices already takes part; its backend must be connected first */
+    /* If the guest has PCI devices already, its driver takes part, so the backend must be connected first. */
+    bool asks;
     const libxl__pci_function *functions;
     const libxl_device_pci **config_of; /* the configuration of each function */
     uint32_t count;
@@ -33,8 +34,8 @@ typedef struct libxl__pci_write {
 int libxl__pci_write_start(libxl__ao *ao, libxl__pci_write *write);
 int libxl__pci_write_poll(libxl__ao *ao, libxl__pci_write *write);
 /*
- * For the undo. Returns LIBXL__AO_WAIT until it is known whether the nodes were written. Then sets *written, and
- * returns 0. A transaction that was not sent is not sent any more.
+ * For the undo. Takes back a transaction that was not sent. Returns LIBXL__AO_WAIT until a transaction that was
+ * sent has ended. Then stores in *written whether the nodes were written, and returns 0.
  */
 int libxl__pci_write_end(libxl__pci_write *write, bool *written);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decides which members of a received configuration are allowed. The sender is hostile here. What the tables do not
- * name is refused, if it is a text, a list of texts, or an array: such a member can name a file, a program or a device
- * of this machine. Numbers and words of enumerations are allowed, except for those that give power over the host.
+ * Decides which members of a received configuration are allowed. The sender may be hostile. A text, a list of texts
+ * or an array is refused if the tables do not name the member, because it can name a file, a program or a device of
+ * this machine. Numbers and words of enumerations are allowed, unless the tables restrict them.
  *
  * Owns: nothing.
  */
@@ -17,12 +17,12 @@
 
 typedef enum rule_kind {
     ANY,    /* any value */
-    WORD,   /* letters, digits, and some signs that no program takes for anything but a name */
+    WORD,   /* letters, digits and the signs of is_word; programs take them for a name only */
     DISK,   /* the application's patterns */
     BRIDGE, /* the application's patterns */
     SCRIPT, /* the application's patterns, and the usual scripts */
     KERNEL, /* the application's patterns */
-    PTY,    /* a new terminal */
+    PTY,    /* "pty": a new pseudo-terminal */
     UNSET,  /* false, or the initial value */
 } rule_kind;
 
@@ -85,14 +85,14 @@ static const struct {
     {"vkbs[].backend_domname", WORD},
 };
 
-/* Types with a JSON form of their own that cannot name anything of the host. A list of strings is none of them. */
+/* The hand-written types that cannot name anything of the host. Lists of strings can, so they are not here. */
 static const char *const harmless[] = {"uuid",   "mac",         "defbool",
                                        "bitmap", "ms_vm_genid", "cpuid_policy_list"};
 
 static const char *const usual_scripts[] = {"vif-bridge", "/etc/xen/scripts/vif-bridge", "block",
                                             "/etc/xen/scripts/block", NULL};
 
-/* Returns whether a path is the one of a rule. */
+/* Returns whether a path is that of a rule. */
 static bool is_path(const char *path, const char *rule)
 {
     while (*path && *path == *rule) {

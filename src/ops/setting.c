@@ -65,7 +65,10 @@ static int still_exists(libxl__ao *ao)
     return memcmp(info.handle, ao->subject.uuid.uuid, sizeof(info.handle)) == 0;
 }
 
-/* The `vm` node was read. Makes the transaction for its UUID if it is the UUID of the operation's domain. */
+/*
+ * Called when the `vm` node was read. If the hypervisor still has the operation's domain, makes the transaction
+ * again, for the UUID in the node.
+ */
 static int write_again(libxl__ao *ao, libxl__setting *setting)
 {
     const char *vm = libxl__xs_value(setting->node);

@@ -2,9 +2,10 @@
 /*
  * device_usbdev_add: gives a USB device of the host to a domain.
  *
- * libxl's lock of changes is held, so that no other toolstack takes the same port. A creation does not take it, because
- * nobody else knows the domain. Two domains can take the same device at the same time; so the controllers are read
- * again after the port was written.
+ * The operation holds libxl's lock of changes to the domain, so that no other toolstack takes the same port. A
+ * creation does not take the lock, because no other program knows the domain. Each domain has a lock of its own, so
+ * two operations can give the same device to two domains at the same time. So the operation reads the controllers
+ * of all domains again after it has written the port, and fails if another port has the device.
  *
  * Owns: the port and the device until the operation completes with success. Each undo has its memory and its worker
  * before its phase changes anything. The caller holds the context's lock.
@@ -205,7 +206,7 @@ static int controller_start(libxl__ao *ao, struct usb_add *s)
     return LIBXL__AO_WAIT;
 }
 
-/* When the controller is there, it is read as those of other toolstacks are. */
+/* Reads the nodes of the new controller, because choose_port needs them. */
 static int controller_poll(libxl__ao *ao, struct usb_add *s)
 {
     if (!s->adding.done)

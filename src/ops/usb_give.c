@@ -23,7 +23,7 @@ static int reserve(libxl__ao *ao, libxl__usb_give *give)
     return rc ? rc : libxl__usb_reserve(ao, &give->take);
 }
 
-/* Writes the present drivers, so that any toolstack can give the device back to them. */
+/* Writes the present drivers into xenstore, so that any toolstack can give the device back to them. */
 static int start_taking(libxl__ao *ao, libxl__usb_give *give)
 {
     char device[LIBXL__USB_NAME], interface[LIBXL__USB_NAME];
@@ -124,7 +124,7 @@ static int undo_plugging(libxl__ao *ao, libxl__usb_give *give)
     return libxl__usb_unplug_poll(ao, &give->unplug);
 }
 
-/* ---- the whole */
+/* ---- both ways */
 
 int libxl__usb_give_start(libxl__ao *ao, libxl__usb_give *give)
 {

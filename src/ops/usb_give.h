@@ -23,14 +23,17 @@ typedef struct libxl__usb_give {
 
 /*
  * Gives the device. With the type PV, the drivers of its interfaces are written into xenstore, and usbback gets the
- * interfaces. With the type DEVICEMODEL, the device model plugs the device in. With the type QUSB nothing is to be
- * done, because QEMU sees the port. The first function is called from a phase's start, the second one from its poll.
- * They return LIBXL__AO_WAIT, 0 or an error, recorded in ao. Errors: NI (no usbback), BUSY, DEVICE_MODEL, PERMISSION,
- * FAIL, and those of libxl__xs_result.
+ * interfaces. With the type DEVICEMODEL, the device model plugs the device in. With the type QUSB, these functions
+ * do nothing: QEMU follows the nodes of the ports itself. Call the first function from a phase's start, and the
+ * second one from its poll. They return LIBXL__AO_WAIT, 0 or an error, recorded in ao. Errors: NI (no usbback),
+ * BUSY, DEVICE_MODEL, PERMISSION, FAIL, and those of libxl__xs_result.
  */
 int libxl__usb_give_start(libxl__ao *ao, libxl__usb_give *give);
 int libxl__usb_give_poll(libxl__ao *ao, libxl__usb_give *give);
-/* The undo of the two functions. The start has reserved its memory and its worker. Errors are ignored. */
+/*
+ * The undo of the two functions. The start has reserved its memory, its worker and its connection. Ignores the
+ * errors of the kernel. Returns those of libxl__usb_unplug_poll.
+ */
 int libxl__usb_give_undo(libxl__ao *ao, libxl__usb_give *give);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_list_usbdevs: lists the USB devices of a domain. The ports tell them, so those of other toolstacks are
- * included.
+ * domain_list_usbdevs: lists the USB devices of a domain. The nodes of the ports name them, so the list includes
+ * devices that other toolstacks have added.
  *
  * Owns: the list until it is stored. The caller holds the context's lock.
  */

@@ -82,7 +82,7 @@ static int host_start(libxl__ao *ao, struct usb_remove *s)
     s->release.type = s->controller->type;
     s->release.devices = &s->device;
     s->release.count =
-        s->controller->device.backend_domid ? 0 : 1; /* another domain's devices are not here */
+        s->controller->device.backend_domid ? 0 : 1; /* a device of another domain is not on this host */
     return libxl__usb_release_start(ao, &s->release);
 }
 
@@ -91,7 +91,10 @@ static int host_poll(libxl__ao *ao, struct usb_remove *s)
     return libxl__usb_release_poll(ao, &s->release);
 }
 
-/* ---- write: the port becomes empty. Until then the removal of the controller would give the device back. */
+/*
+ * ---- write: the port becomes empty. If the process dies before, the port names the device, so the removal of the
+ * controller gives the device back.
+ */
 
 static int write_start(libxl__ao *ao, struct usb_remove *s)
 {

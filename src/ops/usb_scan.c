@@ -35,7 +35,7 @@ static bool read_number(const char *text, uint32_t *number)
     return true;
 }
 
-/* Lists the numbers of the controllers. A domain has few of them, so the first part of the list has all. */
+/* Lists the numbers of the controllers. A domain has few, so the first part of the list has all of them. */
 static int list_numbers(libxl__ao *ao, libxl__usb_scan *scan)
 {
     const int rc = new_batch(ao, scan);
@@ -64,7 +64,10 @@ static void add_controller(libxl__usb_scan *scan, uint32_t domid, const char *na
     scan->count++;
 }
 
-/* Calls add_controller for each name of all lists, or, without room for them, only counts the names. */
+/*
+ * Returns the number of names in all lists. If scan->controllers is allocated, also adds a controller for each
+ * name.
+ */
 static uint32_t take_names(libxl__usb_scan *scan)
 {
     uint32_t count = 0;
@@ -108,7 +111,7 @@ static int read_keys(libxl__ao *ao, libxl__usb_scan *scan)
     return run(scan->batch);
 }
 
-/* Checks the keys of a controller. Its `ports` stays 0 if they are not those of a controller. */
+/* Checks the keys of a controller. If one of them is missing or wrong, `ports` stays 0. */
 static void check_keys(libxl__usb_controller *controller)
 {
     const char *backend = libxl__xs_value(controller->backend),

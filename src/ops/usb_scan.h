@@ -22,7 +22,8 @@ typedef struct libxl__usb_scan {
     uint32_t domid; /* LIBXL_DOMID_ALL: of all domains */
     libxl__xs_directory domains;
     libxl__xs_batch *batch, *ports;
-    const libxl__xs_request **lists; /* the controllers' numbers of each domain */
+    /* For each domain, the request that lists the numbers of its controllers. */
+    const libxl__xs_request **lists;
     libxl__usb_controller *controllers;
     uint32_t count;
     enum { LIBXL__USB_DOMAINS, LIBXL__USB_NUMBERS, LIBXL__USB_KEYS, LIBXL__USB_PORT_NODES } step;
@@ -41,18 +42,18 @@ int libxl__usb_scan_next(const libxl__usb_scan *scan, uint32_t domid);
 /* Returns what is in a port: the name of a device, "" (nothing), or NULL (there is no such port). */
 const char *libxl__usb_scan_port(const libxl__usb_controller *controller, int port);
 /*
- * Adds requests on the node of a port: that its value is `from`, or the error `rc`, and that it becomes `to`.
- * `from` NULL: any value.
+ * Adds two requests for the node of a port. The first one requires the value `from`; otherwise the batch fails with
+ * `rc`. The second one writes the value `to`. `from` NULL: only the second one is added.
  */
 void libxl__usb_write_port(libxl__xs_batch *batch, const libxl__usb_controller *controller, int port, int rc,
                            const char *from, const char *to);
-/* Returns the octets that libxl__xs_reserve must reserve for one such write without `from`. */
+/* The number of octets that libxl__xs_reserve must reserve for one such write without `from`. */
 enum { LIBXL__USB_PORT_OCTETS = LIBXL__DEVICE_PATH + LIBXL__USB_BUSID };
 
 /*
- * usb_record.c: starts a job that adds a device to the stored configuration, or removes it. `bus` and `address` of a
- * removed device are 0 if they are not known. `usbctrl` is a controller that is added, too; NULL: none. Continue with
- * libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
+ * usb_record.c: starts a job that adds a device to the stored configuration, or removes it. For a removal, the
+ * hostbus and hostaddr of `usbdev` may be 0: unknown. `usbctrl` is a controller that is also added; NULL: none.
+ * Continue with libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
  */
 int libxl__usb_record(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid,
                       const libxl_device_usbdev *usbdev, const libxl_device_usbctrl *usbctrl, bool add);

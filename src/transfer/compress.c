@@ -30,7 +30,7 @@ typedef struct compressor {
 } compressor;
 
 static compressor compressors[MOST_THREADS];
-static unsigned count;        /* of the threads that were started */
+static unsigned count;        /* the number of threads that were started */
 static int in = -1, out = -1; /* where the threads read and write */
 
 /* A thread holds `reading` while it reads a part. It guards `begun` and `ended`. */
@@ -185,7 +185,7 @@ bool compress_end(void)
 {
     if (!count)
         return true;
-    /* This closes the pipe. pace_end needs the descriptor STREAM. */
+    /* This closes the pipe's writing end, so the threads end. pace_end needs the descriptor STREAM. */
     if (dup2(out, STREAM) < 0)
         return false;
     for (unsigned i = 0; i < count; i++)

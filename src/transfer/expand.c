@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decompresses the stream of a container, which is hostile. libxenguest reads from a pipe. A thread reads part after
- * part, checks it, and writes its content into the pipe. It reads no octet behind the container, needs the memory of
- * one part, and passes on no octet of a part before the whole part is checked.
+ * Decompresses a container, whose sender may be hostile. libxenguest reads from a pipe. A thread reads part after
+ * part, checks it, and writes its content into the pipe. The thread reads no octet behind the container, needs the
+ * memory of one part, and checks a whole part before it passes on the first octet of the part.
  *
  * Owns: the thread, its buffers, the pipe's writing end, and the duplicate of the stream's descriptor. The kernel frees
  * them when the process ends.

@@ -108,7 +108,7 @@ int64_t expand_place(void);
 int expand_report(void);
 /*
  * Checks that the container ends here. Does nothing without expand_begin. Returns NULL, or the reason why the stream is
- * refused, which expand_report may know better.
+ * refused. If expand_report also has a reason, that one is more precise.
  */
 const char *expand_end(void);
 
@@ -156,11 +156,11 @@ bool model_tell(void);
 
 /* ---- save.c, restore.c: run the program. Return the exit status. */
 typedef struct save_options {
-    uint32_t flags;   /* of xc_domain_save */
+    uint32_t flags;   /* the flags of xc_domain_save */
     uint64_t rate;    /* in octets for each second; 0: no limit */
     bool has_model;   /* the domain has a device model */
-    int level;        /* of zstd; 0: the stream is not compressed */
-    unsigned threads; /* that compress */
+    int level;        /* the level of zstd; 0: the stream is not compressed */
+    unsigned threads; /* the number of threads that compress */
 } save_options;
 int save(xc_interface *xch, uint32_t domid, const save_options *options);
 int restore(xc_interface *xch, bool has_head);

@@ -24,7 +24,10 @@ static int refuse(const char *why)
     return report(LIBXL__TRANSFER_BAD_STREAM, 0, text);
 }
 
-/* As refuse, if the end of the stream may be the reason. The end of a container that is refused is a better reason. */
+/*
+ * Does what refuse does. But if the thread that decompresses has failed, reports its failure: libxenguest sees only
+ * that the stream ends.
+ */
 static int refuse_end(const char *why)
 {
     const int status = expand_report();

@@ -87,8 +87,8 @@ static inline uint64_t libxl__build_guest_kb(const libxl__build *build)
 }
 
 /*
- * Returns the memory that the hypervisor needs for the page tables of a PVH or HVM guest, in KiB: b_info.shadow_memkb,
- * or what shadow_memory in xl.cfg(5) recommends.
+ * Returns the memory that the hypervisor needs for the page tables of a PVH or HVM guest, in KiB. It is
+ * b_info.shadow_memkb if this is set, otherwise the default of shadow_memory in xl.cfg(5).
  */
 static inline uint64_t libxl__build_paging_kb(const libxl_domain_build_info *info, uint32_t vcpus,
                                               uint64_t max_kb)

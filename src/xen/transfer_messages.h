@@ -9,7 +9,8 @@
  *
  * The program's arguments are `save DOMID FLAGS RATE MODEL LEVEL THREADS`, where FLAGS are those of xc_domain_save,
  * RATE is the number of octets that may be sent in a second while the guest runs, or 0, MODEL is 1 if the domain has a
- * device model, LEVEL is the level of zstd at which THREADS threads compress the stream, or 0. Or the arguments are `restore HEAD`, where HEAD is 1 if the stream begins with xl's header.
+ * device model, and LEVEL is the level of zstd at which THREADS threads compress the stream; 0: the stream is not
+ * compressed. Or the arguments are `restore HEAD`, where HEAD is 1 if the stream begins with xl's header.
  */
 #ifndef LIBXL__TRANSFER_MESSAGES_H
 #define LIBXL__TRANSFER_MESSAGES_H

@@ -133,7 +133,7 @@ bool libxl__xs_vacant(const libxl__xs_request *request);
  * toolstack has made has no such node. If `uuid` is nil, the UUID is not known and is not compared.
  */
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
-/* The same, with the value that the `vm` node must have, if it exists. NULL: any value. */
+/* Requires the same. `vm` is the value that the `vm` node must have if it exists; NULL: any value. */
 void libxl__xs_require_vm(libxl__xs_batch *batch, const char *vm);
 /*
  * Introduces the batch's domain to xenstored. `gfn` is the frame of the domain's xenstore ring. `port` is the event

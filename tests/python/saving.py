@@ -30,7 +30,7 @@ async def saver(dom: aioxen.Domain, **streams: Any) -> asyncio.subprocess.Proces
 
 
 def seeded() -> random.Random:
-    """Returns a generator whose seed is that of the environment variable AIOXEN_SEED, or is printed."""
+    """Returns a random generator, and prints its seed. AIOXEN_SEED sets the seed."""
     seed = int(os.environ.get("AIOXEN_SEED") or random.randrange(1 << 32))
     print(f"AIOXEN_SEED={seed}")
     return random.Random(seed)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Domains are saved and moved in the compressed container of docs/compressed.md. A container that is cut off
-or changed anywhere is refused by its octet, and leaves no domain."""
+or changed anywhere is refused, and leaves no domain. The message says at which octet it is wrong."""
 
 from __future__ import annotations
 

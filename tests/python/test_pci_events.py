@@ -76,7 +76,8 @@ async def test_the_configuration_has_the_devices_that_the_domain_has(
         await dom.pci_add(FIRST)
         stored = Path(f"/var/lib/xen/userdata-d.{dom.domid}.{dom.uuid}.libxl-json")
         config = json.loads(stored.read_bytes().rstrip(b"\0"))
-        # Two entries that were left, a device that is there as a whole, and one without an address
+        # The domain does not have the first two. The third means all functions of a device that it has. The
+        # last one has no address.
         config["pcidevs"] += [
             {"bus": 2, "vfunc_mask": 1},
             {"bus": 1, "func": 1, "vfunc_mask": 1},

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A receiver says what the configuration of a received domain may name. Everything else is refused by its
-path, and no domain is made."""
+"""A receiver says what the configuration of a received domain may name. A configuration that
+names anything else is refused with the path of the member, and no domain is made."""
 
 from __future__ import annotations
 

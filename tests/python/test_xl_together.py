@@ -150,7 +150,7 @@ async def test_we_work_on_the_domain_of_xl(
     await dom.rename("other")
     assert xl("domname", str(dom.domid)).strip() == "other"
     assert (await dom.configuration()).c_info.name == "other"
-    # The process that xl has left destroys it, too, maybe before the guest is seen to obey.
+    # xl's background process also destroys the domain, maybe before shutdown() sees that it has stopped.
     with contextlib.suppress(aioxen.DomainNotFoundError, aioxen.DomainDestroyedError):
         await dom.shutdown()
         await dom.destroy()

@@ -76,7 +76,7 @@ class _Target:
 
 
 def compressed(policy: SavePolicy | None, compression: int) -> SavePolicy | None:
-    """Returns the policy with the level of compression, unless this is 0."""
+    """Returns a policy with this level of compression. 0: returns the given policy."""
     if not compression:
         return policy
     policy = SavePolicy() if policy is None else copy.copy(policy)

@@ -141,8 +141,8 @@ class Domain(Handle, DomainOperations):
         policy: When a live guest is suspended, and how much is sent in a second until then.
 
         compression: The level at which zstd compresses the file while it is written, from 1 (fast) to 19
-        (small). 0: the one of the policy, or none. Context.restore() recognises such a file; `xl restore`
-        does not, unless `zstd -d` has decompressed it.
+        (small). 0: the level of the policy; without a policy the file is not compressed. Context.restore()
+        recognises a compressed file. `xl restore` restores it only after `zstd -d` has decompressed it.
 
         afterwards: "destroy"; "resume": the guest goes on, but its disks then differ from the saved state;
         "keep": the domain stays suspended.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another program changes the PCI devices of a domain while an operation removes or adds one; or the program has no
- * descriptors any more when an addition is undone. */
+/* Another program changes the PCI devices of a domain while an operation removes or adds one. Or the process has no
+ * free descriptor when an addition is undone. */
 #include "core.h"
 #include "pci.h"
 
@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What the other program does, and when: when the phase of the operation begins. */
+/* The change by the other program. It is made when the phase `phase` of the operation `operation` begins. */
 struct meanwhile {
     unsigned operation;
     const char *phase;

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 async def letters(serial: Path, count: int) -> str:
-    """Waits until the guest has printed this many letters. Returns them, and what was printed since."""
+    """Waits until the guest has printed this many letters. Returns all letters that it has printed."""
     for _ in range(6000):
         found = serial.read_text() if serial.exists() else ""
         if len(found) >= count:
@@ -18,6 +18,6 @@ async def letters(serial: Path, count: int) -> str:
 
 
 def check(printed: str) -> None:
-    """Checks that no letter is missing or twice."""
+    """Checks that no letter is missing or printed twice."""
     alphabet = "abcdefghijklmnopqrstuvwxyz"
     assert printed == (alphabet * (len(printed) // 26 + 1))[: len(printed)], printed

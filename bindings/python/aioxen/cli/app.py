@@ -55,7 +55,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 """The commands of each module, in the order of the manual."""
 
 ALIASES = {"usb-attach": "usbdev-attach", "usb-detach": "usbdev-detach"}
-"""Second names of commands, formed as those of other devices. They are not listed."""
+"""Second names of commands, in the form that the commands for other devices have. No list has them."""
 
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

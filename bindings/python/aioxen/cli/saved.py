@@ -16,7 +16,7 @@ from aioxen.cli.progress import Report
 from aioxen.cli.select import domain_argument
 
 LEVEL = 3
-"""zstd's own level."""
+"""The level of `--compress`. It is the default of zstd."""
 
 
 def compress_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,8 +55,8 @@ async def save(
 ) -> None:
     """Saves a domain to a file, and destroys the domain.
 
-    `aioxen restore` and `xl restore` restore it; a compressed file only the former. The file gets its name
-    when it is complete, and replaces an older one.
+    `aioxen restore` and `xl restore` restore it. `xl restore` does not restore a compressed file. The file
+    gets its name when it is complete, and replaces an older one.
     """
     if running and paused:
         raise click.UsageError("-c and -p exclude each other")

@@ -37,7 +37,8 @@ def _places(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) 
 async def usbctrl_attach(session: Session, domain: str, spec: tuple[str, ...]) -> None:
     """Attaches a USB controller to a domain. The keys are those of usbctrl in xl.cfg(5)."""
     ctrl = configuration(session, "usbctrl", spec).usbctrls[0]
-    ctrl.devid = aioxen.DeviceUsbctrl().devid  # The file's first one has 0. The library chooses a free one.
+    # The parser gives the first controller the number 0. With the default, the library chooses a free number.
+    ctrl.devid = aioxen.DeviceUsbctrl().devid
 
     async def numbers(dom: aioxen.Domain) -> set[int]:
         return {c.devid for c in await dom.usbctrl_list(timeout=session.timeout)}
@@ -79,7 +80,7 @@ async def usbdev_attach(session: Session, domain: str, spec: tuple[str, ...]) ->
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         await dom.usbdev_add(usb, timeout=session.timeout, progress=report)
         listed = await dom.usbdev_list(timeout=session.timeout)
-        placed = next((d for d in listed if d.u == usb.u), usb)  # usb: it is already unplugged.
+        placed = next((d for d in listed if d.u == usb.u), usb)  # If it was unplugged meanwhile: usb.
         text = f"{name_of(usb)} attached to port {placed.port} of controller {placed.ctrl}"
         return Done(text, {"outcome": "attached", "usbdev": record_of(placed)})
 
