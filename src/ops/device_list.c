@@ -110,7 +110,7 @@ static int read_device(const struct device_list *s, size_t index, void *config)
 {
     const libxl__xs_request *const *of = &s->requests[index * s->per_device];
     const libxl__device_class *cls = s->device.cls;
-    const char *values[LIBXL__DEVICE_VALUES];
+    const char *values[LIBXL__DEVICE_VALUES] = {NULL};
     libxl__device device = s->device;
     const char *path = libxl__xs_value(*of);
     for (size_t k = 1; k < s->per_device; k++)

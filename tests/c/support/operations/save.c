@@ -21,7 +21,8 @@ STARTS_PLAIN(save, (void)0, libxl_domain_save(s->ctx, s->guest, saving_sink(), 0
 /* Fills in the args of domain_save and of domain_suspend, which have the same inputs. */
 FILLS_GUEST(save, domain_save, args->in.fd = saving_sink())
 
-STARTS_PLAIN(restore, (void)0, libxl_domain_restore(s->ctx, saving_source(), NULL, NULL, &s->made, NULL, NULL))
+STARTS_PLAIN(restore, (void)0,
+             libxl_domain_restore(s->ctx, saving_source(), NULL, NULL, &s->made, NULL, NULL))
 FILLS(restore, domain_restore, args->in.fd = saving_source(), args->out.domid = &s->results.domid)
 
 STARTS_PLAIN(migrate, (void)0,
