@@ -62,6 +62,19 @@ static bool take_header(uint32_t number, part_header *header)
     return true;
 }
 
+/*
+ * Returns whether a part is one frame of the present format. libzstd would also decompress several frames, frames that
+ * it skips, and the formats of its first releases.
+ */
+static bool is_one_frame(size_t size)
+{
+    uint32_t magic;
+    if (size <= sizeof(magic))
+        return false;
+    memcpy(&magic, packed, sizeof(magic));
+    return le32toh(magic) == ZSTD_MAGICNUMBER && ZSTD_findFrameCompressedSize(packed, size) == size;
+}
+
 /* Reads a part, and writes its content. */
 static bool expand_part(const part_header *header)
 {
@@ -69,6 +82,8 @@ static bool expand_part(const part_header *header)
         return false;
     if (le32toh(header->crc) != (uint32_t)crc32_z(0, packed, header->size))
         return fail("the compressed stream is corrupt: the checksum of a part is wrong", 0);
+    if (!is_one_frame(header->size))
+        return fail("the compressed stream is corrupt: a part is not one frame", 0);
     const size_t size = ZSTD_decompressDCtx(zstd, plain, PART, packed, header->size);
     if (ZSTD_isError(size))
         return fail(ZSTD_getErrorName(size), 0);

@@ -5,6 +5,7 @@ or changed anywhere is refused, and leaves no domain. The message says at which 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import random
@@ -130,7 +131,10 @@ async def test_a_container_with_a_changed_bit_is_refused(
 HOSTILE = {
     "version": (HEADER[:28] + b"\2\0\0\0", "compressed by a newer release"),
     "too large": (HEADER + part(0, compressed(bytes(MIB + 1))), "octet 32: Destination buffer is too small"),
-    "no frame": (HEADER + part(0, b"xyz"), "octet 32: "),
+    "no frame": (HEADER + part(0, b"xyz"), "octet 32: the compressed stream is corrupt"),
+    "two frames": (HEADER + part(0, compressed(b"x") + compressed(b"y")), "a part is not one frame"),
+    "old frame": (HEADER + part(0, b"\x27\xb5\x2f\xfd" + bytes(60)), "a part is not one frame"),
+    "skipped frame": (HEADER + part(0, b"\x50\x2a\x4d\x18" + bytes(4)), "a part is not one frame"),
     "number": (HEADER + part(1, compressed(b"x")), "a part's header is expected here"),
     "size": (HEADER + PART.pack(0x184D2A5A, 12, 0, 2 * MIB, 0), "a part's header is expected here"),
     "nothing": (HEADER + part(0, b""), "ends too early"),
@@ -159,8 +163,16 @@ async def test_a_missing_or_additional_part_is_refused(
     assert "octets follow the saved domain" in message
 
 
+def fill(pipe: int) -> None:
+    os.set_blocking(pipe, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(pipe, bytes(4096)):
+            pass
+    os.set_blocking(pipe, True)
+
+
 async def test_a_compressed_save_that_fails_leaves_the_guest(xen: aioxen.Context, guest: Configure) -> None:
-    """The disk is full, the reader is gone, or nobody reads."""
+    """The disk is full, the reader is gone, or the save is cancelled while nobody reads."""
     dom = await started(xen, guest("l", machine="pvh"))
     policy = aioxen.SavePolicy(compression=1)
     full = os.open("/dev/full", os.O_WRONLY)
@@ -168,15 +180,15 @@ async def test_a_compressed_save_that_fails_leaves_the_guest(xen: aioxen.Context
         await dom.save_stream(full, aioxen.Suspend(0), policy)
     os.close(full)
     reader, writer = os.pipe()
-    saving = dom.save_stream(writer, aioxen.Suspend.LIVE, policy)
-    await asyncio.to_thread(os.read, reader, 1)
     os.close(reader)
     with pytest.raises(aioxen.FailedError, match="fd: Broken pipe"):
-        await saving
+        await dom.save_stream(writer, aioxen.Suspend.LIVE, policy)
     os.close(writer)
     reader, writer = os.pipe()
+    fill(writer)
     saving = dom.save_stream(writer, aioxen.Suspend.LIVE, policy)
-    await asyncio.to_thread(os.read, reader, 1)
+    while not programs():
+        await asyncio.sleep(0.001)
     saving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await saving
