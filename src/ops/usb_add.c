@@ -32,6 +32,9 @@ typedef struct usb_add {
     bool clears;    /* the undo of `write` has started */
     bool verifying; /* the port was written, and the controllers are read again */
     libxl__usb_give give;
+    bool given;               /* `give` has ended, and the node of the port is read again */
+    libxl__xs_batch *reading; /* what is in the port, and whether its controller is being removed */
+    const libxl__xs_request *port, *online;
 } device_usbdev_add_state;
 
 static int run(libxl__xs_batch *batch, libxl__xs_mode mode)
@@ -265,7 +268,7 @@ static int write_start(libxl__ao *ao, struct usb_add *s)
     s->writing = libxl__xs_batch_new(ao, ao->subject.number);
     if (!s->clearing || !s->writing)
         return ERROR_NOMEM;
-    const int rc = libxl__xs_reserve(s->clearing, 1, LIBXL__USB_PORT_OCTETS);
+    const int rc = libxl__xs_reserve(s->clearing, LIBXL__USB_PORT_REQUESTS, LIBXL__USB_PORT_OCTETS);
     if (rc)
         return rc;
     libxl__xs_require_domain(s->writing, &ao->subject.uuid);
@@ -293,6 +296,7 @@ static int write_poll(libxl__ao *ao, struct usb_add *s)
     return libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
 }
 
+/* Empties the port. If the port does not name the device any more, for example after a destruction, it stays. */
 static int write_undo(libxl__ao *ao, struct usb_add *s)
 {
     (void)ao;
@@ -304,13 +308,19 @@ static int write_undo(libxl__ao *ao, struct usb_add *s)
         return 0;
     if (!s->clears) {
         s->clears = true;
-        libxl__usb_write_port(s->clearing, s->controller, s->usbdev.port, 0, NULL, "");
-        libxl__xs_run_anyway(s->clearing, LIBXL__XS_ONE_BY_ONE);
+        libxl__usb_write_port(s->clearing, s->controller, s->usbdev.port, ERROR_NOTFOUND, s->device.busid,
+                              "");
+        libxl__xs_run_anyway(s->clearing, LIBXL__XS_TRANSACTION);
     }
     return libxl__xs_done(s->clearing) ? 0 : LIBXL__AO_WAIT;
 }
 
-/* ---- host: usbback or the device model gets the device */
+/*
+ * ---- host: usbback or the device model gets the device. A destruction of the domain takes no lock. It writes 0 into
+ * the node `online`, gives the device in the port back, and removes the nodes. It may have looked at the device
+ * before usbback got it. So the nodes are read afterwards: if `online` is not 0 then, a later destruction finds the
+ * device with usbback.
+ */
 
 static int host_start(libxl__ao *ao, struct usb_add *s)
 {
@@ -322,9 +332,40 @@ static int host_start(libxl__ao *ao, struct usb_add *s)
     return libxl__usb_give_start(ao, &s->give);
 }
 
+static int read_port(libxl__ao *ao, struct usb_add *s)
+{
+    const libxl__device *device = &s->controller->device;
+    s->given = true;
+    s->reading = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->reading)
+        return ERROR_NOMEM;
+    s->port = libxl__usb_read_port(s->reading, s->controller, s->usbdev.port);
+    if (!device->emulated)
+        s->online = libxl__xs_read(s->reading, LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(device));
+    return run(s->reading, LIBXL__XS_ONE_BY_ONE);
+}
+
+static int check_port(libxl__ao *ao, const struct usb_add *s)
+{
+    if (!libxl__xs_done(s->reading))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->reading);
+    if (rc)
+        return rc;
+    const char *port = libxl__xs_value(s->port), *online = s->online ? libxl__xs_value(s->online) : NULL;
+    const bool goes = online && strcmp(online, "0") == 0;
+    if (port && !strcmp(port, s->device.busid) && !goes)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u or its USB controller %d was destroyed",
+                          ao->subject.number, s->usbdev.ctrl);
+}
+
 static int host_poll(libxl__ao *ao, struct usb_add *s)
 {
-    return libxl__usb_give_poll(ao, &s->give);
+    if (s->given)
+        return check_port(ao, s);
+    const int rc = libxl__usb_give_poll(ao, &s->give);
+    return rc ? rc : read_port(ao, s);
 }
 
 static int host_undo(libxl__ao *ao, struct usb_add *s)

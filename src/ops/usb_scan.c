@@ -196,16 +196,28 @@ const char *libxl__usb_scan_port(const libxl__usb_controller *controller, int po
     return port >= 1 && port <= controller->ports ? libxl__xs_value(controller->port_nodes[port - 1]) : NULL;
 }
 
+static void port_path(const libxl__usb_controller *controller, int port, char path[LIBXL__DEVICE_PATH])
+{
+    const libxl__device *device = &controller->device;
+    if (device->emulated)
+        snprintf(path, LIBXL__DEVICE_PATH, LIBXL__TOOLSTACK "/port/%d", LIBXL__TOOLSTACK_OF(device), port);
+    else
+        snprintf(path, LIBXL__DEVICE_PATH, LIBXL__BACKEND "/port/%d", LIBXL__BACKEND_OF(device), port);
+}
+
+libxl__xs_request *libxl__usb_read_port(libxl__xs_batch *batch, const libxl__usb_controller *controller,
+                                        int port)
+{
+    char path[LIBXL__DEVICE_PATH];
+    port_path(controller, port, path);
+    return libxl__xs_read(batch, "%s", path);
+}
+
 void libxl__usb_write_port(libxl__xs_batch *batch, const libxl__usb_controller *controller, int port, int rc,
                            const char *from, const char *to)
 {
-    const libxl__device *device = &controller->device;
     char path[LIBXL__DEVICE_PATH];
-    if (device->emulated)
-        snprintf(path, sizeof(path), LIBXL__TOOLSTACK "/port/%d", LIBXL__TOOLSTACK_OF(device), port);
-    else
-        snprintf(path, sizeof(path), LIBXL__BACKEND "/port/%d", LIBXL__BACKEND_OF(device), port);
-    if (from)
-        libxl__xs_require(batch, rc, from, "%s", path);
+    port_path(controller, port, path);
+    libxl__xs_require(batch, rc, from, "%s", path);
     libxl__xs_write(batch, LIBXL__XS_INHERITS, to, "%s", path);
 }

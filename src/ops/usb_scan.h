@@ -43,12 +43,15 @@ int libxl__usb_scan_next(const libxl__usb_scan *scan, uint32_t domid);
 const char *libxl__usb_scan_port(const libxl__usb_controller *controller, int port);
 /*
  * Adds two requests for the node of a port. The first one requires the value `from`; otherwise the batch fails with
- * `rc`. The second one writes the value `to`. `from` NULL: only the second one is added.
+ * `rc`. The second one writes the value `to`.
  */
 void libxl__usb_write_port(libxl__xs_batch *batch, const libxl__usb_controller *controller, int port, int rc,
                            const char *from, const char *to);
-/* The number of octets that libxl__xs_reserve must reserve for one such write without `from`. */
-enum { LIBXL__USB_PORT_OCTETS = LIBXL__DEVICE_PATH + LIBXL__USB_BUSID };
+/* What libxl__xs_reserve must reserve for one such write in a transaction: also its start and its end. */
+enum { LIBXL__USB_PORT_REQUESTS = 4, LIBXL__USB_PORT_OCTETS = 2 * (LIBXL__DEVICE_PATH + LIBXL__USB_BUSID) };
+/* Adds the request that reads the node of a port. */
+libxl__xs_request *libxl__usb_read_port(libxl__xs_batch *batch, const libxl__usb_controller *controller,
+                                        int port);
 
 /*
  * usb_record.c: starts a job that adds a device to the stored configuration, or removes it. For a removal, the

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from aioxen import (
     DomainConfig,
     UsbctrlType,
 )
-from worldly import Configure, read_node
+from worldly import Configure, read_node, remove_node, write_node
 
 Sim = Callable[..., str]
 
@@ -245,6 +247,40 @@ async def test_wrong_devices(
         with pytest.raises(error, match=words):
             await dom.usbdev_add(device)
         assert await dom.usbdev_list() == []
+        assert not (await dom.configuration()).usbdevs
+
+
+@pytest.mark.parametrize("gone", ["nodes", "online"])
+async def test_a_device_is_given_back_if_the_controller_goes_meanwhile(
+    xen: aioxen.Context, guest: Configure, gone: str
+) -> None:
+    """A pipe in place of the driver's file holds the operation while usbback takes the device."""
+    config = guest("b", machine="pv")
+    config.usbctrls = [DeviceUsbctrl(ports=4)]
+    unbind = Path("/sys/bus/usb/drivers/usb-storage/unbind")
+    kept = unbind.with_name("kept")
+    async with running(xen, config) as dom:
+        tree = f"/local/domain/0/backend/vusb/{dom.domid}/0"
+        unbind.rename(kept)
+        os.mkfifo(unbind)
+        try:
+            adding = asyncio.ensure_future(dom.usbdev_add(STICK))
+            while read_node("/libxl/usbback/1-1/1-1@1_0/driver_path") is None:
+                await asyncio.sleep(0.001)
+            assert read_node(f"{tree}/port/1") == "1-1"
+            if gone == "nodes":
+                remove_node(tree)
+            else:
+                write_node(f"{tree}/online", "0")
+            pipe = os.open(unbind, os.O_RDONLY | os.O_NONBLOCK)  # The operation goes on.
+            with pytest.raises(aioxen.DomainDestroyedError, match="or its USB controller 0 was destroyed"):
+                await adding
+            os.close(pipe)
+        finally:
+            kept.rename(unbind)
+        assert read_node(f"{tree}/port/1") == (None if gone == "nodes" else "")
+        assert (driver("1-1:1.0"), driver("1-1:1.1")) == ("usb-storage", "")
+        assert read_node("/libxl/usbback/1-1") is None
         assert not (await dom.configuration()).usbdevs
 
 
