@@ -26,6 +26,7 @@ struct usbctrl_host {
     const libxl__xs_request *type, *ports[LIBXL__USB_PORTS];
     libxl__usb_release release;
     bool releasing;
+    int release_rc; /* the error of the devices in the ports; 0: none */
 };
 
 static libxl_device_usbctrl *usbctrl_of(const libxl__device *device)
@@ -177,6 +178,22 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
 
 /* ---- removal: first the host gets back the devices in the ports */
 
+/*
+ * Unplugs an emulated controller after its devices were given back. An error of theirs does not prevent this, because
+ * the nodes of the controller are removed, and the next controller of this number has the same name in the device
+ * model. Then this error is the result.
+ */
+static int released(libxl__ao *ao, libxl__device *device, int rc)
+{
+    struct usbctrl_host *host = device->host;
+    char id[32];
+    if (rc == LIBXL__AO_WAIT || !device->emulated)
+        return rc;
+    host->release_rc = rc;
+    snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
+    return libxl__usb_unplug_start(ao, &host->qmp, device->domid, id);
+}
+
 static int offline_start(libxl__ao *ao, libxl__device *device)
 {
     struct usbctrl_host *host = device->host;
@@ -187,12 +204,12 @@ static int offline_start(libxl__ao *ao, libxl__device *device)
         snprintf(tree, sizeof(tree), LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
     host->batch = libxl__xs_batch_new(ao, device->domid);
     if (!host->batch)
-        return ERROR_NOMEM;
+        return released(ao, device, ERROR_NOMEM);
     host->type = libxl__xs_read(host->batch, "%s/type", tree);
     for (int port = 1; port <= LIBXL__USB_PORTS; port++)
         host->ports[port - 1] = libxl__xs_read(host->batch, "%s/port/%d", tree, port);
     const int rc = libxl__xs_run(host->batch, LIBXL__XS_ONE_BY_ONE);
-    return rc ? rc : LIBXL__AO_WAIT;
+    return released(ao, device, rc ? rc : LIBXL__AO_WAIT);
 }
 
 /* Starts to give the devices in the ports back to the host. */
@@ -215,28 +232,19 @@ static int start_release(libxl__ao *ao, struct usbctrl_host *host, uint32_t domi
     return libxl__usb_release_start(ao, release);
 }
 
-/* Unplugs an emulated controller after the host has its devices back. If that has failed, the controller stays. */
-static int released(libxl__ao *ao, libxl__device *device, int rc)
-{
-    struct usbctrl_host *host = device->host;
-    char id[32];
-    if (rc || !device->emulated)
-        return rc;
-    snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
-    return libxl__usb_unplug_start(ao, &host->qmp, device->domid, id);
-}
-
 static int offline_poll(libxl__ao *ao, libxl__device *device)
 {
     struct usbctrl_host *host = device->host;
-    if (host->qmp.count)
-        return libxl__usb_unplug_poll(ao, &host->qmp);
+    if (host->qmp.count) {
+        const int unplugged = libxl__usb_unplug_poll(ao, &host->qmp);
+        return unplugged ? unplugged : host->release_rc;
+    }
     if (host->releasing)
         return released(ao, device, libxl__usb_release_poll(ao, &host->release));
     if (!libxl__xs_done(host->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_result(host->batch);
-    return rc ? rc : released(ao, device, start_release(ao, host, device->domid));
+    return released(ao, device, rc ? rc : start_release(ao, host, device->domid));
 }
 
 LIBXL__DEVICE_CONFIG(usbctrl)
