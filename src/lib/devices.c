@@ -181,17 +181,27 @@ static int usbctrl_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_usbct
 
 /* ---- USB devices */
 
-libxl_device_usbdev *libxl_device_usbdev_list(libxl_ctx *ctx, uint32_t domid, int *num)
+static int list_usbdevs(libxl_ctx *ctx, uint32_t domid, libxl_device_usbdev **devices, int *num)
 {
     libxl_usbdev_list list;
+    *devices = NULL;
     *num = 0;
-    if (libxl_domain_list_usbdevs(ctx, domid, &list, NULL))
-        return NULL;
+    const int rc = libxl_domain_list_usbdevs(ctx, domid, &list, NULL);
+    if (rc)
+        return rc;
     *num = list.num_devices;
     if (list.num_devices)
-        return list.devices;
-    libxl_usbdev_list_dispose(&list);
-    return NULL;
+        *devices = list.devices;
+    else
+        libxl_usbdev_list_dispose(&list);
+    return 0;
+}
+
+libxl_device_usbdev *libxl_device_usbdev_list(libxl_ctx *ctx, uint32_t domid, int *num)
+{
+    libxl_device_usbdev *devices;
+    list_usbdevs(ctx, domid, &devices, num);
+    return devices;
 }
 
 void libxl_device_usbdev_list_free(libxl_device_usbdev *list, int num)
@@ -203,7 +213,10 @@ int libxl_ctrlport_to_device_usbdev(libxl_ctx *ctx, uint32_t domid, int ctrl, in
                                     libxl_device_usbdev *usbdev)
 {
     int count, at = 0;
-    libxl_device_usbdev *list = libxl_device_usbdev_list(ctx, domid, &count);
+    libxl_device_usbdev *list;
+    const int rc = list_usbdevs(ctx, domid, &list, &count);
+    if (rc)
+        return rc;
     while (at < count && (list[at].ctrl != ctrl || list[at].port != port))
         at++;
     const bool found = at < count;
