@@ -42,7 +42,9 @@ static int look_start(libxl__ao *ao, struct list_usbdevs *s)
         return ERROR_NOMEM;
     for (uint32_t i = 0; i < s->scan.count; i++) {
         const libxl__usb_controller *controller = &s->scan.controllers[i];
-        for (int port = 1; port <= controller->ports; port++) {
+        /* A device that another domain serves is not on this host. */
+        const int ports = controller->device.backend_domid ? 0 : controller->ports;
+        for (int port = 1; port <= ports; port++) {
             const char *busid = libxl__usb_scan_port(controller, port);
             if (!busid || !libxl__usb_is_busid(busid))
                 continue;
