@@ -15,7 +15,6 @@
 
 #define DEVICES "/sys/bus/usb/devices"
 #define DRIVERS "/sys/bus/usb/drivers"
-#define USBBACK DRIVERS "/usbback"
 
 enum { PATH_SIZE = 160, HUB = 9 /* bDeviceClass of a hub */ };
 
@@ -78,7 +77,7 @@ bool libxl__usb_is_driver(const char *path)
 
 bool libxl__usb_has_usbback(void)
 {
-    return !access(USBBACK, F_OK);
+    return !access(LIBXL__USBBACK, F_OK);
 }
 
 /* ---- what the kernel tells */
@@ -202,7 +201,7 @@ int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__USB_WHY])
         return fail(why, ERROR_NI,
                     "this host's kernel has no usbback, which serves USB devices to PV guests");
     for (uint32_t i = 0; i < device->interface_count && !rc; i++)
-        rc = rebind(device->interfaces[i].name, USBBACK, why);
+        rc = rebind(device->interfaces[i].name, LIBXL__USBBACK, why);
     if (rc)
         libxl__usb_give_back(device, ignored);
     return rc;
@@ -221,7 +220,7 @@ static const char *former_driver(const libxl__usb_device *device, const char *na
 static int give_back(const libxl__usb_device *device, const libxl__usb_interface *now,
                      char why[LIBXL__USB_WHY])
 {
-    const bool is_ours = !*now->driver || !strcmp(now->driver, USBBACK);
+    const bool is_ours = !*now->driver || !strcmp(now->driver, LIBXL__USBBACK);
     return is_ours ? rebind(now->name, former_driver(device, now->name), why) : 0;
 }
 

@@ -24,6 +24,9 @@ enum {
     LIBXL__USB_PORTS = 31,      /* the most ports of a controller */
 };
 
+/* The path of the directory of usbback. */
+#define LIBXL__USBBACK "/sys/bus/usb/drivers/usbback"
+
 typedef struct libxl__usb_interface {
     char name[LIBXL__USB_NAME];
     char driver[LIBXL__USB_DRIVER]; /* the path of the driver's directory; "": no driver */

@@ -23,7 +23,10 @@ static int reserve(libxl__ao *ao, libxl__usb_give *give)
     return rc ? rc : libxl__usb_reserve(ao, &give->take);
 }
 
-/* Writes the present drivers into xenstore, so that any toolstack can give the device back to them. */
+/*
+ * Writes the present drivers into xenstore, so that any toolstack can give the device back to them. If usbback
+ * already has an interface, its node has the driver that it had before.
+ */
 static int start_taking(libxl__ao *ao, libxl__usb_give *give)
 {
     char device[LIBXL__USB_NAME], interface[LIBXL__USB_NAME];
@@ -34,7 +37,9 @@ static int start_taking(libxl__ao *ao, libxl__usb_give *give)
     for (uint32_t i = 0; i < give->device->interface_count; i++) {
         const libxl__usb_interface *at = &give->device->interfaces[i];
         libxl__usb_node_name(at->name, interface);
-        if (*at->driver)
+        if (!strcmp(at->driver, LIBXL__USBBACK))
+            give->was_taken = true;
+        else if (*at->driver)
             libxl__xs_write(give->drivers, LIBXL__XS_INHERITS, at->driver, LIBXL__USB_DRIVER_NODE, device,
                             interface);
     }
@@ -64,6 +69,8 @@ static int undo_taking(libxl__ao *ao, libxl__usb_give *give)
         if (libxl__usb_start(ao, &give->take, LIBXL__USB_GIVE_BACK) == LIBXL__AO_WAIT)
             return LIBXL__AO_WAIT;
     }
+    if (give->was_taken)
+        return 0;
     if (!give->forgets) {
         char device[LIBXL__USB_NAME];
         give->forgets = true;
@@ -100,7 +107,9 @@ static int start_plugging(libxl__ao *ao, libxl__usb_give *give)
     int rc = libxl__qmp_add(ao, &give->unplug, "device_del", libxl__qmp_text("id", id), -1);
     if (!rc)
         rc = libxl__qmp_reserve(ao, &give->unplug);
-    struct json_object *object = rc ? NULL : libxl__qmp_text("driver", "usb-host");
+    if (rc)
+        return rc;
+    struct json_object *object = libxl__qmp_text("driver", "usb-host");
     if (!object || !add_text(object, "id", id) || !add_text(object, "bus", bus) ||
         !add_number(object, "port", give->port) || !add_number(object, "hostbus", give->device->bus) ||
         !add_number(object, "hostaddr", give->device->address)) {

@@ -17,6 +17,7 @@ typedef struct libxl__usb_give {
 
     libxl__usb_job take;
     libxl__xs_batch *drivers, *forgetting; /* the nodes of the former drivers, and the undo of these */
+    bool was_taken; /* usbback already had an interface, so the nodes of another toolstack stay */
     libxl__qmp plug, unplug;
     bool gives_back, forgets, unplugs; /* the steps of the undo that were started */
 } libxl__usb_give;

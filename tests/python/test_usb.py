@@ -284,6 +284,32 @@ async def test_a_device_is_given_back_if_the_controller_goes_meanwhile(
         assert not (await dom.configuration()).usbdevs
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_device_that_usbback_already_has_keeps_its_former_driver(
+    xen: aioxen.Context, guest: Configure, sim: Sim, fails: bool
+) -> None:
+    """Another toolstack has given the first interface to usbback, and has ended before it wrote the port."""
+    drivers = Path("/sys/bus/usb/drivers")
+    kept = "/libxl/usbback/1-1/1-1@1_0/driver_path"
+    async with running(xen, guest("b", machine="pv")) as dom:
+        (drivers / "usb-storage/unbind").write_text("1-1:1.0")
+        (drivers / "usbback/bind").write_text("1-1:1.0")
+        write_node(kept, str(drivers / "usb-storage"))
+        if fails:
+            sim("fault", "add", "host.usb_write:1:EBUSY")
+            with pytest.raises(aioxen.BusyError, match="Device or resource busy"):
+                await dom.usbdev_add(STICK)
+            sim("fault", "clear")
+            assert driver("1-1:1.0") == "usbback"
+        assert read_node(kept) == str(drivers / "usb-storage")
+        await dom.usbdev_add(STICK)
+        assert read_node(kept) == str(drivers / "usb-storage")
+        assert [driver(f"1-1:1.{i}") for i in (0, 1)] == ["usbback", "usbback"]
+        await dom.usbdev_remove(at(0, 1))
+        assert [driver(f"1-1:1.{i}") for i in (0, 1)] == ["usb-storage", ""]
+        assert read_node(kept) is None
+
+
 async def test_a_failed_addition_leaves_nothing(xen: aioxen.Context, guest: Configure, sim: Sim) -> None:
     async with running(xen, guest("b", machine="pv")) as dom:
         sim("fault", "add", "host.usb_write:1:EBUSY")
