@@ -84,7 +84,7 @@ static const char *devices(libxl_ctx *ctx)
     libxl_device_usbdev_init(&usbdev);
     CHECK(!libxl_device_usbdev_list(ctx, 0x7000, &count) && !count);
     libxl_device_usbdev_list_free(NULL, 0);
-    CHECK(libxl_ctrlport_to_device_usbdev(ctx, 0x7000, 0, 1, &usbdev));
+    CHECK(libxl_ctrlport_to_device_usbdev(ctx, 0x7000, 0, 1, &usbdev) == ERROR_DOMAIN_NOTFOUND);
     CHECK(libxl_device_usbdev_add(ctx, 0x7000, &usbdev, NULL));
     CHECK(libxl_device_usbdev_remove(ctx, 0x7000, &usbdev, NULL));
 #define CALLS_OF_DEVICE(T)                                                                                   \
