@@ -256,6 +256,7 @@ async def entered(started: Path, creation: fleet.RemoteOperation[Any]) -> None:
 
 
 async def names(host: Any) -> list[str]:
-    """Returns the names of a host's domains, without domain 0."""
-    found = await asyncio.gather(*(dom.name() for dom in await host.domains() if dom.domid))
+    """Returns the names of a host's domains, without domain 0 and those that are dying."""
+    living = [info.domid for info in await host.domain_list() if info.domid and not info.dying]
+    found = await asyncio.gather(*(host.domain_get_name(domid) for domid in living))
     return sorted(found)
