@@ -304,8 +304,8 @@ class Remote:
         """Whether the operation waits, and so reports progress."""
 
     def encode_inputs(self, given: Mapping[str, Any]) -> Json:
-        """Returns the JSON form of the inputs. An optional input may be missing. Raises TypeError or ValueError,
-        with the name of the input."""
+        """Returns the JSON form of the inputs. An optional input may be missing. Raises TypeError or
+        ValueError, with the name of the input."""
         return {
             i.name: i.kind.to(given[i.name])
             for i in self.inputs
