@@ -216,7 +216,7 @@ static const char *former_driver(const libxl__usb_device *device, const char *na
     return "";
 }
 
-/* Gives an interface to its former driver. An interface that has another driver than usbback keeps it. */
+/* Binds an interface to its former driver. Does nothing if a driver other than usbback has the interface. */
 static int give_back(const libxl__usb_device *device, const libxl__usb_interface *now,
                      char why[LIBXL__USB_WHY])
 {

@@ -225,8 +225,8 @@ static inline int libxl__get_memory_target_0x040700(libxl_ctx *ctx, uint32_t dom
 
 /*
  * domain_restore under libxl's name: restores a domain from a stream of libxl_domain_suspend. `d_config` is the
- * domain's configuration, which the stream does not have. `send_back_fd` is not used: libxl writes to it only
- * for a stream with checkpoints. `params` NULL: a stream of version 2. *domid is the new domain; after an error it
+ * domain's configuration, because such a stream has none. `send_back_fd` is ignored: libxl uses it only for a
+ * stream with checkpoints. `params` NULL: a stream of version 2. *domid is the new domain; after an error it
  * is LIBXL_DOMID_INVALID. The errors are those of libxl_domain_restore, and NI (a stream with checkpoints, or of
  * version 1).
  */

@@ -15,7 +15,7 @@
  *
  * Owns: a struct watched_model for each domain with a QEMU, with its pidfd, until the node or the domain is gone, or
  * the operation ends. A job outlives its operation and frees itself. The caller holds the context's lock.
- * find_work and explain_work run on a worker, unlocked.
+ * The context is not locked while a worker runs find_work or explain_work.
  */
 #include "device_watched.h"
 #include "host.h"

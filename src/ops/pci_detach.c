@@ -170,7 +170,7 @@ static int ask_poll(libxl__ao *ao, struct pci_detach *s)
     return libxl__xs_result(s->batch);
 }
 
-/* ---- closed: the guest has released the functions, or device_detach has closed the backend */
+/* ---- closed: waits until the guest has released the functions, or device_detach has closed the backend */
 
 /*
  * Returns the result of device_detach. BUSY: another program has added a function since the phase `find`, and

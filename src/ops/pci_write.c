@@ -74,7 +74,7 @@ static void write_directories(libxl__pci_write *w)
     write_key(w, "domain", name ? name : "");
 }
 
-/* Returns whether the guest must run, because its driver takes part in the addition of a further device. */
+/* Returns whether the guest's driver must attach the device. Then the guest must run. */
 static bool asks_guest(const libxl__pci_write *w)
 {
     return w->tree.exists && w->asks;

@@ -59,7 +59,7 @@ bool operations_phase_waits(const libxl__phase *phase, bool hvm);
                               .guest = SCENARIO_##GUEST, .swept = true
 /* A hidden operation without a scenario. */
 #define HIDDEN(OPERATION) .operation = LIBXL__OP_##OPERATION, .hidden = true
-/* A hidden operation. Its phases wait in the operation PARENT, whose inputs `filling` fills in. */
+/* A hidden operation. The sweep starts the operation PARENT, which runs it. `filling` sets the inputs of PARENT. */
 #define HIDDEN_IN(OPERATION, PARENT, filling, GUEST)                                                         \
     HIDDEN(OPERATION), .started_by = LIBXL__OP_##PARENT, .fill = (filling), .guest = SCENARIO_##GUEST,       \
                        .swept = true
@@ -68,7 +68,7 @@ bool operations_phase_waits(const libxl__phase *phase, bool hvm);
     .operation = LIBXL__OP_##OPERATION, .phase = (name), .started_by = LIBXL__OP_##PARENT,                   \
     .fill = (filling), .guest = SCENARIO_##GUEST, .swept = true
 
-/* A phase that can wait, and that does not wait in the sweep. The sweep counts no faults while it waits. */
+/* A phase that can wait, but never waits in the sweep. So the sweep injects no fault that needs a waiting phase. */
 #define IDLE(OPERATION, name) .operation = LIBXL__OP_##OPERATION, .phase = (name), .idle = true
 
 /* ---- the functions of a row */

@@ -115,7 +115,7 @@ static int start_wait_connected(struct starter *s)
 }
 FILLS_GUEST(wait_connected, device_wait_connected, args->in.kind = strdup("vbd"), args->in.devid = 51712)
 
-/* ---- media. These return INVAL, because the guest is not HVM. */
+/* ---- media of CD drives. The operations return INVAL, because the guest of these rows is not HVM. */
 
 STARTS_WITHOUT(cdrom_insert, ERROR_INVAL, libxl_device_disk disk = starter_disk(); disk.vdev = (char *)"hdc";
                disk.pdev_path = NULL, libxl_cdrom_insert(s->ctx, s->guest, &disk, NULL))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rows of the operations on cpupools and on what the host's processors share (idl/host_operations.idl).
- * Owns: nothing. */
+/*
+ * The rows of the operations of idl/host_operations.idl: cpupools, and the resources that processors share.
+ * Owns: nothing.
+ */
 #include "operations.h"
 
 static uint8_t one = 1;
