@@ -4,8 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,50 +15,10 @@
 #define DRIVERS "/sys/bus/pci/drivers"
 #define PCIBACK DRIVERS "/pciback"
 
-enum { PATH_SIZE = LIBXL__PCI_DRIVER + 32 };
+enum { PATH_SIZE = LIBXL__SYSFS_DRIVER + 32 };
 
 /* The flag of a region of I/O ports in the file `resource`: IORESOURCE_IO of the kernel. */
 enum { REGION_IS_PORTS = 0x100 };
-
-static int fail(char why[LIBXL__PCI_WHY], int rc, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static int fail(char why[LIBXL__PCI_WHY], int rc, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, LIBXL__PCI_WHY, format, args);
-    va_end(args);
-    return rc;
-}
-
-/* Returns the error of a failed call on a file of sysfs. It is never INVAL: the application has not chosen the path. */
-static int fail_errno(char why[LIBXL__PCI_WHY], const char *path)
-{
-    const int error = errno;
-    const int rc = error == EPERM || error == EACCES ? ERROR_PERMISSION
-                   : error == EBUSY                  ? ERROR_BUSY
-                   : error == ENOMEM                 ? ERROR_NOMEM
-                                                     : ERROR_FAIL;
-    return fail(why, rc, "%s: %s", path, strerror(error));
-}
-
-/* Writes a text into a file of sysfs. Errors: PERMISSION, BUSY, NOMEM, FAIL. */
-static int write_file(char why[LIBXL__PCI_WHY], const char *text, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static int write_file(char why[LIBXL__PCI_WHY], const char *text, const char *format, ...)
-{
-    char path[PATH_SIZE];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(path, sizeof(path), format, args);
-    va_end(args);
-    const int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(why, path);
-    const int rc = write(fd, text, strlen(text)) < 0 ? fail_errno(why, path) : 0;
-    close(fd);
-    return rc;
-}
 
 static void name_of(uint32_t sbdf, char bdf[LIBXL__PCI_BDF])
 {
@@ -80,29 +38,19 @@ bool libxl__pci_parse(const char *name, uint32_t *sbdf)
 
 bool libxl__pci_is_driver(const char *path)
 {
-    static const char prefix[] = DRIVERS "/";
-    const char *name = path + sizeof(prefix) - 1;
-    return !strncmp(path, prefix, sizeof(prefix) - 1) && *name && *name != '.' && !strchr(name, '/') &&
-           strlen(path) < LIBXL__PCI_DRIVER;
+    return libxl__sysfs_is_driver(DRIVERS, path);
 }
 
 /* ---- what the kernel tells */
 
 /* Stores the path of the driver's directory in facts->driver. */
-static int find_driver(const char *bdf, libxl__pci_facts *facts, char why[LIBXL__PCI_WHY])
+static int find_driver(const char *bdf, libxl__pci_facts *facts, char why[LIBXL__SYSFS_WHY])
 {
-    char path[PATH_SIZE], target[PATH_SIZE];
-    snprintf(path, sizeof(path), DEVICES "/%s/driver", bdf);
-    const ssize_t length = readlink(path, target, sizeof(target) - 1);
-    if (length < 0)
-        return errno == ENOENT ? 0 : fail_errno(why, path);
-    target[length] = 0;
-    const char *slash = strrchr(target, '/');
-    if (snprintf(facts->driver, sizeof(facts->driver), DRIVERS "/%s", slash ? slash + 1 : target) >=
-        (int)sizeof(facts->driver))
-        return fail(why, ERROR_FAIL, "%s: the driver's name is too long", path);
-    facts->assignable = !strcmp(facts->driver, PCIBACK);
-    return 0;
+    char device[PATH_SIZE];
+    snprintf(device, sizeof(device), DEVICES "/%s", bdf);
+    const int rc = libxl__sysfs_driver_of(DRIVERS, device, facts->driver, why);
+    facts->assignable = !rc && !strcmp(facts->driver, PCIBACK);
+    return rc;
 }
 
 static void read_regions(FILE *file, libxl__pci_facts *facts)
@@ -117,7 +65,7 @@ static void read_regions(FILE *file, libxl__pci_facts *facts)
     }
 }
 
-int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__PCI_WHY])
+int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__SYSFS_WHY])
 {
     char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
     name_of(sbdf, bdf);
@@ -125,7 +73,7 @@ int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__PCI_
     snprintf(path, sizeof(path), DEVICES "/%s/resource", bdf);
     FILE *file = fopen(path, "re");
     if (!file)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : fail_errno(why, path);
+        return errno == ENOENT || errno == ENOTDIR ? 0 : libxl__sysfs_fail_errno(why, path);
     facts->exists = true;
     read_regions(file, facts);
     fclose(file);
@@ -157,14 +105,14 @@ static int by_number(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__PCI_WHY])
+int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__SYSFS_WHY])
 {
     uint32_t room = 0, sbdf;
     *list = NULL;
     *count = 0;
     DIR *folder = opendir(PCIBACK);
     if (!folder)
-        return errno == ENOENT ? 0 : fail_errno(why, PCIBACK);
+        return errno == ENOENT ? 0 : libxl__sysfs_fail_errno(why, PCIBACK);
     for (const struct dirent *entry; (entry = readdir(folder));) {
         if (!libxl__pci_parse(entry->d_name, &sbdf))
             continue;
@@ -175,7 +123,7 @@ int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__PCI_WHY])
                 closedir(folder);
                 free(*list);
                 *list = NULL;
-                return fail(why, ERROR_NOMEM, "no memory for the PCI devices");
+                return libxl__sysfs_fail(why, ERROR_NOMEM, "no memory for the PCI devices");
             }
             *list = larger;
         }
@@ -204,54 +152,55 @@ static bool has_slot(const char *bdf)
     return found;
 }
 
-int libxl__pci_take(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY])
+int libxl__pci_take(uint32_t sbdf, const char *driver, char why[LIBXL__SYSFS_WHY])
 {
-    char bdf[LIBXL__PCI_BDF], ignored[LIBXL__PCI_WHY];
+    char bdf[LIBXL__PCI_BDF], ignored[LIBXL__SYSFS_WHY];
     name_of(sbdf, bdf);
     if (access(PCIBACK, F_OK))
-        return fail(why, ERROR_NI, PCIBACK ": %s; the kernel's module xen-pciback is not loaded",
-                    strerror(errno));
-    int rc = *driver ? write_file(why, bdf, "%s/unbind", driver) : 0;
+        return libxl__sysfs_fail(why, ERROR_NI, PCIBACK ": %s; the kernel's module xen-pciback is not loaded",
+                                 strerror(errno));
+    int rc = *driver ? libxl__sysfs_write(why, driver, "unbind", bdf) : 0;
     if (rc)
         return rc;
     const bool had_slot = has_slot(bdf);
     if (!had_slot)
-        rc = write_file(why, bdf, PCIBACK "/new_slot");
+        rc = libxl__sysfs_write(why, PCIBACK, "new_slot", bdf);
     if (!rc)
-        rc = write_file(why, bdf, PCIBACK "/bind");
+        rc = libxl__sysfs_write(why, PCIBACK, "bind", bdf);
     if (!rc)
         return 0;
     if (!had_slot)
-        write_file(ignored, bdf, PCIBACK "/remove_slot");
+        libxl__sysfs_write(ignored, PCIBACK, "remove_slot", bdf);
     if (*driver)
-        write_file(ignored, bdf, "%s/bind", driver);
+        libxl__sysfs_write(ignored, driver, "bind", bdf);
     return rc;
 }
 
-int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY])
+int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__SYSFS_WHY])
 {
     char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
     name_of(sbdf, bdf);
     snprintf(path, sizeof(path), PCIBACK "/%s", bdf);
-    int rc = access(path, F_OK) ? 0 : write_file(why, bdf, PCIBACK "/unbind");
+    int rc = access(path, F_OK) ? 0 : libxl__sysfs_write(why, PCIBACK, "unbind", bdf);
     if (!rc && has_slot(bdf))
-        rc = write_file(why, bdf, PCIBACK "/remove_slot");
-    return rc || !*driver ? rc : write_file(why, bdf, "%s/bind", driver);
+        rc = libxl__sysfs_write(why, PCIBACK, "remove_slot", bdf);
+    return rc || !*driver ? rc : libxl__sysfs_write(why, driver, "bind", bdf);
 }
 
 /* ---- devices that guests get */
 
-int libxl__pci_reset(uint32_t sbdf, char why[LIBXL__PCI_WHY])
+int libxl__pci_reset(uint32_t sbdf, char why[LIBXL__SYSFS_WHY])
 {
-    char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
+    char bdf[LIBXL__PCI_BDF], device[PATH_SIZE], path[PATH_SIZE];
     name_of(sbdf, bdf);
+    snprintf(device, sizeof(device), DEVICES "/%s", bdf);
     snprintf(path, sizeof(path), DEVICES "/%s/reset", bdf);
-    return access(path, F_OK) ? 0 : write_file(why, "1", "%s", path);
+    return access(path, F_OK) ? 0 : libxl__sysfs_write(why, device, "reset", "1");
 }
 
-int libxl__pci_permit_all(uint32_t sbdf, char why[LIBXL__PCI_WHY])
+int libxl__pci_permit_all(uint32_t sbdf, char why[LIBXL__SYSFS_WHY])
 {
     char bdf[LIBXL__PCI_BDF];
     name_of(sbdf, bdf);
-    return write_file(why, bdf, PCIBACK "/permissive");
+    return libxl__sysfs_write(why, PCIBACK, "permissive", bdf);
 }

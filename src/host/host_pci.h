@@ -16,15 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host_sysfs.h"
+
 #define LIBXL__PCI_FORMAT "%04x:%02x:%02x.%x"
 /* The arguments of LIBXL__PCI_FORMAT. */
 #define LIBXL__PCI_PARTS(sbdf) (sbdf) >> 16, (sbdf) >> 8 & 0xff, (sbdf) >> 3 & 0x1f, (sbdf)&7u
 
 enum {
     LIBXL__PCI_BDF = 16,      /* the size of the name of a device, in octets */
-    LIBXL__PCI_WHY = 224,     /* the size of a message, in octets */
     LIBXL__PCI_REGIONS = 7,   /* the regions of a device: six BARs and the ROM */
-    LIBXL__PCI_DRIVER = 160,  /* the size of the path of a driver, in octets */
     LIBXL__PCI_FUNCTIONS = 8, /* the greatest number of functions of a device */
 };
 
@@ -37,35 +37,35 @@ typedef struct libxl__pci_region {
 /* What the kernel tells about a device. */
 typedef struct libxl__pci_facts {
     bool exists;
-    bool assignable;                /* pciback is the device's driver */
-    char driver[LIBXL__PCI_DRIVER]; /* the path of the driver's directory; "": no driver */
-    unsigned irq;                   /* 0: none */
+    bool assignable;                  /* pciback is the device's driver */
+    char driver[LIBXL__SYSFS_DRIVER]; /* the path of the driver's directory; "": no driver */
+    unsigned irq;                     /* 0: none */
     libxl__pci_region regions[LIBXL__PCI_REGIONS];
 } libxl__pci_facts;
 
 /* Stores the facts about a device. A device that does not exist is no error. Errors: PERMISSION, FAIL. */
-int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__PCI_WHY]);
+int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__SYSFS_WHY]);
 /* Returns the functions that exist beside this one, as bits 0 to 7. */
 uint32_t libxl__pci_siblings(uint32_t sbdf);
 /*
  * Stores the devices that are bound to pciback, in order of their SBDF, in a malloc'ed array. Without pciback
  * there are none. Errors: NOMEM, PERMISSION, FAIL.
  */
-int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__PCI_WHY]);
+int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__SYSFS_WHY]);
 /*
  * Binds a device to pciback. `driver`: the path of its present driver; "": none. If this fails, the device has
  * its driver again. Errors: NI (there is no pciback), PERMISSION, BUSY, FAIL.
  */
-int libxl__pci_take(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY]);
+int libxl__pci_take(uint32_t sbdf, const char *driver, char why[LIBXL__SYSFS_WHY]);
 /*
  * Unbinds a device from pciback, and binds it to a driver; "": to none. A device that pciback does not have is
  * only bound. Errors: PERMISSION, BUSY, FAIL.
  */
-int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__PCI_WHY]);
+int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__SYSFS_WHY]);
 /* Resets a device, if the kernel can do that. Errors: PERMISSION, FAIL. */
-int libxl__pci_reset(uint32_t sbdf, char why[LIBXL__PCI_WHY]);
+int libxl__pci_reset(uint32_t sbdf, char why[LIBXL__SYSFS_WHY]);
 /* Lets the device's guest write all of its configuration space. Errors: PERMISSION, FAIL. */
-int libxl__pci_permit_all(uint32_t sbdf, char why[LIBXL__PCI_WHY]);
+int libxl__pci_permit_all(uint32_t sbdf, char why[LIBXL__SYSFS_WHY]);
 /* Reads a name of the form DDDD:BB:DD.F. Returns whether the text has this form. Needs no worker. */
 bool libxl__pci_parse(const char *name, uint32_t *sbdf);
 /*

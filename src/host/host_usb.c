@@ -4,8 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,41 +15,6 @@
 #define DRIVERS "/sys/bus/usb/drivers"
 
 enum { PATH_SIZE = 160, HUB = 9 /* bDeviceClass of a hub */ };
-
-static int fail(char why[LIBXL__USB_WHY], int rc, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static int fail(char why[LIBXL__USB_WHY], int rc, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, LIBXL__USB_WHY, format, args);
-    va_end(args);
-    return rc;
-}
-
-/* Returns the error of a failed call on a file of sysfs. It is never INVAL: the application has not chosen the path. */
-static int fail_errno(char why[LIBXL__USB_WHY], const char *path)
-{
-    const int error = errno;
-    const int rc = error == EPERM || error == EACCES ? ERROR_PERMISSION
-                   : error == EBUSY                  ? ERROR_BUSY
-                   : error == ENOMEM                 ? ERROR_NOMEM
-                                                     : ERROR_FAIL;
-    return fail(why, rc, "%s: %s", path, strerror(error));
-}
-
-/* Writes a text into the file `name` of a driver's directory. */
-static int write_file(char why[LIBXL__USB_WHY], const char *driver, const char *name, const char *text)
-{
-    char path[PATH_SIZE];
-    snprintf(path, sizeof(path), "%s/%s", driver, name);
-    const int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(why, path);
-    const int rc = write(fd, text, strlen(text)) < 0 ? fail_errno(why, path) : 0;
-    close(fd);
-    return rc;
-}
 
 bool libxl__usb_is_busid(const char *text)
 {
@@ -69,10 +32,7 @@ bool libxl__usb_is_busid(const char *text)
 
 bool libxl__usb_is_driver(const char *path)
 {
-    static const char prefix[] = DRIVERS "/";
-    const char *name = path + sizeof(prefix) - 1;
-    return !strncmp(path, prefix, sizeof(prefix) - 1) && *name && *name != '.' && !strchr(name, '/') &&
-           strlen(path) < LIBXL__USB_DRIVER;
+    return libxl__sysfs_is_driver(DRIVERS, path);
 }
 
 bool libxl__usb_has_usbback(void)
@@ -96,21 +56,12 @@ static int number_in(const char *busid, const char *name, int base)
     return end == text || number > UINT8_MAX ? -1 : (int)number;
 }
 
-/* Stores the path of the directory of the interface's driver; "": no driver. Errors: FAIL, those of fail_errno. */
-static int find_driver(libxl__usb_interface *interface, char why[LIBXL__USB_WHY])
+/* Stores the driver of the interface. Errors: those of libxl__sysfs_driver_of. */
+static int find_driver(libxl__usb_interface *interface, char why[LIBXL__SYSFS_WHY])
 {
-    char path[PATH_SIZE], target[PATH_SIZE];
-    snprintf(path, sizeof(path), DEVICES "/%s/driver", interface->name);
-    const ssize_t length = readlink(path, target, sizeof(target) - 1);
-    *interface->driver = 0;
-    if (length < 0)
-        return errno == ENOENT ? 0 : fail_errno(why, path);
-    target[length] = 0;
-    const char *slash = strrchr(target, '/');
-    if (snprintf(interface->driver, sizeof(interface->driver), DRIVERS "/%s", slash ? slash + 1 : target) >=
-        (int)sizeof(interface->driver))
-        return fail(why, ERROR_FAIL, "%s: the driver's name is too long", path);
-    return 0;
+    char device[PATH_SIZE];
+    snprintf(device, sizeof(device), DEVICES "/%s", interface->name);
+    return libxl__sysfs_driver_of(DRIVERS, device, interface->driver, why);
 }
 
 /* Returns whether `name` is the name of an interface of the device. */
@@ -122,18 +73,19 @@ static bool is_interface(const char *busid, const char *name)
 
 /* Lists the interfaces of a device. Errors: those of find_driver. */
 static int find_interfaces(const char *busid, libxl__usb_interface *list, uint32_t *count,
-                           char why[LIBXL__USB_WHY])
+                           char why[LIBXL__SYSFS_WHY])
 {
     int rc = 0;
     *count = 0;
     DIR *folder = opendir(DEVICES);
     if (!folder)
-        return fail_errno(why, DEVICES);
+        return libxl__sysfs_fail_errno(why, DEVICES);
     for (const struct dirent *entry; !rc && (entry = readdir(folder));) {
         if (!is_interface(busid, entry->d_name))
             continue;
         if (*count == LIBXL__USB_INTERFACES)
-            rc = fail(why, ERROR_FAIL, "%s: more than %d interfaces", busid, LIBXL__USB_INTERFACES);
+            rc = libxl__sysfs_fail(why, ERROR_FAIL, "%s: more than %d interfaces", busid,
+                                   LIBXL__USB_INTERFACES);
         else {
             libxl__usb_interface *interface = &list[(*count)++];
             snprintf(interface->name, sizeof(interface->name), "%.*s", LIBXL__USB_NAME - 1, entry->d_name);
@@ -145,7 +97,7 @@ static int find_interfaces(const char *busid, libxl__usb_interface *list, uint32
 }
 
 /* Reads the facts about a device whose name is known. */
-static int read_facts(libxl__usb_device *device, char why[LIBXL__USB_WHY])
+static int read_facts(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
     const int bus = number_in(device->busid, "busnum", 10), address = number_in(device->busid, "devnum", 10);
     device->exists = bus > 0 && address > 0;
@@ -160,11 +112,11 @@ static int read_facts(libxl__usb_device *device, char why[LIBXL__USB_WHY])
 }
 
 /* Stores the name of the device with device->bus and device->address. Does not change it if there is none. */
-static int find_name(libxl__usb_device *device, char why[LIBXL__USB_WHY])
+static int find_name(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
     DIR *folder = opendir(DEVICES);
     if (!folder)
-        return errno == ENOENT ? 0 : fail_errno(why, DEVICES);
+        return errno == ENOENT ? 0 : libxl__sysfs_fail_errno(why, DEVICES);
     for (const struct dirent *entry; !*device->busid && (entry = readdir(folder));)
         if (libxl__usb_is_busid(entry->d_name) && number_in(entry->d_name, "busnum", 10) == device->bus &&
             number_in(entry->d_name, "devnum", 10) == device->address)
@@ -173,7 +125,7 @@ static int find_name(libxl__usb_device *device, char why[LIBXL__USB_WHY])
     return 0;
 }
 
-int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__USB_WHY])
+int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
     const int rc = *device->busid ? 0 : find_name(device, why);
     device->exists = false;
@@ -183,23 +135,23 @@ int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__USB_WHY])
 /* ---- drivers */
 
 /* Unbinds an interface from the driver that it has, if any, and binds it to another one; "": to none. */
-static int rebind(const char *name, const char *driver, char why[LIBXL__USB_WHY])
+static int rebind(const char *name, const char *driver, char why[LIBXL__SYSFS_WHY])
 {
     libxl__usb_interface now;
     snprintf(now.name, sizeof(now.name), "%s", name);
     int rc = find_driver(&now, why);
     if (!rc && *now.driver && strcmp(now.driver, driver) != 0)
-        rc = write_file(why, now.driver, "unbind", name);
-    return rc || !*driver || !strcmp(now.driver, driver) ? rc : write_file(why, driver, "bind", name);
+        rc = libxl__sysfs_write(why, now.driver, "unbind", name);
+    return rc || !*driver || !strcmp(now.driver, driver) ? rc : libxl__sysfs_write(why, driver, "bind", name);
 }
 
-int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__USB_WHY])
+int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
-    char ignored[LIBXL__USB_WHY];
+    char ignored[LIBXL__SYSFS_WHY];
     int rc = 0;
     if (!libxl__usb_has_usbback())
-        return fail(why, ERROR_NI,
-                    "this host's kernel has no usbback, which serves USB devices to PV guests");
+        return libxl__sysfs_fail(why, ERROR_NI,
+                                 "this host's kernel has no usbback, which serves USB devices to PV guests");
     for (uint32_t i = 0; i < device->interface_count && !rc; i++)
         rc = rebind(device->interfaces[i].name, LIBXL__USBBACK, why);
     if (rc)
@@ -218,16 +170,16 @@ static const char *former_driver(const libxl__usb_device *device, const char *na
 
 /* Binds an interface to its former driver. Does nothing if a driver other than usbback has the interface. */
 static int give_back(const libxl__usb_device *device, const libxl__usb_interface *now,
-                     char why[LIBXL__USB_WHY])
+                     char why[LIBXL__SYSFS_WHY])
 {
     const bool is_ours = !*now->driver || !strcmp(now->driver, LIBXL__USBBACK);
     return is_ours ? rebind(now->name, former_driver(device, now->name), why) : 0;
 }
 
-int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__USB_WHY])
+int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
     libxl__usb_interface now[LIBXL__USB_INTERFACES];
-    char ignored[LIBXL__USB_WHY];
+    char ignored[LIBXL__SYSFS_WHY];
     uint32_t count;
     int first = find_interfaces(device->busid, now, &count, why);
     for (uint32_t i = 0; i < count; i++) {

@@ -15,11 +15,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host_sysfs.h"
+
 enum {
     LIBXL__USB_BUSID = 32,      /* the size of the name of a device, in octets */
     LIBXL__USB_NAME = 48,       /* the size of the name of an interface, in octets */
-    LIBXL__USB_DRIVER = 96,     /* the size of the path of a driver, in octets */
-    LIBXL__USB_WHY = 224,       /* the size of a message, in octets */
     LIBXL__USB_INTERFACES = 32, /* the most interfaces of a device */
     LIBXL__USB_PORTS = 31,      /* the most ports of a controller */
 };
@@ -29,7 +29,7 @@ enum {
 
 typedef struct libxl__usb_interface {
     char name[LIBXL__USB_NAME];
-    char driver[LIBXL__USB_DRIVER]; /* the path of the driver's directory; "": no driver */
+    char driver[LIBXL__SYSFS_DRIVER]; /* the path of the driver's directory; "": no driver */
 } libxl__usb_interface;
 
 /* A device and what the kernel tells about it. */
@@ -47,18 +47,18 @@ typedef struct libxl__usb_device {
  * Finds a device by its name device->busid, or, if the name is "", by device->bus and device->address. Stores the
  * other members. A device that does not exist is no error. Errors: PERMISSION, NOMEM, FAIL.
  */
-int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__USB_WHY]);
+int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
 /*
  * Binds all interfaces of a device to usbback. If this fails, binds them to their drivers in device->interfaces
  * again, and ignores further errors. Errors: NI (there is no usbback), PERMISSION, BUSY, NOMEM, FAIL.
  */
-int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__USB_WHY]);
+int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
 /*
  * Unbinds all interfaces of a device from usbback, and binds each of them to its driver in device->interfaces, if
  * it has one there. An interface that the kernel does not list any more is no error. Goes on after an error, and
  * returns the first one. Errors: PERMISSION, BUSY, NOMEM, FAIL.
  */
-int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__USB_WHY]);
+int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
 /* Returns whether this host's kernel has usbback. It only looks up one path, so it needs no worker. */
 bool libxl__usb_has_usbback(void);
 /*

@@ -79,7 +79,7 @@ static int take(xc_interface *xch, libxl__pci_job *p)
 /* Goes on after an error. Returns the first one. */
 static int give_back(xc_interface *xch, libxl__pci_job *p)
 {
-    char why[LIBXL__PCI_WHY];
+    char why[LIBXL__SYSFS_WHY];
     int first = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         libxl__pci_function *f = &p->functions[i];
@@ -166,7 +166,7 @@ static int grant_access(xc_interface *xch, libxl__pci_job *p)
  */
 static int revoke_access(xc_interface *xch, libxl__pci_job *p)
 {
-    char ignored[LIBXL__PCI_WHY], why[LIBXL__PCI_WHY] = "";
+    char ignored[LIBXL__SYSFS_WHY], why[LIBXL__SYSFS_WHY] = "";
     int first = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         libxl__pci_function *f = &p->functions[i];

@@ -63,7 +63,7 @@ typedef struct libxl__pci_job {
     uint32_t *list; /* the result of LIST: malloc'ed, list_count elements; the caller takes it */
     uint32_t list_count;
     int rc;
-    char why[LIBXL__PCI_WHY];
+    char why[LIBXL__SYSFS_WHY];
 } libxl__pci_job;
 
 /* Opens the lane of these jobs. Called once, while the context is made. */

@@ -36,7 +36,7 @@ typedef struct libxl__usb_job {
     libxl__job job;
     libxl__usb_verb verb;
     int rc;
-    char why[LIBXL__USB_WHY];
+    char why[LIBXL__SYSFS_WHY];
 } libxl__usb_job;
 
 /* Opens the lane of these jobs. Called once, while the context is made. */
