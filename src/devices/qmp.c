@@ -223,6 +223,15 @@ static void readable(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     take_lines(ctx, qmp);
 }
 
+bool libxl__qmp_set_text(struct json_object *object, const char *name, const char *text)
+{
+    struct json_object *value = json_object_new_string(text);
+    if (value && !json_object_object_add(object, name, value))
+        return true;
+    json_object_put(value);
+    return false;
+}
+
 struct json_object *libxl__qmp_text(const char *name, const char *text)
 {
     struct json_object *object = text ? json_object_new_object() : NULL;

@@ -54,6 +54,8 @@ typedef struct libxl__qmp {
  */
 int libxl__qmp_add(libxl__ao *ao, libxl__qmp *qmp, const char *name, struct json_object *arguments,
                    int passed);
+/* Adds a member with a text to an object. Returns whether there was memory for it. */
+bool libxl__qmp_set_text(struct json_object *object, const char *name, const char *text);
 /* Returns an object with one member, a text. `text` NULL: returns NULL. */
 struct json_object *libxl__qmp_text(const char *name, const char *text);
 /* Sends the commands to the QEMU of a domain. Errors, recorded in ao: FAIL (there is no connection), NOMEM. */

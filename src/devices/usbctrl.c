@@ -141,15 +141,6 @@ static void forget_devices(libxl_domain_config *config, int number)
 
 /* ---- emulated controllers: the device model plugs them in */
 
-static bool add_text(struct json_object *object, const char *key, const char *text)
-{
-    struct json_object *value = json_object_new_string(text);
-    if (value && !json_object_object_add(object, key, value))
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static int online_start(libxl__ao *ao, libxl__device *device)
 {
     const libxl_device_usbctrl *ctrl = usbctrl_of(device);
@@ -160,8 +151,9 @@ static int online_start(libxl__ao *ao, libxl__device *device)
     snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
     snprintf(ports, sizeof(ports), "%d", ctrl->ports);
     struct json_object *object = libxl__qmp_text("driver", drivers[ctrl->version]);
-    const bool made = object && add_text(object, "id", id) &&
-                      (ctrl->version < 3 || (add_text(object, "p2", ports) && add_text(object, "p3", ports)));
+    const bool made = object && libxl__qmp_set_text(object, "id", id) &&
+                      (ctrl->version < 3 || (libxl__qmp_set_text(object, "p2", ports) &&
+                                             libxl__qmp_set_text(object, "p3", ports)));
     if (!made) {
         json_object_put(object);
         return ERROR_NOMEM;

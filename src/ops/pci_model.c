@@ -17,15 +17,6 @@ static void name_of(uint32_t sbdf, char id[32])
     snprintf(id, 32, "pci-pt-%02x_%02x.%01x", sbdf >> 8 & 0xff, sbdf >> 3 & 0x1f, sbdf & 7);
 }
 
-static bool add_text(struct json_object *object, const char *key, const char *text)
-{
-    struct json_object *value = json_object_new_string(text);
-    if (value && !json_object_object_add(object, key, value))
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static int add_plug(libxl__ao *ao, libxl__qmp *qmp, const libxl__pci_function *f)
 {
     char id[32], bdf[LIBXL__PCI_BDF], place[16];
@@ -34,8 +25,9 @@ static int add_plug(libxl__ao *ao, libxl__qmp *qmp, const libxl__pci_function *f
     snprintf(place, sizeof(place), "%x.%x", f->vdevfn >> 3 & 0x1f, f->vdevfn & 7);
     struct json_object *object = libxl__qmp_text("driver", "xen-pci-passthrough");
     struct json_object *permissive = f->permissive ? json_object_new_boolean(1) : NULL;
-    bool made = object && add_text(object, "id", id) && add_text(object, "hostaddr", bdf) &&
-                (!f->vdevfn || add_text(object, "addr", place));
+    bool made = object && libxl__qmp_set_text(object, "id", id) &&
+                libxl__qmp_set_text(object, "hostaddr", bdf) &&
+                (!f->vdevfn || libxl__qmp_set_text(object, "addr", place));
     if (permissive && (!made || json_object_object_add(object, "permissive", permissive))) {
         json_object_put(permissive);
         made = false;

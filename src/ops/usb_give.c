@@ -83,20 +83,11 @@ static int undo_taking(libxl__ao *ao, libxl__usb_give *give)
 
 /* ---- the device model */
 
-static bool add_text(struct json_object *object, const char *key, const char *text)
-{
-    struct json_object *value = json_object_new_string(text);
-    if (value && !json_object_object_add(object, key, value))
-        return true;
-    json_object_put(value);
-    return false;
-}
-
 static bool add_number(struct json_object *object, const char *key, int number)
 {
     char text[16];
     snprintf(text, sizeof(text), "%d", number);
-    return add_text(object, key, text);
+    return libxl__qmp_set_text(object, key, text);
 }
 
 static int start_plugging(libxl__ao *ao, libxl__usb_give *give)
@@ -110,7 +101,7 @@ static int start_plugging(libxl__ao *ao, libxl__usb_give *give)
     if (rc)
         return rc;
     struct json_object *object = libxl__qmp_text("driver", "usb-host");
-    if (!object || !add_text(object, "id", id) || !add_text(object, "bus", bus) ||
+    if (!object || !libxl__qmp_set_text(object, "id", id) || !libxl__qmp_set_text(object, "bus", bus) ||
         !add_number(object, "port", give->port) || !add_number(object, "hostbus", give->device->bus) ||
         !add_number(object, "hostaddr", give->device->address)) {
         json_object_put(object);
