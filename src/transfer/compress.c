@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Compresses the stream into a container. libxenguest writes into a pipe. The threads take turns: a thread reads the
- * next part from the pipe, compresses it while the others read and compress the next ones, and writes it when the part
- * before it is written. So the parts are in order, and no thread hands work to another.
+ * Compresses the stream into a container. libxenguest writes into a pipe. Each thread reads the next part from the
+ * pipe, and compresses it. Meanwhile the other threads read and compress the parts after it. A thread writes its part
+ * when the part before is written, so the parts stay in order.
  *
  * Owns: the threads, their buffers, the pipe's reading end, and the duplicate of the stream's descriptor. If
  * compress_end is not called, the kernel frees them when the process ends.
@@ -33,17 +33,17 @@ static compressor compressors[MOST_THREADS];
 static unsigned count;        /* the number of threads that were started */
 static int in = -1, out = -1; /* where the threads read and write */
 
-/* A thread holds `reading` while it reads a part. It guards `begun` and `ended`. */
+/* A thread holds the mutex `reading` while it reads a part. The mutex guards `begun` and `ended`. */
 static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t begun; /* how many parts were read */
-static bool ended;     /* the pipe has no more octets */
+static uint32_t begun; /* the number of parts that were read */
+static bool ended;     /* the end of the pipe was reached */
 
 /* Guards the variables below it. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static uint32_t written; /* how many parts were written */
-static unsigned running; /* how many threads have not ended */
-static int failure;      /* the first errno */
+static uint32_t written; /* the number of parts that were written */
+static unsigned running; /* the number of threads that have not ended */
+static int failure;      /* the errno of the first failure; 0: no failure */
 
 static void fail(int errnoval)
 {
@@ -62,7 +62,7 @@ int compress_error(void)
     return errnoval;
 }
 
-/* Reads the next part. Returns its size. 0: there is none, or the compression has failed. */
+/* Reads the next part. Returns its size, or 0 if there is no further part or the compression has failed. */
 static size_t read_part(char *plain, uint32_t *number)
 {
     size_t size = 0;
@@ -127,7 +127,7 @@ static void *take_turns(void *data)
         compress_part(c, number, size);
     pthread_mutex_lock(&mutex);
     if (!--running)
-        close(in); /* after a failure libxenguest's next write fails */
+        close(in); /* If this thread has failed, libxenguest's next write fails now. */
     pthread_mutex_unlock(&mutex);
     return NULL;
 }
@@ -172,7 +172,7 @@ bool compress_begin(unsigned threads, int level)
     int ends[2];
     if (!write_all(STREAM, &header, sizeof(header)) || pipe2(ends, O_CLOEXEC))
         return false;
-    fcntl(ends[1], F_SETPIPE_SZ, PART); /* libxenguest then waits less often */
+    fcntl(ends[1], F_SETPIPE_SZ, PART); /* With a larger pipe libxenguest waits less often. */
     in = ends[0];
     out = fcntl(STREAM, F_DUPFD_CLOEXEC, HEAD + 1);
     if (out < 0 || dup2(ends[1], STREAM) < 0)

@@ -15,7 +15,7 @@ enum { PART = 1 << 20 }; /* the greatest number of octets of the stream in one p
 #define CONTAINER_FRAME 0x184d2a5au /* the magic number of a skippable frame */
 #define CONTAINER_MAGIC "aioxen saved domain"
 
-/* The container begins with this. It is as long as the magic of xl's header. */
+/* The container begins with this header, which is as long as the magic of xl's header. */
 typedef struct container_header {
     uint32_t frame;  /* CONTAINER_FRAME */
     uint32_t length; /* the number of octets that follow */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decompresses a container, whose sender may be hostile. libxenguest reads from a pipe. A thread reads part after
- * part, checks it, and writes its content into the pipe. The thread reads no octet behind the container, needs the
- * memory of one part, and checks a whole part before it passes on the first octet of the part.
+ * Decompresses a container, whose sender may be hostile. libxenguest reads from a pipe. A thread reads part after part,
+ * checks it, and writes its content into the pipe. The thread needs the memory of one part. It checks a whole part
+ * before it passes on the first octet of the part. It reads no octet after the container.
  *
  * Owns: the thread, its buffers, the pipe's writing end, and the duplicate of the stream's descriptor. The kernel frees
  * them when the process ends.
@@ -33,7 +33,7 @@ static atomic_uint_fast64_t place; /* the number of octets before the present pa
 
 /* Valid once `failed` is true. */
 static char why[LIBXL__TRANSFER_TEXT];
-static int failed_read; /* the errno, if the stream could not be read */
+static int failed_read; /* the errno of a failed read; 0: no read has failed */
 
 static bool fail(const char *reason, int errnoval)
 {
@@ -96,7 +96,7 @@ static void *expand(void *nothing)
     part_header header;
     for (uint32_t number = 0; take_header(number, &header) && header.size && expand_part(&header); number++)
         ;
-    close(out); /* the main thread then looks for a failure */
+    close(out); /* libxenguest then sees the end of the stream, and the main thread looks for a failure. */
     return nothing;
 }
 

@@ -16,7 +16,7 @@
 #define BETWEEN_REPORTS 100 /* ms */
 
 static volatile sig_atomic_t stopping;
-static int refusing = -1;                 /* a descriptor that cannot be written */
+static int refusing = -1;                 /* a descriptor on which every write fails */
 static char logged[LIBXL__TRANSFER_TEXT]; /* the first error of libxenguest */
 
 /*

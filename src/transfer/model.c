@@ -22,7 +22,7 @@
 enum { EMULATOR_QEMU = 2, MOST_ADDRESSES = 256, PART = 1 << 14 };
 
 typedef struct emulator {
-    uint32_t id, index; /* `index` is 0: the domain has one emulator */
+    uint32_t id, index; /* `index` is always 0, because a domain has one emulator */
 } emulator;
 
 static const char padding[8];
@@ -33,8 +33,7 @@ static int state = -1;    /* the file with QEMU's state */
 static size_t state_size; /* in octets */
 
 /*
- * QEMU gets a descriptor that can only be written, because it looks for a descriptor with the access mode that it
- * wants.
+ * QEMU needs a write-only descriptor: it searches the set for a descriptor with the access mode that it wants.
  */
 static int open_for_writing(void)
 {
@@ -164,7 +163,10 @@ bool model_write(uint32_t domid)
 static char *nodes;
 static size_t nodes_size;
 
-/* Reads what an emulator's record begins with. Returns NULL, or why the record is refused; errno is set then. */
+/*
+ * Reads the beginning of an emulator's record. Returns NULL, or the reason why the record is refused. errno is set in
+ * the second case.
+ */
 static const char *read_emulator(const stream_record *record)
 {
     emulator from;

@@ -4,7 +4,7 @@
  * a time, and the library and other toolstacks use the monitor, too. This program talks to QEMU itself, because it
  * also lets the guest run again when the library's process has ended.
  *
- * QEMU is not trusted: the time and the length of its answers are limited, and so is their depth.
+ * QEMU is not trusted. So the time, the length and the depth of its answers are limited.
  *
  * Owns: the connection, during a call.
  */
@@ -30,7 +30,7 @@ enum {
 
 typedef struct monitor {
     int fd;
-    uint64_t deadline; /* on the monotonic clock, in ms */
+    uint64_t deadline; /* when the wait for an answer ends, on the monotonic clock, in ms */
     size_t length;     /* the octets in `line` that belong to the next lines */
     char line[LINE];
 } monitor;
@@ -73,8 +73,8 @@ static int await_octets(const monitor *m)
 }
 
 /*
- * Returns the next line, without its end, and removes it from the buffer at the next call. Returns NULL with errno.
- * `*used` are the octets of the line before, which the caller has done with.
+ * Returns the next line, without the newline. The line stays in the buffer until the next call. `*used` is the
+ * length of the line that this function returned last; its octets are removed first. Returns NULL with errno.
  */
 static char *next_line(monitor *m, size_t *used)
 {
@@ -113,7 +113,7 @@ static struct json_object *parse(const char *line)
     return NULL;
 }
 
-/* Waits for an object with one of the two members. Returns it, or NULL with errno. */
+/* Waits for an object with one of the two members. Returns the object, or NULL with errno. */
 static struct json_object *await_object(monitor *m, size_t *used, const char *first, const char *second)
 {
     for (int i = 0; i < LINES; i++) {
@@ -179,7 +179,7 @@ static bool connect_to(monitor *m, uint32_t domid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), LIBXL__MONITOR_SOCKET, domid);
-    /* The limit of connect(2), which waits while QEMU's queue is full. */
+    /* Limits the time of connect(2), which blocks while QEMU's queue of connections is full. */
     const struct timeval limit = {.tv_sec = PATIENCE / 1000};
     m->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     m->deadline = now_ms() + PATIENCE;
@@ -212,7 +212,7 @@ static int set_of(struct json_object *result)
     return set >= 0 && set <= INT32_MAX ? (int)set : -1;
 }
 
-/* Gives QEMU a descriptor, and tells it to write the state of the devices there. */
+/* Gives QEMU a descriptor, and tells QEMU to write the state of the devices to it. */
 static bool save_devices(monitor *m, size_t *used, bool live, int fd)
 {
     char line[160];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Limits the rate of the stream. libxenguest writes whole batches of pages, so its callbacks cannot slow it
- * down evenly. Instead libxenguest writes into a pipe, and a thread copies from the pipe at the given rate.
+ * Limits the rate of the stream. libxenguest writes into a pipe, and a thread copies from the pipe at the given rate. A
+ * callback of libxenguest could only pause between whole batches of pages, so the rate would not be even.
  *
  * Owns: the thread, the pipe's reading end, and the duplicate of the stream's descriptor. If pace_end is not
  * called, the kernel frees them when the process ends. The thread uses only `out`, `in`, and the atomic
@@ -19,13 +19,13 @@
 
 enum { PART = 1 << 14 };
 
-/* After a pause, the thread sends at once at most the octets that the rate allows in this time. */
+/* After a pause the thread may send a burst. A burst has at most the octets that the rate allows in this time. */
 #define LONGEST_BURST 50000000ull /* ns */
 
 static int in = -1, out = -1; /* where the thread reads and writes */
 static pthread_t thread;
 static bool running;
-static atomic_uint_fast64_t limit; /* octets in a second; 0: none */
+static atomic_uint_fast64_t limit; /* in octets per second; 0: no limit */
 static atomic_int failure;         /* the errno of the failed write */
 
 static uint64_t now_ns(void)
@@ -35,7 +35,10 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Sleeps until the next `size` octets may be sent. `*due` is the time for which the octets before them were planned. */
+/*
+ * Sleeps until the next `size` octets may be sent. `*due` is the time at which the octets sent so far are due by the
+ * rate.
+ */
 static void wait_for(size_t size, uint64_t *due)
 {
     const uint64_t rate = limit, now = now_ns();
@@ -61,7 +64,7 @@ static void *copy(void *nothing)
             break;
         }
     }
-    close(in); /* libxenguest's next write then fails */
+    close(in); /* libxenguest's next write then fails. */
     return nothing;
 }
 

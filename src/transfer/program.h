@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the
- * whole transfer and cannot be stopped, so the library runs them in a process of their own. The program has
- * one thread, and others if the rate of the stream is limited, or the stream is compressed. Only the handler of
- * SIGTERM interrupts the calls.
+ * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the whole
+ * transfer and cannot be stopped, so the library runs them in a process of their own. The program has one thread. It
+ * has more threads if the rate of the stream is limited, or if the stream is compressed. Only the handler of SIGTERM
+ * interrupts the calls.
  */
 #ifndef AIOXEN_TRANSFER_PROGRAM_H
 #define AIOXEN_TRANSFER_PROGRAM_H
@@ -35,7 +35,7 @@ enum { RECORD_END, RECORD_LIBXC_CONTEXT, RECORD_XENSTORE_DATA, RECORD_EMULATOR, 
 
 /* ---- main.c */
 
-/* Whether SIGTERM has arrived. The descriptor STREAM then refuses to be written. */
+/* Returns whether SIGTERM has arrived. After SIGTERM every write to the descriptor STREAM fails. */
 bool stopped(void);
 /* Sends a message. Does nothing if the library's process has ended. */
 void send_message(libxl__transfer_message *message);
@@ -108,15 +108,15 @@ int64_t expand_place(void);
 int expand_report(void);
 /*
  * Checks that the container ends here. Does nothing without expand_begin. Returns NULL, or the reason why the stream is
- * refused. If expand_report also has a reason, that one is more precise.
+ * refused. If expand_report also has a reason, prefer the reason of expand_report.
  */
 const char *expand_end(void);
 
 /* ---- monitor.c: commands to the QEMU of a domain */
 
 /*
- * Each function connects to QEMU's monitor, and returns whether QEMU has carried the commands out. An answer is
- * awaited for 30 s, or until SIGTERM arrives.
+ * Each of these functions connects to QEMU's monitor, and returns whether QEMU has carried the commands out. An answer
+ * is awaited for 30 s, or until SIGTERM arrives.
  */
 /*
  * Turns QEMU's log-dirty mode on or off. In this mode QEMU records which pages of the guest it writes. QEMU 7.2 aborts
@@ -130,7 +130,7 @@ bool monitor_log_dirty(uint32_t domid, bool enable);
 bool monitor_save(uint32_t domid, bool live, int fd);
 /* Lets QEMU's machine go on. */
 bool monitor_go_on(uint32_t domid);
-/* Notes why the device model has failed, unless a failure is noted already. Returns false. */
+/* Stores the reason why the device model has failed, unless a reason is stored already. Returns false. */
 bool monitor_fail(const char *command, const char *reason);
 /* Returns the reason of the first failure, or NULL. */
 const char *monitor_error(void);
@@ -143,8 +143,8 @@ bool model_save(uint32_t domid, bool live);
 bool model_write(uint32_t domid);
 /*
  * Read the rest of a record whose head was read. model_read_nodes keeps the nodes in memory, model_read_state writes
- * the state to the file HEAD. Return NULL, or the reason why the record is refused. "" means that the record cannot be
- * read or kept: errno tells why, and is 0 if the stream has ended.
+ * the state to the file HEAD. Return NULL, or the reason why the record is refused. If the record cannot be read or
+ * kept, the reason is "" and errno is set; errno 0: the stream has ended.
  */
 const char *model_read_nodes(const stream_record *record);
 const char *model_read_state(const stream_record *record);
@@ -157,7 +157,7 @@ bool model_tell(void);
 /* ---- save.c, restore.c: run the program. Return the exit status. */
 typedef struct save_options {
     uint32_t flags;   /* the flags of xc_domain_save */
-    uint64_t rate;    /* in octets for each second; 0: no limit */
+    uint64_t rate;    /* in octets per second; 0: no limit */
     bool has_model;   /* the domain has a device model */
     int level;        /* the level of zstd; 0: the stream is not compressed */
     unsigned threads; /* the number of threads that compress */

@@ -25,8 +25,8 @@ static int refuse(const char *why)
 }
 
 /*
- * Does what refuse does. But if the thread that decompresses has failed, reports its failure: libxenguest sees only
- * that the stream ends.
+ * Like refuse, unless the thread that decompresses has failed. In that case reports the failure of the thread, because
+ * libxenguest only sees the end of the stream.
  */
 static int refuse_end(const char *why)
 {
@@ -116,7 +116,7 @@ static bool skip(uint32_t length)
     return true;
 }
 
-/* Refuses a mandatory record, by its name if it has one. */
+/* Refuses a mandatory record. The message has the name of the record, if the record's type is known. */
 static int refuse_record(uint32_t type)
 {
     static const char *const names[] = {"END",
@@ -195,7 +195,7 @@ static int read_beginning(void)
     return read_until(RECORD_LIBXC_CONTEXT, false);
 }
 
-/* Called when the static data were read. `missing` are the parts that a stream of Xen 4.13 or older does not have. */
+/* Called when the static data were read. `missing`: the parts that a stream of Xen 4.13 or older does not contain. */
 static int on_static_data(unsigned int missing, void *data)
 {
     (void)data;

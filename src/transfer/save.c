@@ -35,7 +35,7 @@ static int on_suspend(void *data)
     saving *s = data;
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_SUSPEND};
     if (is_alone())
-        return 0; /* the guest was not asked to suspend itself, so nothing must be undone */
+        return 0; /* The guest was not asked to suspend itself, so nothing must be undone. */
     s->asked = true;
     pace_no_more();
     send_message(&message);

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from aioxen.xl import load_conf as load_conf
     from aioxen.xl import loads as loads
 else:
-    # Not all programs need these names, and their modules and classes take time to make. Each name is
-    # imported when it is used first.
+    # Importing these names takes time, and not all programs need them. So each name is imported at its first
+    # use.
     _LATE = {
         "config": ("disk", "nic", "pv", "pvh", "shutdown_action"),
         "domains": ("Domains", "DomainState", "DomainStatus", "DomainView"),

@@ -179,7 +179,8 @@ class BaseContext(ContextOperations):
         return Counters(*next(_counters.unpack(c, 1)))
 
     def operations(self) -> list[types.OperationInfo]:
-        """Returns the operations in progress, with their phases. The list is empty after closing.
+        """Returns the operations in progress, with their phases. After the context is closed, the list is
+        empty.
 
         Operations have their C names: domain_create is listed as domain_create_new. `for_event` is the id()
         of the Operation. An instant operation is never in progress. A cancelled operation remains in
@@ -197,7 +198,7 @@ class BaseContext(ContextOperations):
             lib.libxl_operation_info_list_free(infos, count[0])
 
     def _domain(self, domid: int) -> Domain:
-        """Returns the handle of a domain. One hypercall, which does not block, looks up the domain's UUID.
+        """Returns the handle of a domain. Looks up the domain's UUID by one hypercall, which does not block.
 
         If the hypervisor refuses, the UUID stays unknown, and operations do not check it.
         """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Chooses the classes that run for every operation: those of the extension module _live, or those of the
-Python module _pure.
+"""Imports the classes that run for every operation from the extension module _live or from the Python module
+_pure.
 
 _pure is used if the environment variable AIOXEN_PURE is 1 when aioxen is imported, and if _live cannot be
 imported. Both modules behave alike. _live is faster.

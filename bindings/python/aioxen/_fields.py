@@ -58,7 +58,7 @@ def _as_dataclass(kind: type[Fields]) -> Any:
 
 class _DataclassAttribute:
     """A descriptor for an attribute that each dataclass has, such as __dataclass_fields__. Few programs use
-    such an attribute, so the descriptor computes the value at the first use.
+    such an attribute, so the descriptor computes its value at the first use.
 
     A subclass without fields of its own has the attributes of its base.
     """
@@ -72,8 +72,8 @@ class _DataclassAttribute:
 
 
 class _TypeHints:
-    """Imports UUID into the module of a class, because annotations name it. typing.get_type_hints() reads
-    this attribute before any other, and the reading makes the import."""
+    """Imports UUID into the module of a class, whose annotations name UUID. typing.get_type_hints() reads
+    this attribute before any other, so UUID is imported in time."""
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         from uuid import UUID
@@ -105,8 +105,8 @@ class Fields:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Shows the fields that differ from their defaults. If the fields have no defaults, shows
-        all fields."""
+        """Returns a text with the fields that differ from their defaults. If the fields have no defaults, the
+        text has all fields."""
         written = next((c for c in type(self).__mro__ if "__match_args__" in vars(c)), Fields)
         try:
             initial = written()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Endpoint, which gives metrics away: in a file, or by HTTP on a unix socket."""
+"""Owns Endpoint, which writes metrics to a file or serves them by HTTP on a unix socket."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Endpoint(ABC):
-    """The base class of what has metrics."""
+    """The base class of classes that have metrics."""
 
     @abstractmethod
     async def render(self) -> bytes:
         """Returns all metrics in Prometheus's text format."""
 
     async def write(self, path: str | os.PathLike[str]) -> None:
-        """Writes the metrics to a file, for the textfile collector of node_exporter. The file is replaced at
-        once, so no reader sees a part of it. The name should end in .prom. The file's mode is 0644.
+        """Writes the metrics to a file, for the textfile collector of node_exporter. The file is replaced by
+        a rename, so no reader sees an incomplete file. The name should end in .prom. The file's mode is 0644.
 
         Raises: ClosedError; OSError.
         """
@@ -51,7 +51,7 @@ class Endpoint(ABC):
 
         mode: The permissions of the socket.
 
-        Raises: OSError; if the path exists and is no socket, FileExistsError.
+        Raises: OSError; FileExistsError, if the path exists and is no socket.
         """
         listening = _listen(Path(path), mode)
         server = await asyncio.start_unix_server(self._answer, sock=listening)
@@ -117,7 +117,8 @@ def _listen(path: Path, mode: int) -> socket.socket:
     try:
         listening.setblocking(False)
         listening.bind(str(path))
-        os.chmod(path, mode)  # Nobody can connect before the socket listens.
+        # No client can connect before the socket listens, so the permissions are set in time.
+        os.chmod(path, mode)
     except BaseException:
         listening.close()
         raise

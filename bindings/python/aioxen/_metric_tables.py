@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the tables of metrics: one row for each metric, with what it reads from a snapshot."""
+"""Owns the tables of metrics. Each metric has one row, with the function that reads its values from a
+snapshot."""
 
 from __future__ import annotations
 
@@ -110,7 +111,7 @@ DOMAIN = (
     gauge(
         "aioxen_domain_memory_max_bytes",
         "The greatest amount of memory that the domain may have.",
-        # A domain without a limit has the greatest number.
+        # Without a limit, Xen reports a number of 1 << 52 KiB or more.
         lambda d: float("inf") if d.info.max_memkb >= 1 << 52 else d.info.max_memkb * 1024,
     ),
     Row(

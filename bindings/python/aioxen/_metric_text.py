@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes metrics of rows and objects, and renders them as Prometheus's text, in parts that take less than a
-millisecond."""
+"""Makes metrics from rows and objects. Renders them as Prometheus's text, in parts that take less than a
+millisecond each."""
 
 from __future__ import annotations
 

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from aioxen.types import OperationProgress, ReceivedAllowed, SavePolicy
 
 Connection: TypeAlias = socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter]
-"""What is connected to the other side."""
+"""A connection to the other side."""
 
 Transport: TypeAlias = str | os.PathLike[str] | Sequence[str] | Connection
 """How Domain.migrate() reaches the other side."""
 
 Ends: TypeAlias = tuple[int, int]
-"""Two blocking descriptors: one to read from, one to write to. They may be the same one."""
+"""Two blocking descriptors: the first is read, the second is written. Both may be the same descriptor."""
 
 PATIENCE = 10.0
 """The time for a command to end by itself after its input has ended, and for the last octets to be sent to
 a stream, in seconds."""
 
 AWAY = "--migratedaway"
-"""What the name of the domain here ends with as long as the guest may run on the other side."""
+"""The end of the name of the domain on this side, as long as the guest may run on the other side."""
 
 _CHUNK = 1 << 16
 
@@ -133,7 +133,7 @@ async def _command(words: list[str]) -> AsyncIterator[Ends]:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Waits until the process ends. A process that does not end is ended."""
+    """Waits until the process ends. If it does not end in time, it is terminated, and then killed."""
     for stop in (process.terminate, process.kill):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), PATIENCE)
@@ -185,8 +185,9 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     try:
         yield theirs.fileno()
     finally:
-        # The last message may be on its way to the other side, also after an error: a receiver that gives up
-        # gives the guest back with it. An undo in the background has a duplicate, and may still send it.
+        # The last message may not have been copied yet. After an error it matters, too: with it a receiver
+        # that gives up returns the guest to the sender. An undo in the background has a duplicate of the
+        # descriptor, and may still send this message.
         theirs.close()
         sending = asyncio.ensure_future(asyncio.wait((there,), timeout=PATIENCE))
         try:

@@ -67,7 +67,7 @@ class Plain(Kind[Any]):
 
 
 class AnyValue(Kind[Any]):
-    """A value of any form, which is the same in JSON and in Python."""
+    """A value of any type that JSON has. It is the same in JSON and in Python."""
 
     def of(self, given: Json, path: str) -> Any:
         return given
@@ -192,7 +192,7 @@ class Blob(Kind[bytes]):
 
 
 class RemoteDomain(DomainBase):
-    """A domain as it travels: its domid, and its UUID if that is known."""
+    """A domain in a message: its domid, and its UUID if the UUID is known."""
 
     __slots__ = ("domid", "_uuid_bytes")
 
@@ -226,11 +226,11 @@ class Passage(NamedTuple):
     """The connection between two agents over which a guest moves."""
 
     ticket: str
-    """What the sender shows to the receiver."""
+    """The secret that the sender shows to the receiver."""
     peer: str
     """The host at the other end."""
     address: str
-    """For the sender: where the receiver listens."""
+    """For the sender: the address at which the receiver listens."""
     uuid: UUID
     """The domain that moves."""
 
@@ -301,7 +301,7 @@ class Remote:
         self.undo: str = undo
         """The operation that undoes this one. Its input is the domain that this one makes."""
         self.waits: bool = waits
-        """Whether the operation waits, and so reports progress."""
+        """Whether the operation waits. Only such an operation reports progress."""
 
     def encode_inputs(self, given: Mapping[str, Any]) -> Json:
         """Returns the JSON form of the inputs. An optional input may be missing. Raises TypeError or

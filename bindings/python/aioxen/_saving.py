@@ -65,7 +65,7 @@ class _File:
 
 
 class _Target:
-    """What a domain is saved to."""
+    """The target of a save."""
 
     fd = -1
     complete = False
@@ -113,7 +113,8 @@ async def save(
         if written.complete and isinstance(error, asyncio.CancelledError):
             cancelled = error
         else:
-            # The file is not complete, so the guest must go on. A cancelled operation may have succeeded.
+            # The file is not complete, so the guest must run again. The save itself may have succeeded, also
+            # if it was cancelled.
             if saving and (saving.cancelled() or not saving.exception()):
                 with contextlib.suppress(NotReadyError, DomainNotFoundError):
                     await wait_uncancelled(xen.domain_resume(domain))
@@ -156,8 +157,8 @@ async def restore(
 async def _writable(
     target: str | os.PathLike[str] | int | asyncio.StreamWriter, written: _Target
 ) -> AsyncIterator[None]:
-    """Sets written.fd to a descriptor whose octets go to `target`. They are all there at the end of the
-    block."""
+    """Sets written.fd to a descriptor whose octets go to `target`. When the block has ended, all octets have
+    reached `target`."""
     if isinstance(target, asyncio.StreamWriter):
         async with _pipe_to(target) as written.fd:
             yield
@@ -186,7 +187,8 @@ async def _writable(
 
 @contextlib.asynccontextmanager
 async def _opened(path: str | os.PathLike[str], flags: int) -> AsyncIterator[int]:
-    """Opens a file in a thread, because that blocks until a named pipe has another end."""
+    """Opens a file in a thread, because opening a named pipe blocks until another process opens its other
+    end."""
     opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, flags | os.O_CLOEXEC))
     try:
         fd = await asyncio.shield(opening)
@@ -200,7 +202,7 @@ async def _opened(path: str | os.PathLike[str], flags: int) -> AsyncIterator[int
 
 
 def _is_special(path: str | os.PathLike[str]) -> bool:
-    """Returns whether the path is a device or a named pipe. It is written to. A file must not replace it."""
+    """Returns whether the path is a device or a named pipe, which must not be replaced by a file."""
     return os.path.exists(path) and not os.path.isfile(path)
 
 
@@ -235,7 +237,8 @@ async def _pipe() -> AsyncIterator[tuple[BinaryIO, BinaryIO]]:
 async def _copied(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transport: asyncio.BaseTransport
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Copies a stream while the block runs. An error in the block has the error of the copy as its cause."""
+    """Copies a stream while the block runs. If both the block and the copy fail, the copy's error is the
+    cause of the block's error."""
     copying = asyncio.create_task(_copy(reader, writer, transport))
     try:
         yield copying
@@ -277,7 +280,7 @@ async def _copy(
 
 @contextlib.asynccontextmanager
 async def _readable(source: str | os.PathLike[str] | int | asyncio.StreamReader) -> AsyncIterator[int]:
-    """Gives a descriptor that has the octets of `source`."""
+    """Yields a descriptor from which the octets of `source` can be read."""
     if isinstance(source, asyncio.StreamReader):
         async with _pipe_from(source) as fd:
             yield fd

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns pv(), pvh(), disk() and nic(), which return the configuration of a guest, or a part of such a
-configuration. Owns shutdown_action(), which says what a configuration wants when its guest stops."""
+configuration. Owns shutdown_action(), which returns the action that a configuration has for a guest that has
+stopped."""
 
 from __future__ import annotations
 
@@ -146,8 +147,8 @@ def shutdown_action(config: DomainConfig, reason: ShutdownReason) -> ActionOnShu
     """Returns the action that a configuration names for a guest that has stopped for this reason: one of
     on_poweroff, on_reboot, on_crash, on_watchdog and on_soft_reset.
 
-    The library does not carry out the action: the program does. For any other reason, for example SUSPEND,
-    the action is PRESERVE.
+    The library does not carry out the action; the program must do so. For any other reason, for example
+    SUSPEND, the action is PRESERVE.
     """
     actions = {
         ShutdownReason.POWEROFF: config.on_poweroff,

@@ -6,8 +6,8 @@ All code of this module runs in the event loop's thread. The loop watches the C 
 When the descriptor is readable, a callback takes all queued records at once, completes the futures and
 delivers the events.
 
-A subclass for another asynchronous library overrides what follows the comment "The asynchronous library".
-Everything else in the package reaches the library through the context and its loop.
+A subclass for another asynchronous library overrides the methods that follow the comment "The asynchronous
+library". Everything else in the package reaches the library through the context and its loop.
 """
 
 from __future__ import annotations

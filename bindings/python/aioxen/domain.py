@@ -153,9 +153,9 @@ class Domain(Handle, DomainOperations):
         `dirty`, `rate` and `downtime_ms` are set.
 
         Raises: the errors of save_stream(); OSError, for a file. After these errors the guest goes on, and no
-        file is left. If the file is complete, and the domain cannot be destroyed or resumed then, the error
-        says both: the file stays, and the guest does not run. It is suspended, unless its destruction has
-        begun. destroy() or resume() can be tried again.
+        file is left. If the file is complete, but the domain then cannot be destroyed or resumed, the error
+        says so. The file stays. The guest does not run: it is suspended, unless its destruction has begun.
+        The program can try destroy() or resume() again.
 
         Cancelled: The guest goes on, and no file is left. But if the file has its name already, the save
         goes on to its end.
@@ -197,12 +197,12 @@ class Domain(Handle, DomainOperations):
         progress: Receives each OperationProgress. The phases are those of domain_migrate_stream().
 
         Raises: the errors of domain_migrate_stream(); OSError: there is no connection. After success the
-        guest runs there. If the domain here cannot be destroyed at once, this is a success, too: a warning is
-        logged, the destruction is tried again until the context is closed, and then Context.unfinished()
-        lists the domain. After OwnerUnknownError the domain here is suspended, and the guest may run
-        on the other machine. After another error the guest runs here.
+        guest runs there. The migration also succeeds if the domain here cannot be destroyed at once. In this
+        case a warning is logged, and the destruction is tried again until the context is closed. After that
+        Context.unfinished() lists the domain. After OwnerUnknownError the domain here is suspended, and the
+        guest may run on the other machine. After another error the guest runs here.
 
-        Cancelled: The guest runs here, unless the other side was told already that the guest is its own.
+        Cancelled: The guest runs here, unless the other side has already been told to run the guest.
         Context.unfinished() lists the domain if it is not known where the guest runs.
         """
         # Imported here, because the module needs modules that take time to import.

@@ -64,7 +64,7 @@ class DomainState(enum.StrEnum):
 
 
 def state_of(info: DomInfo) -> DomainState:
-    """Returns the state that a DomInfo tells."""
+    """Returns the state of the domain that a DomInfo describes."""
     if info.dying:
         return DomainState.DYING
     if info.shutdown:
@@ -73,7 +73,7 @@ def state_of(info: DomInfo) -> DomainState:
 
 
 async def find(xen: Context, which: DomainLike | str | UUID, seconds: float | None) -> Domain:
-    """Returns the domain that Context.domain() is asked for."""
+    """Does the work of Context.domain()."""
     if isinstance(which, str):
         if which.isascii() and which.isdecimal():
             return _by_domid(xen, int(which), "; a string of digits is a domid, not a name")
@@ -117,7 +117,8 @@ async def _by_name(xen: Context, name: str, seconds: float | None) -> Domain:
 
 
 def _as_uuid(text: str) -> UUID | None:
-    """Returns the UUID that a text such as "8e4c2f0a-5d3b-4b1e-9a57-0c6d2e8f1b34" names, or None."""
+    """Returns the UUID in a text such as "8e4c2f0a-5d3b-4b1e-9a57-0c6d2e8f1b34", or None if the text is no
+    UUID."""
     from uuid import UUID
 
     try:
@@ -184,7 +185,7 @@ class Domains:
 
 
 class DomainStatus(Fields):
-    """What a DomainView knows of a domain."""
+    """The state of a domain in a DomainView."""
 
     __slots__ = __match_args__ = ("domain", "state", "reason")
 
@@ -196,7 +197,7 @@ class DomainStatus(Fields):
     of the domain tells whether it is paused."""
 
     reason: ShutdownReason | None
-    """Why the domain has stopped. None: it has not stopped, or it was destroyed while it ran."""
+    """The reason why the domain has stopped. None: it has not stopped, or it was destroyed while it ran."""
 
     def __init__(self, domain: Domain, state: DomainState, reason: ShutdownReason | None = None) -> None:
         self.domain = domain
@@ -229,7 +230,7 @@ class DomainView(Mapping[int, DomainStatus]):
     listed again, and an EventsLost is among the events.
 
     A new domain is in the view as soon as the hypervisor has it. Its name may not be in xenstore yet, and it
-    may be destroyed if its creation fails. A change costs the same, however many domains there are.
+    may be destroyed if its creation fails. The cost of a change does not depend on the number of domains.
     """
 
     def __init__(self, xen: Context, capacity: int) -> None:
@@ -263,7 +264,7 @@ class DomainView(Mapping[int, DomainStatus]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Ends the view. It keeps its last state, and the iteration over its events ends."""
+        """Ends the view, which keeps its last state. The iteration over its events ends."""
         if self._events is not None:
             await self._events.aclose()
 
@@ -360,8 +361,8 @@ class DomainView(Mapping[int, DomainStatus]):
         return status
 
     async def _list(self) -> None:
-        """Compares the view with the hypervisor's list. A domain of which an event comes meanwhile is left
-        out, because the event is later than the list."""
+        """Compares the view with the hypervisor's list. If an event of a domain comes meanwhile, the domain
+        is skipped, because the event is newer than the list."""
         told = self._told = set()
         listed: set[int] = set()
         try:

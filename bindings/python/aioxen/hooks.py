@@ -8,7 +8,7 @@ class Slow(aioxen.hooks.Hook):
 
 aioxen.hooks.add(Slow())
 
-Hooks are called in the loop's thread. An operation costs nothing more while no hook is set. If a hook raises
+Hooks are called in the loop's thread. Without hooks, operations have no extra cost. If a hook raises
 an exception, the exception goes to the loop's exception handler, and the operation continues.
 """
 
@@ -87,7 +87,7 @@ class Phase:
 
 
 class ObservedOperation:
-    """What hooks learn about one operation. The same object is passed to all calls for the operation.
+    """One operation, as hooks see it. The same object is passed to all calls for the operation.
 
     All times are as time.monotonic_ns() counts.
     """
@@ -261,7 +261,8 @@ class _Observation:
         if event.uuid.int:
             op.uuid = event.uuid
         undo, last = event.state is OperationState.UNDOING, op.phases[-1] if op.phases else None
-        # An operation without phases reports an empty name, and a phase reports each progress that it makes.
+        # An operation without phases reports an empty name. A phase that makes progress reports its name
+        # several times.
         if not event.phase or (last and (last.name, last.undo) == (event.phase, undo)):
             return
         op.phases.append(Phase(event.phase, event.time_ns, undo))

@@ -59,7 +59,7 @@ class LogQueue:
         out = ffi.new("libxl_log_queue **")
         self._level = lowest_level()
         self.rc: int = lib.libxl_log_queue_alloc(out, self._level, CAPACITY)
-        """An error code if there is no queue, else 0."""
+        """The error code of the attempt to make the queue; 0: there is a queue."""
         self._c = out[0]
         self.c_logger: v.CData = ffi.NULL if self.rc else lib.libxl_log_queue_logger(self._c)
 
@@ -69,7 +69,8 @@ class LogQueue:
         return int(lib.libxl_log_queue_fd(self._c))
 
     def update_level(self) -> None:
-        """Asks the C library for the messages that the program's configuration of logging wants now."""
+        """Sets the level of the C queue to the level that the program's configuration of logging needs
+        now."""
         level = lowest_level()
         if level != self._level and self._c:
             self._level = level
@@ -119,7 +120,7 @@ class LogQueue:
         }
         text = v.get_string(message.text)
         record = logger.makeRecord(logger.name, level, "(libaioxen)", 0, text, (), None, extra=extra)
-        # The record was made later than the message was logged.
+        # The record is created later than the message was logged. This is the difference.
         late = record.created - message.time_ns / 1e9
         record.created -= late
         record.relativeCreated -= late * 1000

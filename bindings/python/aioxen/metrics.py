@@ -102,7 +102,7 @@ class _RawDomains(Sequence[DomainCounters]):
 
 
 class _Snapshot:
-    """What one scrape has read."""
+    """The values that one scrape has read."""
 
     def __init__(self) -> None:
         self.parts: dict[str, tuple[bool, float]] = {}  # For each part: whether it was read, and the seconds.
@@ -177,7 +177,7 @@ class Metrics(Endpoint, hooks.Hook):
         snapshot = _Snapshot()
         _scraping.set(
             True
-        )  # This function runs in a task of its own, so the program's tasks are not changed.
+        )  # This function runs in a task of its own, so the change does not affect the program's tasks.
         for name, read in (
             ("host", self._read_host),
             ("domains", self._read_domains),
@@ -219,7 +219,7 @@ class Metrics(Endpoint, hooks.Hook):
                 unknown[domid] = uuid
             await slices.pause()
         for domid, found in await self._each(list(unknown), self._xen.domain_get_name):
-            # The names are not all read again in the same scrape.
+            # The times differ, so that not all names are read again in the same scrape.
             until = now + NAMES_SECONDS + domid % NAMES_SECONDS
             self._names[domid] = found, unknown[domid], until
         snapshot.names = {domid: name for domid, (name, _, _) in self._names.items()}
@@ -260,7 +260,7 @@ class Metrics(Endpoint, hooks.Hook):
         yield metric
         yield seconds
         for metric in self.registry.collect():
-            # The times at which the counting began would be further metrics.
+            # Samples with the time when the counting began are left out.
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric
 
@@ -314,8 +314,8 @@ class Metrics(Endpoint, hooks.Hook):
                     await slices.pause()
 
         await add(self._of_host(snapshot))
-        # A few domains at a time are converted and rendered. So there are never so many objects that the
-        # garbage collector looks at all objects of the program.
+        # Only a few domains are converted and rendered at a time. With more objects, Python's garbage
+        # collector would visit all objects of the program.
         rows: list[list[bytes]] = [[] for _ in tables.DOMAIN]
         for first in range(0, len(snapshot.domains), DOMAINS):
             some = list(snapshot.domains[first : first + DOMAINS])
@@ -336,7 +336,7 @@ class Collector(BaseCollector):
     prometheus_client.REGISTRY.register(aioxen.metrics.Collector(metrics))
 
     It must be created in the loop's thread. A scrape in another thread waits until the loop has read the
-    values. A scrape in the loop's thread gets what the last scrape has read, because it cannot wait.
+    values. A scrape in the loop's thread cannot wait, so it gets the values of the last scrape.
     """
 
     def __init__(self, metrics: Metrics, *, seconds: float = REQUEST_SECONDS) -> None:

@@ -45,11 +45,11 @@ class _Spans:
     def __init__(self, operation: trace.Span, offset_ns: int) -> None:
         self.operation = operation
         self.phase: trace.Span | None = None
-        self.offset_ns = offset_ns  # What turns the monotonic clock's time into the time since 1970.
+        self.offset_ns = offset_ns  # The difference between the time since 1970 and the monotonic clock.
 
 
 class Tracing(hooks.Hook):
-    """The hook that makes the spans. install() adds it.
+    """The hook that makes the spans. install() adds this hook.
 
     provider: Where the spans go. None: to the global provider of the program.
 

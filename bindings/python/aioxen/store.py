@@ -222,7 +222,7 @@ class Store:
     ) -> str | None:
         """Waits until the value of a node fulfils a condition, and returns the value.
 
-        The wait goes on when xenstored ends and runs again.
+        The wait continues if xenstored ends and runs again.
 
         predicate: A function of the value; the value is None while the node is missing. The wait ends when
         the result is true. Without it, the wait ends when the node exists.
@@ -255,7 +255,7 @@ class Store:
 
 
 class _Level:
-    """The children of one node that walk() has still to yield. Some of them are being read."""
+    """The children of one node that walk() has not yielded yet. Some of them are being read."""
 
     __slots__ = ("_store", "_path", "_names", "_started")
 

@@ -30,7 +30,7 @@ from aioxen import hooks
 __all__ = ["Recorder", "recorded", "run"]
 
 MOST = 100_000
-"""The number of operations that a Recorder keeps. Later ones are counted only."""
+"""The number of operations that a Recorder keeps. Later operations are only counted."""
 
 HOST = "host"
 

@@ -2,9 +2,9 @@
 """Owns Transaction: reads and changes of xenstore that take effect together.
 
 A transaction of xenstored is open only during the commit. The block reads nodes at once and collects its
-changes. The commit sends one transaction. It first checks that the nodes still are as they were read, and
-then makes the changes. So a program may take any time between its reads and its commit. It holds nothing in
-xenstored meanwhile, and does not delay the library's own operations, which also need transactions.
+changes. The commit sends one transaction. It first checks that the nodes have not changed since they were
+read, and then makes the changes. So a program may take any time between its reads and its commit. It holds
+nothing in xenstored meanwhile, and does not delay the library's own operations, which also need transactions.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class Transaction:
         return bool(path)
 
     def _new_names(self, path: str) -> Names:
-        """Returns the names of the children that the changes have written, or have written a node below."""
+        """Returns the names of the children that the changes have written. A child also counts if the changes
+        have written a node below it."""
         inner = path.rstrip("/") + "/"
         below = (written[len(inner) :] for written in self._written if written.startswith(inner))
         return list(dict.fromkeys(rest.partition("/")[0] for rest in below))
@@ -159,7 +160,7 @@ class Transaction:
             raise RuntimeError("the transaction has ended")
 
     def _checks(self) -> Steps:
-        """Returns the steps that check that the nodes still are as they were read."""
+        """Returns the steps that check that the nodes have not changed since they were read."""
         steps = [
             StoreStep(StoreAction.CHECK_MISSING, path)
             if value is None
@@ -180,8 +181,8 @@ class Transaction:
             await self._store._xen.store_commit(StoreSteps(steps), timeout=self._timeout)
 
     async def _is_current(self) -> bool:
-        """Returns whether the nodes still are as they were read. If xenstored does not tell, the result is
-        True."""
+        """Returns whether the nodes are the same as when they were read. If xenstored does not answer, the
+        result is True."""
         self._ended = True
         if checks := self._checks():
             try:

@@ -15,9 +15,8 @@ cancelled, the C library is asked to abort the operation, and the `await` ends w
 If the operation has succeeded nevertheless, the `await` returns its value, and the next checkpoint raises
 Cancelled.
 
-Every `await` is a checkpoint. An instant operation has happened when its method returns, and awaiting it may
-raise Cancelled all the same. Awaiting an operation that another task has stopped by cancel() raises
-AbortedError.
+Every `await` is a checkpoint. An instant operation is complete when its method returns, but awaiting it may
+still raise Cancelled. Awaiting an operation that another task has stopped by cancel() raises AbortedError.
 """
 
 from __future__ import annotations

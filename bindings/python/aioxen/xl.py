@@ -50,7 +50,7 @@ def load(
 ) -> DomainConfig:
     """Reads a configuration from a file in the form of xl.cfg(5). The file is opened with Python's open().
 
-    strict: True: an unknown key, or anything else that xl ignores, is an error. False: it is a warning.
+    strict: True: unknown keys, and other parts that xl ignores, are errors. False: they are warnings.
 
     extra: Further statements, such as 'memory = 512'. They replace the statements of the file that set the
     same keys.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the observer, a Python function that hooks.py sets while a program has hooks. If no observer is set,
- * an operation costs one comparison more.
+ * Owns: the observer, a Python function that hooks.py sets while a program has hooks. Without an observer,
+ * the only cost for an operation is one comparison.
  *
  * The observer is called just before an operation starts. It returns None, or an object that the operation
  * keeps and that has two methods. in_progress() is called when the operation has begun to wait. ended() is

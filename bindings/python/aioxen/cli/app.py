@@ -55,7 +55,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 """The commands of each module, in the order of the manual."""
 
 ALIASES = {"usb-attach": "usbdev-attach", "usb-detach": "usbdev-detach"}
-"""Second names of commands, in the form that the commands for other devices have. No list has them."""
+"""Second names of commands. They have the form of the commands for other devices. No help text lists them."""
 
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
@@ -95,8 +95,8 @@ class App(click.Group):
 @click.option("--identity", type=click.Path(file_okay=False), metavar="DIR", envvar="AIOXEN_FLEET_IDENTITY",
               help="The directory with the certificates for --fleet.")  # fmt: skip
 def app(verbose: int, fleet: str | None, identity: str | None) -> None:
-    """Controls Xen domains. A command with a name of xl does what that command of xl does, with the same
-    arguments.
+    """Controls Xen domains. If xl has a command of the same name, the command does the same as xl's, with the
+    same arguments.
 
     DOMAIN is a domid, a name or a UUID. `aioxen COMMAND --help` describes a command, aioxen(1) all of them.
 

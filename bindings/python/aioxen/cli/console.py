@@ -47,7 +47,7 @@ async def attach(
             showing = asyncio.create_task(_show_output(guest))
             try:
                 await asyncio.wait((typing, showing), return_when=asyncio.FIRST_COMPLETED)
-                # The end of a file that is the input does not end the output.
+                # If the input is a file, the end of the file does not end the output.
                 if typing.done() and not typing.result():
                     await showing
             finally:
@@ -75,7 +75,7 @@ async def _read(fd: int) -> bytes:
     loop, readable = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(fd, readable.set)
-    except PermissionError:  # epoll(7) refuses files and /dev/null, which never make a reader wait.
+    except PermissionError:  # epoll(7) refuses files and /dev/null. Reading from them never waits.
         return os.read(fd, 4096)
     try:
         await readable.wait()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs commands: each is a coroutine function that gets a Session, which has the context, the output and the
-options that all commands have.
+"""Runs commands. A command is a coroutine function that gets a Session. The Session has the context, the
+output and the options that all commands have.
 
-SIGINT, SIGTERM and SIGHUP cancel the coroutine. The library then undoes or withdraws what is unfinished, and
-the process ends with status 128 + the signal's number. A second signal ends the process at once.
+SIGINT, SIGTERM and SIGHUP cancel the coroutine. The library then undoes the unfinished operations, and the
+process ends with status 128 + the signal's number. A second signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Options(NamedTuple):
 
 
 class Session:
-    """What a command works with."""
+    """The context, the output and the options of one command."""
 
     fleet: str | None = None
     """The address of the fleet on which the command acts. None: it acts on this host."""
@@ -63,9 +63,9 @@ class Session:
         self.code: int = exits.Exit.OK
         """The exit status, if no error is raised."""
         self.signal: signal.Signals | None = None
-        """The signal that has ended the command."""
+        """The signal that has ended the command. None: no signal has."""
         self.ready: Callable[[], None] = lambda: None
-        """Is called when a command that goes on in the background has begun its work."""
+        """A function that a command calls when its work in the background has begun."""
 
     @property
     def xen(self) -> aioxen.Context:
@@ -131,7 +131,8 @@ def command(
 ) -> Callable[[Body], click.Command]:
     """Returns a decorator that makes a coroutine function a command.
 
-    before: Is called before the event loop exists, with the arguments, which it may change.
+    before: A function that is called with the arguments before the event loop exists. It may change the
+    arguments.
     """
 
     def decorate(body: Body) -> click.Command:

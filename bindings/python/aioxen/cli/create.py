@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def creation_options(function: F) -> F:
     """Adds the options that create and start have in common."""
-    alone = "Leave no supervisor, which carries out on_poweroff, on_reboot and on_crash."
+    alone = "Start no supervisor, so on_poweroff, on_reboot and on_crash are not carried out."
     for option in (
         click.option("--strict", is_flag=True, help="Refuse what xl ignores: unknown keys, wrong values."),
         click.option("-e", "alone", is_flag=True, help=alone),
@@ -59,8 +59,8 @@ async def create(
 ) -> None:
     """Creates a domain from a file in the form of xl.cfg(5), and lets it run.
 
-    KEY=VALUE replaces a setting of the file. A supervisor stays in the background: it carries out
-    on_poweroff, on_reboot and on_crash, and its log is /var/log/xen/aioxen-NAME.log.
+    KEY=VALUE replaces a setting of the file. A supervisor stays in the background. It carries out
+    on_poweroff, on_reboot and on_crash. Its log is /var/log/xen/aioxen-NAME.log.
     """
     if words and "=" not in words[0]:
         defconfig, words = words[0], words[1:]
@@ -85,8 +85,8 @@ async def create(
 async def start(session: Session, files: tuple[str, ...], paused: bool, alone: bool, strict: bool) -> None:
     """Creates domains from several files at once, and lets them run.
 
-    If a file cannot be read, no domain is created. One supervisor for all of them stays in the background,
-    as that of `aioxen create`.
+    If a file cannot be read, no domain is created. As with `aioxen create`, a supervisor stays in the
+    background. It supervises all the domains.
     """
     guests = [Guest(session, read_config(session, file, strict=strict), DUMPS) for file in files]
     await _create(session, guests, paused, alone)
@@ -114,7 +114,7 @@ def _creation(guest: Guest, paused: bool) -> Handled:
 async def _leave_supervisor(session: Session, name: str, domains: Iterable[aioxen.Domain]) -> None:
     """Starts `aioxen supervise` in the background, and waits until it supervises the domains."""
     log = LOGS / f"aioxen-{name.replace('/', '_')}.log"
-    # -P: a module in the present directory does not take the package's place.
+    # -P: Python ignores modules in the working directory, which may have the name of the package.
     words = [sys.executable, "-P", "-m", "aioxen", "supervise", "--background", "--log", str(log)]
     words += [str(dom.uuid) for dom in domains]
     process = await asyncio.create_subprocess_exec(

@@ -41,7 +41,7 @@ def configuration(session: Session, key: str, words: Sequence[str]) -> aioxen.Do
 @click.argument("spec", metavar="DISK-SPEC...", nargs=-1, required=True)
 @wait_option
 async def block_attach(session: Session, domain: str, spec: tuple[str, ...], wait: bool) -> None:
-    """Attaches a disk to a domain. DISK-SPEC is that of xl-disk-configuration(5)."""
+    """Attaches a disk to a domain. DISK-SPEC has the form of xl-disk-configuration(5)."""
     disk = configuration(session, "disk", spec).disks[0]
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
@@ -88,9 +88,10 @@ async def block_list(session: Session, domains: tuple[str, ...]) -> None:
 @click.argument("spec", metavar="NETWORK-SPEC...", nargs=-1)
 @wait_option
 async def network_attach(session: Session, domain: str, spec: tuple[str, ...], wait: bool) -> None:
-    """Attaches a network interface to a domain. NETWORK-SPEC is that of xl-network-configuration(5)."""
+    """Attaches a network interface to a domain. NETWORK-SPEC has the form of xl-network-configuration(5)."""
     nic = configuration(session, "vif", spec).nics[0]
-    nic.devid = aioxen.DeviceNic().devid  # The file's first interface has 0. The library chooses a free one.
+    # The parser gives the first interface the number 0. With the default, the library chooses a free number.
+    nic.devid = aioxen.DeviceNic().devid
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         before = await _numbers(session, dom, "vif")
@@ -108,7 +109,7 @@ async def network_attach(session: Session, domain: str, spec: tuple[str, ...], w
 @click.argument("nics", metavar="NUMBER|MAC...", nargs=-1, required=True)
 @force_option
 async def network_detach(session: Session, domain: str, nics: tuple[str, ...], force: bool) -> None:
-    """Detaches network interfaces from a domain, which are named by their numbers or MAC addresses."""
+    """Detaches network interfaces from a domain. Each interface is named by its number or its MAC address."""
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         detach = dom.nic_destroy if force else dom.nic_remove

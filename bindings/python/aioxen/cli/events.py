@@ -34,7 +34,8 @@ KINDS = (
 async def events(
     session: Session, domains: tuple[str, ...], kinds: tuple[str, ...], count: int | None
 ) -> None:
-    """Prints the events of the named domains and their devices. Without names, prints those of all domains.
+    """Prints the events of the named domains and their devices. Without names, prints the events of all
+    domains.
 
     Past events come first: the stop of each domain that has stopped, and the connection of each device that
     is connected. The command ends when all named domains are gone.
@@ -67,7 +68,7 @@ async def _pump(stream: aioxen.Events[aioxen.Event], queue: asyncio.Queue[object
 
 
 async def _put_end(lives: Iterable[asyncio.Future[None]], queue: asyncio.Queue[object]) -> None:
-    """Ends the queue when all domains are gone and their events have been put into it."""
+    """Ends the queue when all domains are gone and their events are in the queue."""
     await parallel.gather(lives)
     await asyncio.sleep(0.1)
     queue.put_nowait(None)

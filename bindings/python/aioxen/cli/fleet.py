@@ -33,7 +33,7 @@ fleet: click.Group = group(
 @click.option("--host", "hosts", multiple=True, metavar="NAME", help="A host that has an agent.")
 @click.option("--viewer", "viewers", multiple=True, metavar="NAME", help="A client that may look only.")
 @click.option("--operator", "operators", multiple=True, metavar="NAME",
-              help="A client that may also run domains that exist.")  # fmt: skip
+              help="A client that may also control existing domains.")  # fmt: skip
 @click.option("--admin", "admins", multiple=True, metavar="NAME", help="A client that may do everything.")
 @click.option("--remove", multiple=True, metavar="NAME", help="Refuse this host or client from now on.")
 @click.option("--port", default=4222, show_default=True, help="The broker's port.")
@@ -94,7 +94,7 @@ TOP_HEAD = ("Host", "State", "Domains", "Calls", "CPU(%)", "Mem(MiB)", "Free(MiB
 
 
 class Load(NamedTuple):
-    """What the domains of a host have used at one moment."""
+    """What the domains of a host have used up to one moment."""
 
     at: float
     cpu_seconds: dict[tuple[int, str], float]
@@ -141,10 +141,10 @@ def top_rows(
 @click.option("--interval", type=click.FloatRange(0, min_open=True), default=3, show_default=True,
               metavar="SECONDS", help="The time between two tables.")  # fmt: skip
 async def top(session: Session, interval: float, count: int | None) -> None:
-    """Shows what the hosts do, in place, until Ctrl-C. The busiest host comes first.
+    """Shows the load of the hosts until Ctrl-C, and updates the table in place. The busiest host comes first.
 
     CPU(%) is the processor time of all domains of the host. A host that does not answer has "-". Without a
-    terminal, tables follow each other.
+    terminal, each new table is printed below the last one.
     """
     before = await loads(session, max(interval, 5.0))
     with screen(colourful(sys.stdout) and not session.out.json) as show:
@@ -178,7 +178,7 @@ _count_option = click.option("-n", "--count", type=click.IntRange(1), help="End 
 @_since_option
 @_count_option
 async def events(session: Session, since: str | None, count: int | None) -> None:
-    """Prints the events of all hosts, and where events were lost."""
+    """Prints the events of all hosts. Prints a line where events were lost."""
     async with await session.hosts.subscribe(since) as found:
         async for one in found:
             record = {"host": one.host, "time": one.time.isoformat(), "number": one.number}

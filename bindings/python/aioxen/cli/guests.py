@@ -30,12 +30,12 @@ ENDED = (Action.DESTROY, *AGAIN, *DUMPED)
 CRASHES = (Reason.CRASH, Reason.WATCHDOG)
 
 SHORT_LIFE = 2.0
-"""A guest that has lived for less than these seconds is created anew only after so many seconds. Otherwise a
-guest that reboots at once would keep the host busy."""
+"""In seconds. If a guest has lived for a shorter time, it is created again only after this time. Otherwise a
+guest that always reboots at once would keep the host busy."""
 
 
 def dump_file(folder: Path, name: str, dom: aioxen.Domain) -> Path:
-    """Returns where a domain's memory is written. The form of the name is that of xl."""
+    """Returns the file that a domain's memory is written to. xl names its files in the same way."""
     return folder / f"{datetime.now():%Y-%m%d-%H%M.%S}-{name.replace('/', '_')}.{dom.domid}.core"
 
 
@@ -65,8 +65,8 @@ class Guest:
         return self.dom
 
     async def supervise(self) -> None:
-        """Waits until the guest stops, and carries out the action. Returns when the guest is not created
-        anew."""
+        """Waits until the guest stops, and carries out the action. Repeats this as long as the guest is
+        created again."""
         again = True
         while again:
             began = time.monotonic()
@@ -86,8 +86,10 @@ class Guest:
                 await asyncio.sleep(SHORT_LIFE)
 
     async def _carry_out(self, dom: aioxen.Domain, reason: Reason) -> bool:
-        """Carries out the action for a guest that has stopped. Returns whether it must be created anew."""
-        # The present configuration has the name, the UUID and the devices that the guest has by now.
+        """Carries out the action for a guest that has stopped. Returns whether the guest must be created
+        again."""
+        # Reads the configuration again, because the guest's name and devices may have changed since its
+        # creation.
         self.config = await dom.configuration()
         self.name = self.config.c_info.name or self.name
         what = aioxen.shutdown_action(self.config, reason)

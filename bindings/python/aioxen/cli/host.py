@@ -46,7 +46,7 @@ async def list_pools(session: Session, cpus: bool) -> None:
 
 
 def _row(pool: Cpupoolinfo) -> str:
-    """Returns the row that xl prints. Its columns are not below the words of the head."""
+    """Returns the row that xl prints. As in xl's output, its columns are not aligned with the head."""
     count, sched = len(pool.cpumap), pool.sched.name.lower()
     return f"{pool.pool_name:<19}{count:3}{sched:>10}       y{pool.n_dom:11}"
 

@@ -17,8 +17,8 @@ if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _aioxen_completion "$@"
 fi
 """
-"""What click 8.1.3 writes for zsh, and what stands in its place. zsh runs the file at the first Tab, and the
-registration alone would complete nothing then."""
+"""A line that click 8.1.3 writes for zsh, and the text that replaces it. zsh runs the file at the first Tab.
+click's line only registers the function, so the first Tab would complete nothing."""
 
 UNIT = "aioxen-guest@.service"
 

@@ -95,7 +95,7 @@ async def _request(
     ask_and_wait: Callable[..., Awaitable[aioxen.ShutdownReason]],
     ask: Callable[..., Awaitable[None]],
 ) -> None:
-    """Asks guests to stop. `trigger` is sent to a guest that listens to no request."""
+    """Asks guests to stop. `trigger` is sent to a guest that does not react to requests in xenstore."""
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         try:
@@ -104,7 +104,7 @@ async def _request(
                 return Done("has acknowledged the request", {"outcome": "acknowledged"})
             reason = await ask_and_wait(dom, timeout=session.timeout, progress=report)
         except aioxen.DomainDestroyedError:
-            # The supervisor has seen the guest's stop before this command, and has destroyed the domain.
+            # The supervisor has seen the guest's stop first, and has destroyed the domain.
             return Done("has stopped, and its domain is gone", {"outcome": "gone"})
         except (aioxen.NoParavirtError, aioxen.GuestTimedOutError):
             if trigger is None:
@@ -144,7 +144,7 @@ async def destroy(session: Session, domains: tuple[str, ...], force: bool) -> No
 @click.option("--until", type=click.Choice(("stopped", "gone")), default="stopped", show_default=True,
               help="What to wait for.")  # fmt: skip
 async def wait(session: Session, domains: tuple[str, ...], until: str) -> None:
-    """Waits until domains have stopped or are gone, and tells why they have stopped.
+    """Waits until domains have stopped or are gone, and prints the reasons.
 
     The exit status is 14 if a guest has crashed.
     """

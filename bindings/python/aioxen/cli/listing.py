@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands that list domains and tell about the host: list, vm-list, uptime, domid, domname, show and
+"""The commands that list domains and describe the host: list, vm-list, uptime, domid, domname, show and
 info."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def mebibytes(info: aioxen.DomInfo) -> int:
 async def list_domains(
     session: Session, domains: tuple[str, ...], long: bool, verbose: bool, cpupool: bool, numa: bool
 ) -> None:
-    """Lists domains: all, or those that are named."""
+    """Lists the named domains. Without names, lists all domains."""
     found = await domains_of(session, domains)
     if long:
         return await _print_configurations(session, [info for info, _ in found])
@@ -148,7 +148,8 @@ async def uptime(session: Session, domains: tuple[str, ...]) -> None:
 
 
 async def _start_time(session: Session, info: aioxen.DomInfo) -> float | None:
-    """Returns when a domain was created, in seconds since 1970, or None if the toolstack has not noted it."""
+    """Returns when a domain was created, in seconds since 1970, or None if the toolstack has not stored this
+    time."""
     if info.domid == 0:
         return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     text = await session.xen.store.get(f"/vm/{info.uuid}/start_time", timeout=session.timeout)
@@ -158,7 +159,7 @@ async def _start_time(session: Session, info: aioxen.DomInfo) -> float | None:
 @command("show")
 @domains_argument()
 async def show(session: Session, domains: tuple[str, ...]) -> None:
-    """Tells all about domains: the state, the memory, the processors, the devices, the configuration."""
+    """Prints the state, the memory, the processors, the devices and the configuration of domains."""
     for dom in await parallel.gather(session.find(text) for text in domains):
         info, name, vcpus, devices, target = (
             await dom.info(),
@@ -185,7 +186,7 @@ async def show(session: Session, domains: tuple[str, ...]) -> None:
 @command("info")
 @click.option("-n", "--numa", is_flag=True, help="Also print the NUMA nodes and the processors.")
 async def info(session: Session, numa: bool) -> None:
-    """Tells about the host and its hypervisor."""
+    """Describes the host and its hypervisor."""
     xen = session.xen
     host, version, scheduler = await xen.host_info(), await xen.host_version(), await xen.host_scheduler()
     if session.out.json:

@@ -68,10 +68,10 @@ async def migrate(
     command of the shell whose standard input and output are connected to the receiver. The disks are not
     copied.
 
-    If the connection is lost in the moment in which the guest changes hands, the domain stays suspended
-    here, under the name DOMAIN--migratedaway, and `aioxen unfinished list` lists it. See whether the guest
-    runs on the other machine. If so, `aioxen destroy` ends the domain here. If not, `aioxen unfinished
-    resume` gives it its name back and lets it run here.
+    If the connection is lost while the receiver takes over the guest, the domain stays suspended here, under
+    the name DOMAIN--migratedaway, and `aioxen unfinished list` lists it. Check whether the guest runs on the
+    other machine. If it runs there, end the domain here by `aioxen destroy`. If it does not run there,
+    `aioxen unfinished resume` gives the domain its old name and lets it run here.
     """
     policy = aioxen.SavePolicy(
         most_rounds=rounds, downtime_ms=max_downtime, bandwidth_kib=bandwidth, compression=compress
@@ -115,7 +115,7 @@ async def migrate_receive(
     `xl migrate -s '' DOMAIN 'ssh HOST aioxen migrate-receive'` sends a guest.
     """
     in_fd, out_fd = os.dup(0), os.dup(1)
-    os.dup2(2, 1)  # What is printed must not get into the messages for the sender.
+    os.dup2(2, 1)  # Output of print() must not get into the messages for the sender.
     if session.progress == "auto":
         session.progress = "none"  # The sender's terminal shows the sender's progress.
     made: list[aioxen.Domain] = []

@@ -41,7 +41,7 @@ def _object(text: str) -> dict[str, Any]:
 @domain_argument()
 @click.argument("words", metavar="LINE...", nargs=-1, required=True)
 async def qemu_monitor_command(session: Session, domain: str, words: tuple[str, ...]) -> None:
-    """Sends a line to the monitor of a domain's QEMU, and prints what the monitor prints."""
+    """Sends a line to the monitor of a domain's QEMU, and prints the monitor's output."""
     dom = await session.find(domain)
     output = await dom.qemu_monitor_command(" ".join(words), timeout=session.timeout)
     session.out.answer(output.replace("\r\n", "\n"), {"domain": domain, "output": output})

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tells the service manager about the state of this process, sd_notify(3), and goes to the background.
+"""Reports the state of this process to the service manager as sd_notify(3) does. Puts a process into the
+background.
 
-The protocol of sd_notify is one datagram. The library that systemd offers for it is a module in C that pip
-cannot install without a compiler, and the pure ones are no longer kept up. So this module has the few lines.
+The protocol of sd_notify is one datagram. systemd's own Python library is written in C, so pip cannot install
+it without a compiler. The libraries in pure Python are no longer maintained. So this module sends the
+datagram itself.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class Background:
     """A process in the background. The constructor forks and returns in the child only.
 
     The parent ends when the child has called ready(), with status 0, or when the child has ended, with the
-    child's status. So the caller sees errors of the start, on its own standard error.
+    child's status. So the program that has started the command sees errors of the start on its standard
+    error.
     """
 
     def __init__(self, log: Path) -> None:

@@ -47,7 +47,7 @@ NEEDED = "the package prometheus-client is needed"
 
 
 def giving(function: F) -> F:
-    """Adds the options that tell where metrics go."""
+    """Adds the options that say where metrics go."""
     for option in reversed(_GIVING):
         function = option(function)
     return function
@@ -89,7 +89,7 @@ async def metrics(
 async def give(
     endpoint: Endpoint, textfile: str | None, socket: str | None, interval: float, once: bool
 ) -> None:
-    """Prints, writes or serves metrics, as the options tell."""
+    """Prints, writes or serves metrics, as the options say."""
     async with contextlib.AsyncExitStack() as stack:
         if socket:
             await stack.enter_async_context(endpoint.serve(socket))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands operations, which lists what the commands on this host are doing, and unfinished, for domains
-whose creators or savers were killed."""
+"""The command `operations` lists the operations of the commands on this host. The commands `unfinished`
+handle domains whose creation or save was not finished because a process was killed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HEAD = ("PID", "Age(s)", "Domain", "Operation", "Phase", "Done", "Command")
 
 @command("operations")
 async def operations(session: Session) -> None:
-    """Lists the operations that all commands of aioxen on this host have in progress, with their phases.
+    """Lists the operations in progress of all aioxen commands on this host, with their phases.
 
-    A program of another kind lists its own operations with Context.operations().
+    Other programs are not listed. Such a program lists its own operations with Context.operations().
     """
     rows = []
     for r in await operations_of_all():
@@ -59,7 +59,7 @@ async def _end_all(
     end: Callable[..., Operation[None]],
     word: str,
 ) -> None:
-    """Ends the creations or saves of the UUIDs, or of all that are listed."""
+    """Ends the unfinished creations or saves of the domains with these UUIDs, or of all listed domains."""
     if everything == bool(uuids):
         raise click.UsageError("name UUIDs, or use --all")
     if everything:

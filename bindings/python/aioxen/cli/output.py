@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Output: what a command prints. Results go to standard output, all else to standard error.
+"""Owns Output, which prints for a command. Results go to standard output, all other text to standard error.
 
 With --json, each result is one JSON object on a line of its own. A value of an IDL type has the IDL's JSON
 form, docs/json.md.
@@ -56,7 +56,7 @@ def colourful(file: IO[str]) -> bool:
 
 
 def text_of_row(form: str, row: Sequence[object]) -> str:
-    """Returns a row of a table. Words, such as those of the head, may stand in the place of numbers."""
+    """Returns a row of a table. A cell for a number may be a word, for example in the head."""
     if all(isinstance(cell, str) for cell in row):
         form = re.sub(r"%(-?\d*)(?:\.\d+)?[a-z]", r"%\1s", form)
     return printable(form % tuple(row))
@@ -74,7 +74,8 @@ class Output:
     def result(self, text: str, record: Record) -> None:
         """Prints what was done.
 
-        The text is not printed with --quiet, nor on a terminal that shows it in a live display.
+        The text is not printed with --quiet. It is also not printed if a live display on the terminal shows
+        it.
         """
         if self.json:
             self.line(json.dumps(record))
@@ -82,11 +83,11 @@ class Output:
             self.line(printable(text))
 
     def answer(self, text: str, record: Record) -> None:
-        """Prints what was asked for, also with --quiet."""
+        """Prints a result that the user has asked for, also with --quiet."""
         self.line(json.dumps(record) if self.json else printable(text))
 
     def line(self, text: str) -> None:
-        """Prints a line to standard output. Later lines of other programs come after it."""
+        """Prints a line to standard output, and flushes the output."""
         self._echo(text, err=False)
 
     def _echo(self, text: str, err: bool) -> None:
@@ -97,7 +98,7 @@ class Output:
 
     @contextlib.contextmanager
     def held(self, shown: bool) -> Iterator[None]:
-        """Keeps lines until the end of the block. They would disturb a live display.
+        """Keeps printed lines until the end of the block, because they would disturb a live display.
 
         shown: Whether the display shows the results.
         """
@@ -110,8 +111,8 @@ class Output:
                 self._echo(text, err)
 
     def table(self, form: str, head: Sequence[str], rows: Iterable[tuple[Sequence[object], Record]]) -> None:
-        """Prints a table, or one JSON object for each row. `form` is the %-form of a row; the widths of the
-        head's columns are those of the form."""
+        """Prints a table, or one JSON object for each row. `form` is the %-format of a row. The head's
+        columns have the widths of the format."""
         if not self.json:
             text = text_of_row(form, head)
             self.line(click.style(text, bold=True) if colourful(sys.stdout) else text)

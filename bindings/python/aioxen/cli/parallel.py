@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Acts on many domains at once. A failure of one domain does not stop the others.
 
-After an interrupt, the operations are stopped first. Then Xen is asked what each domain is now.
+After an interrupt, the operations are stopped first. Then Xen is asked for the state of each domain.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATIENCE = 5.0
 
 
 class Done(NamedTuple):
-    """What has been done to a domain: for people, and as fields of a JSON object."""
+    """The result for a domain: a text, and the fields of a JSON object."""
 
     text: str
     record: Record = {}  # noqa: RUF012
@@ -35,7 +35,7 @@ class Handled(NamedTuple):
     subject: str
     act: Callable[[Report], Awaitable[Done]]
     state: Callable[[], Awaitable[str]]
-    """Tells what the domain is now."""
+    """Returns the state of the domain in words."""
 
 
 async def each(
@@ -44,12 +44,12 @@ async def each(
     act: Callable[[aioxen.Domain, Report], Awaitable[Done]],
     after: str = "",
 ) -> None:
-    """Acts on domains, which are named as users name them.
+    """Acts on domains. Each is given by the text that the user has written.
 
     Each result is printed as soon as the domain is done. The exit status is the domains' common status, or
     PARTIAL.
 
-    after: What to add to a domain's state after an interrupt.
+    after: A text that is added to a domain's state after an interrupt.
     """
 
     def handled(text: str) -> Handled:
@@ -107,7 +107,7 @@ async def _one(session: Session, handled: Handled, shown: Meter) -> int:
 
 
 async def _tell_states(session: Session, stopped: Iterable[Handled]) -> None:
-    """Prints what Xen says about domains whose operations were stopped."""
+    """Prints the states of the domains whose operations were stopped."""
     for handled in stopped:
         try:
             state = await handled.state()
@@ -119,7 +119,7 @@ async def _tell_states(session: Session, stopped: Iterable[Handled]) -> None:
 
 
 async def state_of(session: Session, domain: aioxen.Domain | str) -> str:
-    """Asks Xen what a domain is now, and returns the answer in words."""
+    """Asks Xen for the state of a domain, and returns the state in words."""
     try:
         async with asyncio.timeout(PATIENCE):
             if isinstance(domain, str):

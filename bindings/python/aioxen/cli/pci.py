@@ -30,7 +30,7 @@ def _device(session: Session, text: str) -> aioxen.DevicePci:
 @domain_argument()
 @click.argument("spec", metavar="PCI-SPEC...", nargs=-1, required=True)
 async def pci_attach(session: Session, domain: str, spec: tuple[str, ...]) -> None:
-    """Gives a PCI device of the host to a domain. PCI-SPEC is that of xl-pci-configuration(5)."""
+    """Gives a PCI device of the host to a domain. PCI-SPEC has the form of xl-pci-configuration(5)."""
     pci = configuration(session, "pci", spec).pcidevs[0]
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
@@ -73,7 +73,7 @@ async def pci_list(session: Session, domains: tuple[str, ...]) -> None:
 @command("pci-assignable-list")
 @click.option("-n", "--names", is_flag=True, help="Print the names of the devices.")
 async def assignable_list(session: Session, names: bool) -> None:
-    """Lists the PCI devices of the host that domains can have."""
+    """Lists the PCI devices of the host that can be given to domains."""
     for pci in await session.xen.pci_assignable(timeout=session.timeout):
         name = f"{pci.name or ''}" if names else ""
         session.out.answer(f"{address(pci)} {name}", record_of(pci))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shows the phases of operations while they run: live on a terminal, as plain lines elsewhere.
+"""Shows the phases of operations while they run. On a terminal it updates a display in place. Otherwise it
+prints lines.
 
 Both write to standard error.
 """
@@ -42,7 +43,7 @@ class Meter(Protocol):
     """Shows how far the operations of several domains are."""
 
     def begin(self, subject: str) -> Report:
-        """Shows a domain. Returns what receives its events."""
+        """Shows a domain. Returns the function that receives the domain's progress events."""
 
     def end(self, subject: str, outcome: str) -> None:
         """Shows that a domain's operations have ended."""
@@ -94,7 +95,7 @@ class LiveMeter:
 
         console = Console(stderr=True, highlight=False, no_color=not colourful(sys.stderr))
         self.complete: bool = count < console.height
-        """Whether all domains have rows that remain."""
+        """Whether each domain has a row, so that the rows can stay at the end."""
         self._room = count if self.complete else console.height - 2
         self._rows: dict[str, Any] = {}
         self._hidden: list[Any] = []
@@ -143,7 +144,8 @@ class LiveMeter:
 
 @contextmanager
 def meter(style: str, out: Output, count: int) -> Iterator[Meter]:
-    """Yields the display for an option --progress. What is printed during a live display comes after it.
+    """Yields the display for an option --progress. Lines that are printed during a live display appear after
+    it.
 
     count: The number of domains.
     """

@@ -96,7 +96,7 @@ async def vcpu_list(session: Session, domains: tuple[str, ...]) -> None:
     "-i", "--ignore-host", is_flag=True, help="Allow more virtual processors than the host has CPUs."
 )
 async def vcpu_set(session: Session, domain: str, count: int, ignore_host: bool) -> None:
-    """Asks a guest to use so many of its virtual processors."""
+    """Asks a guest to use this number of virtual processors."""
     if count > (cpus := (await session.xen.host_info()).nr_cpus) and not ignore_host:
         raise aioxen.InvalidError(
             f"the host has {cpus} CPUs; --ignore-host allows {count} virtual processors"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands that supervise guests: run creates them, supervise takes guests that exist."""
+"""The commands that supervise guests: `run` creates the guests, `supervise` supervises existing domains."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _go_to_background(session: Session, arguments: dict[str, Any]) -> None:
               help=f"The log of --background.  [default: {LOGS}/aioxen-DOMAIN.log]")  # fmt: skip
 @dumps_option
 async def supervise(session: Session, domains: tuple[str, ...], dumps: Path) -> None:
-    """Supervises domains that exist: carries out the actions of their configurations when they stop.
+    """Supervises existing domains: carries out the actions of their configurations when they stop.
 
     `aioxen create` starts this in the background. A signal ends the command, not the guests. Do not
     supervise a domain that xl supervises.

@@ -16,7 +16,7 @@ from aioxen.cli.progress import Report
 from aioxen.cli.select import domain_argument
 
 LEVEL = 3
-"""The level of `--compress`. It is the default of zstd."""
+"""The level of `--compress` without a number. It is zstd's default."""
 
 
 def compress_options(function: Callable[..., Any]) -> Callable[..., Any]:

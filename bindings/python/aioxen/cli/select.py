@@ -34,7 +34,7 @@ class _DomainType(click.ParamType):
     ) -> list[CompletionItem]:
         try:
             names = asyncio.run(_all_names())
-        except Exception:  # The shell has no place for an error.
+        except Exception:  # A shell cannot show an error during completion.
             return []
         return [
             CompletionItem(name, help=f"domain {domid}")

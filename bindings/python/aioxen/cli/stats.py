@@ -32,11 +32,11 @@ class Sample(NamedTuple):
     name: str
 
     def totals(self) -> tuple[float, ...]:
-        """Returns what grows: processor seconds, and octets sent, received, read, written."""
+        """Returns the counters: processor seconds, and octets sent, received, read and written."""
         c = self.counters
         return (
             c.info.cpu_time / 1e9,
-            # The host's interface receives what the guest sends.
+            # These are the counters of the host's end, which receives the octets that the guest sends.
             sum(nic.rx_octets for nic in c.nics),
             sum(nic.tx_octets for nic in c.nics),
             sum(disk.read_sectors for disk in c.disks) * SECTOR,
@@ -57,7 +57,8 @@ async def sample(session: Session, domains: tuple[str, ...]) -> Samples:
 
 
 def rows(now: Samples, before: Samples) -> list[tuple[tuple[object, ...], Record]]:
-    """Returns the table's rows. Rates are those since the samples before; without those they are 0."""
+    """Returns the table's rows. The rates are counted from the earlier samples. Without earlier samples they
+    are 0."""
     made = []
     for key, new in now.items():
         old = before.get(key, new)
@@ -99,7 +100,8 @@ def sampling_options(function: click.decorators.FC) -> click.decorators.FC:
 async def stats(session: Session, domains: tuple[str, ...], interval: float, count: int | None) -> None:
     """Prints what domains use, once. Rates are in KiB/s and count from the previous table.
 
-    With --count, so many tables are printed, one each --interval. The first has no rates.
+    With --count, this number of tables is printed, with --interval seconds between them. The first table has
+    no rates.
     """
     before: Samples = {}
     for number in range(count or 1):
@@ -113,9 +115,9 @@ async def stats(session: Session, domains: tuple[str, ...], interval: float, cou
 @command("top")
 @sampling_options
 async def top(session: Session, domains: tuple[str, ...], interval: float, count: int | None) -> None:
-    """Shows what domains use, in place, until Ctrl-C. The busiest domain comes first.
+    """Shows what domains use until Ctrl-C, and updates the table in place. The busiest domain comes first.
 
-    Without a terminal, tables follow each other.
+    Without a terminal, each new table is printed below the last one.
     """
     before = await sample(session, domains)
     with screen(colourful(sys.stdout) and not session.out.json) as show:
@@ -136,8 +138,8 @@ async def top(session: Session, domains: tuple[str, ...], interval: float, count
 
 @contextmanager
 def screen(wanted: bool) -> Iterator[Callable[..., None] | None]:
-    """Yields a function that shows lines on a screen of their own, cut at its edges. At the end, the terminal
-    is as before. Yields None if no screen is wanted."""
+    """Yields a function that shows lines on the terminal's alternate screen, cut at its edges. The end of the
+    block restores the terminal. Yields None if no screen is wanted."""
     if not wanted:
         yield None
         return

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands store read, write, ls, list, rm, chmod, watch and wait. They print what xenstore's own
-programs, xenstore-read, xenstore-ls and so on, print."""
+"""The commands store read, write, ls, list, rm, chmod, watch and wait. Their output is the output of
+xenstore's own programs (xenstore-read, xenstore-ls and so on)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ store: click.Group = group("store", "Reads, changes and watches the nodes of xen
 
 
 def escaped(value: str) -> str:
-    """Returns a value as xenstore-ls prints it: what is not printable ASCII is written as in C."""
+    """Returns a value as xenstore-ls prints it. Octets that are not printable ASCII are escaped as in C."""
     known = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
     octets = value.encode("utf-8", "surrogateescape").decode("latin-1")
     return "".join(known.get(c) or (c if " " <= c <= "~" else f"\\x{ord(c):02x}") for c in octets)
@@ -93,10 +93,11 @@ async def rm(session: Session, paths: tuple[str, ...]) -> None:
 @click.argument("path")
 @click.argument("modes", metavar="MODE...", nargs=-1, required=True)
 async def chmod(session: Session, path: str, modes: tuple[str, ...]) -> None:
-    """Sets the permissions of a node: n0 r3 is owner 0, no access for others, and domain 3 may read.
+    """Sets the permissions of a node. For example, `n0 r3` means: domain 0 owns the node, domain 3 may read
+    it, and other domains have no access.
 
-    The letters are n (no access), r (read), w (write) and b (both). The first MODE has the owner, and what
-    all other domains may do.
+    The letters are n (no access), r (read), w (write) and b (both). The first MODE has the owner, and the
+    access of the domains that no MODE names.
     """
     wrong = [mode for mode in modes if mode[:1] not in LETTERS or not mode[1:].isdecimal()]
     if wrong:
@@ -110,9 +111,9 @@ async def chmod(session: Session, path: str, modes: tuple[str, ...]) -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("-n", "count", type=click.IntRange(1), metavar="N", help="End after so many changes.")
 async def watch(session: Session, paths: tuple[str, ...], count: int | None) -> None:
-    """Prints the path of each node that changes, of the named nodes and of those below them.
+    """Watches the named nodes and the nodes below them. Prints the path of each node that changes.
 
-    The first line of each watch is the named path: the watch is there.
+    The first line of each watch is the named path. It shows that xenstored has the watch.
     """
     changes: asyncio.Queue[object] = asyncio.Queue()
 

@@ -80,7 +80,8 @@ async def usbdev_attach(session: Session, domain: str, spec: tuple[str, ...]) ->
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         await dom.usbdev_add(usb, timeout=session.timeout, progress=report)
         listed = await dom.usbdev_list(timeout=session.timeout)
-        placed = next((d for d in listed if d.u == usb.u), usb)  # If it was unplugged meanwhile: usb.
+        # The device may have been unplugged meanwhile.
+        placed = next((d for d in listed if d.u == usb.u), usb)
         text = f"{name_of(usb)} attached to port {placed.port} of controller {placed.ctrl}"
         return Done(text, {"outcome": "attached", "usbdev": record_of(placed)})
 
@@ -113,7 +114,7 @@ async def usb_list(session: Session, domains: tuple[str, ...]) -> None:
         found = await dom.usbdev_list(timeout=session.timeout)
         for ctrl in await dom.usbctrl_list(timeout=session.timeout):
             used = {usb.port: usb for usb in found if usb.ctrl == ctrl.devid}
-            state = max(states.get(ctrl.devid, 0), 0)  # 0: it has no frontend in xenstore.
+            state = max(states.get(ctrl.devid, 0), 0)  # 0: the controller has no frontend in xenstore.
             row = (ctrl.devid, ctrl.type.name.lower(), ctrl.backend_domid, state, ctrl.version, ctrl.ports)
             devices = [record_of(usb) for usb in used.values()]
             record = {"domid": dom.domid, **record_of(ctrl), "state": state, "devices": devices}

@@ -6,9 +6,9 @@ async with fleet.connect("tls://broker.example.org") as f:
     await dom.unpause()
     print(await f.map("domain_list", "*"))
 
-An agent (aioxen-agent) on each host carries the operations out. They mean the same as on an aioxen.Context: a
-cancelled task stops the operation on the host and waits for its end there, a time limit is the host's, and
-progress is reported. NATS carries the messages; a fleet without a broker uses ssh.
+An agent (aioxen-agent) on each host carries the operations out. They behave as on an aioxen.Context. A
+cancelled task stops the operation on the host, and waits until the operation has ended there. The host
+measures the time limits. Progress is reported. NATS carries the messages; a fleet without a broker uses ssh.
 """
 
 from aioxen.fleet.client import Fleet as Fleet

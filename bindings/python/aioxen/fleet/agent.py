@@ -34,14 +34,14 @@ from aioxen.fleet.wire import Reason, State
 from aioxen.types import Suspend
 
 Sink = Callable[[bytes], None]
-"""Sends a reply to the client. It never waits: a reply that cannot be sent is dropped, and the client asks
-again."""
+"""A function that sends a reply to the client. The function never waits. If a reply cannot be sent, it is
+dropped, and the client repeats its request."""
 
 MOST_CALLS = 512
 """The greatest number of calls in progress."""
 
 MOST_CALLS_OF_ONE = 256
-"""The greatest number of calls in progress of one caller."""
+"""The greatest number of calls of one caller that are in progress."""
 
 MOST_RECENT = 256
 MOST_RECENT_OCTETS = 64 << 10
@@ -74,7 +74,8 @@ class Call:
 class Agent:
     """Carries out requests on one context.
 
-    verifier: Checks signatures. None: the transport tells who the caller is, or the caller is believed.
+    verifier: Checks signatures. None: the transport identifies the caller, or the request's caller is
+    accepted without a check.
     """
 
     def __init__(
@@ -125,7 +126,8 @@ class Agent:
             elif peer is None:
                 caller = request.caller
             else:
-                request.caller = peer  # The name that the connection proves replaces the client's own.
+                # The connection has proved this name. It replaces the name in the request.
+                request.caller = peer
             if request.caller != caller:
                 raise IdentityError(f"the request says that {request.caller} calls")
             if request.host != self.host or (call is not None and request.call != call):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the audit log: one line of JSON for each call, with who called what on which domain, and the outcome.
+"""Owns the audit log. It has one line of JSON for each call, with the caller, the operation, the domain and
+the outcome.
 
 Inputs are not logged, because they may hold secrets.
 """
@@ -21,7 +22,7 @@ class Audit:
         self.listeners: list[Callable[[bytes], None]] = []
 
     def write(self, caller: str, call: str, id: str | None, outcome: str, **more: Any) -> None:
-        """Writes a line. `more`: domid, uuid, message and seconds; a None is not written."""
+        """Writes a line. `more`: domid, uuid, message and seconds. A member that is None is not written."""
         record = {"time": round(time.time(), 3), "host": self.host, "caller": caller, "call": call, "id": id}
         record |= {"outcome": outcome, **{name: value for name, value in more.items() if value is not None}}
         text = json.dumps(record)

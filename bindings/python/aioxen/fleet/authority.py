@@ -20,7 +20,7 @@ PRIVATE = 0o600
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Writes a file. Only its owner can read the file until it is complete."""
+    """Writes a file. Until the file is complete, only its owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns Fleet, the connection of a program to the agents of many hosts.
 
-A request stays pending until its last reply. As long as the host may have missed it, it is sent again, with
-the same id, and the host answers a request that it knows without carrying it out again. So a broker that is
-killed and an agent that is started anew cost time, and no operation is lost or done twice. A host that is
-not heard of for `patience` seconds is lost, and its pending operations raise UnknownOutcomeError.
+A request stays pending until its last reply. The client repeats a request, with the same id, as long as the
+host may have missed it. The host answers a request that it knows without carrying it out again. So no
+operation is lost or done twice if a broker is killed or an agent is started again. A host that sends no
+heartbeat for `patience` seconds is lost: its pending operations raise UnknownOutcomeError.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ T = TypeVar("T")
 
 TICK = 0.25
 FIRST_AGAIN = 1.0
-"""When a request that was not answered is sent again, in seconds."""
+"""The time after which a request without a reply is sent again, in seconds."""
 LATER_AGAIN = 5.0
-"""When a request that is in progress is sent again, in case its last reply was lost."""
+"""The time after which a request that is in progress is sent again, in seconds, because its last reply may
+have been lost."""
 
 
 class Fleet(Receiver):
@@ -61,15 +62,16 @@ class Fleet(Receiver):
         self._subscriptions: list[FleetEvents] = []
         self._sign: Callable[[bytes], Mapping[str, str]] = lambda message: {}
         self.hosts: Hosts = Hosts(patience)
-        """The hosts that were heard of, by name."""
+        """The hosts that have sent a heartbeat, by name."""
 
     @property
     def name(self) -> str:
-        """The name by which the hosts know this program. Without a broker, the hosts may know another one."""
+        """The name of this program in its requests. Without a broker, a host may replace it by the name of
+        the user who has connected."""
         return self._link.name
 
     def __getitem__(self, name: str) -> Host:
-        """Returns a host. It need not have been heard of."""
+        """Returns a host. The host need not have sent a heartbeat."""
         if name not in self._hosts:
             if not wire.NAME.fullmatch(name):
                 raise KeyError(name)
@@ -92,8 +94,8 @@ class Fleet(Receiver):
             await self.hosts.changed.wait()
 
     async def settle(self, most: float = 5.0) -> None:
-        """Waits, for at most `most` seconds, for a heartbeat of each host from which the broker has got one
-        in the last 10 s. A pattern in a selector matches only hosts whose heartbeat has come."""
+        """Waits for a heartbeat of each host that has sent a heartbeat to the broker in the last 10 s. Waits
+        for at most `most` seconds. A pattern in a selector matches only hosts whose heartbeat has come."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(most):
                 if (present := await self._link.present()) is not None:
@@ -128,13 +130,14 @@ class Fleet(Receiver):
             await found.aclose()
 
     async def subscribe(self, since: str | None = None, *, capacity: int = 65536) -> FleetEvents:
-        """Subscribes to the lifecycle and device events of all hosts, from the moment at which this returns.
+        """Subscribes to the lifecycle and device events of all hosts. The subscription begins when this
+        method returns.
 
         since: None: new events only. "all": all events that the broker keeps. A position of an earlier
         FleetEvents: the events after it.
 
-        capacity: The number of events that wait to be read. Further events are lost, and the iteration tells
-        how many.
+        capacity: The greatest number of events that wait to be read. Further events are lost, and the
+        iteration yields their number.
 
         Raises: ConnectionError, if the broker keeps no events and `since` is not None; ValueError.
         """
@@ -166,7 +169,8 @@ class Fleet(Receiver):
 
         width: How many calls are in progress at the same time.
 
-        Raises: nothing for a host that fails; its outcome has the error. A cancellation stops all calls.
+        If a host fails, this method raises nothing: the host's outcome has the error. A cancellation stops
+        all calls.
         """
         if width < 1:
             raise ValueError(f"width: {width} is less than 1")
@@ -204,12 +208,13 @@ class Fleet(Receiver):
 
         live, policy, timeout, progress: As for aioxen.Domain.migrate().
 
-        Raises: FleetError, if the host receives no guests; the errors of the two operations, and then the
-        guest runs on its old host; UnknownOutcomeError, if it is not known yet on which host the guest runs:
-        resolve() waits until both hosts have answered, ends what is left on the other one, and returns the
-        domain, or raises the error.
+        Raises: FleetError, if the host receives no guests. The errors of the two operations; the guest then
+        runs on its old host. UnknownOutcomeError, if it is not known yet on which host the guest runs. The
+        exception's resolve() waits until both hosts have answered, destroys the domain on the host where the
+        guest does not run, and returns the domain, or raises the error.
 
-        Cancelled: The guest runs on its old host, unless the other host was told already that it is its own.
+        Cancelled: The guest runs on its old host, unless the other host has already been told to run the
+        guest.
         """
         from aioxen.fleet.migration import Migration
 
@@ -237,7 +242,7 @@ class Fleet(Receiver):
         inputs: dict[str, Any],
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Makes the message that is sent from now on."""
+        """Makes the message of an operation. Later repetitions send the same message."""
         message = wire.dumps(
             {
                 "v": wire.VERSION,
@@ -302,7 +307,8 @@ class Fleet(Receiver):
                     self._send(operation)
 
     def _lose(self, operation: RemoteOperation[Any]) -> None:
-        """Gives up an operation. If no message about it was delivered, nothing was done."""
+        """Ends an operation whose host is lost. If none of the operation's messages was delivered, nothing
+        was done."""
         if operation._absent == operation._sent:
             error = HostNotFoundError(operation.host.name, "no agent serves this host", operation.name)
             return operation._finish(None, error)
@@ -363,7 +369,7 @@ class Fleet(Receiver):
         self._again(None)
 
     def _again(self, host: str | None) -> None:
-        """Makes _watch() send the pending requests of a host again. None: those of all hosts."""
+        """Makes _watch() send the pending requests of a host again. None: the requests of all hosts."""
         for operation in self._pending.values():
             if host is None or operation.host.name == host:
                 operation._next = 0.0
@@ -378,12 +384,12 @@ async def connect(
     url: tls://BROKER[:PORT]; nats://127.0.0.1[:PORT], without encryption, for tests;
     unix:///PATH[,/PATH...], the sockets of agents; ssh://[USER@]HOST[:PORT][,...].
 
-    identity: The directory with the certificates ca.pem, cert.pem and key.pem. None: that of the environment
-    variable AIOXEN_FLEET_IDENTITY.
+    identity: The directory with the certificates ca.pem, cert.pem and key.pem. None: the directory in the
+    environment variable AIOXEN_FLEET_IDENTITY.
 
-    name: The caller's name where there is no certificate. Empty: the user's.
+    name: The caller's name if there is no certificate. Empty: the name of the user.
 
-    patience: After how many seconds of silence a host is lost.
+    patience: The number of seconds without a heartbeat after which a host is lost.
 
     Operations that are in progress at the end of the block are not stopped on their hosts.
 

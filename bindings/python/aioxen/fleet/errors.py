@@ -48,16 +48,16 @@ class RefusedError(FleetError, ValueError):
 
 
 class NotDoneError(FleetError):
-    """The call has never reached the host, and it will not be carried out any more."""
+    """The call has not reached the host, and the host will not carry it out."""
 
 
 class InterruptedError(FleetError):
-    """The agent ended while it carried out the call. What the call has done is not known, and must be looked
-    up on the host."""
+    """The agent ended while it carried out the call. The effect of the call is not known. Look it up on the
+    host."""
 
 
 class UnknownOutcomeError(FleetError):
-    """The host was lost after the call was sent. The call may have been carried out, or may still be.
+    """The host was lost after the call was sent. The host may have carried out the call, or may still do so.
 
     resolve() tells the outcome when the host is back.
     """
@@ -74,9 +74,10 @@ class UnknownOutcomeError(FleetError):
     async def resolve(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """Waits until the host answers, and returns the result of the call.
 
-        timeout: Seconds; TimeoutError is raised then. None: no limit.
+        timeout: The longest wait, in seconds, after which TimeoutError is raised. None: no limit.
 
-        Raises: the error of the operation; CancelledError, if the call was cancelled; NotDoneError, if it has
-        not reached the host, and then it never will; InterruptedError, if the agent ended during the call.
+        Raises: the error of the operation; CancelledError, if the call was cancelled; NotDoneError, if the
+        call has not reached the host (the host will not carry it out); InterruptedError, if the agent ended
+        during the call.
         """
         return await self._resolve(timeout)

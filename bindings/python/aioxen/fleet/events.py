@@ -33,16 +33,16 @@ class FleetEvent(NamedTuple):
     """What has happened. EventsLost: events of this host were lost; `count` is 0 if their number is
     unknown."""
     time: datetime
-    """When, by the host's clock, in UTC."""
+    """The time of the event by the host's clock, in UTC."""
     epoch: str
-    """The run of the host's agent in which `number` counts."""
+    """The run of the host's agent. `number` counts the events of this run."""
     number: int
     """The number of the event. Each event of a run has the number of the one before plus 1. For EventsLost it
     is the number of the last event that was lost."""
 
 
 class Mark(NamedTuple):
-    """What a heartbeat has told: the host had sent this number of events in this run."""
+    """The content of a heartbeat: the host had sent this number of events in this run of its agent."""
 
     host: str
     epoch: str
@@ -53,15 +53,17 @@ class Mark(NamedTuple):
 class FleetEvents(Closing):
     """A subscription, made by Fleet.events(): `async for e in f.events():`.
 
-    The numbers of the events tell what was lost between the host and this program, and the iteration yields
-    an EventsLost there. Heartbeats tell what was lost after the last event that has come. When an agent was
-    started anew, it yields EventsLost(0), and the agent reports the state of each domain again.
+    The numbers of the events show which events were lost between the host and this program. The iteration
+    yields an EventsLost in their place. Heartbeats show a loss after the last event that has come. When an
+    agent was started again, the iteration yields EventsLost(0), and the agent reports the state of each
+    domain again.
     """
 
     def __init__(self, capacity: int, all_of: list[FleetEvents]) -> None:
         self._waiting: deque[tuple[str | None, bytes] | Mark] = deque()
         self._all_of = all_of
-        self._beats: dict[str, Mark] = {}  # The last heartbeat of each host that is to be compared.
+        # The last heartbeat of each host that is not compared with the events yet.
+        self._beats: dict[str, Mark] = {}
         self._told = asyncio.Event()
         self._marked: set[str] = set()  # The hosts that have a mark in the queue.
         self._comparing: asyncio.Task[None] | None = None
@@ -72,7 +74,8 @@ class FleetEvents(Closing):
         self._next: tuple[str | None, FleetEvent] | None = None
         self._source: Source | None = None
         self.position: str | None = None
-        """Where the broker has stored the last event that was read, for `since`. None: it keeps none."""
+        """The position in the broker's store of the last event that was read, for `since`. None: the broker
+        keeps no events."""
 
     def _put(self, position: str | None, message: bytes) -> None:
         # Each host in _marked has a mark in _waiting. The number of a later event shows the loss.
@@ -92,14 +95,15 @@ class FleetEvents(Closing):
             self._told.set()
 
     async def _compare(self, source: Source) -> None:
-        """Puts what heartbeats have told behind the events that were sent before them."""
+        """Puts a mark for each heartbeat into the queue, after the events that were sent before the
+        heartbeat."""
         while True:
             await self._told.wait()
             self._told.clear()
             beats, self._beats = self._beats, {}
             try:
                 await source.caught_up()
-            except OSError as error:  # The next heartbeat tells it again.
+            except OSError as error:  # The next heartbeat has the number again.
                 log.info("events are not complete: %s", error)
                 continue
             for mark in beats.values():
@@ -145,7 +149,7 @@ class FleetEvents(Closing):
     def _missed(self, mark: Mark) -> FleetEvent | None:
         """Returns the loss that a heartbeat shows."""
         self._marked.discard(mark.host)
-        # The mark has the number of an event that was lost, so it stands where the next event would.
+        # An event with the mark's number was lost. So the loss is computed for the number after the mark's.
         loss = self._loss(mark.host, mark.epoch, mark.number + 1)
         if loss is None or (loss < 0 and mark.host in self._seen):
             return None
@@ -155,8 +159,8 @@ class FleetEvents(Closing):
         )
 
     def _loss(self, host: str, epoch: str, number: int) -> int | None:
-        """Returns how many events are missing before this one: -1 if none are, 0 if their number is unknown,
-        and None if this event has come before."""
+        """Returns how many events are missing before this event: -1 if no event is missing, 0 if the number
+        of missing events is unknown, and None if this event has come before."""
         known, seen = self._seen.get(host, ("", 0))
         if known == epoch:
             return None if number <= seen else number - seen - 1 or -1

@@ -22,10 +22,10 @@ class Frame(enum.Enum):
     CALL = b"C"
     """From the client: a request."""
     NAME = b"N"
-    """From a bridge that runs as the agent's user or as root: the caller's name, in the first frame."""
+    """The first frame of a bridge that runs as the agent's user or as root: the caller's name."""
     SINCE = b"S"
-    """From the client: it wants events, of the given epoch with greater numbers: "EPOCH NUMBER", or "" for
-    new events only."""
+    """From the client: a request for events. "EPOCH NUMBER": the events of this epoch with greater numbers.
+    "": new events only."""
     REPLY = b"R"
     BEAT = b"H"
     EVENT = b"E"
@@ -36,7 +36,8 @@ def frame(kind: Frame, body: bytes) -> bytes:
 
 
 async def read(reader: asyncio.StreamReader, most: int) -> tuple[Frame, bytes] | None:
-    """Reads a frame. Returns None at the end. Raises InvalidError for a frame that is wrong or too long."""
+    """Reads a frame. Returns None at the end. Raises InvalidError if the frame has an unknown letter or is
+    too long."""
     try:
         letter, length = HEAD.unpack(await reader.readexactly(HEAD.size))
         kind = Frame(letter)

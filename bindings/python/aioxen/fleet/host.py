@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Host(HostOperations):
     """One host. Its methods are the operations of aioxen.Context, except those that take a descriptor.
 
-    An operation is a future, as on a Context. Besides the operation's errors it raises HostNotFoundError,
-    NotAllowedError, OverloadedError and RefusedError, after which nothing was done, UnknownOutcomeError if
-    the host is lost, and InterruptedError if the host's agent was killed.
+    An operation is a future, as on a Context. It raises the operation's errors. It also raises
+    HostNotFoundError, NotAllowedError, OverloadedError and RefusedError; in these cases nothing was done. It
+    raises UnknownOutcomeError if the host is lost, and InterruptedError if the host's agent was killed.
     """
 
     def __init__(self, fleet: Fleet, name: str) -> None:
@@ -42,7 +42,7 @@ class Host(HostOperations):
             raise ValueError(f"domid: {domain!r} is not on {self.name}")
         encoded = OPERATIONS[operation].encode_inputs(inputs)
         if operation == "domain_create":
-            # With a UUID that the client knows, the domain can be found whatever happens to the agent.
+            # The client chooses the UUID, so the domain can be found even if the agent is killed.
             encoded["d_config"].setdefault("c_info", {}).setdefault("uuid", str(uuid4()))
         return self._fleet._start(self, operation, encoded, timeout, progress)
 

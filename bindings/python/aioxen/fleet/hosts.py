@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns what is known of the hosts of a fleet. It comes from the heartbeats of their agents."""
+"""Owns the states of the hosts of a fleet, which come from the heartbeats of their agents."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from aioxen.fleet import wire
 from aioxen.fleet.events import EPOCH
 
 SILENT = 3.0
-"""How long a host is not heard of before it counts as silent, in seconds."""
+"""The time without a heartbeat after which a host is silent, in seconds."""
 MOST_BEAT = 4096
 MOST_HOSTS = 100_000
 
 
 class HostState(NamedTuple):
-    """What is known of a host."""
+    """The state of a host."""
 
     name: str
     state: str
-    """"up"; "silent": not heard of for 3 s; "lost": not heard of for `patience`; "stopped": the agent has
-    said that it ends."""
+    """"up"; "silent": no heartbeat for 3 s; "lost": no heartbeat for `patience`; "stopped": the agent has
+    sent its last heartbeat."""
     calls: int
     """The number of calls that its agent carries out."""
     domains: int
@@ -36,19 +36,19 @@ class HostState(NamedTuple):
     link: int
     """How often the agent has connected to the broker again."""
     heard: float
-    """When the host was last heard of, as time.monotonic() counts."""
+    """When the last heartbeat of the host came, by the clock time.monotonic()."""
     passage: str
-    """Where its agent receives guests of other hosts. Empty: it receives none."""
+    """The address at which its agent receives guests of other hosts. Empty: it receives no guests."""
 
 
 class Hosts(Mapping[str, HostState]):
-    """The hosts that were heard of, by name. The mapping is live."""
+    """The hosts that have sent a heartbeat, by name. The mapping changes with each heartbeat."""
 
     def __init__(self, patience: float) -> None:
         self._beats: dict[str, HostState] = {}
         self._patience = patience
         self.changed: asyncio.Event = asyncio.Event()
-        """Is set when a host is heard of."""
+        """Is set when a heartbeat comes."""
 
     def __getitem__(self, name: str) -> HostState:
         beat = self._beats[name]
@@ -64,7 +64,8 @@ class Hosts(Mapping[str, HostState]):
         return len(self._beats)
 
     def put(self, host: HostState) -> HostState | None:
-        """Notes a heartbeat, and returns what was known before. A new host beyond MOST_HOSTS is left out."""
+        """Stores a heartbeat, and returns the host's state before it. A new host beyond MOST_HOSTS is not
+        stored."""
         before = self._beats.get(host.name)
         if before is not None or len(self) < MOST_HOSTS:
             self._beats[host.name] = host

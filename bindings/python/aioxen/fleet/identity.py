@@ -2,10 +2,10 @@
 """Owns the identity of callers: the certificates, and the signatures of requests.
 
 A broker does not tell an agent who has sent a message. So the caller signs each request with the key of its
-certificate, and the agent checks the signature and the certificate itself. The broker's rules are a first
-check, and the agent's are a second one that does not depend on the broker.
+certificate, and the agent checks the signature and the certificate itself. The broker checks its own rules
+first. The agent's check does not depend on the broker.
 
-A certificate of a client has the name in CN and "client" in OU. That of a host has "host" in OU.
+A certificate has the name in CN. OU is "client" in a client's certificate, and "host" in a host's.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Identity:
     """A certificate with its key, in a directory with ca.pem, cert.pem and key.pem."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Reads the files. Raises OSError, and ValueError for a file that is no certificate or key."""
+        """Reads the files. Raises: OSError; ValueError, if a file is no certificate or key."""
         self.folder: Path = Path(folder)
         key = load_pem_private_key((self.folder / "key.pem").read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -61,8 +61,8 @@ class Identity:
         return context
 
     def tls_with(self, receives: bool) -> ssl.SSLContext:
-        """Returns the settings of a connection to another host's agent. Both sides show their certificates.
-        A certificate of a host has no address: host_at() tells the name.
+        """Returns the settings of a connection to another host's agent. Both sides show their certificates. A
+        host's certificate has no address, so host_at() checks the name instead.
 
         receives: Whether this side accepts the connection.
         """
@@ -82,7 +82,7 @@ class Identity:
 
 
 class Verifier:
-    """Checks who has written a message. The certificate must be one of a client, by the fleet's authority."""
+    """Checks who has written a message. The fleet's authority must have signed the client's certificate."""
 
     def __init__(self, authority: str | Path) -> None:
         self._authority = x509.load_pem_x509_certificate(Path(authority).read_bytes())
@@ -141,7 +141,8 @@ def host_at(connection: ssl.SSLObject) -> str:
 
 
 def name_of(certificate: x509.Certificate, kind: str | None) -> str:
-    """Returns the name in a certificate. `kind`: the OU that the certificate must have; None: any.
+    """Returns the name in a certificate. `kind`: the OU that the certificate must have; None: every OU is
+    accepted.
 
     Raises: IdentityError.
     """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the agent's memory of requests that change something: an SQLite file, so that an agent that was killed
-still knows them.
+"""Owns the journal, an SQLite file with the requests that change something. An agent that was killed finds
+them there when it is started again.
 
 A request is written before its operation starts, and its last reply when it ends. The file is not
-synchronised with the disk: it must survive the agent's end, and not the host's. A host that has lost power
-has lost its domains, too, and the agent refuses requests from before the host's start.
+synchronised with the disk, because only the end of the agent must not lose it. A host that has lost power has
+lost its domains, too, and the agent refuses requests from before the host's start.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Journal:
         return self._count >= MOST
 
     def begin(self, entry: Entry) -> None:
-        """Remembers a request. A request with a reply is one that is never carried out."""
+        """Remembers a request. A request that has a reply already is never carried out."""
         ended = None if entry.reply is None else time.time()
         self._file.execute(
             f"INSERT INTO requests ({COLUMNS}, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*entry, ended)
@@ -89,7 +89,7 @@ class Journal:
         return Entry(*row) if row else None
 
     def interrupted(self) -> Iterator[Entry]:
-        """Yields the requests that were in progress when the agent ended. For an agent that has just
-        started."""
+        """Yields the requests that were in progress when the earlier agent ended. Call it when the agent
+        starts."""
         for row in self._file.execute(f"SELECT {COLUMNS} FROM requests WHERE reply IS NULL").fetchall():
             yield Entry(*row)

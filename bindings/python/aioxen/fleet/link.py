@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 
 Put = Callable[[str | None, bytes], None]
-"""Takes an event: where the broker has stored it, and the message. Does not wait."""
+"""A function that takes an event: its position in the broker's store, and the message. The function does not
+wait."""
 
 
 class Receiver(ABC):
@@ -37,8 +38,8 @@ class Events(ABC):
 
     @abstractmethod
     async def caught_up(self) -> None:
-        """Waits until each event that was sent before the call, and that can still come, was passed on.
-        Raises OSError if the connection is lost meanwhile."""
+        """Waits until each event that was sent before the call was passed on or was lost. Raises OSError if
+        the connection is lost meanwhile."""
 
     @abstractmethod
     async def aclose(self) -> None: ...
@@ -59,12 +60,12 @@ class Link(ABC):
 
     @abstractmethod
     def send(self, host: str, call: str, id: str, message: bytes, headers: Mapping[str, str]) -> None:
-        """Sends a message. The replies are about the request `id`. Does not wait; a message may be lost."""
+        """Sends a message about the request `id`. Does not wait. A message may be lost."""
 
     @abstractmethod
     async def present(self) -> Collection[str] | None:
         """Returns the names of the hosts from which a heartbeat must come within about a second. None: the
-        connection cannot tell."""
+        transport does not know them."""
 
     @abstractmethod
     async def events(self, since: str | None, put: Put, audit: bool) -> Events:

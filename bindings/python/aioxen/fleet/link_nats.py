@@ -31,7 +31,8 @@ FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)
 MOST_OUTGOING = 65536
 SOON = 0.02
 STALLED = 5.0
-"""How long events that the broker keeps may not come, in seconds. Then they are asked for again."""
+"""The longest wait for the next event that the broker keeps, in seconds. After that the client subscribes
+again."""
 ANSWER = 10.0
 """How long the first connection may take, in seconds."""
 
@@ -146,7 +147,7 @@ class NatsLink(Link):
 
 
 class NatsEvents(Events):
-    """A subscription that reads a stream of the broker, if the broker keeps one.
+    """A subscription. It reads a stream of the broker, if the broker keeps streams.
 
     After a new connection it continues after the last message that it has read.
     """
@@ -159,7 +160,7 @@ class NatsEvents(Events):
         self.last: int = int(since) if since and since != "all" else 0
         self.wanted: bool = since is not None
         self.kept: bool = False
-        """Whether the broker keeps a stream, which is read."""
+        """Whether the broker keeps a stream, from which this subscription reads."""
         self.subscription: Any = None
         self.renewing: asyncio.Task[None] | None = None
 

@@ -81,7 +81,7 @@ class Connection:
         self.link = link
         self.where = where
         self.host: str = ""
-        """The host's name, which the agent has told."""
+        """The host's name, from the agent's first frame."""
         self.known: asyncio.Event = asyncio.Event()
         self.writer: asyncio.StreamWriter | None = None
         self.task: asyncio.Task[None] | None = None

@@ -29,7 +29,7 @@ from aioxen.fleet.hosts import HostState
 from aioxen.types import DomainCounters, PhysInfo, VersionInfo
 
 HOST_SECONDS = 5.0
-"""How long the metrics of a host may take. Those of a host that is slower are left out."""
+"""The time limit for the metrics of a host, in seconds. The metrics of a slower host are left out."""
 HOSTS = 32
 """The number of hosts that are asked at a time."""
 NAMES = 8
@@ -39,7 +39,7 @@ NAMES_SECONDS = 60.0
 
 
 class Found(NamedTuple):
-    """What one host has told."""
+    """The answers of one host."""
 
     host: str
     info: PhysInfo
@@ -49,7 +49,8 @@ class Found(NamedTuple):
 
 
 class FleetMetrics(Endpoint):
-    """The metrics of the hosts of a fleet that are up, and the state of each host that was heard of."""
+    """The metrics of the hosts of a fleet that are up, and the state of each host that has sent a
+    heartbeat."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -99,7 +100,7 @@ class FleetMetrics(Endpoint):
                     found = await host.domain_get_name(domain.info.domid)
                     kept[domain.info.uuid] = found, now + NAMES_SECONDS
                 except Error:
-                    pass  # It has gone meanwhile, or has no name yet.
+                    pass  # The domain has gone meanwhile, or has no name yet.
 
         await asyncio.gather(*(learn(domain) for domain in domains if domain.info.uuid not in kept))
         return Found(name, info, version, domains, {uuid: text for uuid, (text, _) in kept.items()})
@@ -130,7 +131,7 @@ def _of_hosts(found: list[Found]) -> Iterable[Metric]:
 
 
 def _second(row: tables.Row) -> tables.Row:
-    """Returns the row for pairs, of whose second members it makes samples."""
+    """Returns the row with another `values`, which takes pairs and makes samples of their second members."""
     return tables.Row(row.name, row.kind, row.text, row.labels, lambda pair: row.values(pair[1]))
 
 

@@ -2,8 +2,9 @@
 """Owns Migration, which moves one guest from one host of a fleet to another.
 
 The receiver's outcome decides. If the receiver has succeeded, the guest runs on the new host, and a domain
-that is left on the old host is destroyed. If it has failed, the new host has no domain, and a guest that is
-suspended on the old host is resumed. While an outcome is unknown, the migration has UnknownOutcomeError.
+that is left on the old host is destroyed. If the receiver has failed, the new host has no domain, and a guest
+that is suspended on the old host is resumed. As long as an outcome is unknown, the migration raises
+UnknownOutcomeError.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 NAME = "migrate"
 SUSPENDED: tuple[type[errors.Error], ...] = (errors.OwnerUnknownError, InterruptedError)
-"""The errors of the sender's end after which its host may keep the guest suspended."""
+"""The sender's errors after which its host may keep the guest suspended."""
 
 
 class Migration:
@@ -83,7 +84,7 @@ class Migration:
     async def _settle(self, resolving: bool) -> Domain:
         """Waits for the ends of both sides, and makes sure that the guest is on one host only.
 
-        resolving: A host that does not answer is waited for. Otherwise UnknownOutcomeError is raised.
+        resolving: True: waits for a host that does not answer. False: raises UnknownOutcomeError.
         """
         assert self.receiving is not None
         sent = Outcome(None, NotDoneError(self.source.name, "the sending was not started", NAME))
@@ -109,7 +110,7 @@ class Migration:
         raise told if told is not None and not isinstance(told, NotDoneError) else received.error
 
     async def _outcome(self, operation: RemoteOperation[Any], resolving: bool) -> Outcome:
-        """Returns the outcome of one end. A cancelled future does not have it, so the host is asked."""
+        """Returns the outcome of one end. A cancelled future has no outcome, so the host is asked."""
         await operation.ended()
         error = None if operation.cancelled() else operation.exception()
         unknown = isinstance(error, UnknownOutcomeError)

@@ -67,7 +67,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         self._next = 0.0  # When it is sent again.
         self._stopping = False
         self._stop_message: Any = None
-        self._observes = False  # It only asks for the outcome of a request.
+        self._observes = False  # This operation only asks for the outcome of another request.
         self._undo: RemoteOperation[Any] | None = None
         self._began = time.monotonic()
         self._told = asyncio.Event()  # The host has answered.
@@ -106,7 +106,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         __iter__ = __await__
 
     async def __aenter__(self) -> T:
-        """Waits for the operation, and returns its result. The end of the block undoes the operation."""
+        """Waits for the operation, and returns its result. When the block ends, the operation is undone."""
         return await self
 
     async def __aexit__(

@@ -31,7 +31,7 @@ class Outgoing(Generic[T]):
 
     @property
     def idle(self) -> bool:
-        """Whether each item was sent or dropped."""
+        """Whether no item waits to be sent."""
         return not self._waiting
 
     async def _run(self) -> None:

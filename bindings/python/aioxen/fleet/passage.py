@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the connections between two agents over which guests move.
 
-The receiving agent listens at the address of its option --passage. The sending agent connects, with TLS, and
-each side checks that the other one has the certificate of the host that the client has named. The sender then
-sends a line with the ticket, which only the client and these two agents know, and the receiver answers with
-a line. From then on the octets are those of the migration.
+The receiving agent listens at the address of its option --passage. The sending agent connects, with TLS. The
+client has named both hosts, and each side checks that the other side has the certificate of the named host.
+The sender then sends a line with the ticket. Only the client and these two agents know the ticket. The
+receiver answers with a line. After that line the connection carries the migration.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HELLO = b"AIOXEN-PASSAGE 1 "
 WELCOME = b"WELCOME\n"
 ANSWER = 10.0
-"""How long the other side may take for a line, in seconds."""
+"""The time limit for a line of the other side, in seconds."""
 PATIENCE = 60.0
 """How long a receiver waits for the sender's connection, in seconds."""
 SILENT_MS = 30_000
-"""After which time without an acknowledgement the kernel ends a connection, in milliseconds."""
+"""The time without an acknowledgement after which the kernel ends a connection, in milliseconds."""
 TCP_USER_TIMEOUT = 18
-"""The option's number, of linux/tcp.h."""
+"""The number of the socket option, from linux/tcp.h."""
 MOST_STRANGERS = 64
 """The greatest number of connections that have not shown a ticket yet."""
 

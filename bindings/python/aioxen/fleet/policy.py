@@ -61,7 +61,7 @@ class Policy:
 
     @classmethod
     def read(cls, path: str | Path) -> Policy:
-        """Reads a file. Raises OSError, and ValueError with the key that is wrong."""
+        """Reads a file. Raises: OSError; ValueError, which names the key that is wrong."""
         try:
             given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
@@ -74,8 +74,8 @@ class Policy:
         return cls([Rule(rule, f"{path}: allow[{i}]") for i, rule in enumerate(rules)])
 
     def allowed_domains(self, caller: str, operation: str) -> list[str]:
-        """Returns the patterns of the names of the domains on which the caller may call the operation. An
-        empty list: on none. A list with "*": on all."""
+        """Returns patterns for the names of the domains on which the caller may call the operation. An empty
+        list: no domain. A list with "*": all domains."""
         found: list[str] = []
         for rule in self.rules:
             if operation in rule.operations and any(fnmatchcase(caller, c) for c in rule.callers):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finds the outcomes of the calls that an earlier agent carried out when it was killed."""
+"""Finds the outcomes of the calls that were in progress when an earlier agent was killed."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ async def _destroyed(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
 
 
 async def _sent(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
-    """Returns the outcome of the sender's end of a migration. Resumes the guest here. Changes
-    nothing if the receiver may have been told that the guest is its own."""
+    """Returns the outcome of the sender's end of a migration. Resumes the guest here. Changes nothing if the
+    receiver may have been told to run the guest."""
     work = next((one.work for one in await xen.unfinished() if one.uuid == uuid), None)
     found = await _info(xen, uuid)
     if found is None or work is UnfinishedWork.MIGRATION:
@@ -92,4 +92,4 @@ FINDERS: dict[str, Callable[[aioxen.Context, Entry, UUID], Awaitable[bytes]]] = 
     "domain_destroy": _destroyed,
     "domain_migrate_stream": _sent,
 }
-"""The operations whose outcome can be found, by the UUID of their domain."""
+"""The operations whose outcome the UUID of their domain shows."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Request, which is what an agent reads from a client's message."""
+"""Owns Request, a client's message that an agent has read and checked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Request:
 
 
 def id_of(message: bytes) -> str | None:
-    """Returns the id in a message that may be no request. None: it has none."""
+    """Returns the id in a message that may be no request. None: the message has no id."""
     try:
         found = wire.loads(message, wire.MOST_REQUEST).get("id")
     except InvalidError:

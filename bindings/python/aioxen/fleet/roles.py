@@ -52,7 +52,7 @@ READS = frozenset(
         "domain_statistics",
     ]
 )
-"""The operations that change nothing, and whose results have no secrets."""
+"""The operations that change nothing and whose results have no secrets."""
 
 QUIET = READS | {"domain_configuration", "store_read", "store_get_permissions", "store_list"}
 """The operations that change nothing. A second call does no harm."""
@@ -96,7 +96,7 @@ RUNS = frozenset(
         "vkb_destroy",
     ]
 )
-"""The operations that run domains that exist."""
+"""The operations that control existing domains."""
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": READS,

@@ -5,7 +5,7 @@ configuration with the rights of each name, the certificates, and the policies o
 DIR/roster.json            the names
 DIR/authority/             the authority's key: keep it off the hosts
 DIR/broker/                nats.conf and the broker's certificate
-DIR/hosts/NAME/            for a host's /etc/aioxen-agent: certificates and policy.toml
+DIR/hosts/NAME/            the files for a host's /etc/aioxen-agent: certificates and policy.toml
 DIR/clients/NAME/          for a client: certificates
 DIR/page/                  the web page, with the password of its user, who may only look
 """
@@ -48,7 +48,7 @@ class Roster:
             self.page, self.page_port = given.get("page", ("", 0))
 
     def add(self, hosts: tuple[str, ...], clients: dict[str, str], brokers: tuple[str, ...]) -> None:
-        """Adds names. A client that is named again gets its new role. Raises ValueError."""
+        """Adds names. If a client exists already, its role is replaced. Raises ValueError."""
         for name in (*hosts, *clients):
             if not wire.NAME.fullmatch(name) or name in subjects.RESERVED:
                 raise ValueError(f"{name!r} cannot be a name: 1 to 63 letters, digits, - and _ are expected")
@@ -62,7 +62,7 @@ class Roster:
             raise ValueError(f"{min(twice)!r} is both a host and a client")
 
     def remove(self, name: str) -> None:
-        """Removes a host or a client. Broker and hosts then refuse its certificate."""
+        """Removes a host or a client. The broker and the hosts then refuse its certificate."""
         if name not in self.hosts and name not in self.clients:
             raise ValueError(f"{name!r} is not in the roster")
         self.hosts = [host for host in self.hosts if host != name]
@@ -73,7 +73,8 @@ class Roster:
     ) -> None:
         """Writes everything. Certificates that exist are kept.
 
-        page_port: The port of the broker for the web page. 0: there is no page. None: as before.
+        page_port: The port of the broker for the web page. 0: there is no page. None: the port stays
+        unchanged.
 
         rights: False: the broker checks no rights. Only for tests of the agents' own checks.
         """
@@ -143,7 +144,7 @@ class Roster:
 
 
 Rights = tuple[list[str], list[str]]
-"""What a name may publish, and what it may subscribe to."""
+"""The subjects that a name may publish on, and those that it may subscribe to."""
 
 
 def _user(name: str, kind: str, rights: Rights) -> str:

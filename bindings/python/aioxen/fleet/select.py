@@ -40,8 +40,8 @@ class Target(NamedTuple):
 
 
 def hosts(fleet: Fleet, pattern: str) -> list[Host]:
-    """Returns the hosts that a pattern names. A name without wildcards names a host that need not be known.
-    A pattern does not name hosts whose agent has stopped."""
+    """Returns the hosts that a pattern names. A pattern without wildcards is a host's name, and the host need
+    not be known. A pattern with wildcards does not match hosts whose agent has stopped."""
     if not PATTERN & set(pattern):
         return [fleet[pattern]]
     known = [name for name, state in fleet.hosts.items() if state.state != "stopped"]
@@ -49,7 +49,8 @@ def hosts(fleet: Fleet, pattern: str) -> list[Host]:
 
 
 async def targets(fleet: Fleet, selector: str) -> list[Target]:
-    """Returns what a selector names. A host whose domains cannot be listed is a target whose search fails."""
+    """Returns the targets that a selector names. If the domains of a host cannot be listed, the host is a
+    target whose search fails."""
     found: dict[str, Target] = {}
     for part in selector.split(","):
         host_pattern, slash, domain = part.strip().partition("/")
@@ -71,8 +72,8 @@ async def _now(value: Any) -> Any:
 
 
 async def _matching(host: Host, pattern: str) -> list[Target]:
-    """Returns the domains of a host that a pattern names. A pattern without wildcards names a domain that the
-    host need not have."""
+    """Returns the domains of a host that a pattern names. A pattern without wildcards is a domain's name, and
+    the host need not have such a domain."""
     try:
         if not PATTERN & set(pattern):
             dom = await host.domain(pattern)

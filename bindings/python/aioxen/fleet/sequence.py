@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the sequence of an agent's events, and its heartbeats.
 
-The events of one run of the agent have the numbers 1, 2, 3 and so on. The epoch identifies the run. So a
-reader of the events sees from the numbers whether events were lost, wherever they were lost.
+The events of one run of the agent have the numbers 1, 2, 3 and so on. The epoch identifies the run. The
+numbers show a reader whether events were lost.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from aioxen.fleet import wire
 
 KINDS = {row.kind: (word, row) for word, row in EVENTS.items()}
 KEPT = 4096
-"""The number of the last events that the agent keeps for clients that connect again without a broker."""
+"""How many of the last events the agent keeps for clients that connect again without a broker."""
 
 BEAT = 1.0
 """The time between two heartbeats, in seconds."""
 
 Listener = Callable[[int, str, bytes], None]
-"""Takes an event: its number, its kind, and the message."""
+"""A function that takes an event: its number, its kind, and the message."""
 
 
 class Sequence:
@@ -37,10 +37,10 @@ class Sequence:
         self.epoch: str = f"{time.time_ns():x}"
         self.number: int = 0
         self.link = 0
-        """How often the agent has connected to the broker. After each time, clients send again what they
-        wait for."""
+        """How often the agent has connected to the broker. When this number changes, clients send their
+        pending requests again."""
         self.passage: str = ""
-        """Where the agent receives guests. Empty: it receives none."""
+        """The address at which the agent receives guests. Empty: it receives no guests."""
         self.kept: deque[tuple[int, str, bytes]] = deque(maxlen=KEPT)
         self.listeners: list[Listener] = []
 
@@ -70,8 +70,9 @@ class Sequence:
     def beat(self, calls: int, state: str = "up", number: int | None = None) -> bytes:
         """Returns a heartbeat.
 
-        state: "up", or "bye" for the last one. number: The number of the last event that was sent; None: of
-        the last event. A reader that has not got this event after the heartbeat has lost it.
+        state: "up", or "bye" for the last one. number: The number of the last event that was sent; None: the
+        number of the last event. If a reader gets the heartbeat without having got this event, the event is
+        lost.
         """
         domains = len(self.xen.domain_list().result()) if not self.xen.closed else 0
         number = self.number if number is None else number

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the agent's connection to NATS: requests come in, replies, heartbeats, events and the audit log go
-out."""
+"""Owns the agent's connection to NATS. It receives requests, and sends replies, heartbeats, events and the
+audit log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from aioxen.fleet.state import Teller
 log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 MOST_REQUESTS = 4096
-"""The greatest number of requests that wait to be read. The broker's client drops further ones."""
+"""The greatest number of requests that wait to be read. NATS's client drops further requests."""
 MOST_OUTGOING = 8192
 WEEK = 7 * 86400.0
 _STREAMS = [
@@ -37,12 +37,13 @@ _STREAMS = [
         (subjects.AUDIT, subjects.ALL_AUDIT, 1 << 28),
     )
 ]
-"""What the broker keeps, and must keep."""
+"""The streams that the broker must keep."""
 _PRESENCE = StreamConfig(
     name=subjects.HOSTS, subjects=[subjects.BEATS], max_msgs_per_subject=1, max_age=10.0,
     storage=StorageType.MEMORY,
 )  # fmt: skip
-"""Keeps the last heartbeat of each host, so that a client knows the hosts from which one must come."""
+"""The stream with the last heartbeat of each host. It shows a client from which hosts a heartbeat must
+come."""
 
 
 class NatsService:
@@ -131,7 +132,7 @@ class NatsService:
             self._replies.put((subject, reply))
 
     def _beat(self, state: str = "up") -> None:
-        # Events that still wait for the broker are not lost. Events that did not fit in the queue are.
+        # Events that still wait for the broker are not lost. Events that did not fit in the queue are lost.
         sent = None if self._stored.idle else self._sent
         beat = self.sequence.beat(len(self.agent.calls), state, sent)
         self._replies.put((f"xen.hb.{self.agent.host}", beat))

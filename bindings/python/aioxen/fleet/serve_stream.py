@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the agent's socket, for clients without a broker: tests, and connections by ssh.
 
-The kernel tells which user has connected. The caller's name is the name of this user. But a bridge
-(aioxen-agent --stdio) that runs as root or as the agent's user sends the caller's name.
+The kernel identifies the user who has connected. The name of this user is the caller's name. Only a bridge
+(aioxen-agent --stdio) that runs as root or as the agent's user sends the caller's name itself.
 """
 
 from __future__ import annotations

@@ -135,7 +135,8 @@ def _ready() -> None:
 
 
 async def bridge(path: str, caller: str) -> None:
-    """Connects standard input and output to the agent's socket. Tells the agent the caller's name first."""
+    """Connects standard input and output to the agent's socket. First sends the caller's name to the
+    agent."""
     from aioxen.fleet.frames import Frame, frame
 
     loop = asyncio.get_running_loop()

@@ -18,7 +18,7 @@ from aioxen.fleet.agent import Agent
 EVERY = 2.0
 """The time between two messages, in seconds."""
 WATCHED = 10.0
-"""How long the state is told after it was asked for, in seconds."""
+"""The time for which the agent sends the state after a page has asked for it, in seconds."""
 MOST_DOMAINS = 1000
 MOST_CALLS = 200
 NAMED = 60.0
@@ -26,7 +26,7 @@ NAMED = 60.0
 
 
 class Teller:
-    """Tells the state of one agent's host."""
+    """Sends the state of one agent's host."""
 
     def __init__(self, agent: Agent, send: Callable[[bytes], None]) -> None:
         self._agent = agent
@@ -36,7 +36,7 @@ class Teller:
         self._names: dict[tuple[int, bytes], tuple[float, str]] = {}
 
     def look(self) -> None:
-        """Tells the state from now on, for WATCHED seconds."""
+        """Sends the state from now on, for WATCHED seconds."""
         self._until = time.monotonic() + WATCHED
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._tell())
@@ -85,5 +85,5 @@ class Teller:
             return then, name
         try:
             return now, await self._agent.xen.domain_get_name(info.domid)
-        except aioxen.Error:  # It has no name yet, or is gone.
+        except aioxen.Error:  # The domain has no name yet, or is gone.
             return now, ""

@@ -5,7 +5,7 @@ xen.HOST.CALL               requests, and _cancel and _outcome
 xen.re.HOST.CALLER.SESSION.ID    replies
 xen.hello                   asks all agents for a heartbeat
 xen.hb.HOST                 heartbeats; the stream HOSTS keeps the last one of each host for a short time
-xen.look                    asks all agents to tell their state for a short time
+xen.look                    asks all agents to send their state for a short time
 xen.st.HOST                 the state of a host: its domains, and the calls in progress
 xen.ev.HOST.KIND            events; the stream EVENTS keeps them
 xen.au.HOST                 the audit log; the stream AUDIT keeps it

@@ -21,7 +21,7 @@ class Url(NamedTuple):
 
     scheme: str
     host: str
-    """What is between // and the next /."""
+    """The part between // and the next /."""
     path: str
 
     @classmethod
@@ -40,7 +40,7 @@ class Url(NamedTuple):
         return f"{self.scheme}://{self.host}"
 
     def require_encryption(self, identity: bool) -> None:
-        """Raises ValueError for a broker elsewhere without certificates."""
+        """Raises ValueError if the broker is on another machine and there are no certificates."""
         if self.scheme == "tls" and not identity:
             raise ValueError(f"{self.broker}: certificates are needed (--identity)")
         if self.scheme == "nats" and not is_loopback(urlsplit(self.broker).hostname or ""):
@@ -48,7 +48,7 @@ class Url(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a name or a number is that of this machine."""
+    """Returns whether a name or an IP address is this machine's."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

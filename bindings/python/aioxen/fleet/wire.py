@@ -6,8 +6,8 @@ bounded, and a repeated member, NaN and infinite numbers are refused.
 
 A request has `v` (1), `id`, `caller`, `host`, `call` (an operation's name, or one of CANCEL and OUTCOME),
 `issued` (seconds since 1970), `timeout` (seconds, or null), `progress` (whether progress is wanted), and
-`inputs`. The id names the request for ever: a second request with the same id is answered and not carried
-out.
+`inputs`. The id identifies the request for ever: a second request with the same id is answered and not
+carried out.
 
 A reply has `id` and `state`, which is a member of State, and the members that the state's description names.
 """
@@ -34,8 +34,8 @@ MOST_LEVELS = 64
 """The greatest depth of a message."""
 
 WINDOW = 300.0
-"""How long after `issued` a request is accepted, in seconds. An agent remembers ids for longer, so a message
-that is replayed is either answered from memory or refused."""
+"""How long after `issued` a request is accepted, in seconds. An agent remembers ids for longer. So a repeated
+message is answered from the journal or refused."""
 
 SKEW = 30.0
 """By how much the clocks of a client and a host may differ, in seconds."""
@@ -44,8 +44,8 @@ CANCEL = "_cancel"
 """Asks to stop the request whose id is the input `of`."""
 
 OUTCOME = "_outcome"
-"""Asks for the outcome of the request whose id is the input `of`. If it has not come, it is refused from
-now on."""
+"""Asks for the outcome of the request whose id is the input `of`. If that request has not arrived, the agent
+refuses it from now on."""
 
 ID = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
@@ -56,20 +56,20 @@ class State(enum.Enum):
     """What a reply says about its request."""
 
     RUNNING = "running"
-    """It was accepted and is in progress."""
+    """The request was accepted and is in progress."""
     PROGRESS = "progress"
     """`kind` and `event`: the operation has reported progress."""
     DONE = "done"
-    """`result`: it has succeeded."""
+    """`result`: the operation has succeeded."""
     ERROR = "error"
     """`rc`, `message` and `domid`: the operation has failed. `rc` is null for an input that Python
     refuses."""
     CANCELLED = "cancelled"
-    """It was stopped, and its effects are undone."""
+    """The operation was stopped, and its effects are undone."""
     REFUSED = "refused"
     """`reason`, a word of Reason, and `message`: nothing was done."""
     INTERRUPTED = "interrupted"
-    """`message`: the agent ended while it was in progress."""
+    """`message`: the agent ended while the operation was in progress."""
 
 
 class Reason(enum.Enum):
