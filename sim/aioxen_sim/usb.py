@@ -13,7 +13,7 @@ _DRIVERS = ("usb-storage", "usbhid", "hub", "usbback")
 
 @dataclass(frozen=True)
 class Device:
-    """A USB device. `drivers` has the driver of each interface; "" is none."""
+    """A USB device. `drivers` has the driver of each interface; "": the interface has no driver."""
 
     name: str
     bus: int

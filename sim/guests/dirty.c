@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A guest with the word dirty=N writes into N pages of its memory each 10 ms, one after the other, and starts again
- * with the first one. Each page gets the number of its write. So a restored guest can check its memory: the first
- * page has the number of the last write, and each other page the last number that was written there. The guest
- * writes "dirty: continues after N" or "dirty: page P has N and not M" to its console.
+ * with the first one. Each write stores its number in the page. So a restored guest can check its memory: the first
+ * page has the number of the last write, and each other page has the number of the last write into this page. The
+ * guest writes "dirty: continues after N" or "dirty: page P has N and not M" to its console.
  *
  * Owns: the pages from DIRTY_FIRST on of such a guest, which must have 16 MB. Lock: machine->lock.
  */

@@ -52,7 +52,7 @@ struct ring {
     uint32_t port;
     uint64_t store_frame;
     char channel[24]; /* what the guest publishes in device/suspend/event-channel; "": nothing */
-    bool by_channel;  /* it is the number of a port, so the guest does not obey the order suspend */
+    bool by_channel;  /* `channel` is the number of a port, so the guest does not obey the order suspend */
     enum { RING_IDLE, RING_GREETING, RING_READING, RING_ACKNOWLEDGING } state;
     /* The nodes that have changed since they were last read. Each node has one bit. */
     uint64_t fired;
@@ -86,19 +86,23 @@ void console_step(struct console *c, const struct domain *d);
 /* Writes a text. Does nothing if the console is not open. */
 void console_write(struct console *c, const struct domain *d, const char *text);
 
-/* pv.c: what a PV guest's kernel does so that it can be saved */
+/* pv.c: the work of a PV guest's kernel that a save needs */
 /* Publishes the table of the guest's frames in the shared information. */
 void pv_publish_frames(struct domain *d);
-/* Called before the guest suspends itself, and when it runs again: the start information has the numbers of
- * guest frames while the guest is suspended, and else those of machine frames. */
+/*
+ * Called before the guest suspends itself, and when it runs again. They change the frame numbers in the start
+ * information: while the guest is suspended, it has guest frames, and otherwise machine frames.
+ */
 void pv_suspend(struct domain *d);
 void pv_continue(struct domain *d);
 /* Returns the machine frame of a PV guest's frame. */
 uint32_t pv_frame(struct domain *d, uint64_t pfn);
 
 /* dirty.c */
-/* Checks the memory of a guest that was restored. Returns whether it was, and what the guest writes to its
- * console. */
+/*
+ * If the guest was restored, checks its memory, stores the result as a text for the guest's console, and
+ * returns true. Otherwise returns false.
+ */
 bool dirty_check(struct domain *d, char text[64]);
 void dirty_write(struct domain *d, uint32_t pages);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the kernel of a PV guest does so that it can be saved (Xen's public headers xen.h and arch-x86/xen.h). The
- * shared information has a list of the frames of the table of the guest's frames, and the list is in a list, too. Both
- * lists are in the last two frames of the guest, which nothing else uses. So a guest may have 1 GB.
+ * The work of a PV guest's kernel that a save needs (Xen's public headers xen.h and arch-x86/xen.h). The kernel
+ * publishes a table of the guest's frames. A first list has the frames of this table, and a second list has the frames
+ * of the first list. The shared information names the second list. Each list takes one frame: the last two frames of
+ * the guest, which have no other use. So a guest may have at most 1 GB.
  *
  * Owns: the last two frames of each PV guest. Lock: machine->lock.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Cpupools: the sysctl cpupool_op. Pool 0 exists always, and has all processors at first. Errors are those in
- * the comment of struct xen_sysctl_cpupool_op. Lock: machine->lock.
+ * Cpupools: the sysctl cpupool_op. Pool 0 exists always, and has all processors at first. The errors are
+ * those in the comment of struct xen_sysctl_cpupool_op in Xen's headers. Lock: machine->lock.
  */
 #include "machine.h"
 

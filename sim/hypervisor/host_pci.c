@@ -22,7 +22,10 @@
 #define PCIBACK     "pciback"
 #define DESCRIPTORS 1024 /* descriptors with higher numbers are never marked */
 
-/* The descriptors that may be open for writing below one of the two folders. A closed descriptor stays marked. */
+/*
+ * The descriptors that may be open for writing below one of the two folders. A descriptor stays marked after it
+ * was closed.
+ */
 static atomic_bool marked[DESCRIPTORS];
 
 /* Returns the folder that the path is below, or NULL. */
@@ -44,8 +47,8 @@ void host_pci_opened(int fd, const char *path, int flags)
 }
 
 /*
- * Stores the path of a descriptor, relative to its folder, and returns the folder. NULL: it is below neither
- * folder.
+ * Stores the path of a descriptor, relative to its folder, and returns the folder. Returns NULL if the path is
+ * below neither folder.
  */
 static const char *path_of(int fd, char *path, size_t size)
 {

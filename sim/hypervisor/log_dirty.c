@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log-dirty mode: which pages a guest has written since the last look. Only the pages from DIRTY_FIRST on and
- * one other page can be noted. sim/guests/dirty.c writes into the former while a guest runs. The latter is the start
+ * Log-dirty mode: which pages a guest has written since the last look. Only two kinds of pages are recorded: the
+ * pages from DIRTY_FIRST on, into which sim/guests/dirty.c writes while a guest runs, and the page with the start
  * information, into which a PV guest writes before it suspends itself.
  *
  * Owns: log_dirty and dirty_page of each domain, and `dirty` of each struct domain_big. Lock: machine->lock.

@@ -334,7 +334,7 @@ long pod_set_target(struct domain *d, xen_pod_target_t *target);
 long pod_get_target(const struct domain *d, xen_pod_target_t *target);
 
 /* pv.c */
-/* Returns the number of frames of m2p, on a machine with so many frames. */
+/* Returns the number of frames that m2p takes on a machine with `nr_frames` frames. */
 uint32_t m2p_frames(uint32_t nr_frames);
 /* Returns the frame with this number if it is one of m2p, or NO_FRAME. */
 uint32_t m2p_frame(uint64_t number);

@@ -62,7 +62,10 @@ static void accept_client(struct chardev *c)
         send(fd, qmp_greeting, strlen(qmp_greeting), MSG_NOSIGNAL);
 }
 
-/* Ends a connection, and the sets of descriptors that it has made. QEMU keeps the sets of media. */
+/*
+ * Ends a connection, and removes the sets of descriptors that the connection has made. Like QEMU, keeps the
+ * sets that a medium uses.
+ */
 static void hang_up(struct options *o, struct chardev *c)
 {
     close(c->client);

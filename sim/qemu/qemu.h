@@ -37,7 +37,7 @@ struct drive { /* an option -drive file=FILE,... */
 
 struct options {
     uint32_t domid;
-    uint32_t processors; /* how many processors are online */
+    uint32_t processors; /* the number of processors that are online */
     bool attach;
     bool hvm;    /* -machine xenfv or pc: the device model of an HVM domain */
     bool frozen; /* -S: the machine waits for the command "cont" */
@@ -51,7 +51,7 @@ struct options {
     struct drive drives[MAX_DRIVES];
     int sets[MAX_SETS]; /* the descriptors that the command add-fd has added, one in each set; -1: none */
     bool trays_locked;  /* the guest has locked the trays of all drives */
-    int *passed;        /* where the descriptor is that came with the present command */
+    int *passed;        /* points to the descriptor that has come with the present command */
     uint32_t nr_chardevs;
     struct chardev chardevs[MAX_CHARDEVS];
 };
@@ -79,7 +79,10 @@ void chardevs_wait(struct options *o, int fd, int limit_ms);
 void chardevs_tell(const struct options *o, const char *event);
 bool pty_open(int *master, char name[108]);
 
-/* main.c: lets the machine of an HVM domain run, unless its state must be read first, and says so in xenstore. */
+/*
+ * main.c: lets the machine of an HVM domain run, and writes this into xenstore. Does nothing if the state of the
+ * machine must be read first.
+ */
 void machine_runs(struct options *o);
 /* Reads the behaviour that is set now, and sets `lies` and `dying_words` by it. Returns the behaviour. */
 struct behaviour look_at_behaviour(const struct options *o);
@@ -96,7 +99,7 @@ bool state_read(struct options *o);
  */
 #define QMP_ANSWER_SIZE 4096
 extern const char qmp_greeting[];
-/* The kind of wrong answer that QEMU gives to each command; "": it gives right answers. */
+/* The kind of wrong answer that QEMU gives to each command; "": QEMU gives right answers. */
 extern char lies[72];
 /* If this text is not empty, QEMU prints it and ends at the first command, without an answer. */
 extern char dying_words[72];

@@ -381,7 +381,10 @@ static const struct {
 
 #define LATER "later-"
 
-/* Returns whether the answer to a command must be wrong. With `later-`, only commands that change a medium are. */
+/*
+ * Returns whether the answer to a command must be wrong. If the kind begins with `later-`, only the answers to
+ * commands that change a medium are wrong.
+ */
 static bool is_lie(const char *command)
 {
     static const char *const changes[] = {"add-fd", "eject", "blockdev-change-medium"};

@@ -34,12 +34,13 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
 /* ---- reports that the application requests with libxl_ao_set_progress */
 
-/* How far an operation is that copies something that changes meanwhile, in rounds. */
+/* The progress of an operation that copies memory in rounds, while the memory changes. */
 typedef struct libxl__copying {
-    uint32_t round;       /* from 0 */
-    uint64_t sent, dirty; /* in all rounds; changed since the last round */
-    uint64_t rate;        /* octets in a second */
-    uint32_t downtime_ms; /* the expected time for the rest */
+    uint32_t round; /* the number of the present round, counted from 0 */
+    /* `sent`: the octets sent in all rounds. `dirty`: the octets that have changed since the last round. */
+    uint64_t sent, dirty;
+    uint64_t rate;        /* the rate of sending, in octets per second */
+    uint32_t downtime_ms; /* the expected time for sending the changed octets, in ms */
 } libxl__copying;
 
 /* The progress of an operation, for libxl_ao_list and for the reports that libxl_ao_set_progress asks for. */
@@ -89,7 +90,7 @@ void libxl__ao_report_phase(libxl__ao *ao);
  * ends the reports. Returns 0 or NOMEM.
  */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* Frees what the operation has to report. Call it when the record is destroyed. */
+/* Frees the operation's report. Call it when the record is destroyed. */
 void libxl__ao_report_free(libxl__ao *ao);
 
 #endif

@@ -23,7 +23,10 @@ struct libxl__host;
 struct libxl__xen;
 struct libxl__generators;
 
-/* The numbers that leave the library. A library that replaces another one has that one's conventions. */
+/*
+ * The conventions for the numbers that the library returns to the application. The drop-in library has libxl's
+ * conventions.
+ */
 typedef struct libxl__conventions {
     int started; /* what an initiator returns if the completion follows */
     /* Returns the number that the application gets for an error of this operation. Any thread calls it. */
@@ -32,7 +35,7 @@ typedef struct libxl__conventions {
 
 struct libxl__ctx {
     pthread_mutex_t lock;
-    const libxl__conventions *conventions; /* not changed after the context was opened */
+    const libxl__conventions *conventions; /* set when the context is opened, and constant afterwards */
     xentoollog_logger *logger;
     /* True while the context is being freed. No operation may start then. May be read unlocked. */
     atomic_bool closing;

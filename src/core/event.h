@@ -46,9 +46,9 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t nu
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
 /*
- * A hold belongs to the producer of an event, and tells it when the event is no longer pending: the
- * application has taken it or is about to get it, or the library frees it. A producer that holds its pending
- * events can bound their number, and can add to the newest one. Embed this in the producer's structure.
+ * A hold belongs to the producer of an event. It tells the producer when the event is no longer pending: the
+ * application has taken the event or is about to get it, or the library frees it. With holds a producer can bound the
+ * number of its pending events, and can add data to the newest one. Embed this in the producer's structure.
  */
 typedef struct libxl__event_hold libxl__event_hold;
 struct libxl__event_hold {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the last error message of each thread, and what the messages that it logs are about. Both are
+ * Owns: the last error message of each thread, and the subject of each thread's log messages. Both are
  * thread-local and need no lock. They are valid as long as the thread exists. The logger belongs to the
  * application. Several threads may call the logger at the same time; xentoollog's loggers allow this.
  */

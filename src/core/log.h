@@ -30,16 +30,21 @@ const char *libxl__error_words(int rc);
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* What the messages that this thread logs are about. */
+/* The operation and the subject that this thread's log messages are about. */
 typedef struct libxl__log_subject {
     const char *operation; /* the name of an operation, a static string; NULL: messages are about none */
     uint32_t number;       /* the number of the operation's subject; ~0: none */
 } libxl__log_subject;
 
-/* Returns what the messages of this thread are about. A logger calls this function for the message that it is
- * given. */
+/*
+ * Returns the subject of this thread's log messages. A logger that is called on this thread may call this
+ * function.
+ */
 const libxl__log_subject *libxl__log_about(void);
-/* Sets what the messages of this thread are about, until the next call. `operation` NULL: about no operation. */
+/*
+ * Sets the subject of this thread's log messages until the next call. `operation` NULL: the messages are about
+ * no operation.
+ */
 void libxl__log_set_about(const char *operation, uint32_t number);
 
 /* Counts the log lines of one kind. Embed it in the state that the lines are about; zero-initialise it. */

@@ -90,7 +90,7 @@ static void note(struct xentoollog_logger *logger, xentoollog_level level, int e
     errno = saved;
 }
 
-/* Reports of how far a long call has got are no messages. */
+/* Progress reports of long calls are not kept. */
 static void ignore_progress(struct xentoollog_logger *logger, const char *context, const char *doing_what,
                             int percent, unsigned long done, unsigned long total)
 {

@@ -2,8 +2,7 @@
 /*
  * The class channel. A channel is a console of the guest with a number above 0 and a name. A program in the
  * guest finds the channel by this name. A QEMU connects the channel to a terminal or to a socket, which QEMU
- * makes when it starts (qemu_arguments.c). So a channel exists from the creation of its domain to the
- * domain's end.
+ * makes when it starts (qemu_arguments.c). So a channel is made with its domain, and exists until the domain's end.
  *
  * Console 0 has the same kind, but it does not belong to this class, because xenconsoled serves console 0.
  *

@@ -237,7 +237,10 @@ void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *dev
                     device->domid);
     remove_errors(batch, device, removal);
     if (removal->ending) {
-        /* Such a backend is never told to go, so its end would look like a failure while the device is listed. */
+        /*
+         * Such a backend is never asked to close. If its nodes were removed first, the device would look like a
+         * failed device while it is still listed.
+         */
         if (device->cls->stateless)
             libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
         return;

@@ -30,8 +30,8 @@ typedef struct libxl__device_class libxl__device_class;
 #define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
 
 /*
- * The length of the longest path with a key, in octets, with the terminating zero. The greatest length of a
- * kind, in octets. The greatest number of values.
+ * The length of the longest path with a key, in octets, including the terminating zero; the greatest length of a
+ * kind, in octets; the greatest number of values.
  */
 enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 16 };
 
@@ -49,14 +49,14 @@ struct libxl__device {
     /* The class; never NULL, because all unknown kinds share a class. */
     const libxl__device_class *cls;
     char kind[LIBXL__DEVICE_KIND];         /* the text for the class in the frontend's path */
-    char backend_kind[LIBXL__DEVICE_KIND]; /* the text for the class in the backend's path */
+    char backend_kind[LIBXL__DEVICE_KIND]; /* the class's name in the backend's path */
     uint32_t domid, backend_domid, devid;
     bool pv;       /* the domain is PV; used for an addition only */
     bool creating; /* the device is added by the creation of its domain */
     bool hvm;      /* the domain is HVM, so it has a device model; used for an addition only */
     /*
-     * Used for an addition only; set by the class's `check`. The device is an empty drive, which no backend
-     * has to take.
+     * Used for an addition only; set by the class's `check`. The device is an empty drive, so the addition does not
+     * wait for a backend.
      */
     bool unserved;
     /*
@@ -84,7 +84,7 @@ typedef struct libxl__device_nodes {
 struct libxl__device_class {
     const char *name;           /* the NAME in libxl_device_NAME_add */
     const char *array;          /* the name of the array in libxl_domain_config */
-    const char *kind;           /* the text for the class in the frontend's path: vbd, vif, ... */
+    const char *kind;           /* the class's name in the frontend's path: vbd, vif, ... */
     size_t config_size;         /* the size of libxl_device_NAME, in octets */
     size_t config_at, count_at; /* the offsets of the array and its length in libxl_domain_config */
     size_t backend_domid_at;    /* the offset in libxl_device_NAME of the domid of the backend's domain */
@@ -102,7 +102,8 @@ struct libxl__device_class {
     bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
     /*
-     * When an HVM domain is created, such a device is added after its device model, which makes a part of it.
+     * When an HVM domain is created, such a device is added after the device model was started, because the device
+     * model makes a part of the device.
      */
     bool after_model;
     /*
@@ -159,8 +160,8 @@ struct libxl__device_class {
     int (*read_tree)(void *config, const libxl__xs_tree *tree);
     unsigned tree_depth;
     /*
-     * Removes from a configuration what belongs to the device with this number. The caller has removed the device
-     * itself. Any thread may call this. NULL: nothing belongs to such a device.
+     * Removes the entries that belong to the device with this number from a configuration. The caller has removed the
+     * device's own entry. Any thread may call this. NULL: a device of this class has no such entries.
      */
     void (*forget)(libxl_domain_config *config, int number);
     /* Check the resources that the device needs on this host. Called before any node is written. */

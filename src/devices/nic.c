@@ -4,7 +4,7 @@
  *
  * An emulated card (nictype vif_ioemu) of an HVM domain has two interfaces on the host. The device model makes
  * vifDOMID.DEVID-emu for the card, and the backend makes vifDOMID.DEVID for its PV twin. The guest uses one of
- * them. Both are connected in the same way, the card's one last.
+ * them. Both are connected in the same way: first the twin's interface, then the card's.
  *
  * Linux's backend makes the interface vifDOMID.DEVID. It connects the interface only when the node
  * hotplug-status is "connected". The fast path replaces the script vif-bridge. It sends one rtnetlink

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The PCI devices of a domain as one device of xenstore: how they are taken from the domain after the backend
- * has closed. The operations pci_add.c and pci_detach.c give and take single devices.
+ * The class of all PCI devices of a domain, which are one device of xenstore. This file takes the devices from
+ * the domain after the backend has closed. The operations in pci_add.c and pci_detach.c add and remove single
+ * devices.
  *
  * Owns: nothing. The caller holds the context's lock.
  */
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 32 }; /* the places of pciback's bus */
+enum { MOST = 32 }; /* the number of slots of pciback's bus */
 
 struct pci_host {
     libxl__xs_batch *batch;
@@ -78,7 +79,10 @@ static int offline_poll(libxl__ao *ao, libxl__device *device)
         rc = libxl__xs_result(host->batch);
         return rc ? rc : start_looking(ao, host, device->domid);
     case LOOKING:
-        /* The result is ignored: without the facts the job still takes the device, but no ports and memory. */
+        /*
+         * The result is ignored. Without the facts about a device, the job still takes the device from the
+         * domain, but not the access to its ports and memory.
+         */
         if (libxl__pci_busy(&host->job))
             return LIBXL__AO_WAIT;
         host->step = REVOKING;

@@ -34,8 +34,8 @@ enum { LIBXL__QEMU_INCOMING = 4 };
 
 /* The QEMU of a saved HVM domain. */
 typedef struct libxl__qemu_saved {
-    int fd;            /* QEMU reads the state of its devices from here; the caller closes it */
-    const char *nodes; /* keys below LIBXL__QEMU_NODES and values, each with a terminating zero, in turn */
+    int fd;            /* QEMU reads the state of its devices from this descriptor, which the caller closes */
+    const char *nodes; /* pairs of a key below LIBXL__QEMU_NODES and a value, each with a terminating zero */
     size_t nodes_size;
 } libxl__qemu_saved;
 
@@ -68,7 +68,10 @@ typedef struct libxl__qemu_job {
     const char *program; /* the path of QEMU */
     bool listens;        /* an input: QEMU gets the listening socket of its monitor */
     const char
-        *user;    /* an input: QEMU runs as this user, in an empty root directory; NULL: as this process */
+        /*
+         * an input: QEMU runs as this user, in an empty root directory; NULL: QEMU runs as the user of this process
+         */
+        *user;
     bool refused; /* a result: there is no such user, or the user is root */
     uint32_t domid;
     pid_t pid;
@@ -86,7 +89,8 @@ typedef struct libxl__qemu_job {
  */
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
 /*
- * Opens a pidfd of the process `pid` if this process is the domain's QEMU. ESRCH: it is not, or has ended.
+ * Opens a pidfd of the process `pid` if this process is the domain's QEMU. The result ESRCH: the process is not the
+ * domain's QEMU, or has ended.
  */
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job);
 /* Reads the last lines of the log file into `words`, and escapes them. Stores "" if the log is empty. */
@@ -126,7 +130,10 @@ typedef struct libxl__qemu_start {
      * already.
      */
     const libxl_domain_config *config;
-    /* The state of an HVM domain's QEMU, which must be valid until the start is done. NULL: QEMU starts anew. */
+    /*
+     * The saved state of an HVM domain's QEMU, which must be valid until the start is done. NULL: QEMU starts without
+     * a saved state.
+     */
     const libxl__qemu_saved *saved;
 
     enum {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The configuration of a QEMU by QMP, after its start. The passwords are told by QMP, because every process
+ * The configuration of a QEMU by QMP, after its start. QMP also carries the passwords, because every process
  * can read QEMU's command line.
  *
- * The machine of an HVM domain has been stopped so far (-S). Its first answer tells that QEMU has made all
- * devices. The last command lets the machine run. A QEMU that reads the state of its devices answers before it
- * has read it; its event RESUME tells that the machine runs. The domain stays paused in the hypervisor.
+ * QEMU starts the machine of an HVM domain stopped (-S). QEMU's first answer shows that it has made all
+ * devices. The last command lets the machine run. A QEMU that restores the state of its devices answers before
+ * it has read this state. Its event RESUME then shows that the machine runs. The domain stays paused in the
+ * hypervisor.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

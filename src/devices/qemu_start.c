@@ -5,7 +5,7 @@
  *   LOOKING - the domain's QEMU runs: FINDING ---------------------------------------+- STARTING - done
  *           +- it does not run: PREPARING - LAUNCHING - IDENTIFYING - ANNOUNCING -----+     +- FAILING: it has ended
  *
- * The QEMU of an HVM domain has no step STARTING. If it has ended, no other is started.
+ * The QEMU of an HVM domain has no step STARTING. If such a QEMU has ended, the library starts no other.
  *
  * A shell launches QEMU in the background and then ends. So QEMU is not a child of this process. The shell
  * writes QEMU's process id to a pipe.
@@ -116,7 +116,7 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
 {
     const char *found = libxl__xs_value(s->name_node), *memory = libxl__xs_value(s->memory_node);
     const char *name = s->config ? s->config->c_info.name : found ? found : "";
-    /* The node memory/target of an HVM domain is without the memory of its graphics card. */
+    /* The node memory/target of an HVM domain excludes the memory of its graphics card. */
     const unsigned long kilobytes = s->config && !s->hvm ? s->config->b_info.target_memkb
                                     : memory             ? strtoul(memory, NULL, 10)
                                                          : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A QEMU's command line while it is made. qemu_arguments.c has the words that all QEMUs get, and those of PV
- * and PVH domains. qemu_hvm.c has those of HVM domains. Call all functions with the context locked. The words
- * lie in the memory of the operation.
+ * A QEMU's command line under construction. qemu_arguments.c adds the words that all QEMUs get, and the words for
+ * PV and PVH domains. qemu_hvm.c adds the words for HVM domains. Call all functions with the context locked. The
+ * words lie in the memory of the operation.
  */
 #ifndef LIBXL__QEMU_WORDS_H
 #define LIBXL__QEMU_WORDS_H
@@ -27,12 +27,12 @@ const char *libxl__qemu_quoted(libxl__qemu_words *w, const char *text);
 /* Adds the VNC server and the window of a screen. `vnc` NULL: there is no VNC server. */
 void libxl__qemu_screen(libxl__qemu_words *w, const libxl_vnc_info *vnc, const libxl_sdl_info *sdl,
                         const char *keymap);
-/* Returns whether a VNC server is wanted. As in libxl, it is wanted if the configuration does not say. */
+/* Returns whether QEMU has a VNC server. As in libxl, it has one by default. */
 bool libxl__qemu_has_vnc(const libxl_vnc_info *vnc);
 
 /*
- * qemu_hvm.c: adds the words of an HVM domain, after those that all QEMUs get. `megabytes` is without video memory.
- * `restores`: QEMU reads the state of its devices first.
+ * qemu_hvm.c: adds the words for an HVM domain, after the words that all QEMUs get. `megabytes` excludes the video
+ * memory. `restores`: QEMU reads the state of its devices first.
  */
 void libxl__qemu_hvm_words(libxl__qemu_words *w, uint32_t domid, const char *name, unsigned long megabytes,
                            const libxl_domain_config *config, bool restores);

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 /*
- * How many octets are read at once. json-c needs 1.7 us for each object that is no answer, so this bounds the time
- * for which a hostile QEMU can hold the loop.
+ * The number of octets that are read at once. It bounds the time for which a hostile QEMU can hold the loop:
+ * json-c needs 1.7 us for each object that is no answer.
  */
 enum { AT_ONCE = 4096 };
 
@@ -131,7 +131,7 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
         finish_commands(ctx, qmp);
 }
 
-/* Notes the event if it is the awaited one. */
+/* Stores that the awaited event has arrived, if this is the event. */
 static void take_event(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *message)
 {
     struct json_object *name;
@@ -340,7 +340,7 @@ void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
 void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp)
 {
     if (qmp->errnoval)
-        return; /* the connection is lost; libxl__qmp_poll says so */
+        return; /* The connection is lost. libxl__qmp_poll returns the error. */
     qmp->done = false;
     say_commands(ao->ctx, qmp);
 }

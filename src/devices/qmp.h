@@ -2,10 +2,10 @@
 /*
  * QMP: commands to a QEMU, through QEMU's socket.
  *
- * The commands of one structure share a connection. They are sent together, and QEMU answers them in order.
- * QEMU serves one connection at a time; others wait in the socket's queue, those of other toolstacks, too. So
- * no lock is needed. QEMU handles data of the guest, so the library does not trust QEMU's answers: it limits
- * their size and depth, and refuses what it does not expect. Call all functions with the context locked.
+ * The commands of one structure share a connection. They are sent together, and QEMU answers them in order. QEMU
+ * serves one connection at a time. Other connections, also those of other toolstacks, wait in the socket's queue.
+ * So no lock is needed. QEMU handles data of the guest, so the library does not trust QEMU's answers: it limits
+ * their size and depth, and refuses unexpected answers. Call all functions with the context locked.
  */
 #ifndef LIBXL__QMP_H
 #define LIBXL__QMP_H
@@ -36,11 +36,12 @@ typedef struct libxl__qmp {
     libxl__alarm patience;
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
-    bool patient;      /* an input: the commands have no time limit of their own */
-    bool kept;         /* an input: the connection stays after the answers, for libxl__qmp_go_on */
-    const char *event; /* an input: this event is awaited, too, once the connection is made; NULL: none */
-    bool happened;     /* the event has arrived */
-    int errnoval;      /* the result of the connection, valid once it is done: 0 or an errno */
+    bool patient; /* an input: the commands have no time limit of their own */
+    bool kept;    /* an input: the connection stays after the answers, for libxl__qmp_go_on */
+    /* an input: the name of an event; after the connection is made, the wait also needs this event; NULL: none */
+    const char *event;
+    bool happened; /* the event has arrived */
+    int errnoval;  /* the result of the connection, valid once it is done: 0 or an errno */
     libxl__qmp_command commands[LIBXL__QMP_COMMANDS];
     unsigned count, answered;
     char *answer; /* the octets of the answer that have arrived */
@@ -77,8 +78,8 @@ int libxl__qmp_poll_model(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
  */
 void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp);
 /*
- * Returns whether QEMU has ended the connection without all answers: it is about to end. A QEMU that sends
- * something unexpected is not about to end.
+ * Returns whether QEMU has closed the connection before all answers. This shows that QEMU is about to end. A QEMU
+ * that sends something unexpected is not about to end.
  */
 bool libxl__qmp_is_broken(const libxl__qmp *qmp);
 /*

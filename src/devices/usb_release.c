@@ -65,7 +65,7 @@ static int run(libxl__usb_release *r)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Lists the interfaces whose drivers are kept. */
+/* Lists the interfaces whose former drivers are stored in xenstore. */
 static int start_listing(libxl__ao *ao, libxl__usb_release *r)
 {
     char node[LIBXL__USB_NAME];

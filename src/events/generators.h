@@ -59,10 +59,10 @@ typedef struct libxl__operation_generator {
 
 /*
  * Call both functions with the context locked. The first makes the operation. The caller then sets the
- * operation's args and calls the second, which starts the operation and adds the generator to the list. After
- * an error of the second the operation is destroyed, with its args. The caller frees the generator after an
- * error. `where` is for messages. Errors: CLOSED, NOMEM, the errors of
- * libxl__hooks_need_loop, and the errors of the operation.
+ * operation's args and calls the second, which starts the operation and adds the generator to the list. If the
+ * second function fails, it destroys the operation and the operation's args. The caller frees the generator
+ * after an error. `where` is for messages. Errors: CLOSED, NOMEM, the errors of libxl__hooks_need_loop, and
+ * the errors of the operation.
  */
 int libxl__operation_generator_create(libxl_ctx *ctx, libxl__operation_generator *evgen,
                                       const libxl__ao_class *cls, uint32_t domid, libxl_ev_user user,

@@ -23,13 +23,14 @@
 
 struct libxl__evgen_store_watch {
     libxl__generator generator;
-    libxl__watch *watch; /* NULL: xenstored has refused it */
+    libxl__watch *watch; /* NULL: xenstored has refused the watch */
     libxl__xs_observer observer;
     libxl_ev_user user;
     libxl__index changes; /* the pending changes by the hash of their paths */
     uint64_t steps;
     LIST_HEAD(, change) pending;
-    libxl__event_hold lost; /* holds the pending STORE_CHANGES_LOST; its event is NULL if there is none */
+    /* the hold of the pending STORE_CHANGES_LOST; `event` is NULL if no such event is pending */
+    libxl__event_hold lost;
 };
 
 /* A pending STORE_CHANGED. Its path is in the event. */

@@ -173,7 +173,7 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     script->child.group = true;
     if (!script->log || !script->child.environment)
         return ERROR_NOMEM;
-    /* A missing script is the most frequent mistake. So this check comes first, and its error names the script. */
+    /* A missing script is a frequent mistake, so it is checked first, with a clear message. */
     if (access(argv[0], X_OK))
         return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: %s", argv[0], strerror(errno));
     if (pipe2(ends, O_CLOEXEC))

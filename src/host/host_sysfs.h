@@ -20,7 +20,7 @@ enum {
 int libxl__sysfs_fail(char why[LIBXL__SYSFS_WHY], int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /*
- * Stores the message of a failed call on a file of sysfs, of which errno is the reason. Returns PERMISSION, BUSY, NOMEM
+ * Stores the message about a call on a file of sysfs that has failed with errno. Returns PERMISSION, BUSY, NOMEM
  * or FAIL, and never INVAL, because the application has not chosen the path.
  */
 int libxl__sysfs_fail_errno(char why[LIBXL__SYSFS_WHY], const char *path);

@@ -111,7 +111,10 @@ static int read_facts(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
                : 0;
 }
 
-/* Stores the name of the device with device->bus and device->address. Does not change it if there is none. */
+/*
+ * Finds the device with device->bus and device->address, and stores its name. If there is no such device,
+ * does not change the name.
+ */
 static int find_name(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
     DIR *folder = opendir(DEVICES);
@@ -134,7 +137,7 @@ int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 
 /* ---- drivers */
 
-/* Unbinds an interface from the driver that it has, if any, and binds it to another one; "": to none. */
+/* Unbinds an interface from its driver, if it has one. Then binds it to another driver; "": to no driver. */
 static int rebind(const char *name, const char *driver, char why[LIBXL__SYSFS_WHY])
 {
     libxl__usb_interface now;

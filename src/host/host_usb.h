@@ -20,8 +20,8 @@
 enum {
     LIBXL__USB_BUSID = 32,      /* the size of the name of a device, in octets */
     LIBXL__USB_NAME = 48,       /* the size of the name of an interface, in octets */
-    LIBXL__USB_INTERFACES = 32, /* the most interfaces of a device */
-    LIBXL__USB_PORTS = 31,      /* the most ports of a controller */
+    LIBXL__USB_INTERFACES = 32, /* the greatest number of interfaces of a device */
+    LIBXL__USB_PORTS = 31,      /* the greatest number of ports of a controller */
 };
 
 /* The path of the directory of usbback. */
@@ -32,7 +32,7 @@ typedef struct libxl__usb_interface {
     char driver[LIBXL__SYSFS_DRIVER]; /* the path of the driver's directory; "": no driver */
 } libxl__usb_interface;
 
-/* A device and what the kernel tells about it. */
+/* A device, with the kernel's information about it. */
 typedef struct libxl__usb_device {
     char busid[LIBXL__USB_BUSID];
     uint8_t bus, address; /* 0: not known */
@@ -55,8 +55,8 @@ int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
 int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
 /*
  * Unbinds all interfaces of a device from usbback, and binds each of them to its driver in device->interfaces, if
- * it has one there. An interface that the kernel does not list any more is no error. Goes on after an error, and
- * returns the first one. Errors: PERMISSION, BUSY, NOMEM, FAIL.
+ * it has one there. An interface that the kernel no longer lists is no error. Continues after an error, and
+ * returns the first error. Errors: PERMISSION, BUSY, NOMEM, FAIL.
  */
 int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
 /* Returns whether this host's kernel has usbback. It only looks up one path, so it needs no worker. */

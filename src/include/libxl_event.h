@@ -42,10 +42,10 @@ int libxl_ctx_process(libxl_ctx *ctx);
 
 /*
  * Ends waiting: every libxl_event_wait and libxl_event_wait_limit that is waiting returns ERROR_NOT_READY at
- * once. A thread that is not waiting now may have checked its condition just before this call. So the next
- * wait of each such thread on this context also returns ERROR_NOT_READY at once. There is one exception: a
- * thread whose wait (on any context) has returned after this call waits as usual. Must not be called from a
- * signal handler.
+ * once. A thread that does not wait now may have checked its condition just before this call. So the next wait
+ * of such a thread on this context also returns ERROR_NOT_READY at once. The exception is a thread that has
+ * returned from a wait (on any context) since this call: it waits as usual. Must not be called from a signal
+ * handler.
  */
 void libxl_ctx_wake(libxl_ctx *ctx);
 

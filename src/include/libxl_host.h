@@ -20,12 +20,15 @@
  */
 libxl_cpupoolinfo *libxl_list_cpupool(libxl_ctx *ctx, int *nb_pool_out);
 void libxl_cpupoolinfo_list_free(libxl_cpupoolinfo *list, int nb_pool);
-/* Runs host_list_cpupools, and stores this cpupool. The caller disposes of *info. Errors: INVAL, and others. */
+/*
+ * Runs host_list_cpupools, and stores this cpupool. The caller disposes of *info. Errors: INVAL (there is no such
+ * cpupool), and those of the operation.
+ */
 int libxl_cpupool_info(libxl_ctx *ctx, libxl_cpupoolinfo *info, uint32_t poolid);
 
 /*
- * Runs host_create_cpupool. `uuid` NULL: a new UUID. *poolid is the wanted number, or LIBXL_CPUPOOL_POOLID_ANY, and
- * becomes the cpupool's number.
+ * Runs host_create_cpupool. `uuid` NULL: the cpupool gets a new UUID. Before the call *poolid is the wanted number,
+ * or LIBXL_CPUPOOL_POOLID_ANY. After it *poolid is the cpupool's number.
  */
 int libxl_cpupool_create(libxl_ctx *ctx, const char *name, libxl_scheduler sched, libxl_bitmap cpumap,
                          libxl_uuid *uuid, uint32_t *poolid);
@@ -44,7 +47,7 @@ int libxl_cpupool_cpuremove(libxl_ctx *ctx, uint32_t poolid, int cpu);
 int libxl_cpupool_cpuremove_cpumap(libxl_ctx *ctx, uint32_t poolid, const libxl_bitmap *cpumap);
 /*
  * Adds all free processors of a NUMA node, or removes all processors of a NUMA node. Stores the number of
- * processors that were added or removed. A processor for which this fails is left out.
+ * processors that were added or removed. A processor that cannot be added or removed is skipped.
  */
 int libxl_cpupool_cpuadd_node(libxl_ctx *ctx, uint32_t poolid, int node, int *cpus);
 int libxl_cpupool_cpuremove_node(libxl_ctx *ctx, uint32_t poolid, int node, int *cpus);
@@ -59,8 +62,9 @@ libxl_pcitopology *libxl_get_pci_topology(libxl_ctx *ctx, int *num_devs);
 void libxl_pcitopology_list_free(libxl_pcitopology *list, int num_devs);
 
 /*
- * Run host_pci_assignable_add and host_pci_assignable_remove. `rebind` not 0: the device's driver is remembered,
- * or gets the device again. Errors: those of the operations.
+ * Run host_pci_assignable_add and host_pci_assignable_remove. `rebind` is not 0: the first function stores the
+ * device's present driver, and the second function gives the device back to that driver. Errors: those of the
+ * operations.
  */
 int libxl_device_pci_assignable_add(libxl_ctx *ctx, libxl_device_pci *pci, int rebind);
 int libxl_device_pci_assignable_remove(libxl_ctx *ctx, libxl_device_pci *pci, int rebind);
@@ -136,12 +140,12 @@ int libxl_psr_set_val(libxl_ctx *ctx, uint32_t domid, libxl_psr_type type, libxl
                       uint64_t val);
 int libxl_psr_get_val(libxl_ctx *ctx, uint32_t domid, libxl_psr_type type, unsigned int target,
                       uint64_t *val);
-/* Older names of the last two. */
+/* libxl's older names of the two functions above. */
 int libxl_psr_cat_set_cbm(libxl_ctx *ctx, uint32_t domid, libxl_psr_cbm_type type, libxl_bitmap *target_map,
                           uint64_t cbm);
 int libxl_psr_cat_get_cbm(libxl_ctx *ctx, uint32_t domid, libxl_psr_cbm_type type, uint32_t target,
                           uint64_t *cbm_r);
-/* Run domain_psr_attached and host_psr_cmt. Return 1 or 0; 0 also after an error. */
+/* Run domain_psr_attached and host_psr_cmt. Return 1 (yes) or 0 (no, or an error). */
 int libxl_psr_cmt_domain_attached(libxl_ctx *ctx, uint32_t domid);
 int libxl_psr_cmt_enabled(libxl_ctx *ctx);
 int libxl_psr_cmt_type_supported(libxl_ctx *ctx, libxl_psr_cmt_type type);
@@ -178,13 +182,13 @@ int libxl_cpuid_parse_config_xend(libxl_cpuid_policy_list *cpuid, const char *st
 int libxl_vncviewer_exec(libxl_ctx *ctx, uint32_t domid, int autopass);
 
 /*
- * Lists the host's domains, without those that run the device model of another domain. Returns an array, and
+ * Lists the host's domains, except domains that run the device model of another domain. Returns an array, and
  * stores the number of its elements. The caller frees the array with libxl_vminfo_list_free. Returns NULL after an
  * error.
  */
 libxl_vminfo *libxl_list_vm(libxl_ctx *ctx, int *nb_vm_out);
 void libxl_vminfo_list_free(libxl_vminfo *list, int nb_vm);
-/* Returns whether a domain of the host can have this number: it is neither 0 nor reserved. */
+/* Returns whether a guest can have this domid, which must be neither 0 nor reserved. */
 int libxl_domid_valid_guest(uint32_t domid);
 /*
  * Returns when the domain was made, in seconds since 1970. Returns ~0 after an error, and if the domain has no

@@ -54,8 +54,8 @@ int libxl_ctrlport_to_device_usbdev(libxl_ctx *ctx, uint32_t domid, int ctrl, in
  */
 int libxl_domain_qualifier_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid);
 /*
- * Returns the domain that runs the device model of this domain. Returns 0 if domain 0 runs it, or after an
- * error.
+ * Returns the domain that runs the device model of this domain. Returns 0 if domain 0 runs the device model, or after
+ * an error.
  */
 int libxl_get_stubdom_id(libxl_ctx *ctx, int guest_domid);
 /*
@@ -144,8 +144,8 @@ int libxl_bitmap_equal(const libxl_bitmap *ba, const libxl_bitmap *bb, int nr_bi
 /* ------------------------------------------------------------------ strings, files and processes */
 
 /*
- * Functions that programs for libxl use for themselves. They take no lock and use no state of the context, except its
- * logger. They block as long as their system calls do.
+ * Helper functions of libxl that programs use for their own purposes. They take no lock and use no state of the
+ * context, except its logger. They block as long as their system calls do.
  */
 
 /*
@@ -158,8 +158,8 @@ void libxl_string_copy(libxl_ctx *ctx, char **dst, char *const *src);
 /* Returns the memory in KiB for shadow paging of a domain with this memory and this number of vcpus. */
 unsigned long libxl_get_required_shadow_memory(unsigned long maxmem_kb, unsigned int smp_cpus);
 /*
- * Stores the backend with this name: phy, file, qdisk or standalone. The name "tap" gives INVAL. For any other text
- * *backend does not change, and the result is 0, as in libxl.
+ * Stores the backend with this name: phy, file, qdisk or standalone. The name "tap" gives INVAL. As in libxl, for any
+ * other text the result is 0 and *backend does not change.
  */
 int libxl_string_to_backend(libxl_ctx *ctx, char *s, libxl_disk_backend *backend);
 

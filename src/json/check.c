@@ -16,7 +16,7 @@
 typedef libxl__json_spot spot;
 
 typedef struct walk {
-    /* Is called for each member. Returns 0, or an error, which ends the walk. */
+    /* Called for each member. Returns 0, or an error, which ends the walk. */
     int (*see)(const struct walk *walk, const spot *at, const libxl__json_field *field, json_object *value);
     int unsupported; /* the argument of libxl__json_check */
     libxl__json_visitor *visitor;

@@ -127,7 +127,7 @@ char *libxl__json_write_all(const libxl__json_type *type, const void *p);
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
 /*
- * Is called for each field that differs from its initial value. `path` is the field's path, for example
+ * Called for each field that differs from its initial value. `path` is the field's path, for example
  * "disks[0].vdev". `value` is its JSON form. An array is visited before its elements, and a struct before its fields.
  * Returns NULL, or the reason why the field is wrong. A reason ends the visit.
  */
@@ -147,7 +147,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
 /* The longest array in a text that another program has written. No domain has as many devices of one kind. */
 enum { LIBXL__JSON_FOREIGN_ELEMENTS = 256 };
 
-/* What was found in a text that another program has written. Zero-initialise it. */
+/* The unknown members of a text that another program has written. Zero-initialise it. */
 typedef struct libxl__json_foreign {
     uint32_t unknown; /* the number of members that were ignored, because the type does not have them */
     char first[160];  /* the message about the first of them, with its path; may be cut off */
@@ -161,9 +161,9 @@ int libxl__json_read_foreign(libxl_ctx *ctx, const libxl__json_type *type, void 
                              libxl__json_foreign *foreign);
 
 /*
- * Returns the JSON text of *p like libxl__json_write, with the members of `text` that the type does not have. `text` is
- * one that libxl__json_read_foreign has read. An unknown member of an array's element is kept if a new element has the
- * same "devid" or "vdev".
+ * Returns the JSON text of *p like libxl__json_write, with the members of `text` that the type does not have.
+ * libxl__json_read_foreign must have accepted `text`. An unknown member of an array's element is kept if a new element
+ * has the same "devid" or "vdev".
  */
 char *libxl__json_write_over(const libxl__json_type *type, const void *p, const char *text);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes a value over a text that another program, or a newer release, has written. The members that the type
- * does not have are kept, so a program that knows them still finds them. Owns nothing after a call. Needs no lock: any
- * thread may call this.
+ * Writes a value over a text that another program, or a newer release, has written. Members of the text that the type
+ * does not have are kept, for programs that know them. Owns nothing after a call. Needs no lock: any thread may call
+ * this.
  *
- * The elements of an array may have moved. So an element is known by its number, which is the member "devid", or "vdev"
- * of a disk. The unknown members of an element without these members are not kept.
+ * The elements of an array may have moved. So an element is identified by the member "devid", or "vdev" of a disk. The
+ * unknown members of an element without such a member are not kept.
  */
 #include "json_common.h"
 
@@ -15,7 +15,10 @@
 
 static int keep_members(const libxl__json_field *fields, json_object *old, json_object *object);
 
-/* Keeps the unknown members of the object `name`. `must_exist`: only if `object` has this member already. */
+/*
+ * Keeps the unknown members of the object `name`. `must_exist` true: keeps them only if `object` has the member `name`
+ * already.
+ */
 static int keep_below(const libxl__json_field *fields, const char *name, json_object *old,
                       json_object *object, bool must_exist)
 {
@@ -70,7 +73,7 @@ static int keep_elements(const libxl__json_field *field, const char *name, json_
     return rc;
 }
 
-/* Keeps what is unknown of the member `name`, whose value was `old`. `object` is the new object. */
+/* Keeps the unknown parts of the member `name`, whose value in the text is `old`. `object` is the new object. */
 static int keep_member(const libxl__json_field *fields, const char *name, json_object *old,
                        json_object *object)
 {

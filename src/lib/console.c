@@ -34,8 +34,8 @@ int libxl_primary_console_get_tty(libxl_ctx *ctx, uint32_t domid_vm, char **path
 }
 
 /*
- * Runs xenconsole. Searches it in the directories in which distributions install Xen's programs. Returns only
- * if xenconsole is in none of these directories.
+ * Replaces this program by xenconsole. Searches for xenconsole in the directories in which distributions
+ * install Xen's programs. Returns only if none of these directories has xenconsole.
  */
 static int exec_xenconsole(libxl_ctx *ctx, char *const arguments[])
 {

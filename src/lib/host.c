@@ -65,8 +65,8 @@ int libxl_flask_sid_to_context(libxl_ctx *ctx, uint32_t ssidref, char **buf, siz
 
 struct libxl__xen_console_reader {
     libxl_blob messages;
-    uint32_t at;    /* the first octet that was not returned yet */
-    uint32_t owing; /* the octet that a terminating zero has replaced */
+    uint32_t at;    /* the index of the first octet that was not returned yet */
+    uint32_t owing; /* the index of the octet that a terminating zero has replaced */
     uint8_t octet;  /* the former value of that octet */
 };
 
@@ -93,7 +93,7 @@ int libxl_xen_console_read_line(libxl_ctx *ctx, libxl_xen_console_reader *cr, ch
     const uint8_t *end = memchr(data + cr->at, '\n', cr->messages.size - cr->at);
     *line_r = (char *)data + cr->at;
     cr->at = end ? (uint32_t)(end - data) + 1 : cr->messages.size;
-    /* A zero octet follows the messages, so the last line needs no other. */
+    /* A zero octet follows the messages, so no octet of the last line must be replaced. */
     cr->owing = cr->at;
     if (cr->at < cr->messages.size) {
         cr->octet = data[cr->at];
@@ -126,7 +126,10 @@ static char *read_console_node(libxl_ctx *ctx, uint32_t domid, const char *name)
     return libxl_store_read(ctx, path, &value, NULL) ? NULL : (char *)value.data;
 }
 
-/* Makes a descriptor, which becomes standard input, from which the viewer reads the password. */
+/*
+ * Makes a descriptor with the password. The descriptor becomes the standard input of the viewer, which reads
+ * the password from there.
+ */
 static int give_password(const char *password)
 {
     FILE *file = tmpfile();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libxl_domain_preserve: gives a domain another name and another UUID, so that a new domain can have the
- * former ones. It has four steps, and undoes the steps before one that fails.
+ * former ones. It has four steps. If a step fails, the steps before it are undone.
  *
  * Owns: nothing. Any thread may call this function, without the context's lock. It blocks in the calling
  * thread.
@@ -43,8 +43,8 @@ static void add_permissions(libxl_store_steps *all, const char *path, uint32_t d
 }
 
 /*
- * Makes the nodes of the new UUID in one transaction, and removes those of the former one. If there is no memory, a
- * step has no path, and the operation refuses it.
+ * Makes the nodes of the new UUID and removes the nodes of the former UUID, in one transaction. If there is no
+ * memory for a path, the operation refuses the step without a path.
  */
 static int change_nodes(libxl_ctx *ctx, const struct identities *of)
 {

@@ -12,7 +12,11 @@ int libxl_domain_create_restore(libxl_ctx *ctx, libxl_domain_config *d_config, u
     if (params && params->stream_version != 2)
         return libxl__refuse(ERROR_NI, "params.stream_version: %u is not implemented; 2 is",
                              params->stream_version);
-    (void)send_back_fd; /* xl passes its end of a migration, and libxl writes to it for checkpoints only */
+    /*
+     * xl passes a descriptor of the migration's connection. libxl writes to it only for checkpoints, which this
+     * library does not have.
+     */
+    (void)send_back_fd;
     return libxl_domain_restore(ctx, restore_fd, d_config, NULL, domid, ao_how, aop_console_how);
 }
 

@@ -25,8 +25,8 @@ int libxl__dropin_rc(int rc)
 }
 
 /*
- * Another program may destroy a guest that obeys a request to stop, before the operation has seen that the
- * guest obeys. xl's monitors do this. For libxl's callers the request has succeeded.
+ * When a guest has obeyed a request to stop, another program, such as xl's monitor, may destroy it before the
+ * operation has seen that it has obeyed. For libxl's callers the request has succeeded.
  */
 static int outward(const char *operation, int rc)
 {
@@ -38,7 +38,7 @@ static const libxl__conventions conventions = {.started = 0, .outward = outward}
 
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
 {
-    /* libxl ignores the flags, so programs may pass any. */
+    /* libxl ignores the flags, so programs may pass any value. */
     (void)flags;
     const int rc = aioxen_ctx_alloc(ctx_out, version, 0, logger);
     if (!rc)

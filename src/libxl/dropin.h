@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the drop-in share. The drop-in is this library under libxl's file name: libxenlight.so.4.17.
- * It has the objects of libaioxen, and the functions of this directory in place of those whose conventions
- * differ from libxl's. tools/dropin renames each replaced function libxl_NAME to aioxen_NAME.
+ * What the files of the drop-in share. The drop-in is this library under libxl's file name: libxenlight.so.4.17. It
+ * has the objects of libaioxen. For functions whose conventions differ from libxl's, it has the functions of this
+ * directory instead. tools/dropin renames each replaced function libxl_NAME to aioxen_NAME.
  */
 #ifndef LIBXL_DROPIN_H
 #define LIBXL_DROPIN_H
@@ -29,10 +29,10 @@ int libxl__dropin_rc(int rc);
 int libxl__dropin_missing(const char *name, bool *told);
 
 /*
- * Write a value by calls of yajl. Any thread may call these functions, with a `hand` of its own. _struct
- * reads and frees `text`, the JSON text of a value of this type; NULL: the text could not be made. _word
- * writes null if `word` is NULL. _object takes the caller's reference; if `rc` is not 0 there is no object.
- * The functions return yajl_gen_in_error_state if there is no value to write.
+ * Write a value by calls of yajl. Any thread may call these functions; two threads must not use the same `hand` at
+ * the same time. _struct reads and frees `text`, the JSON text of a value of this type; `text` NULL: there was no
+ * memory for the text. _word writes null if `word` is NULL. _object releases the caller's reference to the object;
+ * if `rc` is not 0, there is no object. The functions return yajl_gen_in_error_state if there is no value to write.
  */
 yajl_gen_status libxl__dropin_yajl_struct(yajl_gen hand, const libxl__json_type *type, char *text);
 yajl_gen_status libxl__dropin_yajl_word(yajl_gen hand, const char *word);

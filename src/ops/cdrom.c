@@ -6,7 +6,7 @@
  * stored configuration name it. QEMU gets a descriptor, because a restricted QEMU can open no file. QEMU opens
  * the new medium before it takes out the former one. So a medium that cannot be inserted changes nothing.
  *
- * QEMU's answer decides: after it, the operation goes on until the nodes are written.
+ * After QEMU has carried out the change, the operation does not stop until the nodes are written.
  *
  * Owns: the medium's descriptor and libxl's lock of changes, until the operation ends. The caller holds the
  * context's lock.
@@ -37,7 +37,7 @@ typedef struct cdrom {
     libxl__medium medium;
     libxl__change_lock lock;
     libxl__qmp qmp;
-    bool inserting; /* QEMU has the descriptor, and is told to insert it */
+    bool inserting; /* QEMU has the descriptor, and was told to insert the medium */
     libxl__userdata stored;
     libxl__setting setting;
     const char *params; /* the value of the nodes */

@@ -25,7 +25,7 @@ static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
 
 /*
  * Compares the name and the UUID with those of the context's other creations and renamings. The domains of
- * these may not exist yet.
+ * these creations may not exist yet.
  */
 static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of domain_restore that domain_create_new does not have: the program aioxen-transfer reads the
+ * The parts of domain_restore that domain_create_new does not have. In them the program aioxen-transfer reads the
  * saved domain. Call all functions with the context locked.
  */
 #ifndef LIBXL__CREATE_RESTORE_H
@@ -16,7 +16,10 @@ bool libxl__restores(const libxl__ao *ao);
 /* Returns whether the operation is domain_restore_incoming. */
 bool libxl__is_incoming(const libxl__ao *ao);
 
-/* What is added to the name of a domain that another machine sends, until it is this machine's. xl's word. */
+/*
+ * The end of the name of a domain that another machine sends, until the guest belongs to this machine. xl uses the
+ * same text.
+ */
 #define LIBXL__INCOMING "--incoming"
 
 /*
@@ -36,29 +39,29 @@ typedef struct libxl__restored_config {
 } libxl__restored_config;
 
 /*
- * Starts the program. It reads xl's header, unless the application has given the configuration. Returns 0,
+ * Starts the program. The program reads xl's header, unless the application has given the configuration. Returns 0,
  * LIBXL__AO_WAIT, or an error, recorded in ao: INVAL, NOMEM, FAIL.
  */
 int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer);
 /*
- * Returns LIBXL__AO_WAIT until the header was read. Then stores its configuration in the operation's args.
- * Errors, recorded in ao: those of libxl__transfer_result, and INVAL (the header has no valid configuration).
- * Ignores members of the configuration that this release does not know, with a warning.
+ * Returns LIBXL__AO_WAIT until the header was read. Then stores the header's configuration in the operation's args.
+ * Ignores members of the configuration that this release does not know, and logs a warning. Errors, recorded in ao:
+ * those of libxl__transfer_result, and INVAL (the header has no valid configuration).
  */
 int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed);
 
 /*
- * Checks the configuration in xl's header against the input `allowed`, if the application has given it. Errors: as
- * libxl__received_check.
+ * If the application has given the input `allowed`, checks the configuration in xl's header against it. Errors:
+ * those of libxl__received_check.
  */
 int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config);
 
-/* Tells the program that the domain exists, so that it restores the saved domain into it. Returns LIBXL__AO_WAIT. */
+/* Tells the program to restore the saved domain into the domain that was made. Returns LIBXL__AO_WAIT. */
 int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build);
 /*
- * Returns LIBXL__AO_WAIT until the domain is restored. Then stores the frames of its rings in `build`, and the state
- * of an HVM domain's QEMU in `saved`, which is valid until the operation ends. Errors, recorded in ao: those of
- * libxl__transfer_result, and INVAL (the nodes of QEMU are wrong).
+ * Returns LIBXL__AO_WAIT until the domain is restored. Then stores the frames of the domain's rings in `build`. For
+ * an HVM domain also stores the state of QEMU in `saved`, which is valid until the operation ends. Errors, recorded
+ * in ao: those of libxl__transfer_result, and INVAL (the nodes of QEMU are wrong).
  */
 int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build,
                                 libxl__qemu_saved *saved);

@@ -31,8 +31,8 @@ typedef struct device_add {
     bool onlining;
     bool awaits_backend; /* the backend's state and the error nodes are watched */
     /*
-     * Used in the phase `write` when the device's number was taken: the former entry of the stored
-     * configuration was restored.
+     * Used in the phase `write` after another program has taken the device's number. True: the former entry
+     * of the stored configuration was restored.
      */
     bool restored;
 } device_add_state;
@@ -247,7 +247,8 @@ static int write_again(libxl__ao *ao, struct device_add *s)
     }
     s->restored = false;
     libxl__xs_batch_free(s->batch);
-    libxl__source_stop(ao->ctx, &s->detach.source); /* destroys the nested operation, which was not started */
+    /* This destroys the nested operation, which was not started. */
+    libxl__source_stop(ao->ctx, &s->detach.source);
     return write_start(ao, s);
 }
 

@@ -19,8 +19,8 @@ typedef struct libxl__backend_wait {
     /* The guest does not run yet, so it cannot write an error. Set this before the start. */
     bool without_guest;
     /*
-     * The wait ends at the state Connected, and goes on in Reconfiguring and Reconfigured. pciback is in these states
-     * while it takes a further device. Set this before the start.
+     * The wait ends at the state Connected only. In the states Reconfiguring and Reconfigured pciback takes a further
+     * device, so the wait continues. Set this before the start.
      */
     bool settles;
 } libxl__backend_wait;

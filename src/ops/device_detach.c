@@ -407,8 +407,8 @@ static int remove_separately(libxl__ao *ao, struct device_detach *s)
 }
 
 /*
- * Called when the nodes were removed one by one. Tries to remove the parents that are empty now. Whatever
- * comes of it, the device is gone.
+ * Called when the nodes were removed one by one. Tries to remove the parents that are empty now. An error is ignored,
+ * because the device is gone.
  */
 static int parents_tried(libxl__ao *ao, struct device_detach *s)
 {

@@ -182,7 +182,10 @@ static void compare(struct device_events *s, struct watched_device *d)
         else if (!value && d->missing)
             libxl__watched_failed(s, d, "the backend's nodes were removed", "");
     }
-    /* The toolstack's node may have been removed with the backend, after it was read. It is read once more. */
+    /*
+     * The toolstack's node may have been removed together with the backend after it was read. So it is read once
+     * more.
+     */
     d->missing = !value && d->was_online;
     if (d->missing)
         libxl__watched_mark(d);

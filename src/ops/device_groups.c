@@ -35,7 +35,10 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     return row->cls->copy(child->ctx, args + row->config_at, member->configs + index * row->cls->config_size);
 }
 
-/* Makes the operation that adds the PCI devices. They are one device in xenstore, so they are added together. */
+/*
+ * Makes the operation that adds the PCI devices. All PCI devices are one device in xenstore, so one operation
+ * adds them.
+ */
 static int reserve_pcis(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                         uint32_t domid, const libxl_uuid *uuid)
 {

@@ -19,7 +19,7 @@
 typedef struct device_model {
     libxl__qemu_start qemu;
     libxl__qemu_configure configure;
-    libxl__alarm patience; /* the wait until a QEMU ends that has closed its connection */
+    libxl__alarm patience; /* the limit for the end of a QEMU that has closed its connection */
     bool has_ended;        /* QEMU has ended during the phase `configure` */
     /* A source that never fires. Its stop function is called when the operation ends. */
     libxl__source end;

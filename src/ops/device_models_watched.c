@@ -6,15 +6,15 @@
  *   READING the node - FINDING the process -+- followed -+- ENDED -+- lingering -+- EXPLAINING - reported
  *                                           +- it is gone +         +-------------+
  *
- * A toolstack may write the process id before the process becomes QEMU. So a process that is no QEMU is looked at again
- * after a moment.
+ * A toolstack may write the process id before the process executes QEMU. So a process that is not QEMU is checked again
+ * after a short delay.
  *
  * A toolstack that destroys a domain pauses it, removes the folder of its QEMU, and then ends the QEMU. So nothing is
- * reported if the folder is gone. If the domain is paused or shut down, the generator waits for a moment, and reports
- * nothing if the domain then goes.
+ * reported if the folder is gone. If the domain is paused or shut down, the generator waits for a short time, and
+ * reports nothing if the domain is destroyed in this time.
  *
  * Owns: a struct watched_model for each domain with a QEMU, with its pidfd, until the node or the domain is gone, or
- * the operation ends. A job outlives its operation and frees itself. The caller holds the context's lock.
+ * the operation ends. A job may end after its operation. It then frees itself. The caller holds the context's lock.
  * The context is not locked while a worker runs find_work or explain_work.
  */
 #include "device_watched.h"
@@ -30,14 +30,17 @@
 /* The number of nodes that are read in one batch. */
 enum { AT_ONCE = 32 };
 
-/* How long a domain that is paused may live after its QEMU before the end counts as a failure. */
+/*
+ * The time for which a paused domain may exist after the end of its QEMU. After this time the end is reported as a
+ * failure.
+ */
 #define LINGERS LIBXL__SECONDS(2)
 #define LOGS    "/var/log/xen/qemu-dm-"
 
 /* A job about one QEMU. */
 struct model_job {
     libxl__qemu_job qemu;        /* must be first, because the worker gets its address */
-    struct watched_model *model; /* NULL: the model was forgotten */
+    struct watched_model *model; /* NULL: the model was freed */
     bool foreign;                /* a result: another program has the process id */
 };
 
@@ -109,8 +112,8 @@ static void forget(struct watched_model *m)
 /* ---- jobs */
 
 /*
- * Finds the process, and the log to which it writes its messages. QEMU is not trusted, so no other file than a log of
- * a QEMU is taken.
+ * Finds the process, and the log to which it writes its messages. QEMU is not trusted, so only a file that is the log
+ * of a QEMU is accepted.
  */
 static void find_work(libxl_ctx *ctx, libxl__job *job)
 {
@@ -132,7 +135,7 @@ static void explain_work(libxl_ctx *ctx, libxl__job *job)
     libxl__qemu_read_words(ctx, job);
 }
 
-/* Called when a job has ended whose model was forgotten. */
+/* Called when a job has ended and its model was freed meanwhile. */
 static void job_left(libxl_ctx *ctx, libxl__job *job)
 {
     struct model_job *j = (struct model_job *)job;
@@ -181,7 +184,7 @@ static void lingered(libxl_ctx *ctx, libxl__timer *timer)
     mark(m);
 }
 
-/* Looks at the QEMU again after a moment. Returns 0 or NOMEM. */
+/* Checks the QEMU again after a short delay. Returns 0 or NOMEM. */
 static int linger(struct watched_model *m)
 {
     if (!m->waiting && libxl__timer_start(m->events->ao->ctx, &m->linger, LINGERS, lingered))
@@ -220,7 +223,7 @@ static void choose_log(struct watched_model *m)
             *at = '_';
 }
 
-/* Looks at the domain of a QEMU that has ended. Returns whether the model was forgotten. */
+/* Checks the domain of a QEMU that has ended. Returns whether the model was freed. */
 static bool ended(struct watched_model *m)
 {
     struct device_events *s = m->events;
@@ -317,7 +320,7 @@ static int take_node(struct watched_model *m, const char *value)
     return submitted;
 }
 
-/* Returns 0 or an error. The model may be forgotten afterwards. */
+/* Handles a marked model. `value` is the value of its node. Returns 0 or an error. May free the model. */
 static int look_at(struct watched_model *m, const char *value)
 {
     if (m->job && m->job->qemu.job.state != LIBXL__JOB_DONE)

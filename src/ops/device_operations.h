@@ -115,7 +115,7 @@ typedef struct libxl__device_groups {
     } usbdev_member;
     bool has_pcis, stopping;
     bool held; /* the devices of classes with `after_model` are not added yet */
-    int rc;    /* The first error of a group. Groups that this error stops end with another error. */
+    int rc; /* The first error of all groups. It stops the other groups, which then end with another error. */
 } libxl__device_groups;
 
 /*
@@ -143,7 +143,7 @@ typedef struct libxl__device_sweep {
     bool listed, has_pci;
     libxl__group group;
     const libxl__xs_request *pid_node;
-    const libxl__xs_request *pci_node; /* exists if the domain has PCI devices */
+    const libxl__xs_request *pci_node; /* reads a node that exists if the domain has PCI devices */
     pid_t model_pid;                   /* the process id of the domain's QEMU; 0: the domain has no QEMU */
     libxl__qemu_end model;
     bool ending_model;

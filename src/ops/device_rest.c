@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Bounds what a guest or a driver domain can cause by changing a device all the time: the reads of its nodes,
- * and so its events.
+ * Limits the reads of nodes and the events that a guest or a driver domain can cause by changing a device all
+ * the time.
  *
- * Each event of a device's watches is paid for from the device's allowance: LOOKS_AT_ONCE looks, and one more
- * each LOOK_INTERVAL. A device whose allowance is used up rests for REST: its nodes are not watched, so further
- * changes cost nothing. After that they are watched and read again. So the state in which a device stays is
- * reported at most REST later, and the states before may be left out. What a toolstack does (devices that are
- * added and removed) and the end of the domain are not counted and never wait. A device that is removed and
- * added again has a new allowance.
+ * Each event of a device's watches causes a look, that is, a read of the device's nodes. A device has an
+ * allowance of LOOKS_AT_ONCE looks, which grows by one look each LOOK_INTERVAL. If the allowance is used up,
+ * the device rests for the time REST: its nodes are not watched, so further changes have no cost. After the
+ * rest its nodes are watched and read again. So the last state of a device is reported at most REST late, and
+ * earlier states may be left out. Additions and removals of devices by a toolstack, and the end of the domain,
+ * are not counted and never wait. A device that is removed and added again has a new allowance.
  *
  * Owns: the watches of the devices. The caller holds the context's lock.
  */

@@ -13,7 +13,10 @@
 
 enum { WIDTH = 16 /* the most devices that are removed at a time */, FIRST_ROOM = 16, MOST_RESTARTS = 10 };
 
-/* The node by which PCI devices are found, which have no tree of the toolstack. The argument is the domid. */
+/*
+ * The node that shows whether a domain has PCI devices. They have no nodes in the toolstack's tree. The
+ * argument is the domid.
+ */
 #define PCI_BACKEND "/local/domain/0/backend/pci/%u/0/frontend-id"
 
 /* The requests of libxl__device_sweep_list. */

@@ -21,7 +21,7 @@ typedef struct retrieve {
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
     libxl__xs_request *video;    /* reads the memory of an HVM domain's graphics card; NULL: not HVM */
-    libxl__device_sweep devices; /* lists the domain's devices; it removes none */
+    libxl__device_sweep devices; /* lists the domain's devices; no device is removed */
     libxl__pci_tree pcis;        /* lists its PCI devices */
     libxl__xs_request **online;  /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
@@ -107,7 +107,7 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
-/* A scheduler without parameters leaves the stored ones. */
+/* If the scheduler has no parameters, the stored parameters do not change. */
 static int set_sched(libxl__ao *ao, libxl_domain_sched_params *params)
 {
     const int rc = libxl__hv_get_sched(ao, ao->subject.number, params);
@@ -126,8 +126,8 @@ static bool has_device(const libxl__device_sweep *devices, const libxl__device_c
 }
 
 /*
- * Removes the entries of devices that the domain does not have any more. Such entries exist because not every
- * toolstack removes them, and because a removal goes on if it cannot change the stored configuration.
+ * Removes the entries of devices that the domain does not have any more. Such entries exist for two reasons. Some
+ * toolstacks do not remove them. And a removal continues if it cannot change the stored configuration.
  */
 static void drop_removed(const libxl__device_class *cls, const libxl__device_sweep *devices,
                          libxl_domain_config *config)
@@ -162,7 +162,7 @@ static bool has_pci(const libxl__pci_tree *tree, const libxl_device_pci *pci)
     return libxl__pci_is_named(pci);
 }
 
-/* Does what drop_removed does, for PCI devices, which together are one device in xenstore. */
+/* Like drop_removed, for PCI devices. All PCI devices of a domain are one device in xenstore. */
 static void drop_removed_pcis(const libxl__pci_tree *tree, libxl_domain_config *config)
 {
     int kept = 0;

@@ -16,7 +16,7 @@ typedef struct console_tty {
     libxl__xs_batch *batch;
     libxl__xs_request *type; /* reads the domain's type; NULL: the caller names the kind of console */
     /*
-     * Reads the terminal of the console that the caller names. If the caller names no console, reads the
+     * Reads the terminal of the kind of console that the caller names. If the caller names no kind, reads the
      * terminal of the paravirtual console.
      */
     libxl__xs_request *first;

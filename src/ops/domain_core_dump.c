@@ -22,7 +22,10 @@ typedef struct dumping {
     uint64_t octets; /* the size of the domain's memory, in octets */
 } domain_core_dump_state;
 
-/* Returns the path in the operation's memory. Returns NULL if there is no memory or no present directory. */
+/*
+ * Returns the absolute path, in the operation's memory. Returns NULL if there is no memory, or if the working
+ * directory does not exist.
+ */
 static const char *absolute(libxl__ao *ao, const char *path)
 {
     char here[PATH_MAX];

@@ -38,8 +38,8 @@ typedef struct create {
     int devices_rc; /* the first error of the phase `devices` */
     libxl__xs_batch *nodes;
     /*
-     * The position of the domain among all domains that the context has introduced; 0: the domain is not
-     * introduced.
+     * The number of domains that the context had introduced when this domain was introduced, including this domain. 0:
+     * the domain is not introduced.
      */
     uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
@@ -362,9 +362,8 @@ static int introduce_undo(libxl__ao *ao, struct create *s)
 /* ---- console: xenconsoled serves the console once it has written the terminal's name */
 
 /*
- * xenconsoled serves one domain after the other, in the order in which the domains were introduced. Domains
- * that were introduced after this one had to wait for it. So the time limits of the creations of these
- * domains are extended.
+ * xenconsoled serves one domain after the other, in the order in which the domains were introduced. The domains that
+ * were introduced later have waited for this domain. So the time limits of their creations are extended.
  */
 static void end_admission(libxl__ao *ao, struct create *s)
 {
@@ -413,7 +412,10 @@ static int devices_poll(libxl__ao *ao, struct create *s)
     const int model = s->needs_model ? libxl__device_model_poll(ao, &s->model) : 0;
     if (!model)
         s->devices.held = false;
-    /* The additions are stopped before they are polled. Nothing might wake the operation after a later stop. */
+    /*
+     * The additions are stopped before they are polled. If they were stopped after the poll, it might be that nothing
+     * wakes the operation.
+     */
     if (model < 0 && !s->devices_rc) {
         s->devices_rc = model;
         devices_stop(ao, s);
@@ -461,7 +463,7 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
     libxl__domain_create_new_args *create = libxl__ao_args(ao);
     libxl__domain_restore_args *restore = libxl__ao_args(ao);
     if (libxl__is_incoming(ao)) {
-        /* domain_receive, the parent, must be able to destroy the domain without asking the hypervisor. */
+        /* The parent domain_receive uses this UUID to destroy the domain, also if the hypervisor does not answer. */
         ao->parent->subject.number = s->build.domid;
         ao->parent->subject.uuid = s->build.uuid;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * domain_list_unfinished: finds the domains whose creations were not finished (marks.h), and those whose saves were not
- * finished (save_mark.h). unfinished.h says which domain belongs to the mark of a creation.
+ * finished (save_mark.h). unfinished.h has the rules that decide which domain belongs to the mark of a creation.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -162,7 +162,7 @@ static int compare_start(libxl__ao *ao, struct list_unfinished *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Ends the creations: stores whether their domains exist. */
+/* Completes the candidates that are creations: stores whether their domains exist. */
 static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
 {
     (void)ao;
@@ -202,8 +202,8 @@ static int saves_start(libxl__ao *ao, struct list_unfinished *s)
 }
 
 /*
- * Notes that the guest of a domain runs on another machine. Returns whether the domain also has a mark of an unfinished
- * domain, so that it is a candidate already.
+ * Stores that the guest of a domain runs on another machine. Returns whether the domain also has a mark of an
+ * unfinished domain, so that it is a candidate already.
  */
 static bool has_moved(struct list_unfinished *s, struct candidate *moved)
 {

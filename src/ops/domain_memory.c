@@ -4,11 +4,11 @@
  *
  * The toolstack writes a domain's target to ~/memory/target. The target of an HVM guest in this node excludes
  * the memory of its graphics card, which is in ~/memory/videoram. The guest's balloon driver watches this node,
- * and gives memory back or takes more memory. The node ~/memory/static-max has the greatest target. The
- * hypervisor also has a limit for each domain. As in libxl, this file sets the limit to SLACK_KB more than
- * the target or the maximum. A guest that is populated on demand has a pool of memory. The size of the pool
- * must follow the target. A worker sets the size of the pool, because the hypervisor then allocates or frees
- * much memory, which takes time.
+ * and returns memory to the hypervisor or takes more memory. The node ~/memory/static-max has the greatest
+ * target. The hypervisor also has a limit for each domain. As in libxl, this file sets the limit to SLACK_KB
+ * more than the target or the maximum. A guest that is populated on demand has a pool of memory. The size of
+ * the pool must follow the target. A worker sets the size of the pool, because the hypervisor then allocates or
+ * frees much memory, which takes time.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock. The worker uses only the
  * job's data.

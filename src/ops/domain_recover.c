@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_recover: the nested operation that takes back what a save has changed. It runs after a save has
- * failed, and for a save whose process has ended.
+ * domain_recover: the nested operation that undoes the changes of a save. It runs after a save has failed, and for a
+ * save whose process has ended.
  *
- * A guest that has agreed to suspend itself may do so late. The recovery follows it, and resumes it then. If the
- * hypervisor refuses, or xenstored cannot be reached, the recovery tries again every second until it succeeds or
- * the context is closed. With the input `gives_up` nothing is taken back: only the mark is changed. The first failure
- * wakes the parent, which then does not wait for the recovery any more.
+ * A guest that has agreed to suspend itself may do so late. So the recovery follows the guest, and resumes it when it
+ * has suspended itself. If the hypervisor refuses, or xenstored cannot be reached, the recovery tries again every
+ * second until it succeeds or the context is closed. With the input `gives_up` the recovery changes only the mark. The
+ * first failure wakes the parent. The parent then stops waiting, and the recovery continues in the background.
  *
  * If the context is closed before the recovery has ended, the mark of the save says that the domain was given up.
  *
@@ -33,11 +33,11 @@ typedef struct recovering {
     libxl__xs_batch *batch;
     libxl__save_stage stage;
     bool reserved;
-    bool forgotten; /* xenstored was started anew and has no nodes of the domain, which still exists */
+    bool forgotten; /* xenstored was started again and does not have the nodes of this existing domain */
     bool follows;   /* the guest has not suspended itself yet */
     bool waits_to_retry;
     bool stopped; /* no further attempt is made, because the context is closing */
-    bool said;    /* the parent's message names what is not recovered */
+    bool said;    /* the parent's message already says that the domain is not recovered */
     int refusal;  /* the error of the last attempt; 0: none */
 } domain_recover_state;
 
@@ -175,7 +175,7 @@ static int model_start(libxl__ao *ao, struct recovering *s)
     return s->qmp && args_of(ao)->in.suspended ? ask_model(ao, s) : 0;
 }
 
-/* A guest whose QEMU has ended is resumed, too. What happens to such a guest is the application's decision. */
+/* A guest whose QEMU has ended is resumed, too. The application decides what to do with such a guest. */
 static int model_poll(libxl__ao *ao, struct recovering *s)
 {
     if (is_time_to_retry(s) && !s->stopped)

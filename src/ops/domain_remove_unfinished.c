@@ -26,7 +26,8 @@ struct dead_tree {
 typedef struct remove_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *mark, *save, *tree, *ring, *tty;
-    uint32_t saved;   /* a domain with the UUID, which may have the mark of a save; or LIBXL_DOMID_INVALID */
+    /* the domid of a domain with the UUID that may have the mark of a save; LIBXL_DOMID_INVALID: there is none */
+    uint32_t saved;
     uint32_t domid;   /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
     const char *text; /* the value of the mark's node */
     libxl__await console;
@@ -121,8 +122,9 @@ static int begin_batch(libxl__ao *ao, struct remove_unfinished *s)
 static int tree_start(libxl__ao *ao, struct remove_unfinished *s)
 {
     /*
-     * The check for domains of other toolstacks and the wait for xenconsoled are for creations. A domain that a
-     * migration has marked may be of any toolstack, and its console is complete, because it has run.
+     * Only a domain whose creation was not finished is checked for other toolstacks and waits for xenconsoled. A
+     * domain that a migration has marked may belong to any toolstack, and its console is complete, because the domain
+     * has run.
      */
     if (s->domid == LIBXL_DOMID_INVALID || is_moved(ao, s))
         return 0;

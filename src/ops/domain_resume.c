@@ -46,9 +46,10 @@ static int check_start(libxl__ao *ao, struct resuming *s)
 }
 
 /*
- * Returns whether the mark forbids to end the save. The mark of another process does, until that process has saved
- * the domain. A save of this process is in its context's list, but a migration may belong to another context. A
- * migration that lets its guest run starts this operation as a nested one.
+ * Returns whether another operation still uses the mark. The mark of another process is in use until that process has
+ * saved the domain. A save of this process is found in its context's list, so its mark is not checked here. But a
+ * migration of this process may belong to another context. A migration itself starts this operation as a nested
+ * operation to let its guest run.
  */
 static bool is_busy(const libxl__ao *ao, const libxl__save_mark *found)
 {
@@ -154,7 +155,7 @@ static int tell_poll(libxl__ao *ao, struct resuming *s)
     return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
 }
 
-/* The request was sent already, so nothing has to be done. */
+/* The request was already sent, so a stop request does nothing. */
 static void tell_stop(libxl__ao *ao, struct resuming *s)
 {
     (void)ao, (void)s;

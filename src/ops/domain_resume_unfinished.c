@@ -11,8 +11,8 @@
 #include <string.h>
 
 /*
- * A guest suspends itself within this time after the request, or not at all, in ms. domain_suspend_only waits
- * as long.
+ * A guest suspends itself within this time after the request, or not at all, in ms. domain_suspend_only has the same
+ * limit.
  */
 enum { LONGEST_SUSPENSION = 60000 };
 
@@ -106,8 +106,8 @@ static int find_poll(libxl__ao *ao, struct resume_unfinished *s)
 /* ---- name: a domain that was renamed for a migration gets its name back */
 
 /*
- * This comes first: if another domain has the name, the guest may have come back from the other machine, and must
- * not run twice.
+ * The name is restored before the guest is resumed. If another domain has the name, the guest may have come back from
+ * the other machine, and it must not run twice.
  */
 static int name_poll(libxl__ao *ao, struct resume_unfinished *s)
 {

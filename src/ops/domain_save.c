@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_save and domain_suspend: save a domain to a descriptor. The program aioxen-transfer (src/transfer)
- * writes the stream. When it asks for it, the nested operation domain_suspend_guest suspends the guest. If the save
+ * domain_save and domain_suspend: save a domain to a descriptor. The program aioxen-transfer (src/transfer) writes the
+ * stream. When the program asks for it, the nested operation domain_suspend_guest suspends the guest. If the save
  * fails, the nested operation domain_recover lets the guest run again (recover.h). If this process dies, the program
- * does so; if the program dies, too, the mark of the save stays (save_mark.h).
+ * lets the guest run again. If the program dies, too, the mark of the save stays (save_mark.h).
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -31,11 +31,11 @@ typedef struct saving {
     libxl__nested recovery;      /* domain_recover, reserved before the mark is written */
     libxl__transfer transfer;
     libxl__precopy precopy;
-    uint64_t pages;   /* how many pages the domain has */
+    uint64_t pages;   /* the number of the domain's pages */
     bool has_model;   /* the domain is HVM, so the state of its QEMU is saved, too */
     bool marking;     /* xenstored was asked to write the mark */
     bool marked;      /* the mark was written */
-    bool answered;    /* the program knows whether the guest is suspended */
+    bool answered;    /* the program was told whether the guest is suspended */
     bool stopping;    /* the program was asked to end */
     bool may_suspend; /* the suspension has failed, and the guest may still suspend itself */
 } domain_save_state, domain_suspend_state;
@@ -125,8 +125,8 @@ static int mark_start(libxl__ao *ao, struct saving *s)
 }
 
 /*
- * Writes the mark, unless a process that runs has written one. The domain runs, so a mark with the stage `saved`
- * is of a save that has ended.
+ * Writes the mark, unless a process that runs has written one. If the mark has the stage `saved`, that save has ended,
+ * because the domain runs.
  */
 static int write_mark(libxl__ao *ao, struct saving *s)
 {
@@ -196,9 +196,9 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
 /* ---- transfer: the program saves the domain */
 
 /*
- * Stores the size of the memory for the page tables. If the file had neither this size nor max_vcpus, xl would give
- * the restored domain 4 KiB for each MiB of its memory. A small domain needs more: 128 KiB are too little for 32
- * MiB.
+ * Stores the size of the memory for the page tables. If the file had neither this size nor max_vcpus, xl would use 4
+ * KiB for each MiB of the restored domain's memory. This is too little for a small domain: a domain of 32 MiB needs
+ * more than 128 KiB.
  */
 static void set_paging(libxl_domain_config *config)
 {
@@ -232,7 +232,10 @@ static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
     return header;
 }
 
-/* Returns how many threads compress. The default is small, because other saves and the guests need processors. */
+/*
+ * Returns the number of threads that compress. The default is small, because other saves and the guests need
+ * processors.
+ */
 static unsigned compressing_threads(const libxl_save_policy *policy)
 {
     enum { USUAL_THREADS = 4 };
@@ -316,7 +319,8 @@ static int transfer_undo(libxl__ao *ao, struct saving *s)
 /* ---- settle: the mark says that the domain is saved */
 
 /*
- * In a migration the stage is `sent`, so that no other process lets the guest run before the migration has ended.
+ * Returns the stage after a complete save. In a migration this is `sent`, so that no other process lets the guest run
+ * before the migration has ended.
  */
 static libxl__save_stage final_stage(const libxl__ao *ao)
 {
@@ -326,7 +330,8 @@ static libxl__save_stage final_stage(const libxl__ao *ao)
 }
 
 /*
- * A failure is ignored, because the save has succeeded. The stage `asked` then stays, and protects the domain as well.
+ * A failure is ignored, because the save has succeeded. In this case the stage `asked` stays, and protects the domain
+ * as well.
  */
 static int settle_start(libxl__ao *ao, struct saving *s)
 {
@@ -343,7 +348,10 @@ static int settle_poll(libxl__ao *ao, struct saving *s)
     return libxl__xs_done(s->batch) ? 0 : LIBXL__AO_WAIT;
 }
 
-/* The mark is removed next. A request that is still under way would write it again. */
+/*
+ * The next undo removes the mark. A request that was not answered yet would write the mark again, so it must end
+ * first.
+ */
 static int settle_undo(libxl__ao *ao, struct saving *s)
 {
     (void)ao;
@@ -357,7 +365,7 @@ static int settle_undo(libxl__ao *ao, struct saving *s)
 /* ---- the undo of the mark: what the save has changed is taken back */
 
 /*
- * Returns LIBXL__AO_WAIT while the request that writes the mark is under way. Afterwards `marked` is true if the mark
+ * Returns LIBXL__AO_WAIT until the request that writes the mark is answered. Afterwards `marked` is true if the mark
  * may be in xenstore.
  */
 static int wait_for_mark(struct saving *s)
@@ -375,8 +383,8 @@ static int wait_for_mark(struct saving *s)
 }
 
 /*
- * The guest is suspended by this save in one case only: domain_suspend_guest has succeeded. Otherwise another program
- * may have suspended it, and it is not resumed.
+ * If domain_suspend_guest has succeeded, this save has suspended the guest. Otherwise another program may have
+ * suspended it, so it is not resumed.
  */
 static int mark_undo(libxl__ao *ao, struct saving *s)
 {

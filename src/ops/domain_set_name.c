@@ -60,7 +60,7 @@ static int search_poll(libxl__ao *ao, struct set_name *s)
 /* ---- record: the stored configuration */
 
 struct change {
-    char *name; /* the name to store; after the exchange: the former name */
+    char *name; /* the name to store; after the exchange of the names: the former name */
 };
 
 static int exchange(libxl_domain_config *config, void *user)

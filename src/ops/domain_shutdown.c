@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_shutdown, domain_reboot, domain_suspend_only and domain_send_sysrq. Each sends a request to a guest
- * and waits for the guest's acknowledgement. domain_suspend_only then waits until the guest is suspended. A
- * guest that has published an event channel for it (suspend_channel.h) is asked to suspend itself by the
- * channel.
+ * domain_shutdown, domain_reboot, domain_suspend_only and domain_send_sysrq. Each sends a request to a guest and
+ * waits for the guest's acknowledgement. domain_suspend_only then waits until the guest is suspended. If a guest has
+ * published an event channel for suspending (suspend_channel.h), domain_suspend_only uses the channel for its
+ * request.
  *
  * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges the
  * request by emptying or removing the node. It carries the request out later (Xen's
@@ -29,20 +29,26 @@ typedef struct ask {
     libxl__domain_source domain;
     union {
         libxl__await acknowledged;
-        /* This operation's turn to use the spare batch; replaces `acknowledged` once out_of_memory is set. */
+        /*
+         * This operation's place in the queue for the spare batch. Used instead of `acknowledged` once out_of_memory
+         * is set.
+         */
         libxl__xs_turn turn;
     };
     libxl__xs_batch *request; /* the batch that checks the domain's nodes, used in the phase `confirm` */
     libxl__xs_batch *withdrawal;
-    /* The request of the withdrawal that checks that the node still contains the request to the guest. */
+    /*
+     * A request to xenstored, part of the withdrawal. It checks that the node still contains the request to the
+     * guest.
+     */
     libxl__xs_request *unanswered;
     libxl__suspend_channel channel;
     libxl__nested recovery; /* domain_recover, for domain_suspend_only; reserved before the guest is asked */
     bool by_channel;        /* the guest is asked by its event channel */
-    bool by_force;          /* the hypervisor suspends the guest, which is not asked */
+    bool by_force;          /* the hypervisor suspends the guest without a request to the guest */
     bool forced;            /* the hypervisor was told to suspend the guest */
     bool may_suspend;       /* the operation has failed, and the guest may still suspend itself */
-    bool said;              /* the message says how the guest was asked */
+    bool said;              /* the message already says how the guest was asked */
     bool written;           /* xenstored has confirmed that it has written the request */
     bool withdraws;         /* the request may be in xenstore, so it must be withdrawn */
     bool out_of_memory;     /* the withdrawal uses the spare batch */
@@ -70,7 +76,10 @@ static bool suspends(const libxl__ao *ao)
     return saves(ao) || ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SUSPEND_ONLY];
 }
 
-/* Notes whether the guest may still suspend itself after a failure, and tells it to a save. */
+/*
+ * Stores whether the guest may still suspend itself after a failure. Also tells this to the parent, if the parent is
+ * a save.
+ */
 static void note_may_suspend(libxl__ao *ao, struct ask *s, bool may)
 {
     const libxl__domain_suspend_guest_args *args = libxl__ao_args(ao);
@@ -102,7 +111,7 @@ static bool is_suspended(const struct ask *s)
 
 /*
  * Returns 0 if the domain has stopped, LIBXL__AO_WAIT while it runs, or DOMAIN_DESTROYED if it was destroyed.
- * A guest that was suspended because of another request has not carried out this one: returns NOT_READY.
+ * Returns NOT_READY if the guest was suspended although this operation has asked it to do something else.
  */
 static int check_domain(libxl__ao *ao, const struct ask *s)
 {
@@ -143,9 +152,9 @@ static int look_for_drivers(libxl__ao *ao, const xc_domaininfo_t *info, bool *ha
 }
 
 /*
- * An HVM guest without drivers for Xen cannot be asked to suspend itself, and a guest that sleeps does not answer. As
- * with libxl, the hypervisor suspends such a guest at once, and the guest notices nothing. The guest can write both
- * parameters.
+ * An HVM guest without drivers for Xen cannot be asked to suspend itself, and a guest in ACPI sleep does not answer.
+ * As with libxl, the hypervisor suspends such a guest at once, and the guest does not notice it. The guest can write
+ * both HVM parameters that are read here.
  */
 static int look_at_hvm(libxl__ao *ao, struct ask *s, const xc_domaininfo_t *info)
 {
@@ -210,7 +219,7 @@ static int request_start(libxl__ao *ao, struct ask *s)
                             domid);
     if (rc)
         return rc;
-    rc = libxl__xs_spare_reserve(ao); /* the spare batch is for the withdrawal */
+    rc = libxl__xs_spare_reserve(ao); /* The withdrawal uses the spare batch if there is no memory. */
     if (rc)
         return rc;
     s->request = libxl__xs_batch_new(ao, domid);
@@ -333,7 +342,7 @@ static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
     return libxl__xs_spare_advances(ao->ctx, &s->turn);
 }
 
-/* Adds to the message of a guest that has not suspended itself in time how it was asked. */
+/* Called when a guest has not suspended itself in time. Adds to the message how the guest was asked. */
 static void say_how_asked(libxl__ao *ao, struct ask *s)
 {
     if (s->said || ao->rc != ERROR_GUEST_TIMEDOUT || !suspends(ao))
@@ -348,8 +357,8 @@ static void say_how_asked(libxl__ao *ao, struct ask *s)
 }
 
 /*
- * Returns the result of the undo for a domain that has stopped. An operation that has completed for the
- * application with an error (libxl__phase_position.left) leaves no suspended guest.
+ * Returns the result of the undo for a domain that has stopped. If the operation has already completed for the
+ * application with an error (libxl__phase_position.left), the guest must not stay suspended.
  */
 static int undo_stopped(libxl__ao *ao, struct ask *s)
 {

@@ -13,12 +13,11 @@
  * removals are not reserved. If there is no memory for them, the operation continues, and reports this at its
  * end.
  *
- * The domain of a failed creation is `unfinished`: no other program will destroy it. If the hypervisor
- * refuses to destroy an unfinished domain, the teardown tries again every second until it succeeds or the
- * context is closed. A failed removal of nodes is repeated for every domain, for example while the connection
- * to xenstored is down. The first failure wakes the parent. The parent then does not wait for the teardown
- * any more. If a creation has made no domain yet, the domid is LIBXL_DOMID_INVALID, and only the mark is
- * removed.
+ * The domain of a failed creation is `unfinished`: no other program will destroy it. If the hypervisor refuses to
+ * destroy an unfinished domain, the teardown tries again every second until it succeeds or the context is closed. A
+ * failed removal of nodes is repeated for every domain, for example while the connection to xenstored is down. The
+ * first failure wakes the parent. The parent then stops waiting, and the teardown continues in the background. If a
+ * creation has made no domain yet, the domid is LIBXL_DOMID_INVALID, and only the mark is removed.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -183,9 +182,9 @@ static int wait_for_answers(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Returns LIBXL__AO_WAIT while xenstored answers requests. If many teardowns run at the same time, the answer
- * to this one may come late. So an answer to any request of the context counts. Returns 0 after a second
- * without an answer, or if there is no memory for the alarm.
+ * Returns LIBXL__AO_WAIT while xenstored answers requests. If many teardowns run at the same time, the answer to
+ * this request may come late. So an answer to any request of the context counts. Returns 0 after a second without an
+ * answer, or if there is no memory for the alarm.
  */
 static int go_on_waiting(libxl__ao *ao, struct teardown *t)
 {
@@ -239,7 +238,7 @@ static int remove_nodes(libxl__ao *ao, struct teardown *t)
     t->nodes.keeps_tree = t->nodes.has_tree && !t->devices.sweep.listed;
     if (args->in.domid != LIBXL_DOMID_INVALID)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
-                               &args->in.uuid); /* the phase `gone` waits for the end of this removal */
+                               &args->in.uuid); /* The phase `gone` waits for the end of this removal. */
     libxl__teardown_nodes_remove(&t->nodes);
     return !t->silent && !libxl__xs_done(t->nodes.first) && wait_for_answers(ao, t) ? LIBXL__AO_WAIT
                                                                                     : end_clean(ao, t);
@@ -254,8 +253,8 @@ static int clean_poll(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Few teardowns remove their nodes at a time. Otherwise the removals of many domains would all end last, and
- * xenstored would look at all of these domains at each removal.
+ * Few teardowns remove their nodes at a time. Otherwise many removals would run at the same time and end together,
+ * and at each removal xenstored would examine all of these domains.
  */
 static int clean_start(libxl__ao *ao, struct teardown *t)
 {

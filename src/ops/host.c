@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The bodies of the instant operations on FLASK, on the hypervisor's messages and parameters, and on what the
- * processors of a socket share. Each body calls one function of src/xen/host_calls.h. A synchronous call takes
- * no lock (ao.h). This file owns nothing.
+ * The bodies of the instant operations on FLASK, on the hypervisor's messages and parameters, and on the
+ * resources that the processors of a socket share. Each body calls one function of src/xen/host_calls.h. A
+ * synchronous call takes no lock (ao.h). This file owns nothing.
  */
 #include "host_calls.h"
 #include "ops.h"

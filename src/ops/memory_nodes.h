@@ -24,7 +24,7 @@ typedef struct libxl__memory_nodes {
     libxl__xs_request *target, *static_max;
     libxl__xs_request *videoram; /* NULL: the domain is not HVM */
     xc_domaininfo_t info;
-    uint64_t target_kb, max_kb; /* The results. max_kb is LIBXL__MEMORY_MOST_KB if there is no maximum. */
+    uint64_t target_kb, max_kb; /* Results. If there is no maximum, max_kb is LIBXL__MEMORY_MOST_KB. */
     uint64_t video_kb;          /* a result: the memory of an HVM guest's graphics card */
 } libxl__memory_nodes;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_wait_memory and host_wait_free_memory: wait until a guest or the host has as much memory as wanted.
+ * domain_wait_memory waits until a guest has reached its memory target. host_wait_free_memory waits until the
+ * host has the given amount of free memory.
  *
- * The hypervisor does not report changes of memory, so an alarm rings for each look.
+ * The hypervisor does not report changes of memory, so the operations look again each time an alarm rings.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the registration of the reading descriptor while a message is awaited. The descriptors are the application's.
- * They block, because libxenguest uses them. So a read or a write is made only when it does not block: after poll(2)
- * has said so, for no more octets than are there or fit into a pipe at once.
+ * They are blocking, because libxenguest uses them. So this file reads or writes only when the call cannot block:
+ * poll(2) has reported the descriptor as ready, and the call moves no more octets than are there or fit into a pipe
+ * at once.
  */
 #include "peer.h"
 
@@ -22,7 +23,7 @@ static const struct {
     const char *octets;
     size_t size;
 } messages[] = {
-    /* Only the greeting has no terminating zero. */
+    /* All messages except the greeting end with a zero octet. */
     [LIBXL__PEER_GREETING] = {"xl migration receiver ready, send binary domain data.\n",
                               sizeof("xl migration receiver ready, send binary domain data.\n") - 1},
     [LIBXL__PEER_RECEIVED] = {"domain received, ready to unpause",
@@ -60,7 +61,7 @@ int libxl__peer_open(libxl__ao *ao, libxl__peer *peer, int in, int out, const ch
 
 /* ---- sending */
 
-/* Writes octets without SIGPIPE for the process. Returns what write(2) returns. */
+/* Writes octets. The process gets no SIGPIPE. Returns the result of write(2). */
 static ssize_t write_quietly(int fd, const void *octets, size_t size)
 {
     sigset_t pipe, pending, before;
@@ -84,7 +85,7 @@ static int send_octets(libxl__ao *ao, libxl__peer *peer, const void *octets, siz
     if (!sent_out)
         sent_out = &sent;
     *sent_out = false;
-    /* The other side waits for the message, so what was sent before was read, and there is room. */
+    /* The other side has read all earlier octets, because it waits for this message. So there is room. */
     if (poll(&fd, 1, 0) != 1)
         return libxl__ao_fail(ao, ERROR_FAIL, "%s: the connection takes no more octets", peer->who);
     ssize_t wrote;
@@ -118,7 +119,7 @@ static int fail_unexpected(libxl__ao *ao, const libxl__peer *peer)
                           (int)peer->count, peer->got);
 }
 
-/* Reads what is there of the message. Returns LIBXL__AO_WAIT if nothing is there. */
+/* Reads the octets of the message that have arrived. Returns LIBXL__AO_WAIT if there are none. */
 static int read_part(libxl__ao *ao, libxl__peer *peer, size_t size)
 {
     struct pollfd fd = {.fd = peer->in, .events = POLLIN};
@@ -160,7 +161,7 @@ int libxl__peer_expect(libxl__ao *ao, libxl__peer *peer, libxl__peer_message mes
         if (messages[message].octets && memcmp(peer->got, messages[message].octets, peer->count) != 0)
             return fail_unexpected(ao, peer);
     }
-    /* Between two messages the program uses the descriptor, and this operation must not be woken. */
+    /* Between two messages the program uses the descriptor, so this operation must not be woken. */
     libxl__source_stop(ao->ctx, &peer->source);
     peer->status = (unsigned char)*peer->got;
     peer->count = 0;

@@ -10,22 +10,25 @@
 
 #include "ao.h"
 
-/* The messages, in the order in which they are sent, with xl's words. GO is also the receiver's permission. */
+/*
+ * The messages of xl, in the order in which they are sent. The receiver also sends GO, as a permission to let the
+ * guest run.
+ */
 typedef enum libxl__peer_message {
     LIBXL__PEER_GREETING,
     LIBXL__PEER_RECEIVED,
     LIBXL__PEER_GO,
-    LIBXL__PEER_ANSWER, /* one octet follows: 0, or a number of an error */
-    LIBXL__PEER_STATUS, /* this octet */
+    LIBXL__PEER_ANSWER, /* the octet STATUS follows */
+    LIBXL__PEER_STATUS, /* one octet: 0, or the number of an error */
 } libxl__peer_message;
 
-/* One side. Embed this in the operation's state; zero-initialise it. */
+/* The connection to the other side. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__peer {
     libxl__source source; /* fires when octets can be read */
     libxl__fd readable;   /* registered while a message is awaited */
     int in, out;          /* the application's descriptors */
-    const char *who;      /* the other side, in messages: a static string */
-    char got[80];         /* what was read of the awaited message */
+    const char *who;      /* the name of the other side in messages; a static string */
+    char got[80];         /* the octets of the awaited message that were read */
     size_t count;         /* the number of octets in `got` */
     unsigned char status; /* valid once LIBXL__PEER_STATUS was read */
     bool lost;            /* the other side has closed the connection */
@@ -37,19 +40,21 @@ typedef struct libxl__peer {
  */
 int libxl__peer_open(libxl__ao *ao, libxl__peer *peer, int in, int out, const char *who);
 /*
- * Sends a message. All of it is sent, or an error is returned. *sent_out is then false if the other side can have got
- * no octet of the message; it may be NULL. Errors: FAIL, recorded in ao.
+ * Sends a whole message, or returns an error. After an error *sent_out is false if the other side cannot have
+ * received any octet of the message. `sent_out` may be NULL. Errors: FAIL, recorded in ao.
  */
 int libxl__peer_send(libxl__ao *ao, libxl__peer *peer, libxl__peer_message message, bool *sent_out);
 int libxl__peer_send_status(libxl__ao *ao, libxl__peer *peer, unsigned char status);
 /*
- * Reads a message. Returns 0 once it was read, or LIBXL__AO_WAIT: call this again when a source has fired. Errors,
- * recorded in ao: FAIL (the other side has sent something else, has closed the connection, or it cannot be read).
+ * Reads a message. Returns 0 once the message was read. After LIBXL__AO_WAIT call this again when a source has fired.
+ * Errors, recorded in ao: FAIL (the other side has sent something else or has closed the connection, or the
+ * descriptor cannot be read).
  */
 int libxl__peer_expect(libxl__ao *ao, libxl__peer *peer, libxl__peer_message message);
 /*
- * Ends the wait for a message. Call this first in an undo: nobody reads the message there, so a descriptor that stays
- * readable would wake the operation again and again, and the application may close it before the undo has ended.
+ * Ends the wait for a message. Call this first in an undo, for two reasons. An undo does not read the message, so a
+ * readable descriptor would wake the operation again and again. And the application may close the descriptor before
+ * the undo has ended.
  */
 void libxl__peer_stop_reading(libxl__ao *ao, libxl__peer *peer);
 

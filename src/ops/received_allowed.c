@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Decides which members of a received configuration are allowed. The sender may be hostile. A text, a list of texts
- * or an array is refused if the tables do not name the member, because it can name a file, a program or a device of
- * this machine. Numbers and words of enumerations are allowed, unless the tables restrict them.
+ * or an array can name a file, a program or a device of this machine. So such a member is refused if it is not in
+ * the tables. Numbers and words of enumerations are allowed, unless the tables restrict them.
  *
  * Owns: nothing.
  */
@@ -17,7 +17,7 @@
 
 typedef enum rule_kind {
     ANY,    /* any value */
-    WORD,   /* letters, digits and the signs of is_word; programs take them for a name only */
+    WORD,   /* a name that consists of letters, digits and the signs of is_word */
     DISK,   /* the application's patterns */
     BRIDGE, /* the application's patterns */
     SCRIPT, /* the application's patterns, and the usual scripts */
@@ -89,14 +89,17 @@ static const struct {
     {"vkbs[].backend_domid", UNSET},
 };
 
-/* The hand-written types that cannot name anything of the host. Lists of strings can, so they are not here. */
+/*
+ * The hand-written types that cannot name an object of the host. Lists of strings can, so they are not in this
+ * table.
+ */
 static const char *const harmless[] = {"uuid",   "mac",         "defbool",
                                        "bitmap", "ms_vm_genid", "cpuid_policy_list"};
 
 static const char *const usual_scripts[] = {"vif-bridge", "/etc/xen/scripts/vif-bridge", "block",
                                             "/etc/xen/scripts/block", NULL};
 
-/* Returns whether a path is that of a rule. */
+/* Returns whether a path matches the path of a rule. */
 static bool is_path(const char *path, const char *rule)
 {
     while (*path && *path == *rule) {
@@ -174,7 +177,7 @@ static const char *check(const char *path, const libxl__json_field *field, json_
     return is_harmless(field) ? NULL : "this member is not allowed here";
 }
 
-/* An interface without a bridge is connected to the default one. */
+/* An interface without a bridge is connected to the default bridge. */
 static int check_bridges(libxl__ao *ao, const libxl_domain_config *config,
                          const libxl_received_allowed *allowed)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the configuration of a received domain may name. Call this with the context locked. */
+/*
+ * Checks which objects of this machine the configuration of a received domain names. Call this with the context
+ * locked.
+ */
 #ifndef LIBXL__RECEIVED_ALLOWED_H
 #define LIBXL__RECEIVED_ALLOWED_H
 

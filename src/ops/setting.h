@@ -5,9 +5,9 @@
  * functions with the context locked.
  *
  * Debian's libxl gives a domain that it preserves another UUID in the `vm` node only (docs/limits.md). The
- * transaction is made for the operation's UUID, and fails if the `vm` node names another one. Then this file
- * reads the node, and looks whether the hypervisor still has the operation's domain. If it has, the transaction is
- * made again for the UUID of the node. If it has not, another domain has the domid.
+ * transaction is made for the operation's UUID, and fails if the `vm` node names another one. Then this file reads
+ * the node, and checks whether the hypervisor still has the operation's domain. If so, the transaction is made again
+ * for the UUID of the node. If not, another domain has the domid.
  */
 #ifndef LIBXL__SETTING_H
 #define LIBXL__SETTING_H
@@ -20,7 +20,7 @@ typedef void libxl__setting_fill(libxl__ao *ao, libxl__setting *setting);
 
 struct libxl__setting {
     libxl__xs_batch *batch;
-    libxl__setting_fill *fill; /* NULL: the caller has made the batch, and it is made once */
+    libxl__setting_fill *fill; /* NULL: the caller has made the batch, which is not made again */
     /* /vm/UUID: the directory that the `vm` node names. Empty: domain 0, which has no UUID. */
     char vm[LIBXL_UUID_FMTLEN + 5];
     libxl__xs_request *node; /* the request that reads the `vm` node; NULL: the batch does not read it */
@@ -31,8 +31,8 @@ struct libxl__setting {
 
 /*
  * Makes the batch, and runs it. Its first requests check that the operation's domain has its nodes. `fill` adds
- * further requests, maybe twice, each time to a new batch. Call this at the end of the phase's start, and return the
- * function's result: AO_WAIT, or NOMEM.
+ * further requests. It may be called twice, each time with a new batch. Call this at the end of the phase's start,
+ * and return the function's result: AO_WAIT, or NOMEM.
  */
 int libxl__setting_start(libxl__ao *ao, libxl__setting *setting, libxl__setting_fill *fill);
 /*

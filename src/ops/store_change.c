@@ -3,9 +3,9 @@
  * The operations that change nodes of xenstore: store_write, store_remove, store_set_permissions and
  * store_commit. Each sends one batch. A batch of several requests is a transaction.
  *
- * An application reads, computes, and then commits checks of what it has read together with its changes. So no
- * transaction is open while the application computes. An open transaction would take one of the few that a
- * context has, and would delay the library's own operations.
+ * An application reads nodes, computes, and then commits its changes together with checks that these nodes
+ * have not changed. So no transaction is open while the application computes. A context has few transactions
+ * at a time, so an open transaction would delay the library's own operations.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -133,7 +133,10 @@ static int fill(libxl__ao *ao, libxl__xs_batch *batch)
     }
 }
 
-/* Returns whether the operation needs a transaction. A single request is carried out as a whole anyway. */
+/*
+ * Returns whether the operation needs a transaction. xenstored carries out a single request as a whole,
+ * without a transaction.
+ */
 static bool is_transaction(libxl__ao *ao)
 {
     const libxl__store_write_args *args = libxl__ao_args(ao);

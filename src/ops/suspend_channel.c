@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * suspend_channel.h: reads the number of the port, binds the port and notifies it.
+ * Reads the number of the guest's port, binds the port and notifies it.
  *
  * A toolstack can subscribe to the suspension with XEN_DOMCTL_subscribe. Xen then raises the guest's port
  * when the guest is suspended, and does not raise VIRQ_DOM_EXC. So xenstored and other programs would not
@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Xen raises a port as it is bound. The guest is not expected to notify it, and the suspension raises it
- * once. */
+/*
+ * The greatest number of events of the port. Xen raises the port when it is bound, and the suspension raises
+ * it once. The guest has no reason to notify it.
+ */
 enum { MOST_EVENTS = 8 };
 
 /* The number of ports that a domain can have: EVTCHN_FIFO_NR_CHANNELS of Xen's public header event_channel.h.
@@ -54,7 +56,7 @@ int libxl__suspend_channel_bind(libxl__ao *ao, libxl__suspend_channel *channel)
     channel->unannounced = !feature || strcmp(feature, "1") != 0;
     if (port) {
         channel->bound = !libxl__evtchn_bind(ao, &channel->evtchn, ao->subject.number, port);
-        /* The guest is asked by xenstore then, so this is no failure of the operation. */
+        /* Without the port the guest is asked by xenstore, so this is no failure of the operation. */
         if (!channel->bound)
             libxl__ao_forget_failure(ao);
     }

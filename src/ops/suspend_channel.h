@@ -20,7 +20,7 @@ typedef struct libxl__suspend_channel {
     libxl__evtchn evtchn;
     libxl__xs_batch *batch;
     libxl__xs_request *port, *feature;
-    uint32_t seen;    /* the number of events of the guest for which the domains were looked at */
+    uint32_t seen;    /* the number of events of the port that were handled */
     bool bound;       /* the guest has published a port, and the port is bound */
     bool notified;    /* the guest was asked */
     bool unannounced; /* the guest has not written "1" to control/feature-suspend */
@@ -30,9 +30,9 @@ typedef struct libxl__suspend_channel {
  */
 int libxl__suspend_channel_read(libxl__ao *ao, libxl__suspend_channel *channel);
 /*
- * Binds the port, once the nodes were read. Returns LIBXL__AO_WAIT until then. Returns 0 also if the guest
- * has published no port, or none that can be bound; `bound` is false then. Errors, recorded in ao: those of
- * libxl__xs_result.
+ * Returns LIBXL__AO_WAIT until the nodes were read. Then binds the port and returns 0. If the guest has
+ * published no port, or the port cannot be bound, also returns 0, and `bound` is false. Errors, recorded in
+ * ao: those of libxl__xs_result.
  */
 int libxl__suspend_channel_bind(libxl__ao *ao, libxl__suspend_channel *channel);
 /* Asks the guest to suspend itself. The port must be bound. Returns 0, or FAIL, recorded in ao. */

@@ -4,10 +4,10 @@
  *
  * A domain of another program may have the UUID of a mark. So there are five rules. If the mark has a domid,
  * the mark's domain is the domain with this domid and this UUID. If the mark says that the UUID is unique,
- * the mark's domain is the domain with this UUID. If the mark has no domid and does not say this, no domain
- * belongs to the mark, because the mark's process has ended before it knew the domid. A domain whose tree in
- * xenstore belongs to another toolstack never belongs to a mark. A domain without a tree may belong to a
- * mark, because a domain has no tree while it is built.
+ * the mark's domain is the domain with this UUID. If the mark has neither, no domain belongs to the mark,
+ * because the mark's process has ended before it knew the domid. A domain whose tree in xenstore belongs to
+ * another toolstack never belongs to a mark. A domain without a tree may belong to a mark, because a domain
+ * has no tree while it is built.
  */
 #ifndef LIBXL__UNFINISHED_H
 #define LIBXL__UNFINISHED_H

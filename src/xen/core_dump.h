@@ -18,7 +18,7 @@ typedef struct libxl__core_dump {
     atomic_bool cancel;
     /* The number of octets written so far; the operation may read it at any time. */
     _Atomic(uint64_t) written;
-    /* Inputs. The operation keeps the path valid until the job is done. */
+    /* The inputs. The operation keeps the path valid until the job is done. */
     uint32_t domid;
     const char *path;
     /* The results are valid once the job is done. */

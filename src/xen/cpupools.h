@@ -19,18 +19,21 @@ struct libxl__ao;
  * recorded, if there is no such cpupool.
  */
 int libxl__hv_next_cpupool(struct libxl__ao *ao, uint32_t from, libxl_cpupoolinfo *out);
-/* Describes this cpupool. pool_name stays NULL. Errors: INVAL (there is no such cpupool), and others. */
+/*
+ * Describes this cpupool. pool_name stays NULL. Errors: INVAL (there is no such cpupool), and those of the
+ * hypercall.
+ */
 int libxl__hv_cpupool(struct libxl__ao *ao, uint32_t poolid, libxl_cpupoolinfo *out);
 /* Stores the processors that are in no cpupool. */
 int libxl__hv_free_cpus(struct libxl__ao *ao, libxl_bitmap *out);
 /*
- * Makes a cpupool without processors. *poolid is the wanted number, or LIBXL_CPUPOOL_POOLID_ANY, and becomes the
- * cpupool's number.
+ * Makes a cpupool without processors. Before the call *poolid is the wanted number, or LIBXL_CPUPOOL_POOLID_ANY.
+ * After it *poolid is the cpupool's number.
  */
 int libxl__hv_make_cpupool(struct libxl__ao *ao, libxl_scheduler sched, uint32_t *poolid);
 /* Destroys a cpupool without processors and domains. */
 int libxl__hv_end_cpupool(struct libxl__ao *ao, uint32_t poolid);
-/* Adds or removes these processors, up to the first that cannot be added or removed. */
+/* Adds or removes these processors one by one. Stops at the first processor that cannot be added or removed. */
 int libxl__hv_change_cpus(struct libxl__ao *ao, uint32_t poolid, const libxl_bitmap *cpus, bool add);
 int libxl__hv_move_domain(struct libxl__ao *ao, uint32_t poolid, uint32_t domid);
 

@@ -8,7 +8,8 @@
 
 #include <libxl.h>
 
-enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each handle */
+/* A context has few handles, because libxenctrl opens six descriptors for each. */
+enum { LIBXL__HANDLES = 4 };
 
 typedef struct libxl__handles {
     /*

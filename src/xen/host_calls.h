@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about FLASK, about the hypervisor's messages and parameters (host_calls.c), and about what the
- * processors of a socket share (psr.c). Each takes a few microseconds; reading all messages takes up to a
- * millisecond for each MiB. The functions use no state of the context. Any thread may call them, locked or not.
+ * Hypercalls about FLASK, about the hypervisor's messages and parameters (host_calls.c), and about the
+ * resources that the processors of a socket share (psr.c). Each takes a few microseconds; reading all messages
+ * takes up to a millisecond for each MiB. The functions use no state of the context. Any thread may call them,
+ * locked or not.
  *
  * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on
  * success. The caller disposes of the result.

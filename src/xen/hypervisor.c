@@ -268,7 +268,10 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
         .cap_gnttab_v2 = info.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2,
     };
     memcpy(out->hw_cap, info.hw_cap, sizeof(out->hw_cap));
-    /* A hypervisor without memory sharing has no such numbers, which count as 0. */
+    /*
+     * A hypervisor without memory sharing does not have these numbers, and the calls fail. Then the numbers
+     * are 0.
+     */
     const long freed = xc_sharing_freed_pages(xch), used = xc_sharing_used_frames(xch);
     out->sharing_freed_pages = freed > 0 ? (uint64_t)freed : 0;
     out->sharing_used_frames = used > 0 ? (uint64_t)used : 0;

@@ -82,7 +82,10 @@ int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except
  * Converts the number that a guest has given as the reason for its shutdown to the public enumeration.
  * Returns UNKNOWN for a number that Xen does not define.
  */
-/* Returns the type of a domain. The hypervisor does not say it, so it follows from the emulated devices. */
+/*
+ * Returns the type of a domain. The hypervisor does not report the type, so this function derives it from the
+ * emulated devices.
+ */
 libxl_domain_type libxl__hv_type(const xc_domaininfo_t *info);
 libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code);
 

@@ -6,12 +6,11 @@
  *
  * The value of a mark is "PID START WHERE TIME DOMID":
  *
- *    PID    the id of the process that makes the domain; 0: the process has given up the domain
- *    START  the start time of the process in clock ticks (proc(5)), because process ids are reused
- *    WHERE  identifies the boot and the namespace of process ids in which PID and START are valid
- *    TIME   the time at which the mark was written, in milliseconds since the boot
- *    DOMID  "-" as long as the domid is not known; "*" instead if the creation has generated the
- *           UUID, so that no domain of another program has this UUID
+ * PID    the id of the process that makes the domain; 0: the process has given up the domain START  the start
+ * time of the process in clock ticks (proc(5)), because process ids are reused WHERE  identifies the boot and
+ * the namespace of process ids in which PID and START are valid TIME   the time at which the mark was
+ * written, in milliseconds since the boot DOMID  the domid. As long as the domid is not known: "*" if the
+ * creation has generated the UUID, so that no domain of another program has this UUID; otherwise "-"
  *
  * Call all functions with the context locked.
  */

@@ -65,7 +65,7 @@ static int take(xc_interface *xch, libxl__pci_job *p)
     int rc = 0;
     for (uint32_t i = 0; i < p->count && !rc; i++) {
         libxl__pci_function *f = &p->functions[i];
-        /* A device that was bound to pciback before stays so. */
+        /* A device that was already bound to pciback stays bound. */
         if (!f->facts.assignable) {
             rc = libxl__pci_take(f->sbdf, f->facts.driver, p->why);
             f->taken = !rc;
@@ -76,7 +76,7 @@ static int take(xc_interface *xch, libxl__pci_job *p)
     return rc;
 }
 
-/* Goes on after an error. Returns the first one. */
+/* Continues after an error. Returns the first error. */
 static int give_back(xc_interface *xch, libxl__pci_job *p)
 {
     char why[LIBXL__SYSFS_WHY];
@@ -98,7 +98,10 @@ static int give_back(xc_interface *xch, libxl__pci_job *p)
 
 /* ---- the access of a domain */
 
-/* Gives or takes the access to the function's ports, memory and interrupt. Stores the first error if `strict`. */
+/*
+ * Gives the domain the access to the function's ports, memory and interrupt, or takes the access away. Stores the
+ * first error if `strict` is set.
+ */
 static int permit(xc_interface *xch, libxl__pci_job *p, const libxl__pci_function *f, bool allow)
 {
     int rc = 0;
@@ -142,8 +145,9 @@ static int reset(xc_interface *xch, libxl__pci_job *p)
 }
 
 /*
- * The hypervisor assigns a function only once. So the assignment comes first: of two jobs that want the same
- * function, the one that fails has changed nothing, and its REVOKE does not touch the other's access.
+ * The hypervisor assigns a function to only one domain. So the assignment comes first. If two jobs want the same
+ * function, the second one fails at the assignment and has changed nothing. So its REVOKE does not take away the
+ * access that the first job has given.
  */
 static int grant_access(xc_interface *xch, libxl__pci_job *p)
 {
@@ -161,8 +165,8 @@ static int grant_access(xc_interface *xch, libxl__pci_job *p)
 }
 
 /*
- * Goes on after an error. Returns an error only if the domain may still use a function. The domain may be gone
- * or may not have the function, which is no error.
+ * Continues after an error. Returns an error only if the domain may still use a function. It is no error if the
+ * domain is gone or does not have the function.
  */
 static int revoke_access(xc_interface *xch, libxl__pci_job *p)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Jobs that pass PCI devices to domains: what must be written into sysfs, and the hypercalls that belong to it.
+ * Jobs that pass PCI devices to domains: they write into sysfs, and make the hypercalls.
  * The jobs have a separate lane, because a driver or a reset may take seconds.
  *
  * Call all functions with the context locked. A job is embedded in the operation's state. The operation does
@@ -22,21 +22,24 @@
 /* A function of a device. */
 typedef struct libxl__pci_function {
     uint32_t sbdf;
-    uint32_t vdevfn; /* where the guest sees the function: device and function; 0: the next free place */
-    bool permissive; /* an input of GRANT: the guest may write all of the configuration space */
-    bool relaxed;    /* an input of GRANT: reserved memory may overlap with the guest's memory */
-    bool seize;      /* LOOK accepts a function that is not bound to pciback */
-    bool taken;      /* TAKE has begun, so GIVE_BACK must follow */
-    bool granted;    /* GRANT has assigned the function, so REVOKE must follow */
+    uint32_t vdevfn;        /* the device and function number that the guest sees; 0: the next free number */
+    bool permissive;        /* an input of GRANT: the guest may write all of the configuration space */
+    bool relaxed;           /* an input of GRANT: reserved memory may overlap with the guest's memory */
+    bool seize;             /* an input of LOOK: a function that is not bound to pciback is accepted */
+    bool taken;             /* TAKE has begun, so GIVE_BACK must follow */
+    bool granted;           /* GRANT has assigned the function, so REVOKE must follow */
     libxl__pci_facts facts; /* the result of LOOK */
 } libxl__pci_function;
 
 typedef enum libxl__pci_verb {
-    /* Stores what the kernel tells about each function. Errors: PERMISSION, FAIL. */
+    /* Stores what sysfs says about each function in `facts`. Errors: PERMISSION, FAIL. */
     LIBXL__PCI_LOOK,
     /* Stores the devices that are bound to pciback in `list`. */
     LIBXL__PCI_LIST,
-    /* Binds each function to pciback, unless it is, and gives it to DOMID_IO. Errors: NI, NO_IOMMU, BUSY, ... */
+    /*
+     * Binds each function to pciback, unless it is bound already, and assigns it to DOMID_IO. Errors: NI,
+     * NO_IOMMU, BUSY, ...
+     */
     LIBXL__PCI_TAKE,
     /*
      * Takes each function that is `taken` from DOMID_IO and from pciback, and binds it to the driver whose path
@@ -82,9 +85,9 @@ bool libxl__pci_busy(const libxl__pci_job *job);
  */
 int libxl__pci_poll(libxl__ao *ao, const libxl__pci_job *job);
 /*
- * For the undo of a phase that has started a job with the verb `done`. Waits until this job has ended, runs a
- * job with the verb `undo`, and waits for it. Does nothing if no such job was started. Call it after
- * libxl__pci_reserve. Returns LIBXL__AO_WAIT or the result.
+ * For the undo of a phase that has started a job with the verb `done`. Waits until this job has ended. Then runs
+ * a job with the verb `undo`, and waits until that job has ended. Does nothing if no such job was started. Call
+ * it after libxl__pci_reserve. Returns LIBXL__AO_WAIT or the result.
  */
 int libxl__pci_undo(libxl__ao *ao, libxl__pci_job *job, libxl__pci_verb done, libxl__pci_verb undo);
 

@@ -4,7 +4,7 @@
 
 #include "libxl_internal.h"
 
-/* libxenguest's own values, for a policy that sets none. */
+/* libxenguest's own values, for a policy without values. */
 enum { FEW_DIRTY_PAGES = 50, MOST_ROUNDS = 5 };
 
 enum { PAGE = 4096 };
@@ -24,8 +24,8 @@ static uint64_t smaller(uint64_t left, uint64_t right)
 }
 
 /*
- * Updates the rate, if pages were sent since it was updated last. In the first round libxenguest also counts the
- * frames where the guest has no page. A later round cannot send more pages than the domain has, either.
+ * Updates the rate, if pages were sent since its last update. libxenguest's count of sent pages is limited to
+ * the number of the domain's pages: in the first round libxenguest also counts frames without a page.
  */
 static void measure(libxl__precopy *p, uint64_t counted)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For a save of a running guest: decides when the guest is suspended, and reports how far its memory is
- * saved. Call all functions with the context locked.
+ * Decides during a save of a running guest when the guest is suspended. Reports how much of its memory is saved.
+ * Call all functions with the context locked.
  */
 #ifndef LIBXL__PRECOPY_H
 #define LIBXL__PRECOPY_H
@@ -12,17 +12,19 @@
 /* The copying of one guest's memory while the guest runs. Embed this in the operation's state. */
 typedef struct libxl__precopy {
     uint32_t most_rounds, downtime_ms; /* as in libxl_save_policy, with the defaults set */
-    uint64_t pages;                    /* how many pages the domain has */
+    uint64_t pages;                    /* the number of the domain's pages */
     uint64_t counted;                  /* the pages sent, as libxenguest counts them */
     uint64_t since;      /* when `counted` has changed, in ns, monotonic; 0: no round has begun */
-    libxl__copying seen; /* what was reported last */
+    libxl__copying seen; /* the last report */
 } libxl__precopy;
 
-/* Begins with this policy; NULL: the defaults. `pages` is the number of pages that the domain has. */
+/*
+ * Initialises the structure with this policy; NULL: the defaults. `pages` is the number of the domain's pages.
+ */
 void libxl__precopy_begin(libxl__precopy *precopy, const libxl_save_policy *policy, uint64_t pages);
 /*
- * Takes a message ROUND, and reports the progress. Returns the value of the message POLICY that answers it: 1 if
- * the guest is to be suspended now, else 0.
+ * Handles a message ROUND, and reports the progress. Returns the value for the answer, the message POLICY: 1 if
+ * the guest must be suspended now, else 0.
  */
 int libxl__precopy_decide(libxl__ao *ao, libxl__precopy *precopy, const libxl__transfer_message *round);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about what the processors of a socket share (Intel RDT: monitoring, CAT, MBA). Owns nothing. Any
- * thread may call the functions, locked or not.
+ * Hypercalls about the resources that the processors of a socket share (Intel RDT: monitoring, CAT, MBA).
+ * Owns nothing. Any thread may call the functions, locked or not.
  */
 #include "host_calls.h"
 #include "running.h"
@@ -48,7 +48,10 @@ static int fail_on(libxl__ao *ao, const char *what, uint32_t domid)
     return fail(ao, what);
 }
 
-/* Stores a processor of the socket that is online. Errors: INVAL, and others. */
+/*
+ * Stores an online processor of the socket. Errors: INVAL (there is no such socket), and those of the
+ * hypercalls.
+ */
 static int find_cpu(libxl__ao *ao, uint32_t socket, uint32_t *cpu)
 {
     libxl_cputopology_list list;
@@ -91,7 +94,7 @@ int libxl__hv_psr_cache_size(libxl__ao *ao, uint32_t socket, uint32_t *kb)
     return 0;
 }
 
-/* Translates what one socket can do. */
+/* Translates the capabilities of one socket. */
 static libxl_psr_hw_info translate(uint32_t socket, libxl_psr_feat_type feature, const xc_psr_hw_info *xen)
 {
     libxl_psr_hw_info info = {.id = socket, .type = feature};
@@ -107,7 +110,7 @@ static libxl_psr_hw_info translate(uint32_t socket, libxl_psr_feat_type feature,
     return info;
 }
 
-/* Makes the set of the sockets with a processor online. */
+/* Makes the set of the sockets that have an online processor. */
 static int online_sockets(libxl__ao *ao, libxl_bitmap *sockets)
 {
     libxl_cputopology_list list;

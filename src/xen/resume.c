@@ -42,7 +42,7 @@ static void work(libxl_ctx *ctx, libxl__job *job)
         return;
     }
     if (r->saved)
-        /* This fails if the domain is not in log-dirty mode, and then there is nothing to end. */
+        /* This fails if the domain is not in log-dirty mode. Then there is no mode to end. */
         (void)xc_shadow_control(xch, r->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);
     if (r->suspended)
         r->errnoval = resume(xch, r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks of the paths that an application gives. xenstored checks paths, too, but its answer does not say what
- * is wrong. Owns nothing. Any thread may call the function, locked or not.
+ * Checks of the paths that an application gives. xenstored checks paths, too, but its answer does not say
+ * which rule a path breaks. Owns nothing. Any thread may call the function, locked or not.
  */
 #ifndef LIBXL__STORE_PATH_H
 #define LIBXL__STORE_PATH_H
@@ -9,13 +9,13 @@
 #include <stdbool.h>
 
 /*
- * Returns what is wrong with a path, to be read after the path, or NULL if the path has xenstored's form.
- * `special`: a name that begins with '@', such as @releaseDomain, is accepted. xenstored may refuse a path of
- * more than 2048 octets that has this form.
+ * Returns a text that says what is wrong with a path, or NULL if the path has xenstored's form. In a message
+ * the text follows the path. `special`: a name that begins with '@', such as @releaseDomain, is accepted.
+ * xenstored may refuse a path of more than 2048 octets that has this form.
  */
 const char *libxl__store_path_fault(const char *path, bool special);
 
-/* For messages: the greatest number of octets of a path, and what follows a path that is longer. */
+/* For messages: the greatest number of octets of a path, and the text that follows a longer path. */
 enum { LIBXL__STORE_PATH_SHOWN = 100 };
 #define LIBXL__STORE_PATH_FMT "'%.*s%s'"
 #define LIBXL__STORE_PATH_ARG(path)                                                                          \

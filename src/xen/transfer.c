@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the socket and the file in memory of each program that runs. The context's lock guards them. The
- * program is one of the library's own, and of the same release, so its messages are trusted. Their texts may
- * have octets of the stream; the core escapes texts.
+ * Owns: the socket and the file in memory of each program that runs. The context's lock guards them. The program
+ * is a part of the library, of the same release, so its messages are trusted. The texts in the messages may
+ * contain octets of the stream. The core escapes texts.
  */
 #include "transfer.h"
 
@@ -52,9 +52,9 @@ static void readable(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 /* ---- starting the program */
 
 /*
- * Returns the path of the program: beside the library, in the tree and in the Python package, or in the
- * directory `aioxen` beside the library, where it is installed. The environment variable AIOXEN_TRANSFER
- * overrides this. Returns NULL if there is no memory.
+ * Returns the path of the program. In the build tree and in the Python package the program is in the library's
+ * directory. After an installation it is in the directory `aioxen` beside the library. The environment variable
+ * AIOXEN_TRANSFER overrides this. Returns NULL if there is no memory.
  */
 static const char *find_program(libxl__ao *ao)
 {
@@ -73,8 +73,8 @@ static const char *find_program(libxl__ao *ao)
 }
 
 /*
- * Returns the environment of the program: the variables of the dynamic linker, by which the program may find its
- * libraries, and those of this library. Returns NULL if there is no memory.
+ * Returns the environment of the program: the variables of this library, and the variables of the dynamic
+ * linker, which the program may need to find its libraries. Returns NULL if there is no memory.
  */
 static const char *const *make_environment(libxl__ao *ao)
 {

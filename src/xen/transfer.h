@@ -15,13 +15,13 @@ typedef struct libxl__transfer {
     libxl__child child;   /* fires when the program has ended */
     libxl__fd control;    /* the library's end of the socket, which this structure owns */
     libxl__fd head;       /* the file in memory, which this structure owns until the operation ends */
-    libxl__transfer_message result; /* the message RESULT; its kind is another one until it has arrived */
+    libxl__transfer_message result; /* the message RESULT; valid once its `kind` is RESULT */
 } libxl__transfer;
 
 /*
- * Checks a descriptor that the application has given for a stream, in the input `field`: it must be open, for
- * writing if `writes`, else for reading, and blocking, because libxenguest cannot use another one. Errors:
- * INVAL, recorded in ao.
+ * Checks a descriptor that the application has given for a stream, in the input `field`. It must be open for
+ * writing if `writes` is set, else for reading. It must be blocking, because libxenguest cannot use a non-blocking
+ * descriptor. Errors: INVAL, recorded in ao.
  */
 int libxl__transfer_check(libxl__ao *ao, const char *field, int fd, bool writes);
 
@@ -33,14 +33,14 @@ int libxl__transfer_check(libxl__ao *ao, const char *field, int fd, bool writes)
 int libxl__transfer_start(libxl__ao *ao, libxl__transfer *transfer, const char *const arguments[], int stream,
                           const void *head, size_t head_size);
 /*
- * Returns 0 and the next message, or LIBXL__AO_WAIT if none has arrived. Only messages that the operation
- * must answer, HEAD and MODEL are returned: the function logs, reports and keeps the others.
+ * Returns 0 and the next message, or LIBXL__AO_WAIT if none has arrived. Returns only HEAD, MODEL, and messages
+ * that the operation must answer. The function handles all other messages itself.
  */
 int libxl__transfer_next(libxl__ao *ao, libxl__transfer *transfer, libxl__transfer_message *message);
 /* Returns whether the program has ended and was reaped. */
 bool libxl__transfer_done(const libxl__transfer *transfer);
 /*
- * Returns the result of a program that has ended, and records an error in ao. `field` names the stream in
+ * Returns the result of a program that has ended. Records an error in ao. `field` names the stream in
  * messages. Errors: INVAL (the stream is not a saved domain), DEVICE_MODEL, ABORTED, PERMISSION, NOMEM,
  * DOMAIN_NOTFOUND, FAIL.
  */
@@ -54,8 +54,8 @@ void libxl__transfer_stop(const libxl__transfer *transfer);
 /* Kills the program and closes the socket. The program is reaped soon afterwards. */
 void libxl__transfer_kill(libxl_ctx *ctx, libxl__transfer *transfer);
 /*
- * Returns `length` octets of the head that the program has read, from `offset` on, with a terminating zero, in the
- * operation's memory. Returns NULL if there is no memory or the head is shorter.
+ * Returns `length` octets of the head that the program has written, from `offset` on. They are in the operation's
+ * memory, with a terminating zero. Returns NULL if there is no memory or the head is shorter.
  */
 char *libxl__transfer_head(libxl__ao *ao, const libxl__transfer *transfer, uint64_t offset, uint64_t length);
 

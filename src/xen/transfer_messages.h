@@ -3,9 +3,10 @@
  * The messages between the library and its program aioxen-transfer, which saves or restores one domain. Both
  * sides include this file, and both are of the same release.
  *
- * Each message is one datagram of a SOCK_SEQPACKET socket. The program's descriptors are: 0 the socket, 1 the
- * stream, 2 a file in memory, called the head. When a domain is saved, the head has what the program writes before the
- * stream. When a domain is restored, the program writes into the head what it has read before the stream.
+ * Each message is one datagram of a SOCK_SEQPACKET socket. The program's descriptors are: 0 the socket, 1 the stream, 2
+ * a file in memory, called the head. When a domain is saved, the head contains the octets that the program writes
+ * before the stream. When a domain is restored, the program writes the octets that it has read before the stream into
+ * the head.
  *
  * The program's arguments are `save DOMID FLAGS RATE MODEL LEVEL THREADS`, where FLAGS are those of xc_domain_save,
  * RATE is the number of octets that may be sent in a second while the guest runs, or 0, MODEL is 1 if the domain has a
@@ -18,7 +19,7 @@
 #include <stdint.h>
 
 /*
- * The kinds of messages: the name, the side that sends the message, and what its members mean. Members that are
+ * The kinds of messages: the name, the side that sends the message, and the meaning of its members. Members that are
  * not named are 0.
  */
 #define LIBXL__TRANSFER_MESSAGES(X)                                                                          \
@@ -61,7 +62,7 @@ typedef enum libxl__transfer_end {
 enum {
     LIBXL__TRANSFER_TEXT = 208,
     LIBXL__TRANSFER_LONGEST_HEAD = 1 << 20,
-    /* The state of QEMU with few devices has 200 kB. */
+    /* The greatest size of QEMU's state, in octets. With few devices it is about 200 kB. */
     LIBXL__TRANSFER_LONGEST_MODEL = 64 << 20,
     LIBXL__TRANSFER_LONGEST_NODES = 64 << 10,
 };
@@ -86,7 +87,7 @@ typedef struct libxl__transfer_message {
 typedef struct libxl__xl_header {
     char magic[32];
     uint32_t byte_order, mandatory_flags, optional_flags;
-    uint32_t optional_size; /* the size of what follows the header and is not libxl's stream, in octets */
+    uint32_t optional_size; /* the number of octets between the header and libxl's stream */
 } libxl__xl_header;
 
 #define LIBXL__XL_MAGIC      "Xen saved domain, xl format\n \0 \r"

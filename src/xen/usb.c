@@ -75,7 +75,7 @@ int libxl__usb_poll(libxl__ao *ao, const libxl__usb_job *job)
     return job->rc && *job->why ? libxl__ao_fail(ao, job->rc, "%s", job->why) : job->rc;
 }
 
-/* Copies a name, and replaces each character of `from` by the one at the same place of `to`. */
+/* Copies a name. Replaces each character that is in `from` by the character at the same position in `to`. */
 static void replace(const char *text, char copy[LIBXL__USB_NAME], const char *from, const char *to)
 {
     snprintf(copy, LIBXL__USB_NAME, "%s", text);

@@ -79,7 +79,7 @@ void libxl__watches_lost(libxl_ctx *ctx);
 /* Call this when the connection to xenstored is up again. Registers the context's own watches. */
 void libxl__watches_restore(libxl_ctx *ctx);
 /*
- * Tells why a watch has failed. Returns true if the connection was lost, and false if xenstored has refused
+ * Call this for a watch that has failed. Returns true if the connection was lost, and false if xenstored has refused
  * the watch.
  */
 bool libxl__watch_is_lost(const libxl__watch *watch);

@@ -79,7 +79,8 @@ static void connected(libxl_ctx *ctx, int error)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib;
     if (ctx->xen->link.state != LIBXL__XS_PROVING)
-        return; /* too late: the second for the answer is over; the next attempt connects again */
+        /* The second for the answer is over, so this answer is ignored. The next attempt connects again. */
+        return;
     if (!error && libxl__fd_register(ctx, &lib->events, xs_fileno(libxl__xs_caller_watches(lib->caller)),
                                      EPOLLIN, watch_fired))
         error = ENOMEM;

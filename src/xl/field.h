@@ -54,9 +54,10 @@ struct libxl__xl_field {
      * The types of domains that have the key: one bit 1 << LIBXL_DOMAIN_TYPE_... for each type. 0: all types.
      */
     unsigned types;
-    bool of_vfb;    /* the key is a parameter of the framebuffer in the file of a PV domain */
-    bool any_case;  /* the words are compared without regard to case */
-    bool strict;    /* a text that is not a number is always an error, as in xl; other rows only doubt it */
+    bool of_vfb;   /* the key is a parameter of the framebuffer in the file of a PV domain */
+    bool any_case; /* the words are compared without regard to case */
+    /* a text that is not a number is an error in both modes, as in xl; in other rows its severity is DOUBT */
+    bool strict;
     bool by_number; /* a file may have the number of a word instead of the word, which is deprecated */
     size_t offset, size;
     /* The smallest and the greatest number that is allowed; max 0: the greatest is INT32_MAX. */

@@ -86,7 +86,7 @@ static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
         libxl_evgen_domain_lifecycle *evgen = enable(s, all ? LIBXL_DOMID_ALL : domid, user);
         replace_domain(domid);
         expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
-        if (all) /* one look finds the end of the first domain, and the second one */
+        if (all) /* One listing shows the end of the first domain and the new second domain. */
             expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_APPEARED);
         expect(s, domid, user, DYING);
         expect(s, domid, user, GONE);

@@ -70,7 +70,7 @@ static void a_new_domain_has_the_former_name_and_uuid(scene *s)
     const libxl_domid second = create(s, &name, &former);
     check_identity(s, second, name, &former);
     check_identity(s, first, kept, &later);
-    /* Each can be used and destroyed. */
+    /* Each of the two domains can be used and destroyed. */
     assert_true(asprintf(&other, "%s-other", name) > 0);
     assert_int_equal(libxl_domain_rename(s->ctx, first, kept, other), 0);
     guest_destroy(s->ctx, first);

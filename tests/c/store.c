@@ -183,7 +183,7 @@ static void a_list_may_be_longer_than_a_message(scene *s)
     assert_string_equal(names[0], "child-0000");
     assert_string_equal(names[NAMES - 1], "child-0599");
 
-    /* The same names are accepted as they were read, and no others. */
+    /* A commit succeeds if the names are the same as when they were read, and fails for any other names. */
     libxl_store_step steps_of[2] = {
         {.action = LIBXL_STORE_ACTION_CHECK_NAMES, .path = n.path, .names = names},
         {.action = LIBXL_STORE_ACTION_REMOVE, .path = n.path},
@@ -352,7 +352,8 @@ static void a_change_is_reported_once_until_it_is_taken(scene *s)
     assert_int_equal(libxl_store_remove(s->ctx, n.path, NULL), 0);
     wait_queued(s, 1);
     libxl_evdisable_store_watch(s->ctx, evgen);
-    expect_change(s, n.path, 7); /* what has occurred before the end is still delivered */
+    /* Events that have occurred before the generator was disabled are still delivered. */
+    expect_change(s, n.path, 7);
     assert_int_equal(queued(s), 0);
 }
 

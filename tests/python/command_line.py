@@ -26,7 +26,7 @@ COMMAND = (sys.executable, "-m", "aioxen")
 
 
 class Ran(NamedTuple):
-    """How a command has ended."""
+    """The exit status and the output of a command."""
 
     code: int
     out: str
@@ -51,7 +51,7 @@ WriteFile = Callable[..., Path]
 
 @pytest.fixture
 def cfg(kernel: Path, tmp_path: Path) -> WriteFile:
-    """Writes xl's file of a guest: cfg("g", "l") is one with the name g that obeys requests."""
+    """Writes xl's file of a guest: the guest of cfg("g", "l") has the name g and obeys requests."""
 
     def write(name: str, command: str = "l", **more: object) -> Path:
         settings = {
@@ -99,7 +99,7 @@ class OnTerminal:
         os.write(self._master, text.encode())
 
     def expect(self, text: str) -> None:
-        """Reads what the command prints until a text has come."""
+        """Reads the command's output until it contains a text."""
         deadline = time.monotonic() + scaled(30)
         while text not in self.seen:
             read = self._read(deadline)
@@ -115,11 +115,11 @@ class OnTerminal:
         return self.process.wait(scaled(30))
 
     def _read(self, deadline: float) -> str:
-        """Returns what has come, or "" after the end."""
+        """Returns the output that has come, or "" after the end."""
         assert select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0], self.seen
         try:
             return os.read(self._master, 65536).decode(errors="replace")
-        except OSError:  # EIO: the terminal has no other user.
+        except OSError:  # EIO: no other process has the terminal open.
             return ""
 
 

@@ -29,7 +29,7 @@ from worldly import Configure, read_node, write_node
 LIMIT = scaled(30)
 
 NAMES = (f"c{os.getpid()}-{n}" for n in itertools.count())
-"""The names of domains. No two are equal."""
+"""Yields names of domains that differ from each other."""
 
 OPERATIONS = [
     name
@@ -39,13 +39,13 @@ OPERATIONS = [
 """All operations that wait. An instant operation has no await point."""
 
 WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected", "host_wait_free_memory"}
-"""The operations that wait for something that does not happen here."""
+"""The operations that wait for something that does not happen in these tests."""
 
 NODE = "/tool/test-cancellation"
-"""The node of xenstore that the operations on nodes are about."""
+"""The node of xenstore on which the operations on nodes work."""
 
 POOL = 7
-"""The cpupool that the operations on cpupools are about."""
+"""The cpupool on which the operations on cpupools work."""
 
 SAVING = {
     "domain_migrate_stream",
@@ -156,7 +156,8 @@ class Arguments:
         return start
 
     def ends(self, name: str) -> tuple[int, int]:
-        """Returns descriptors with all messages of the other side of a migration, and to no other side."""
+        """Returns two descriptors. From the first, all messages of the other side of a migration can be read.
+        The second discards what is written."""
         messages = self.saved.with_name("messages")
         if name == "domain_migrate_stream":
             messages.write_bytes(RECEIVER)
@@ -205,7 +206,8 @@ class Guests:
 
     async def end(self) -> None:
         if self.current is not None:
-            with contextlib.suppress(aioxen.DomainNotFoundError):  # An operation may have destroyed it.
+            # An operation may have destroyed the domain.
+            with contextlib.suppress(aioxen.DomainNotFoundError):
                 await self.current.destroy()
         self.current = None
 
@@ -231,8 +233,8 @@ async def return_pci(xen: aioxen.Context) -> None:
 
 
 async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
-    """Adds the device that an operation removes, makes the node that it reads or removes, or suspends the
-    guest that it resumes."""
+    """Adds the device that the operation removes, makes the node that the operation reads or removes, or
+    suspends the guest that the operation resumes."""
     if name.startswith("store_"):
         await arguments.xen.store_write(NODE, b"value")
     if name in ("pci_add", "pci_assignable_add"):
@@ -245,7 +247,7 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
     if name == "resume_unfinished":
         await give_up_save(dom)
     if name in ("host_destroy_cpupool", "host_rename_cpupool"):
-        with contextlib.suppress(aioxen.InvalidError):  # The cpupool is there already.
+        with contextlib.suppress(aioxen.InvalidError):  # The cpupool exists already.
             await arguments.xen.host_create_cpupool("p", aioxen.Scheduler.UNKNOWN, wanted=POOL)
     if name.startswith("usbdev_"):
         with contextlib.suppress(aioxen.DeviceExistsError):

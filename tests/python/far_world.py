@@ -3,7 +3,7 @@
 SOCKET.
 
 Each line of its input is a call of a function below as a JSON array, and each line of its output is the
-result. After `receive` or `spawn`, the next connection is received: by this process, or by another program.
+result. After `receive` this process receives the next connection. After `spawn` another program receives it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class World:
                 self.process.kill()
 
     async def ended(self) -> str:
-        """Waits until the connection was received. Returns how that has ended."""
+        """Waits until a guest was received from the connection. Returns the outcome."""
         assert self.task
         await asyncio.wait([self.task])
         return "cancelled" if self.task.cancelled() else self.task.result()
@@ -87,7 +87,7 @@ class World:
         await (await self.xen.domain_find(name)).destroy()
 
     async def pending(self) -> str:
-        """Returns whether the connection is still awaited."""
+        """Returns "waits" if the connection has not come yet, else "came"."""
         return "waits" if self.waits else "came"
 
     async def states(self) -> dict[str, str]:
@@ -100,25 +100,25 @@ class World:
         return found
 
     async def finish(self) -> int:
-        """Removes what was left. Returns how much that was."""
+        """Removes the unfinished domains. Returns their number."""
         left = await self.xen.unfinished()
         for one in left:
             await self.xen.remove_unfinished(one.uuid)
         return len(left)
 
     async def end(self, name: str) -> bool:
-        """Destroys the domain, and returns whether its guest has obeyed before."""
+        """Destroys the domain. Returns whether its guest has obeyed a request before that."""
         dom = await self.xen.domain_find(name)
         obeyed = await runs(dom)
         await dom.destroy()
         return obeyed
 
     async def monitor(self, name: str, line: str) -> str:
-        """Returns what the domain's QEMU answers to a line of its monitor."""
+        """Sends a line to the monitor of the domain's QEMU, and returns the answer."""
         return (await (await self.xen.domain_find(name)).qemu_monitor_command(line)).strip()
 
     async def left(self) -> list[str]:
-        """Returns the nodes that were not there at the beginning."""
+        """Returns the nodes that did not exist when this program started."""
         return sorted(xenstore() - self.before)
 
 

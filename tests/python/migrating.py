@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""For tests of migrations: the guest that moves, its moments, and a receiver that the test plays."""
+"""Helpers for tests of migrations: the guest that moves, moments of its migration, and a receiver that the
+test plays."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ async def traveller(xen: aioxen.Context, guest: Configure) -> aioxen.Domain:
 
 
 async def is_gone(xen: aioxen.Context) -> bool:
-    """Returns whether nothing is left here."""
+    """Returns whether this world has no guest and no program that saves or restores."""
     return [info.domid for info in await xen.domain_list()] == [0] and programs() == []
 
 

@@ -56,8 +56,8 @@ def saved_domain(kernel: Path, file: Path, machine: str = "pvh") -> bytes:
 
 
 async def runs(dom: aioxen.Domain) -> bool:
-    """Returns whether the guest runs: it obeys a request to power off. An HVM guest can be asked only after
-    its drivers have set the parameter CALLBACK_IRQ, which they also do after each resumption."""
+    """Returns whether the guest runs, that is, obeys a request to power off. An HVM guest can be asked only
+    after its drivers have set the parameter CALLBACK_IRQ, which they also do after each resumption."""
     async with asyncio.timeout(scaled(20)):
         while True:
             with contextlib.suppress(aioxen.NoParavirtError):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tasks that run operations are cancelled at every moment, in every way in which asyncio waits.
 
-Nothing is left: no operation, no domain, no node, no device, and no report to the loop's exception handler.
+After each cancellation no operation, domain, node or device is left, and the loop's exception handler has got
+no report.
 
 AIOXEN_SEED=N chooses the random cancellations. The test prints its seed.
 """
@@ -84,12 +85,12 @@ async def as_completed(start: Start) -> Any:
 
 WAYS = [awaited, task, gather, group, timeout, wait_for, shield, as_completed]
 EARLY = {gather, shield, as_completed}
-"""The ways that may end before the operation: gather() cancels it and does not wait for it, the others do not
-cancel it."""
+"""The ways that may end before the operation. gather() cancels the operation and does not wait for it. The
+other two do not cancel it."""
 
 LOSING = {task, gather, group, shield}
 """The ways in which another task or future takes the result. If the waiting task is cancelled after that, the
-result is dropped, and the library cannot know it. The window is one turn of the loop."""
+result is dropped, and the library cannot notice it. This can happen during one turn of the loop."""
 
 # The moments of a cancellation
 
@@ -162,7 +163,7 @@ class Run:
 
 @pytest.fixture
 def reports() -> Iterator[list[dict[str, Any]]]:
-    """What is reported to the loop's exception handler. Nothing must be."""
+    """The reports to the loop's exception handler. There must be none."""
     found: list[dict[str, Any]] = []
     yield found
     assert not found

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The media of the CD drives of HVM domains. QEMU, the backend's nodes and the stored configuration agree
-after each change, also after one that has failed."""
+after each change, also after a failed change."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ async def test_a_device_model_that_has_ended(
 
 
 async def test_two_at_once(xen: aioxen.Context, hvm: DomainConfig, hvm_files: dict[str, str]) -> None:
-    """The nodes describe the last change, whichever that is."""
+    """Two changes run at the same time. The nodes describe the change that is made last."""
     async with machine(xen, hvm) as dom:
         names = ["cd", "table", "image"] * 3
         await asyncio.gather(

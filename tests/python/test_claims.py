@@ -22,7 +22,7 @@ async def test_the_memory_is_claimed_if_the_configuration_says_so(
     config.b_info.claim_mode = claim
     before = claims()
     dom = await xen.domain_create(config)
-    # libxenguest makes one call in any case. It withdraws a claim.
+    # libxenguest makes at least one call, which withdraws a claim.
     assert (claims() - before > 1) == bool(claim)
     await dom.destroy()
 

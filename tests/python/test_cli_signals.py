@@ -71,7 +71,7 @@ def test_the_console_is_joined_until_ctrl_bracket(cfg: WriteFile) -> None:
         command.expect("tiny: b console=echo")
         command.type("hello\r")
         command.expect("echo: hello")
-        command.type("\x03")  # Goes to the guest.
+        command.type("\x03")  # This Ctrl-C is sent to the guest.
         command.type("again\r")
         command.expect("again")
         command.type("\x1d")
@@ -82,7 +82,7 @@ def test_the_console_is_joined_until_ctrl_bracket(cfg: WriteFile) -> None:
 def test_top_leaves_the_screen_as_it_was(cfg: WriteFile) -> None:
     aioxen_("create", "-e", cfg("spin", "s"))
     with OnTerminal("top", "--interval", "0.1") as command:
-        command.expect("\x1b[?1049h")  # A screen of its own.
+        command.expect("\x1b[?1049h")  # The command switches to the terminal's alternate screen.
         command.expect("spin")
         command.type("\x03")
         assert command.end() == 130

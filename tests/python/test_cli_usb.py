@@ -43,7 +43,7 @@ async def connected(name: str, *devids: int) -> None:
 
 
 def held(name: str) -> list[dict[str, object]]:
-    """Returns the addresses of the domain's devices on the host, as usb-list tells them."""
+    """Returns the host addresses of the domain's devices from the output of usb-list."""
     listed = aioxen_("usb-list", "--json", name).records()
     return [device["type.hostdev"] for ctrl in listed for device in ctrl["devices"]]
 

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 Press = Callable[[str], str]
 
 INTERACTIVE = {
-    # How a shell is started, and what loads the file of the completion from the directory FOLDER.
+    # The command that starts each shell, and the shell's command that loads the completion from the directory
+    # FOLDER.
     "bash": (["bash", "--norc", "--noprofile", "-i"], "source FOLDER/aioxen"),
     "zsh": (["zsh", "-f", "-i"], "fpath=(FOLDER $fpath); autoload -Uz compinit; compinit -u -D"),
 }

@@ -82,7 +82,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, kernel: Path) -> bytes:
 async def test_a_compressed_domain_continues(
     xen: aioxen.Context, guest: Configure, tmp_path: Path, xl: Callable[..., str]
 ) -> None:
-    """aioxen restores it, and xl restores what zstd makes of it."""
+    """aioxen restores the container. xl restores the file into which zstd decompresses it."""
     dom = await started(xen, guest("l dirty=100", machine="pvh", memory="24M"))
     file, plain = tmp_path / "saved", tmp_path / "plain"
     policy = aioxen.SavePolicy(compression_threads=3)

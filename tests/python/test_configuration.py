@@ -264,8 +264,8 @@ def test_the_action_for_each_reason_is_the_one_that_the_configuration_names() ->
 async def test_members_of_a_newer_release_are_kept(
     xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
 ) -> None:
-    """xl 4.20 stores members that 4.17 does not have. They stay when a device is added, and when a device
-    before it is removed."""
+    """xl 4.20 stores members that 4.17 does not have. A device's unknown members stay in the file when
+    another device is added, and when a device before it is removed."""
     disks = [aioxen.disk(blank(tmp_path / name), name) for name in ("xvda", "xvdb", "xvdc")]
     dom = await xen.domain_create(guest("b", disks=disks[:2]))
     (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Something goes wrong at random positions of a stream, on the side that saves and on the side that restores.
-Afterwards there is one guest that runs, or one saved file and no guest. Nothing else is left.
+"""Faults at random positions of a stream, on the side that saves and on the side that restores. Afterwards
+either one guest runs, or there is one saved file and no guest. Nothing else is left.
 
 AIOXEN_POSITIONS is the number of positions for each side. AIOXEN_SEED repeats the positions of an earlier
 run.
@@ -46,7 +46,8 @@ RESTORER = (
 
 
 class Positions:
-    """Random positions of a stream. Each fault comes as often as any other, up to one."""
+    """Random positions of a stream, each with a fault. The numbers of positions of the faults differ by one
+    at most."""
 
     def __init__(self, size: int, faults: list[str]) -> None:
         self.chance = seeded()
@@ -294,7 +295,7 @@ async def restore_with_fault(
 
 
 async def restore_by_another_process(xen: aioxen.Context, data: bytes, place: int) -> None:
-    """The process that restores is killed at `place`. Another process removes what it leaves."""
+    """The process that restores is killed at `place`. Another process removes the unfinished domain."""
     mine, theirs = socket.socketpair()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", RESTORER, stdin=theirs.fileno(), stderr=asyncio.subprocess.DEVNULL
@@ -337,7 +338,8 @@ async def test_faults_while_a_domain_is_restored(
             else:
                 restored = await restore_with_fault(xen, saved, place, fault, sim)
                 positions.ends["guest"] += 1
-                assert fault == "corrupt", what  # the octet was one of the guest's memory
+                # The changed octet was in the guest's memory, where libxenguest checks nothing.
+                assert fault == "corrupt", what
                 await restored.destroy()
         except (aioxen.Error, asyncio.CancelledError):
             positions.ends["file"] += 1

@@ -166,21 +166,22 @@ async def test_a_domain_that_ends_without_xenstored(
         assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
         await control("xenstored", "kill")
         await control("xenconsoled", "kill")  # only xenstored tells xenconsoled that the guest ends
-        with pytest.raises(aioxen.NoXenstoreError):  # after the second for which requests wait
+        # Requests wait a second for a new connection. Then they fail.
+        with pytest.raises(aioxen.NoXenstoreError):
             await dom.destroy()
         assert dom.domid not in {info.domid for info in await xen.domain_list()}
         await control("xenstored", "start")
         assert isinstance(await next_of(events), aioxen.EventsLost)
         assert await next_device(events) == (DeviceGone, "vbd", XVDA)
-    while xen.counters().timers:  # those of the teardown and of its domain
+    while xen.counters().timers:  # the timers of the teardown and of its domain
         await asyncio.sleep(0.01)
 
 
 async def test_a_generator_enabled_before_xenstored_answers(guest: Configure, image: str) -> None:
-    """The first answer is not a loss, and devices are found then."""
+    """The first answer of xenstored is not reported as a loss. After it the devices are found."""
     await control("xenstored", "stop")
     async with aioxen.Context() as xen, xen.device_events() as events:
-        with pytest.raises(aioxen.NoXenstoreError):  # the listing of the devices has failed, too
+        with pytest.raises(aioxen.NoXenstoreError):  # By now the listing of the devices has failed, too.
             await xen.domain_find("Domain-0")
         await control("xenstored", "cont")
         while not await answers(xen):

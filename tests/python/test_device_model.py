@@ -25,7 +25,8 @@ LOG = Path("/var/log/xen")
 
 def qemus() -> dict[int, list[str]]:
     """Returns the command lines of all QEMUs, by process id. A process that ends loses its command line
-    before its files are closed. So it is known by its name, and counts until its files are closed."""
+    before its files are closed. So a QEMU is found by the name of its process, and counts until its files are
+    closed."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:

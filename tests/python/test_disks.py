@@ -122,7 +122,7 @@ async def test_xl_works_on_our_disks(xen: aioxen.Context, guest: Configure, imag
     await dom.unpause()
     await dom.disk_add(disk_of(image))
     assert "51712" in await shell("xl", "block-list", str(dom.domid))
-    await dom.device_wait_connected("vbd", 51712)  # xl does not wait for it.
+    await dom.device_wait_connected("vbd", 51712)  # xl does not wait until the disk is connected.
     await shell("xl", "block-detach", str(dom.domid), "xvda")
     assert await dom.disk_list() == []
     assert await nodes() == set()

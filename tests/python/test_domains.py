@@ -155,8 +155,8 @@ async def test_several_tasks_wait_for_a_view(xen: aioxen.Context, guest: Configu
 async def test_a_view_lists_the_domains_again_after_a_loss(
     xen: aioxen.Context, guest: Configure, sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loss is reported to the view without any change of domains. Two entries of the view are wrong, and
-    both are corrected. The first attempt to list the domains fails."""
+    """The test reports a loss to the view, without any change of domains, and makes two entries of the view
+    wrong. Both entries are corrected. The first attempt to list the domains fails."""
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     async with xen.domain_create(guest()) as dom, xen.domains.live() as view:
         assert view._events is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Hooks are told the start, the phases, the failure and the end of each operation."""
+"""Hooks are called at the start, the phases, the failure and the end of each operation."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ while True:
 async def test_a_backend_that_changes_its_state_all_the_time(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str], tmp_path: Path
 ) -> None:
-    """The states arrive faster than a transaction ends. The removal by force does not need the backend."""
+    """The states arrive so fast that no transaction succeeds. The removal by force does not need a
+    transaction or the backend."""
     image = tmp_path / "image"
     image.write_bytes(bytes(1 << 20))
     disk = DeviceDisk(pdev_path=str(image), vdev="xvda")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""HVM domains: the machine that a guest sees is the one that Debian's xl makes, and the device model is a
-part of the creation."""
+"""HVM domains. A guest sees the same machine as under Debian's xl. The creation also starts the device
+model."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ async def test_nothing_is_left(
             config.disks.pop(0)
             config.nics[0].mac = bytes([0, 0x16, 0x3E, 0, 1, number])
             signals = {1: signal.SIGKILL, 2: signal.SIGSTOP if conduct == "plays" else 0}.get(number, 0)
-            # This QEMU has a child process. The library kills the child only if it ends QEMU itself, so the
-            # test must not kill QEMU.
+            # This QEMU has a child process. The library kills the child only when it ends QEMU itself. So the
+            # test must not kill this QEMU.
             if conduct == "forks":
                 signals = 0
             lives.append(life(xen, config, hvm_files["cd"], conduct, signals))

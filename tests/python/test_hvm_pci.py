@@ -77,7 +77,8 @@ async def test_devices_of_a_running_guest(xen: aioxen.Context, sim: Sim) -> None
 
 
 def granted(sim: Sim) -> int:
-    """Returns how often a domain got or lost access to a device's memory."""
+    """Returns the number of hypercalls that have given a domain access to a device's memory or taken the
+    access away."""
     return sum(int(line.split()[0]) for line in sim("calls", "domctl.iomem_permission").splitlines())
 
 
@@ -108,7 +109,7 @@ async def test_a_failed_addition_unplugs_the_device(xen: aioxen.Context, sim: Si
 
 
 def resets() -> list[str]:
-    """Returns what was written into the files that reset devices."""
+    """Returns the writes into the files that reset devices."""
     log = Path(os.environ["AIOXEN_SIM_DIR"], "pci.log")
     return [line for line in log.read_text().splitlines() if "reset" in line or "do_flr" in line]
 
@@ -116,7 +117,8 @@ def resets() -> list[str]:
 async def test_the_second_of_two_domains_does_not_touch_the_access_of_the_first(
     xen: aioxen.Context, guest: Configure, sim: Sim
 ) -> None:
-    """Both find the device free. The QEMU of the second stands still until the first has the device."""
+    """Two domains ask for the same device, and both operations find it free. The test stops the second
+    domain's QEMU until the first domain has the device."""
     config = guest("b", machine="pv")
     config.c_info.passthrough = aioxen.Passthrough.ENABLED
     await xen.pci_assignable_add(FIRST, True)

@@ -112,7 +112,7 @@ async def test_xl_and_aioxen_read_each_others_files(
     memory = read_node(f"/local/domain/{dom.domid}/memory/target")
     node = "/local/domain/0/device-model/%u/physmap/f0000000/%s"
     physmap = {"start_addr": "f1000000", "size": "800000", "name": "vga.vram"}
-    for key, value in physmap.items():  # as a QEMU older than 2.11 writes them
+    for key, value in physmap.items():  # These are nodes as a QEMU older than 2.11 writes them.
         write_node(node % (dom.domid, key), value)
     if saver == "xl":
         await asyncio.to_thread(xl, "save", NAME, str(file))
@@ -255,7 +255,8 @@ async def arrived(far: Far, machine: str) -> bool:
 async def test_a_guest_moves(
     xen: aioxen.Context, config: DomainConfig, far: Far, xl: Callable[..., str]
 ) -> None:
-    """By this library, from it to xl, and from xl to it. A cancelled migration leaves the guest here."""
+    """Migrations by this library on both sides, from this library to xl, and from xl to this library. A
+    cancelled migration leaves the guest here."""
     for sender, receiver in ("aioxen", "aioxen"), ("aioxen", "xl"), ("xl", "aioxen"):
         dom = await started(xen, config)
         machine = await machine_of(dom)

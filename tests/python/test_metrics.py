@@ -109,7 +109,7 @@ async def test_names_are_escaped(xen: aioxen.Context, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Metrics, "_read_names", named)
     samples = parse(await Metrics(xen).render())
     shown = {dict(labels)["name"] for sample, labels in samples if sample == "aioxen_domain_vcpus"}
-    # Other tests' domains that are still dying have no name here.
+    # Domains of other tests may still be dying. They have no name.
     assert shown - {""} == {"��" if name == "\udcff\udcfe" else name}
 
 
@@ -141,7 +141,7 @@ async def test_many_domains_are_rendered_in_slices(
     assert rendering.result().count(b"aioxen_domain_vcpus{") == 200
     assert rendering.result().count(b"# TYPE aioxen_domain_vcpus gauge") == 1
     assert largest <= _metric_text.SAMPLES
-    assert turns > 200 / module.DOMAINS * 10  # Each metric of a few domains may pause.
+    assert turns > 200 / module.DOMAINS * 10  # The loop runs after each metric of a few domains.
 
 
 async def test_calls_at_the_same_time_share_one_reading(
@@ -243,7 +243,7 @@ async def test_the_collector_of_a_registry(xen: aioxen.Context) -> None:
         text = await scrape
     cpus = get(parse(text), "aioxen_host_cpus")
     assert cpus > 0
-    # In the loop's thread, the last values are returned.
+    # In the loop's thread, a scrape returns the values of the last scrape.
     assert get(parse(prometheus_client.generate_latest(registry)), "aioxen_host_cpus") == cpus
 
 

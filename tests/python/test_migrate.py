@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A guest moves to a second world: over sockets, streams and commands, by this library and by xl. After a
-failure, a cancellation, a cut connection or a killed process exactly one guest runs, and nothing is left."""
+failure, a cancellation, a cut connection or a killed process, exactly one guest runs, and nothing else is
+left."""
 
 from __future__ import annotations
 
@@ -145,11 +146,12 @@ async def test_a_name_that_is_taken_at_the_target_ends_the_migration(
 
 
 async def one_guest(xen: aioxen.Context, dom: aioxen.Domain, far: Far) -> str:
-    """Finishes what is left, checks that exactly one guest runs, and destroys it. Returns where it was."""
+    """Ends unfinished migrations, checks that exactly one guest runs, and destroys it. Returns the world in
+    which the guest was."""
     await far("finish")
     there = (await far("states")).get(NAME) == "runs"
     for left in await xen.unfinished():
-        # An operator looks where the guest runs, and ends the domain here, or lets it run.
+        # An operator checks where the guest runs. Then the operator destroys the domain here, or lets it run.
         await (dom.destroy() if there else xen.resume_unfinished(left.uuid))
     if there:
         await dom.wait_gone(timeout=scaled(20))
@@ -199,7 +201,8 @@ async def test_a_migration_that_is_cancelled_or_limited_leaves_one_guest(
 async def cut_after(
     count: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter, writers: list[asyncio.StreamWriter]
 ) -> int:
-    """Copies so many octets, and then cuts the connection in both directions. Returns their number."""
+    """Copies this number of octets at most, and then cuts the connection in both directions. Returns the
+    number of copied octets."""
     done = 0
     with contextlib.suppress(ConnectionError):
         while done < count and (data := await source.read(min(1 << 16, count - done))):
@@ -212,8 +215,8 @@ async def cut_after(
 
 
 async def move_over_a_cut(dom: aioxen.Domain, far: Far, there: int, back: int) -> tuple[int, int]:
-    """Migrates over a connection that is cut after so many octets in one of the directions. Returns how many
-    octets were sent in each."""
+    """Migrates over a connection that is cut after this number of octets in one direction. Returns the number
+    of octets that were sent in each direction."""
     await far("receive")
     far_reader, far_writer = await asyncio.open_unix_connection(far.path)
     near, ours = socket.socketpair()
@@ -287,7 +290,7 @@ async def test_a_killed_sender_leaves_one_guest(xen: aioxen.Context, guest: Conf
 async def test_a_receiver_that_gives_up_gives_the_guest_back(
     xen: aioxen.Context, guest: Configure, tmp_path: Path, streams: bool
 ) -> None:
-    """The last message arrives, also if the receiver's operation ends right after it was sent."""
+    """The last message arrives even if the receiver's operation ends right after sending it."""
     dom = await traveller(xen, guest)
     await dom.save(tmp_path / "saved")
     ours, theirs = socket.socketpair()
@@ -359,7 +362,8 @@ async def test_nobody_else_takes_a_guest_that_is_sent(
 async def test_a_guest_that_runs_again_is_not_given_away(
     xen: aioxen.Context, guest: Configure, change: str
 ) -> None:
-    """Another program lets the guest run in spite of the mark: with the mark, or without a change of it."""
+    """Another program lets the guest run although the mark of the save forbids it. Afterwards the mark is
+    gone, or is there again unchanged."""
     dom = await traveller(xen, guest)
     moving, reader, writer = await at_received(dom)
     mark = f"/libxl/{dom.domid}/aioxen-save"

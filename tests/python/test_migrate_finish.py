@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The last phases of a migration fail. It is known where the guest runs, or `unfinished` lists the domain."""
+"""The last phases of a migration fail. Afterwards either it is known where the guest runs, or `unfinished`
+lists the domain."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ AWAY = f"{NAME}--migratedaway"
 
 
 class Sent:
-    """A migration whose guest was sent: the receiver has got the message GO."""
+    """A migration after the receiver has got the message GO. The test plays the receiver."""
 
     def __init__(
         self, moving: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -65,7 +66,7 @@ async def cli(*words: str) -> None:
 async def test_a_guest_that_has_moved_is_a_success_if_its_domain_is_not_destroyed(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The hypervisor refuses once to destroy the domain here."""
+    """The hypervisor refuses the first attempt to destroy the domain here."""
     dom = await traveller(xen, guest)
     async with sent(dom) as migration:
         sim("fault", "add", "--pid", str(os.getpid()), "domctl.destroydomain:1:EPERM")
@@ -87,7 +88,7 @@ async def test_a_domain_that_is_never_destroyed_is_listed_when_the_context_is_cl
         async with sent(dom) as migration:
             sim("fault", "add", "--pid", str(os.getpid()), "domctl.destroydomain:*:EPERM")
             await migration.answer(MOVED)
-        assert await left(xen) == []  # the other context still tries
+        assert await left(xen) == []  # The other context still tries to destroy the domain.
     assert await left(xen) == [(dom.domid, aioxen.UnfinishedWork.CREATION)]
     sim("fault", "clear")
     await xen.remove_unfinished(dom.uuid)
@@ -95,7 +96,8 @@ async def test_a_domain_that_is_never_destroyed_is_listed_when_the_context_is_cl
 
 
 async def test_a_domain_whose_guest_has_moved_never_runs(xen: aioxen.Context, guest: Configure) -> None:
-    """The test makes the state that a kill between the receiver's answer and the destruction leaves."""
+    """The test makes the state in which a process leaves the domain if it is killed between the receiver's
+    answer and the destruction."""
     dom = await traveller(xen, guest)
     async with sent(dom) as migration:
         migration.writer.close()

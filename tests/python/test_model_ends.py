@@ -115,7 +115,7 @@ async def test_a_node_that_names_no_qemu(xen: aioxen.Context, hvm: DomainConfig)
 
 
 async def test_a_qemu_that_has_ended_before(xen: aioxen.Context, hvm: DomainConfig) -> None:
-    """It is reported once, although the node stays."""
+    """The end is reported once, although the node stays."""
     dom = await xen.domain_create(hvm)
     await dom.unpause()
     pid = kill()

@@ -25,7 +25,7 @@ EXPECTED = {
     "Spans": [""],
     "A picture": [r"(?s).*domains left: 0\n.*wrote lives.html\n"],
 }
-"""What the blocks of each section print."""
+"""The expected output of the blocks of each section."""
 
 
 def run(kind: str, block: str, folder: Path, kernel: Path) -> str:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The end of a save: the file gets its name, and the domain is destroyed or resumed. What fails there is
-named, and nothing is left."""
+"""The end of a save: the file gets its name, and the domain is destroyed or resumed. If one of these steps
+fails, the error names it, and nothing is left."""
 
 from __future__ import annotations
 

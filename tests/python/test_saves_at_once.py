@@ -17,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("sim")
 
 GUESTS = 16
 KEPT = 2
-"""The number of guests that are saved to files, and restored afterwards. A file has about 30 MB."""
+"""The number of guests that are saved to files and restored afterwards. Each file has about 30 MB."""
 PAUSE_SECONDS = 0.01
 
 
 async def pauses(dom: aioxen.Domain, ended: asyncio.Event) -> int:
-    """Pauses and unpauses the domain until the event. Returns how often."""
+    """Pauses and unpauses the domain until the event is set. Returns the number of pauses."""
     count = 0
     while not ended.is_set():
         await dom.pause()

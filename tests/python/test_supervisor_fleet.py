@@ -94,7 +94,8 @@ async def test_fifty_guests(
         process.wait()
     assert process.returncode == 0
     assert f"{MUTE}: destroyed, because it has not stopped: TimedOutError" in output
-    assert output.count("asked to stop: poweroff") == GUESTS - 1  # CRASHING twice; not MUTE, ENDING.
+    # The guest of CRASHING was asked twice, and those of MUTE and ENDING were not asked.
+    assert output.count("asked to stop: poweroff") == GUESTS - 1
     assert await domids() == [0]
     assert sim("loops") == loops
     assert not socket.exists()
@@ -112,7 +113,7 @@ async def policies(send: Send, sim: Callable[..., str]) -> None:
 
 
 async def memory(send: Send) -> None:
-    """A guest gets the memory that it wants, up to its maximum. Nonsense is worth nothing."""
+    """A guest gets the memory that it asks for, up to its maximum. A request that is no number is ignored."""
     domid = (await until(send, GREEDY))["domid"]
     wish = f"/local/domain/{domid}/data/memory-wanted"
     write_node(wish, str(48 * MIB))

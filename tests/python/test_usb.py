@@ -160,7 +160,7 @@ def driver(interface: str) -> str:
 
 async def test_devices_of_a_pv_guest(xen: aioxen.Context, guest: Configure) -> None:
     async with running(xen, guest("b", machine="pv")) as dom:
-        await dom.usbdev_add(STICK)  # The controller is added for it.
+        await dom.usbdev_add(STICK)  # The operation also adds a controller for the device.
         await dom.usbdev_add(MOUSE)
         assert placed(await dom.usbdev_list()) == [(0, 1, 2), (0, 2, 4)]
         config = await dom.configuration()
@@ -177,7 +177,8 @@ async def test_devices_of_a_pv_guest(xen: aioxen.Context, guest: Configure) -> N
         assert [driver(f"1-1:1.{i}") for i in (0, 1)] == ["usb-storage", ""]
         with pytest.raises(aioxen.NotFoundError, match="port: there is no device in port 1 of controller 0"):
             await dom.usbdev_remove(at(0, 1))
-        await dom.usbctrl_remove(DeviceUsbctrl(devid=0))  # The device in it goes first.
+        # The removal of the controller first removes its device.
+        await dom.usbctrl_remove(DeviceUsbctrl(devid=0))
         assert driver("1-2.4:1.0") == driver("1-2.4:1.1") == "usbhid"
         assert read_node(kept) is None
         assert not (await dom.configuration()).usbdevs
@@ -272,7 +273,8 @@ async def test_a_device_is_given_back_if_the_controller_goes_meanwhile(
                 remove_node(tree)
             else:
                 write_node(f"{tree}/online", "0")
-            pipe = os.open(unbind, os.O_RDONLY | os.O_NONBLOCK)  # The operation goes on.
+            # Opening the reading end lets the operation continue.
+            pipe = os.open(unbind, os.O_RDONLY | os.O_NONBLOCK)
             with pytest.raises(aioxen.DomainDestroyedError, match="or its USB controller 0 was destroyed"):
                 await adding
             os.close(pipe)

@@ -100,7 +100,8 @@ def _command_line(
 
 
 def _disk(path: Path | None) -> str:
-    """Returns the block device of a file, or one that reads as zeros."""
+    """Returns QEMU's option for a block device with the content of a file. Without a file, the device reads
+    as zeros."""
     if path is None:
         return f"driver=null-co,size={DISK_SIZE},read-zeroes=on"
     if path.stat().st_size != DISK_SIZE:

@@ -18,7 +18,7 @@ static const struct {
     {"suspend", SHUTDOWN_suspend},
 };
 
-/* The nodes that tell which requests this guest obeys. */
+/* The nodes by which this guest announces the requests that it obeys. */
 static const char *const features[] = {
     "control/feature-poweroff",
     "control/feature-reboot",

@@ -135,7 +135,10 @@ static void wait_until_in_phase(scene *s, const char *phase, int count)
     assert_int_equal(in_phase(s->ctx, phase), count);
 }
 
-/* Few creations at a time wait for xenconsoled. A creation that waits for its turn has no time limit. */
+/*
+ * Few creations at a time may wait for xenconsoled. A creation that waits for its admission has no time
+ * limit.
+ */
 static void a_creation_waits_for_its_admission(scene *s)
 {
     enum { AT_ONCE = 32, WAITING = 8, GUESTS = AT_ONCE + WAITING };
@@ -158,8 +161,10 @@ static void a_creation_waits_for_its_admission(scene *s)
     }
 }
 
-/* The test plays xenconsoled, and serves one domain every six seconds. A time limit starts when a creation
- * gets its turn. */
+/*
+ * The test plays xenconsoled, and serves one domain every six seconds. When a domain was served, the time
+ * limits of the creations behind it start anew.
+ */
 static void the_limit_starts_anew_for_those_behind(scene *s)
 {
     enum { GUESTS = 3, SLOW_MS = 6000 };

@@ -218,7 +218,7 @@ static void a_device_that_changes_all_the_time_is_bounded(scene *s)
     assert_true(count > 1);
     /* After the first looks there is one each second. */
     assert_true(count <= AT_ONCE + 1 + (int)((now_ms() - begun) / 1000));
-    /* What a toolstack does is reported at once, also of a device that rests. */
+    /* An addition or a removal by a toolstack is reported at once, also for a device that rests. */
     remove_listed(hostile, 0);
     next_event(s, hostile, user, GONE);
     write_error(hostile, 0, NULL);

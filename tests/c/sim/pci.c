@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PCI devices: which the host has, and which domains have. */
+/* PCI devices: the assignable devices of the host, and the devices of domains. */
 #include "harness.h"
 #include "pci.h"
 #include "simulation.h"

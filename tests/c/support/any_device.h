@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the tests of all classes of devices share. */
+/* Functions and macros that the tests of all classes of devices share. */
 #ifndef ANY_DEVICE_H
 #define ANY_DEVICE_H
 

@@ -98,7 +98,7 @@ bool operations_phase_waits(const libxl__phase *phase, bool hvm);
         const int rc = call;                                                                                 \
         return rc == (error) ? 0 : rc;                                                                       \
     }
-/* Does the same for a call whose result is the string `out`. `error` 0: the call can succeed. */
+/* Like STARTS_WITHOUT, for a call whose result is the string `out`. `error` 0: the call can succeed. */
 #define STARTS_STRING(name, error, call)                                                                     \
     static int start_##name(struct starter *s)                                                               \
     {                                                                                                        \
@@ -115,7 +115,7 @@ bool operations_phase_waits(const libxl__phase *phase, bool hvm);
         (void)s;                                                                                             \
         __VA_ARGS__;                                                                                         \
     }
-/* Does the same, and fills in the guest as the input `domid`. */
+/* Like FILLS. Also sets the input `domid` to the guest. */
 #define FILLS_GUEST(name, operation, ...) FILLS(name, operation, args->in.domid = s->guest, __VA_ARGS__)
 
 /* Fills in a creation of a PV guest with a disk and a boot loader. */

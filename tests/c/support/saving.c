@@ -88,7 +88,7 @@ void saving_begin(void)
     static const char answers[] = "xl migration receiver ready, send binary domain data.\n"
                                   "domain received, ready to unpause\0"
                                   "my copy unpause results are as follows\0";
-    /* The tests of unit/ have no library beside them, and so no program. */
+    /* The test programs of unit/ contain the library, so the program is not found beside a library. */
     setenv("AIOXEN_TRANSFER", "build/" PROGRAM, 0);
     xch = xc_interface_open(NULL, NULL, 0);
     sink = open("/dev/null", O_WRONLY | O_CLOEXEC);

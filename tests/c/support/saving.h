@@ -31,7 +31,7 @@ int saving_sender(void);
 void saving_suspend(libxl_domid domid);
 /* Waits until no program that saves or restores is left. Fails the test if one is left after 20 s. */
 void saving_settle(void);
-/* Fails the test with `what` if the domain is not there, is suspended or is paused. */
+/* Fails the test with the message `what` if the domain does not exist, is suspended or is paused. */
 void saving_check_runs(libxl_domid domid, const char *what);
 
 #endif

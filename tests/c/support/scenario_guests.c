@@ -223,9 +223,9 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
     if (scenario->guest == SCENARIO_WITH_ASSIGNABLE)
         assert_int_equal(libxl_host_pci_assignable_add(ctx, &pci, true, NULL), 0);
     uint32_t pool = SCENARIO_POOL;
-    if (scenario->guest == SCENARIO_WITHOUT_POOL) /* The last round may have made it. */
+    if (scenario->guest == SCENARIO_WITHOUT_POOL) /* The last round may have made the cpupool. */
         libxl_host_destroy_cpupool(ctx, pool, NULL);
-    if (scenario->guest == SCENARIO_WITH_POOL) /* It may be left from an earlier round. */
+    if (scenario->guest == SCENARIO_WITH_POOL) /* The cpupool may be left from an earlier round. */
         libxl_host_create_cpupool(ctx, "q", LIBXL_SCHEDULER_UNKNOWN, NULL, NULL, pool, &pool, NULL);
     if (scenario->guest == SCENARIO_MARKED)
         mark_guest(ctx, s);

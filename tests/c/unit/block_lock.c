@@ -16,7 +16,7 @@ enum { OPERATIONS = 5, WITHIN_MS = 10000 };
 
 struct task {
     atomic_int *taken;    /* The number of operations that have taken the lock. */
-    atomic_bool attempts; /* The operation is the one that tries to take the lock. */
+    atomic_bool attempts; /* This operation is the one that tries to take the lock. */
     int order;            /* The number of operations that have taken the lock before this one. */
 };
 
@@ -119,7 +119,7 @@ static void the_pauses_grow_up_to_the_limit(scene *s)
 
 /* ---- an abort while the number of the block device is being written */
 
-/* The transport that runs all batches but one, and the batch that it keeps back as if the commit had been sent. */
+/* The real transport, and the one batch that the test holds back as if its commit had been sent. */
 static const libxl__xs_transport *working;
 static libxl__xs_batch *committing;
 

@@ -85,7 +85,7 @@ static void lose_connection(scene *s)
     free(name);
 }
 
-/* A generator may exist for years. */
+/* A generator may exist for years, so a loss of the connection must not keep memory. */
 static void losses_of_the_connection_keep_no_memory(scene *s)
 {
     enum { DEVICES = 100, LOSSES = 3 };

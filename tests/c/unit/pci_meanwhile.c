@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another program changes the PCI devices of a domain while an operation removes or adds one. Or the process has no
- * free descriptor when an addition is undone. */
+/*
+ * Another program changes the PCI devices of a domain while an operation removes or adds one. In one test the
+ * process has no free descriptor when an addition is undone.
+ */
 #include "core.h"
 #include "pci.h"
 

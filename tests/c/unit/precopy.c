@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When a live guest is suspended that is being saved: by default, by the expected downtime, by the rounds. */
+/*
+ * The decision when a live guest is suspended during its save: by default, by the expected downtime, or by
+ * the number of rounds.
+ */
 #include "core.h"
 
 #include "precopy.h"
 
 #include <time.h>
 
-/* A round as the program tells it, and whether the guest is to be suspended. */
+/* A round that the program reports, and whether the guest must be suspended after it. */
 typedef struct told {
     int32_t round;
     uint64_t sent, dirty;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that has published an event channel is suspended by it. What the guest writes instead is hostile.
+/* A guest that has published an event channel is asked by it to suspend itself. In other tests the guest writes
+ * hostile values instead of the number of its channel.
  */
 #include "core.h"
 
@@ -81,8 +82,9 @@ static int stop_looking(libxl__ao *ao, libxl__phase_moment moment, void *user)
 }
 
 /*
- * Xen tells the suspension by the channel only if another toolstack has subscribed to it. The first suspension makes
- * the context register its watches, whose first events make it look, too.
+ * Xen notifies the channel of the suspension only if another toolstack has subscribed to it. The test suspends the
+ * guest twice, because at the first suspension the context registers its watches, and the first events of the
+ * watches also make it look at the domains.
  */
 static void the_event_of_the_channel_tells_the_suspension(scene *s)
 {

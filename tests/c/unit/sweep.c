@@ -65,7 +65,7 @@ struct run {
     enum fault fault;
     struct subject subject;
     int reached, completions, rc;
-    bool acknowledged; /* The request was acknowledged in the guest's name. */
+    bool acknowledged; /* The test has acknowledged the request in place of the guest. */
     char message[256];
 };
 
@@ -129,7 +129,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     if (ao->cls != r->cls)
         return 0;
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->acknowledged && suspends(r->cls))
-        saving_suspend(r->subject.guest); /* as a guest does that has acknowledged the request */
+        saving_suspend(r->subject.guest); /* A guest that has acknowledged the request suspends itself. */
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
         allocation_fail_from(1); /* From here on all allocations fail until the operation completes. */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
@@ -338,7 +338,7 @@ static bool is_given_away(const struct run *r)
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     if (suspends(r->cls))
-        saving_suspend(r->subject.guest); /* as a guest does that has acknowledged the request */
+        saving_suspend(r->subject.guest); /* A guest that has acknowledged the request suspends itself. */
     const int removed = end_unfinished();
     const unsigned named = saving_is(scenario->operation) ? 1 : 0; /* the phase `name`, or `restore` */
     if (!scenario_makes(scenario) || scenario->operation != scenario->started_by ||
@@ -451,7 +451,7 @@ static void every_phase_survives_every_fault_with_libxenstore(scene *s)
     sweep_all(LIBXL_CTX_LIBXENSTORE, "libxenstore");
 }
 
-/* The device model is a part of the creation, so the sweep has its phases, too. */
+/* The creation runs the operation device_model, so the sweep includes the phases of device_model. */
 static void every_phase_of_an_hvm_creation_survives_every_fault(scene *s)
 {
     static const unsigned operations[] = {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DEVICE_MODEL};

@@ -80,10 +80,12 @@ FILLS_GUEST(retrieve, retrieve_domain_configuration, args->out.d_config = &s->re
 static const struct operation_row rows[] = {
     /* A single creation is admitted at once. tests/c/sim/creations.c starts more creations. */
     {IDLE(DOMAIN_CREATE_NEW, "admission")},
-    /* These wait for a boot loader, and an HVM domain has none. */
+    /* These phases wait for a boot loader. An HVM domain has none, so they do not wait in its creation. */
     {.operation = LIBXL__OP_DOMAIN_CREATE_NEW, .phase = "make", .idle_hvm = true},
     {.operation = LIBXL__OP_DOMAIN_CREATE_NEW, .phase = "bootloader", .idle_hvm = true},
-    /* xenconsoled serves the unfinished guest of the sweep already, and the guest exists. */
+    /*
+     * These phases do not wait in the sweep. xenconsoled already serves the unfinished guest, and the guest exists.
+     */
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "xenconsoled")},
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "trees")},
     {SWEPT(DOMAIN_CREATE_NEW, create, operations_fill_create, NO_GUEST)},

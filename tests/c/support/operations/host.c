@@ -23,8 +23,8 @@ static int create_pool(struct starter *s)
 }
 
 /*
- * Creates an empty cpupool. Destroys it before, if an earlier call has left it, and afterwards. If the
- * creation fails, nothing follows, because a later call would replace the error message.
+ * Creates an empty cpupool, and destroys it. First destroys a cpupool that an earlier call has left. If the
+ * creation fails, makes no further call, because a later call would replace the error message.
  */
 static int start_create_cpupool(struct starter *s)
 {

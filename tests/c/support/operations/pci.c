@@ -30,7 +30,7 @@ FILLS(assignable_remove, host_pci_assignable_remove, args->in.pci = pci_of(2, 0)
 
 /* ---- the devices of a guest */
 
-/* Returns a device that its driver has, and that is taken from its driver. */
+/* Returns a device that has a driver of the host, with `seize` set. */
 static libxl_device_pci seized(void)
 {
     libxl_device_pci pci = pci_of(1, 0);

@@ -38,13 +38,13 @@ static const struct operation_row rows[] = {
     /* A single creation is admitted at once. */
     {IDLE(DOMAIN_RESTORE, "admission")},
     {IDLE(DOMAIN_RESTORE_INCOMING, "admission")},
-    /* It waits for a boot loader, and a saved domain has none. */
+    /* This phase waits for a boot loader, and a saved domain has none. */
     {IDLE(DOMAIN_RESTORE, "make")},
     /* The guest is suspended before the operation starts, and was not renamed. */
     {IDLE(DOMAIN_RECOVER, "follow")},
     {IDLE(DOMAIN_RESUME_UNFINISHED, "withdraw")},
     {IDLE(DOMAIN_RESUME_UNFINISHED, "name")},
-    /* The messages of the other side of a migration are all there already. */
+    /* These phases do not wait, because the descriptors already have all messages of the other side. */
     {IDLE(DOMAIN_MIGRATE, "greet")},
     {IDLE(DOMAIN_MIGRATE, "received")},
     {IDLE(DOMAIN_MIGRATE, "answer")},

@@ -9,7 +9,10 @@
 static libxl_blob starter_value = {.size = 1, .data = (uint8_t *)"x"};
 static libxl_store_permissions starter_permissions;
 
-/* The node of the scenarios. It is in the guest's tree, so it goes with it. */
+/*
+ * Returns the path of the node of the scenarios. The node is in the guest's tree, so it is removed with the
+ * tree.
+ */
 static char *store_node(const struct subject *s)
 {
     char path[64];
@@ -26,7 +29,10 @@ FILLS(store_list, store_list, args->in.path = store_node(s), args->out.names = &
 STARTS(store_get_permissions, store_permissions, libxl_store_get_permissions(s->ctx, "/tool", &out, NULL))
 
 STARTS_PLAIN(store_write, (void)0, libxl_store_write(s->ctx, STORE_NODE, &starter_value, NULL, NULL))
-/* Stands for the four operations with these phases. A transaction has more than one round trip. */
+/*
+ * The row for the four operations that share these phases. A transaction has more than one round trip, so its
+ * phases wait.
+ */
 FILLS(store_write, store_write, args->in.path = store_node(s), libxl_blob_set(&args->in.value, "x", 1),
       args->in.has_permissions = true, args->in.permissions.owner = s->guest)
 
