@@ -51,7 +51,7 @@ async def one(xen: aioxen.Context, name: str, node: str, seconds: float, follow:
         return False
     if follow:
         async with xen.store.watch(path) as changes:
-            async for _ in changes:  # An EventsLost means the same here: the node is read again.
+            async for _ in changes:  # After an EventsLost the node is read again, too.
                 print(name, printable(await xen.store.get(path)), flush=True)
     return True
 

@@ -4,8 +4,9 @@
 
 - When a guest stops, the program carries out the action that its file names: on_poweroff, on_reboot and so
   on. A guest that stops soon after its start is created again only after a while.
-- Guests say in xenstore how much memory they would like to have, and get it if there is enough.
-- A socket answers requests in JSON: which guests there are, what they do; stop one, start one.
+- Guests write into xenstore how much memory they want. They get it if there is enough memory.
+- A socket answers requests in JSON: they list the guests, show the state of a guest, and stop or start a
+  guest.
 - SIGTERM and Ctrl-C ask the guests to stop, wait, and destroy those that have not stopped.
 
     supervisor.py --socket /run/supervisor.sock /etc/xen/*.cfg &

@@ -2,8 +2,8 @@
 """Writes libxl's synchronous functions for classes of devices: include/_libxl_devices.h with the prototypes,
 and src/_libxl_device_functions.h with the functions.
 
-src/lib/devices.c includes the second file. It has, before the inclusion, the function that finds the states
-of a device, and behind the inclusion the functions that the included text declares and does not define.
+src/lib/devices.c includes the second file. Before the inclusion it has the function that finds the states of
+a device. After the inclusion it has the functions that the included text declares and does not define.
 """
 
 from __future__ import annotations

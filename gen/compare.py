@@ -129,7 +129,7 @@ class Compare:
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
         renamed = {name: about for name, about in new.items() if name not in old}
         # The path of the last thing that both dumps have. A missing thing has no place in the new file, so it
-        # is reported at the place of this one.
+        # is reported at the place of this thing.
         beside = ""
         for name, was in old.items():
             if name in new:

@@ -18,8 +18,8 @@ line has these programs."""
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on the number of "ours". With `of`, the bound is a multiple of the number that the subject
-    `of` has in the same round, or with `added` so much more than that number."""
+    """A bound on the number of "ours". With `of`, the bound is a multiple of the number that the subject `of`
+    has in the same round. With `added`, the bound is that number plus a constant."""
 
     sense: Literal["≤", "≥"]
     bound: float
@@ -34,8 +34,8 @@ class Goal:
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
-        """Returns whether the median of the rounds meets the bound. With `of`, the median is that of the
-        ratios, or with `added` that of the differences. Returns None if nothing was measured."""
+        """Returns whether the median of the rounds meets the bound. With `of`, the median of the ratios is
+        taken. With `added`, the median of the differences is taken. Returns None if nothing was measured."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds

@@ -15,7 +15,7 @@ from .line import Goal, Line, Tool, World, at_least, at_most, at_most_beyond
 
 LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
-"""The sizes at which a row is measured when its cost depends on a size."""
+"""The sizes at which a row is measured if its cost depends on a size."""
 AHEAD = at_most(1, of="peer")
 """The goal of a line that has no stricter goal. It is at most the peer's number."""
 
@@ -327,7 +327,8 @@ def start() -> Iterator[Line]:
 
 def fleets() -> Iterator[Line]:
     what = "domain_get_info on another host, through NATS, awaited one after the other"
-    # A message goes to the broker and to the agent and back: four passes through a loop of Python.
+    # The request goes to the broker and to the agent, and the reply comes back. So a call passes through
+    # Python's event loops four times.
     goal = at_most_beyond(1_000, of="floor")
     yield Line(
         29, what, "µs", "us", "fleet.py trip {n}", floor="fleet.py local {n}", goal=goal, n=2_000, quick=20

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pending stops|requests N: N operations wait. With "stops", each waits for a guest to stop. With
- * "requests", each has requested a shutdown that the guest does not acknowledge. "bytes" is the memory
- * that one operation keeps allocated in this process while it waits, The memory that the first
- * operation allocates for all operations is not counted. libxl has no operation that waits for a stop,
- * so it requests shutdowns in both cases.
+ * pending stops|requests N: N operations wait. With "stops", each waits for a guest to stop. With "requests",
+ * each has requested a shutdown that the guest does not acknowledge. "bytes" is the memory that one operation
+ * keeps allocated in this process while it waits. The memory that the first operation allocates for all
+ * operations is not counted. libxl has no operation that waits for a stop, so it requests shutdowns in both
+ * cases.
  */
 #include <stdio.h>
 #include <stdlib.h>

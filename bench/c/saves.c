@@ -168,7 +168,7 @@ static int speeds(bool bare, unsigned long mb)
 
 /* ---- the memory of saves that wait */
 
-/* Returns how many saves have ended in this step. */
+/* Returns the number of saves that have ended in this step. */
 static long step(void)
 {
     library_step(ctx, WAIT_MS);
@@ -197,7 +197,7 @@ static int memory(long count)
     }
     for (long i = 0; i < count; i++) {
         char octets[PAGE];
-        /* More octets than libxl's header, so libxenguest has begun. */
+        /* Reads more octets than the headers have, so libxenguest has begun to write. */
         for (size_t size = 0; size < sizeof(octets);) {
             bench_check(!step(), "a save has ended");
             const bool some = poll(&readers[i], 1, 0) > 0;

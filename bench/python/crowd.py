@@ -21,7 +21,7 @@ from aioxen.fleet.sequence import Sequence
 from aioxen.fleet.serve_nats import NatsService
 
 AT_ONCE = 50
-"""How many connect at the same time."""
+"""The number of agents that connect at the same time."""
 
 
 async def serve(url: str, count: int, folder: Path | None) -> None:

@@ -75,7 +75,7 @@ class Pings:
                     self.times.append(time.monotonic())
 
     async def more(self, count: int = AGAIN) -> None:
-        """Waits for so many further pings."""
+        """Waits for this number of further pings."""
         end, deadline = len(self.times) + count, time.monotonic() + LIMIT_S
         while len(self.times) < end:
             assert time.monotonic() < deadline, "the guest is not heard"
@@ -89,8 +89,8 @@ class Pings:
 
 
 def moves(count: int) -> Iterator[str]:
-    """Yields the toolstack of each move: both toolstacks move the guest in both directions. The first move is
-    one from machine 1 to machine 2."""
+    """Yields the toolstack of each move. Both toolstacks move the guest in both directions. The first move
+    goes from machine 1 to machine 2."""
     for number in range(2 * count):
         yield ("ours", "xl", "xl", "ours")[number % 4]
 

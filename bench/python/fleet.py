@@ -2,11 +2,11 @@
 """fleet.py MODE [HOSTS] N: measures operations through a broker, and prints one object in JSON.
 
 local N          N calls of domain_get_info on a context, one after the other: the median, in microseconds
-trip N           the same on another host, through NATS
-rate HOSTS N     for N tenths of a second, 64 tasks call domain_get_info on so many hosts: calls a second
-memory N         the memory of an agent that is idle, and with N domains, in MiB
-crowd N          N agents: seconds until all are connected, until a client has heard of all, and for one call
-                 of domain_list on each; the memory of the processes, in MiB
+trip N           the same on another host, through NATS rate HOSTS N     for N tenths of a second, 64 tasks
+call domain_get_info on so many hosts: calls a second memory N         the memory of an agent that is idle,
+and with N domains, in MiB crowd N          N agents: the seconds until all are connected, the seconds until a
+client has got heartbeats of all, and the seconds for one call of domain_list on each; the memory of the
+processes, in MiB
 
 The broker, the agents and the program run in one simulated machine. In `rate` and `crowd` all agents are one
 process, bench/python/crowd.py. The connections have no certificates.
@@ -52,7 +52,7 @@ async def rounds(call: Any, times: int) -> float:
 
 
 async def a_second(f: fleet.Fleet, hosts: list[str], seconds: float) -> float:
-    """Returns how many operations a second one program completes, with 64 in progress."""
+    """Returns the number of operations that one program completes in a second, with 64 in progress."""
     count = 0
 
     async def caller(number: int) -> None:

@@ -40,7 +40,7 @@ FREEZE = "read go && aioxen-sim-ctl xenstored stop && sleep {} && aioxen-sim-ctl
 
 
 class Freezer:
-    """A process that freezes xenstored when it is told to."""
+    """A process that freezes xenstored at a given moment."""
 
     def __init__(self, seconds: float) -> None:
         self._process = subprocess.Popen(["sh", "-c", FREEZE.format(seconds)], stdin=subprocess.PIPE)
@@ -130,7 +130,7 @@ async def main(way: str, count: int) -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     with tempfile.TemporaryDirectory() as folder:
         freezer = Freezer(FREEZE_S if count > FEW else SHORT_S)
-        gc.freeze()  # gc.collect() then looks only at what this program makes.
+        gc.freeze()  # gc.collect() then visits only objects that are made from now on.
         watched = Watched()
         if way == "idle":
             await asyncio.sleep(IDLE_S if count > FEW else SHORT_S)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""reads.py aioxen|loop|executor|wire N: reads a domain's name from xenstore N times; "ns" is the time of one.
+"""reads.py aioxen|loop|executor|wire N: reads a domain's name from xenstore N times; "ns" is the time of one
+read.
 
 aioxen      N times domain_get_name, awaited together
 loop        libxenstore's xs_read, one after the other

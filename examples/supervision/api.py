@@ -3,8 +3,8 @@
 
 {"do": "list"}                       {"guests": [...]}
 {"do": "show", "guest": "web"}       {"name": "web", "state": "running", "domid": 3, ...}
-{"do": "stop", "guest": "web"}       {"done": true}; false: it was not there
-{"do": "start", "guest": "web"}      {"done": true}; false: it was there
+{"do": "stop", "guest": "web"}       {"done": true}; false: it was not running
+{"do": "start", "guest": "web"}      {"done": true}; false: it was already running
 {"do": "reports"}                    {"reports": ["12:00:00 web: runs as domain 3", ...]}
 
 A wrong request gets {"error": "..."}. Only the owner of the socket may use it.
@@ -57,8 +57,8 @@ async def answer(fleet: Fleet, request: object) -> dict[str, Any]:
 
 
 async def serve_client(fleet: Fleet, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers the requests of one client, one after the other, until the client ends or is told that its
-    line is too long."""
+    """Answers the requests of one client, one after the other. Ends when the client closes the connection,
+    and after a line that is too long."""
     with contextlib.suppress(ConnectionError):
         while True:
             try:
@@ -94,12 +94,12 @@ async def serving(fleet: Fleet, path: str) -> AsyncIterator[None]:
         try:
             await serve_client(fleet, reader, writer)
         except asyncio.CancelledError:
-            writer.close()  # The supervisor ends.
+            writer.close()  # The supervisor is ending, so the connections are closed.
         finally:
             clients.discard(task)
 
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # A supervisor that was killed has left it.
+        os.unlink(path)  # A supervisor that was killed has left its socket.
     mask = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(connected, path, limit=LONGEST)

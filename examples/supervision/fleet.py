@@ -16,7 +16,7 @@ from supervision.guest import Guest, Rules, State
 from supervision.memory import Balancer
 
 KEPT_LINES = 1000
-"""The number of the last reports that the fleet keeps."""
+"""How many of the last reports the fleet keeps."""
 
 
 class Fleet:
@@ -59,7 +59,8 @@ class Fleet:
             helper.cancel()
 
     def start(self, name: str) -> bool:
-        """Starts a guest, unless it is there. Returns whether it was started. Raises KeyError."""
+        """Starts a guest, unless it has been started already. Returns whether it was started. Raises
+        KeyError."""
         guest = self.guests[name]
         if name in self._tasks:
             return False
@@ -69,7 +70,7 @@ class Fleet:
         return True
 
     async def stop(self, name: str) -> bool:
-        """Stops a guest and waits until it is gone. Returns whether it was there. Raises KeyError."""
+        """Stops a guest and waits until it is gone. Returns whether it had been started. Raises KeyError."""
         self.guests[name]
         if (task := self._tasks.get(name)) is None:
             return False
@@ -90,7 +91,7 @@ class Fleet:
         return any(guest.state is State.FAILED for guest in self.guests.values())
 
     def describe(self, name: str) -> dict[str, Any]:
-        """Returns what JSON tells about a guest. Raises KeyError."""
+        """Returns the JSON object that describes a guest. Raises KeyError."""
         guest = self.guests[name]
         share = self.balancer.guests.get(name)
         return {

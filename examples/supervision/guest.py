@@ -26,13 +26,13 @@ DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 GONE = (aioxen.DomainNotFoundError, aioxen.DomainDestroyedError, aioxen.DomainGoneError)
 
 SHORT_LIFE = 5.0
-"""A life that is shorter, in seconds, counts as a failed start. Before the next life the guest waits."""
+"""In seconds. A guest that has lived for a shorter time waits before its next life."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0
 """The waits between short lives, in seconds. Each is twice as long as the one before."""
 
 
 class State(StrEnum):
-    """What a guest does."""
+    """The state of a guest."""
 
     STARTING = auto()
     RUNNING = auto()
@@ -45,9 +45,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
-    """What is the same for all guests."""
+    """The settings that all guests share."""
 
-    patience: float  # The seconds that a guest has to stop when it is asked.
+    patience: float  # The time that a guest has to stop after a request, in seconds.
     dumps: Path  # The directory of core dumps.
 
 
@@ -68,7 +68,7 @@ class Guest:
         self.state = State.ENDED
         self.dom: aioxen.Domain | None = None
         self.lives = 0
-        self.reason: aioxen.ShutdownReason | None = None  # Why the last life has ended.
+        self.reason: aioxen.ShutdownReason | None = None  # The reason why the last life has ended.
         self.error: aioxen.Error | None = None
 
     def say(self, text: str) -> None:

@@ -3,8 +3,8 @@
 
 A guest writes into the node data/memory-wanted of its tree how many KiB it would like to have. The balancer
 watches these nodes and sets the guests' memory targets. A guest never gets less than `memory` of its file,
-and never more than `maxmem`. If the guests want more than there is, each gets the same part of what it wants
-beyond `memory`.
+and never more than `maxmem`. If there is not enough memory, each guest gets the same fraction of the memory
+that it wants beyond `memory`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import aioxen
 NODE = "data/memory-wanted"
 MIB = 1 << 10
 SETTLE = 0.05
-"""Seconds from a guest's wish to the balancing. Wishes that come meanwhile are balanced at once."""
+"""The delay between a guest's wish and the balancing, in seconds. One balancing serves all wishes that have
+come by then."""
 LIMIT = 20.0
-"""Seconds that a guest has to reach its target. A guest that does not reach it is asked again at the next
-balancing."""
+"""The time that a guest has to reach its target, in seconds. A guest that does not reach it is asked again at
+the next balancing."""
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Share:
 
 
 def amount(text: str | None, least: int, most: int) -> int:
-    """Returns what a guest wants, in KiB. The text comes from the guest and may be anything."""
+    """Returns the memory that a guest wants, in KiB. The text comes from the guest and may be anything."""
     if text is None or not (text.isascii() and text.isdigit() and len(text) <= 12):
         return least
     return min(max(int(text), least), most)
@@ -54,8 +55,8 @@ class Balancer:
     """Follows the wishes of all guests, and sets their targets. run() works until it is cancelled."""
 
     def __init__(self, xen: aioxen.Context, budget: int | None, report: Callable[[str, str], None]) -> None:
-        """budget: The memory of all guests together, in KiB. None: what is free when run() begins, before the
-        guests are created."""
+        """budget: The memory of all guests together, in KiB. None: the host's free memory when run() begins,
+        before the guests are created."""
         self.xen, self.budget, self.report = xen, budget, report
         self.guests: dict[str, Share] = {}
         self._changed = asyncio.Event()

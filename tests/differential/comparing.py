@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs scripts of commands with Debian's libxenlight and with the drop-in, and compares what the commands do.
 
-Each script runs on two Xen machines of its own, simulated or real: one for each library. For each command are
-compared: the output, the exit status, the changes in xenstore and in the files of Xen's directories, and in a
-simulated machine the hypercalls that change something. A table, *_differences.toml, lists the intended
-differences.
+Each script runs on two Xen machines of its own, simulated or real: one for each library. For each command
+these are compared: the output, the exit status, and the changes in xenstore and in the files of Xen's
+directories. In a simulated machine the hypercalls that change something are compared, too. A table,
+*_differences.toml, lists the intended differences.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Scripts:
         return self.table + (rows_of(self.shared) if self.shared else [])
 
     def run_all(self, work: Path) -> Runs:
-        """Returns what each command of each script does with each library."""
+        """Returns the effects of each command of each script with each library."""
         pairs = [(script, library) for script in self.names for library in LIBRARIES]
         with ThreadPoolExecutor(max_workers=6) as pool:
             done = pool.map(lambda pair: self.run(*pair, self.folder_of(*pair, work)), pairs)

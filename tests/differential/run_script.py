@@ -37,7 +37,7 @@ STILL_LIMIT_S = 30.0
 UUID = re.compile(r"(?!1{8})[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The words of libxl's log differ from those of this library's. A program's own messages are compared.
 LOGGED = re.compile(r"^(?:libxl|libxl-save-helper|xc|aioxen): .*\n\n?", re.MULTILINE)
-# What differs from run to run in the output: processor times, sizes of files, addresses, terminals.
+# The parts of the output that differ from run to run: processor times, sizes of files, addresses, terminals.
 VARIABLE = [
     (re.compile(r" +\d+\.\d(?=\s|$)", re.MULTILINE), " TIME"),
     (re.compile(r"(?<=info 0x3/0x0/)\d+"), "SIZE"),
@@ -51,8 +51,8 @@ VARIABLE = [
 # Nodes whose value is a number that differs from run to run.
 NUMBERS = re.compile(r".*/(start_time|ring-ref\d*|event-channel|port|tty|device-model-pid|hotplug-status-id)")
 
-# The hypercalls that change something, with those arguments that the simulator traces. Left out are those by
-# which a library fills a new domain's memory: how it does that is its own matter.
+# The hypercalls that change something, with those arguments that the simulator traces. The hypercalls that
+# fill the memory of a new domain are left out, because the two libraries may do this in different ways.
 CHANGE = re.compile(
     r"\d+ (?!xenstored |xenconsoled )\S+ "
     r"((?:domctl\.(?!get|hypercall_init)|hvm_op\.set|physdev_op|sched_op"
@@ -164,7 +164,8 @@ def still(names: Names) -> tuple[State, State]:
 
 
 def changes(before: State, now: State) -> dict[str, str | None]:
-    """Returns what differs: the new value, or None for a node or a file that is gone."""
+    """Returns the differences: the new value of each changed node or file, or None if the node or file is
+    gone."""
     gone: dict[str, str | None] = dict.fromkeys(sorted(before.keys() - now.keys()))
     return gone | {path: value for path, value in sorted(now.items()) if before.get(path) != value}
 

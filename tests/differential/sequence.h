@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files with sequences share. */
+/* Declarations that the files with sequences share. */
 #ifndef SEQUENCE_H
 #define SEQUENCE_H
 

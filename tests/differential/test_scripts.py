@@ -26,7 +26,8 @@ EACH_LIST = pytest.mark.parametrize("name", LISTS)
 
 @functools.cache
 def runs(name: str) -> Runs:
-    """Returns what the scripts of a list do. The virtual machine sees the files of the project only."""
+    """Returns the effects of the scripts of a list. The virtual machine sees only the files of the
+    project."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         return LISTS[name].run_all(Path(folder))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns what the fleet's tests run: a broker, and agents, each in a simulated machine of its own."""
+"""Owns the processes of the fleet's tests: a broker, and agents, each in a simulated machine of its own."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class Broker:
 
 
 class Partition:
-    """A way to the broker, which can be cut. While it is cut, nothing arrives and no connection ends."""
+    """A proxy for connections to the broker. A test can cut it: then no octets arrive, and no connection
+    ends."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -111,7 +112,7 @@ class Partition:
         self._open.clear()
 
     def end(self, reset: bool) -> None:
-        """Ends the partition. `reset`: what has not arrived is lost, and the connections end."""
+        """Ends the cut. `reset`: the octets that have not arrived are lost, and the connections end."""
         if reset:
             for writer in self._writers:
                 writer.transport.abort()
@@ -203,11 +204,11 @@ def worlds(folder: Path, hosts: Iterable[str], url: str, *more: str) -> Iterator
 
 
 connect = partial(fleet.connect, patience=scaled(20))
-"""Connects to a fleet, and gives up no host because the machine is busy."""
+"""Connects to a fleet. The patience is so long that a busy machine does not make a host count as lost."""
 
 
 async def accepted(operation: fleet.RemoteOperation[Any]) -> None:
-    """Waits until the host has said that it carries out the operation."""
+    """Waits until the host has accepted the operation."""
     while not operation._accepted:
         await asyncio.sleep(0.01)
 

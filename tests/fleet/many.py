@@ -3,7 +3,7 @@
 
 Each host is a simulated machine with an agent. Meanwhile the broker is killed and started again, agents are
 killed and stopped, and requests are sent twice. No operation may be lost, done twice or reported wrongly, and
-no event may be missing without an EventsLost. Prints what was measured.
+no event may be missing without an EventsLost. Prints the measurements.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def life(f: fleet.Fleet, host: str, name: str, seen: Outcomes, made: dict[
 
 
 async def answered(operation: Any, seen: Outcomes) -> Any:
-    """Awaits an operation. If its outcome is unknown, waits until the host tells it."""
+    """Awaits an operation. If its outcome is unknown, waits until the host answers."""
     try:
         return await operation
     except fleet.UnknownOutcomeError as error:
@@ -55,7 +55,7 @@ async def once_more(start: Any, seen: Outcomes) -> Any:
         except (fleet.InterruptedError, fleet.NotDoneError):
             seen["interrupted"] += 1
         except (aioxen.DomainNotFoundError, aioxen.DomainGoneError):
-            return None  # The call that was interrupted has done it.
+            return None  # The interrupted call has done the work already.
 
 
 async def follow(events: fleet.FleetEvents, gone: set[tuple[str, str]], losses: Counter[str]) -> None:
@@ -78,7 +78,8 @@ async def follow(events: fleet.FleetEvents, gone: set[tuple[str, str]], losses: 
 async def accounted(
     wanted: set[tuple[str, str]], gone: set[tuple[str, str]], losses: Counter[str], reader: asyncio.Task[None]
 ) -> None:
-    """Waits until the end of each domain was told, or a loss of events of its host. Ends the reader."""
+    """Waits until the reader has got the end of each domain, or a loss of events of the domain's host. Ends
+    the reader."""
     async with asyncio.timeout(60):
         while not reader.done() and any(host not in losses for host, _ in wanted - gone):
             await asyncio.sleep(0.1)
@@ -87,7 +88,7 @@ async def accounted(
 
 
 async def trouble(broker: Broker, made: dict[str, World]) -> None:
-    """Kills and stops what carries the operations."""
+    """Kills and stops the broker and the agents."""
     await asyncio.sleep(0.3)
     broker.kill()
     await asyncio.sleep(0.3)

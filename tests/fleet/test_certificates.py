@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Who may do what: refused by the broker, and without the broker's rules by the agents."""
+"""The rights of clients. The broker refuses calls that a client may not make. Without the broker's rules, the
+agents refuse them."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def protected(folder: Path, rights: bool) -> Iterator[tuple[Broker, dict[str, Wo
 
 
 async def allowed(f: fleet.Fleet, host: str, operation: str) -> bool:
-    """Returns whether a call is allowed. Its inputs are wrong, so an allowed call does nothing, either."""
+    """Returns whether a call is allowed. The call has wrong inputs, so it does nothing even if it is
+    allowed."""
     call = f._start(f[host], operation, {"no such input": 1}, None, None)
     with pytest.raises((fleet.NotAllowedError, fleet.RefusedError)) as error:
         await call

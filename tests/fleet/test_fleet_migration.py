@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest moves from one host of a fleet to another while a process is killed. Then the guest runs on one
-host, the program is told this host, and nothing else is left."""
+"""A guest moves from one host of a fleet to another while a process is killed. Afterwards the guest runs on
+one host, the program knows this host, and nothing else is left."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ async def runs(dom: fleet.Domain) -> bool:
 
 
 async def places_of(f: fleet.Fleet, uuid: UUID) -> list[tuple[str, str]]:
-    """Returns the hosts on which the guest is, and its names there. It must run there, and nothing may be
-    unfinished."""
+    """Returns the hosts that have the guest's domain, and the domain's names. The guest must run there, and
+    no domain may be unfinished."""
     found = []
     for host in HOSTS:
         assert await f[host].unfinished() == []
@@ -94,7 +94,7 @@ async def test_a_guest_moves_there_and_back(tmp_path: Path, broker: Broker) -> N
 
 
 async def moved(f: fleet.Fleet, moving: asyncio.Task[fleet.Domain]) -> str:
-    """Returns the host on which the guest runs, as the program is told."""
+    """Returns the host on which the guest runs according to the migration's outcome."""
     try:
         return (await moving).host.name
     except fleet.UnknownOutcomeError as error:
@@ -108,7 +108,7 @@ async def moved(f: fleet.Fleet, moving: asyncio.Task[fleet.Domain]) -> str:
 
 
 async def until_phase(f: fleet.Fleet, dom: fleet.Domain, phase: str) -> asyncio.Task[fleet.Domain]:
-    """Begins a migration, and waits until it is in this phase or has gone on."""
+    """Begins a migration, and waits until it has entered this phase."""
     entered = asyncio.Event()
 
     def report(event: Any) -> None:
@@ -140,7 +140,7 @@ async def test_the_guest_runs_on_one_host_whatever_is_killed(
                 world[killed].kill_agent()
                 world[killed].start_agent()
             told = await moved(f, moving)
-            if killed == "task":  # A cancelled task does not tell where the guest is.
+            if killed == "task":  # The outcome of a cancelled task does not show on which host the guest is.
                 ((told, _),) = await places_of(f, dom.uuid)
             assert await places_of(f, dom.uuid) == [(told, "traveller")]
             if killed == "broker":

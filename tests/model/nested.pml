@@ -29,7 +29,7 @@ inline uncount_child()
 /* The end of a child: it notifies its parent and is destroyed. */
 inline nested_ended(c)
 {
-    assert(!ao[0].complete && !done[c]); /* libxl__nested is in the parent's memory */
+    assert(!ao[0].complete && !done[c]); /* the libxl__nested is in the parent's memory, so the parent must exist */
     touch(0);
     done[c] = true;
     child_failed[c] = ao[c].error;

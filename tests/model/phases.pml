@@ -50,8 +50,8 @@ inline advance_result()
 inline start_function()
 {
     assert(!completed && !undoing);
-    assert(!seen[index].started && ended_before(index)); /* in order, once */
-    assert(stop == DONE || phase[index].commits || point_of_no_return); /* not after a stop request */
+    assert(!seen[index].started && ended_before(index)); /* each phase starts once, in order */
+    assert(stop == DONE || phase[index].commits || point_of_no_return); /* no phase starts after a stop request */
     seen[index].started = true;
     point_of_no_return = point_of_no_return || phase[index].commits;
     advance_result()
@@ -74,7 +74,8 @@ inline stop_function()
 inline undo_function()
 {
     assert(!completed && !point_of_no_return);
-    assert(seen[index].started && !seen[index].undone && undone_above(index)); /* in reverse order */
+    /* the undo functions are called in reverse order */
+    assert(seen[index].started && !seen[index].undone && undone_above(index));
     if
     :: result = DONE; seen[index].undone = true
     :: result = WAIT

@@ -69,7 +69,7 @@ typedef Op {
 
 typedef Waiter {
     bool listed, woken, following, signalled;
-    byte waits_for; /* bit o: the event of operation o */
+    byte waits_for; /* bit o is set: the thread waits for the event of operation o */
 }
 
 Op ao[OPS];
@@ -82,7 +82,7 @@ bool limit[OPS], expired[OPS];            /* the timer of an operation; whether 
 bool queued[OPS];                         /* completion events */
 byte uncounted_reports[OPS];                  /* queued reports that are not counted for their operation */
 bool closing, broken, woken_up;           /* woken_up: libxl_ctx_wake was called */
-byte holder[OPS];                         /* of each record: operation + 1, or 0 */
+byte holder[OPS];                         /* for each record: the number of its operation plus 1; 0: the record is free */
 bool handle, handle_freed;                   /* the starter's handle of a background operation; whether the starter has freed it */
 
 /* The application's choices and observations. */

@@ -61,7 +61,8 @@ PROGRAMS = [
     (PACKAGE, "python", 1, CREATED, "python3 program", r"0 Domain-0 running\n1 guest running\npoweroff\n"),
     (PACKAGE, "python", 2, "", "mv program test_it.py; pytest -q test_it.py", r"(?s).*1 passed.*"),
 ]  # fmt: skip
-"""The document, language and number of a program; what comes before; how it is run; what it prints."""
+"""For each program: its document, language and number, the text before it, the command that runs it, and its
+output."""
 PATHS = {"examples/linux_guest.cfg": "web.cfg", "build/guest/tiny": "kernel", "/boot/guest": "kernel"}
 
 

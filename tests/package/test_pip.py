@@ -56,7 +56,8 @@ print(*sorted(mapped), sep="", end="")
 
 
 def test_the_package_finds_its_own_library(environment: Path, cache: dict[str, str], tmp_path: Path) -> None:
-    """It does so also where an installed library of another version would be found first."""
+    """The package uses its own library even if the dynamic linker would find an installed library of another
+    version first."""
     output(
         "gcc", "-shared", "-o", tmp_path / "libaioxen.so.2", "-Wl,-soname,libaioxen.so.2", "-xc", "/dev/null"
     )

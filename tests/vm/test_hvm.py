@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""On a real Xen, HVM guests boot from a disk and from a CD, are seen by VNC, and are powered off by ACPI.
+"""On a real Xen, HVM guests boot from a disk and from a CD, are shown by VNC, and are powered off by ACPI.
 AIOXEN_GUESTS=all adds the guests of Debian's xl (`make test-guests`)."""
 
 import os

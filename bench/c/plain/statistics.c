@@ -15,8 +15,10 @@
 #include "bench.h"
 #include "domains.h"
 
-/* The number of entries in one call. So many entries fit into a page, and libxenctrl keeps one page
- * for hypercalls. */
+/*
+ * The number of entries in one call. This number of entries fits into a page, and libxenctrl keeps one page for
+ * hypercalls.
+ */
 enum { PAGE = 30 };
 
 static void hypercalls(xc_interface *xc)

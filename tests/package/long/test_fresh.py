@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the README says about installing works as typed. The package serves tests with event-loop plugins."""
+"""The README's commands for installing work as typed. The package can be used in tests with event-loop
+plugins."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ def commands() -> list[str]:
 
 
 def test_the_readme_s_commands(debian: Debian) -> None:
-    """They are run in a fresh Debian 12. A person confirms the installation; the test says so before."""
+    """The commands run in a fresh Debian 12. A person would confirm apt's question; the test sets the answer
+    in advance."""
     debian.run("echo 'APT::Get::Assume-Yes \"true\";' >/etc/apt/apt.conf.d/yes; apt-get -qq update")
     for command in commands():
         debian.run(f"cd /src && {command}")

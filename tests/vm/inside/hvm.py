@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""hvm.py MAKER DRIVER FIRMWARE MEDIUM [PICTURE]: an HVM guest boots, is seen, and is powered off.
+"""hvm.py MAKER DRIVER FIRMWARE MEDIUM [PICTURE]: an HVM guest boots, its screen is read, and it is powered
+off.
 
 MAKER makes the guest, and DRIVER does all other work. Each of the two is `ours` (this library) or `xl`.
 FIRMWARE is seabios or ovmf. MEDIUM is disk or cd. The guest prints a line on its serial port and on its

@@ -6,8 +6,9 @@ machine 2, are `ours` (this library) or `xl`. A PVH guest moves while it runs. A
 its memory is sent, because Debian's Xen cannot note which pages a PV guest changes.
 
 The guest counts aloud on its console. It has a mounted file system on the disk that both machines share, and
-an interface in a bridge that both machines share. No number is missing or twice on the two consoles, the disk
-has what the guest wrote on both machines, and both machines reach the guest.
+an interface in a bridge that both machines share. On the two consoles together, no number is missing or
+printed twice. The disk has the data that the guest has written on both machines. Both machines reach the
+guest.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def config() -> str:
 
 
 async def reached() -> None:
-    """Waits until the guest answers a ping. A guest that has moved needs a moment to find its devices."""
+    """Waits until the guest answers a ping. A guest that has moved needs some time to find its devices."""
     deadline = time.monotonic() + LIMIT
     while not await asyncio.to_thread(answers):
         assert time.monotonic() < deadline, run("ip -s link; bridge fdb; ip neigh", False)
@@ -182,7 +183,7 @@ async def target() -> None:
             assert Path("/tmp/disk/word").read_text() == "after\n"
             run("umount /tmp/disk")
             await loop.sock_sendall(report, b"done")
-            await loop.sock_recv(report, 1)  # Machine 1 has read the word.
+            await loop.sock_recv(report, 1)  # Waits until machine 1 has read the word.
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 

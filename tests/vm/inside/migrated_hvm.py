@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An HVM guest moves to another machine while it runs, with the state of its device model.
-
-`aioxen-vm-pair` runs this program in both machines. The guest has no drivers for Xen. Its disk is the one
-that both machines share. It prints letters on its serial port, a to z. No letter is missing or twice on the
-two ports.
+"""An HVM guest moves to another machine while it runs, with the state of its device model.  `aioxen-vm-pair`
+runs this program in both machines. The guest has no drivers for Xen. Its disk is the one that both machines
+share. It prints letters on its serial port, a to z. On the two ports together, no letter is missing or
+printed twice.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ async def target() -> None:
             }  # fmt: skip
             await (await xen.domain_find("g")).destroy()
             await loop.sock_sendall(report, b"done")
-            await loop.sock_recv(report, 1)  # Machine 1 has read the word.
+            await loop.sock_recv(report, 1)  # Waits until machine 1 has read the word.
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 

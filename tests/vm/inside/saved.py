@@ -3,8 +3,8 @@
 
 KIND is pv or pvh. A MOVE is SAVER-RESTORER or ours-RESTORER-live. SAVER and RESTORER are `ours` (this
 library) or `xl`. The guest has a mounted disk and an interface. After each restoration no number is missing
-or twice, the disk can be written, and the guest answers pings. With `verified`, Xen's verify-stream-v2 reads
-each file.
+or printed twice, the disk can be written, and the guest answers pings. With `verified`, Xen's
+verify-stream-v2 reads each file.
 """
 
 from __future__ import annotations

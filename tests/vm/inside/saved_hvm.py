@@ -2,7 +2,7 @@
 """saved_hvm.py SAVER RESTORER [live]: an HVM guest is saved, destroyed and restored while it counts.
 
 SAVER and RESTORER are `ours` (this library) or `xl`. The guest has no drivers for Xen. It prints letters on
-its serial port, a to z. After the restoration no letter is missing or twice.
+its serial port, a to z. After the restoration no letter is missing or printed twice.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Screen:
 
 
 async def screen(port: int) -> Screen:
-    """Returns what the VNC server at this port of this machine shows."""
+    """Returns the screen of the VNC server at this port of this machine."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         assert (await reader.readexactly(12)).startswith(b"RFB 003.")

@@ -13,7 +13,8 @@ from quiet_hours import quiet
 
 
 def paused_in_quiet_hours(machine: Simulator, count: int = 2) -> tuple[list[bool], list[bool]]:
-    """Makes guests and gives them quiet hours. Returns whether each is paused, in these hours and after."""
+    """Makes guests and gives them quiet hours. Returns two lists: whether each guest is paused during the
+    quiet hours, and whether it is paused afterwards."""
 
     async def main() -> tuple[list[bool], list[bool]]:
         async with aioxen.Context() as xen:
@@ -41,7 +42,7 @@ def test_a_test_finds_no_guest_of_another_test(xen_sim: Simulator) -> None:
 
 @pytest.mark.xen_fault("domctl.pausedomain", nth=3, error="EBUSY")
 def test_all_guests_run_if_one_cannot_be_paused(xen_sim: Simulator) -> None:
-    """A creation pauses nothing, so the third pause is that of the third guest."""
+    """The creations make no pause, so the third pause is the pause of the third guest."""
     assert paused_in_quiet_hours(xen_sim, count=3) == ([], [False, False, False])
 
 
