@@ -67,7 +67,7 @@ inline poll_function()
 
 inline stop_function()
 {
-    assert(!completed && seen[index].started && !seen[index].stopped); /* once */
+    assert(!completed && seen[index].started && !seen[index].stopped); /* the operation calls it once */
     seen[index].stopped = true
 }
 
