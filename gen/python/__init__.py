@@ -5,7 +5,9 @@ names        the names and types that the others use
 classes      enumerations, dataclasses, events        -> aioxen/types.py, aioxen/_late_types.py
 late         which classes are in _late_types.py
 errors       one exception class per error            -> aioxen/errors.py
-convert      conversion to and from C                   -> aioxen/_convert.py, aioxen/_late_convert.py
+convert      conversion to and from C                 -> aioxen/_convert.py, aioxen/_late_convert.py
+to_c         the functions of convert that store values in C
+from_c       the functions of convert that read values of C
 json         conversion to and from JSON              -> aioxen/_json.py
 operations   the methods of Context and Domain        -> aioxen/_operations.py
 sync         the methods of aioxen.sync               -> aioxen/_sync_operations.py

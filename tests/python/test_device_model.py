@@ -246,7 +246,7 @@ async def test_a_qemu_that_was_killed_does_not_hold_up_the_end(
     [pid] = qemus()
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not qemus(), "the process stays")
-    await dom.destroy(timeout=8)
+    await dom.destroy(timeout=scaled(8))
 
 
 async def test_devices_of_a_qemu_that_was_killed_are_removed_at_once(
@@ -259,9 +259,10 @@ async def test_devices_of_a_qemu_that_was_killed_are_removed_at_once(
     [pid] = qemus()
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not qemus(), "the process stays")
-    await dom.disk_destroy(image, timeout=8)  # Without force, the library would wait 10 s for the backend.
+    # disk_remove would wait up to 10 s for the backend. disk_destroy does not wait.
+    await dom.disk_destroy(image, timeout=scaled(8))
     assert read_node(f"/local/domain/0/backend/qdisk/{dom.domid}/51712/state") is None
-    await dom.p9_destroy(share, timeout=8)
+    await dom.p9_destroy(share, timeout=scaled(8))
     await dom.destroy()
 
 
@@ -273,7 +274,7 @@ async def test_a_qemu_that_dies_during_a_forced_removal(
     dom = await xen.domain_create(config)
     sim("backend", f"{dom.domid}/qdisk", "mute")
     [pid] = qemus()
-    removal = asyncio.ensure_future(dom.disk_destroy(image, timeout=8))
+    removal = asyncio.ensure_future(dom.disk_destroy(image, timeout=scaled(8)))
     frontend = f"/local/domain/{dom.domid}/device/vbd/51712/state"
     await until(lambda: read_node(frontend) is None, "the removal of the frontend")
     os.kill(pid, signal.SIGKILL)

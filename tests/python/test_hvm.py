@@ -305,7 +305,7 @@ async def test_no_other_device_model_is_started(
     disk = DeviceDisk(vdev="xvdb", pdev_path=files["cd"], backend=aioxen.DiskBackend.QDISK)
     with pytest.raises(aioxen.DeviceModelError, match="has ended"):
         await dom.disk_add(disk)
-    await dom.destroy(timeout=8)
+    await dom.destroy(timeout=scaled(8))
 
 
 async def test_twenty_at_once(xen: aioxen.Context, hvm: DomainConfig) -> None:
