@@ -49,7 +49,7 @@ struct watched_device {
 };
 TAILQ_HEAD(watched_devices, watched_device);
 
-struct watched_model; /* device_models_watched.c */
+struct watched_model; /* watched_model.h */
 TAILQ_HEAD(watched_models_queue, watched_model);
 
 /* The QEMUs that a generator follows. */
