@@ -88,7 +88,6 @@ static int read_config(const libxl__device *device, void *config, const char *co
 LIBXL__DEVICE_CONFIG(channel)
 const libxl__device_class libxl__class_channel = {
     LIBXL__DEVICE_ROW(channel, channels, "console"),
-    .devid_at = offsetof(libxl_device_channel, devid),
     .first_devid = 1,
     .waits_for_backend = true,
     .stateless = true,

@@ -136,6 +136,13 @@ void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, cons
                     LIBXL__FRONTEND_OF(nodes->device), key);
 }
 
+/* Writes the keys that only the device's class has. */
+static void write_own_keys(const libxl__device_nodes *nodes)
+{
+    if (nodes->device->cls->write)
+        nodes->device->cls->write(nodes);
+}
+
 void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid,
                          bool first)
 {
@@ -144,7 +151,7 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__xs_require_domain(batch, uuid);
     libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
     if (device->emulated) {
-        device->cls->write(&nodes);
+        write_own_keys(&nodes);
         return;
     }
     libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
@@ -166,7 +173,7 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     LINK(LIBXL__BACKEND, "frontend", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     LINK(LIBXL__FRONTEND, "backend", LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
 #undef LINK
-    device->cls->write(&nodes);
+    write_own_keys(&nodes);
     libxl__backend_key(&nodes, "frontend-id", "%u", device->domid);
     libxl__backend_key(&nodes, "online", "1");
     libxl__frontend_key(&nodes, "backend-id", "%u", device->backend_domid);

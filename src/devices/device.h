@@ -115,7 +115,10 @@ struct libxl__device_class {
     const char *emulated_type;
     bool stateless;   /* the backend has no state: it is removed without a request */
     size_t host_size; /* the size of libxl__device.host, in octets */
-    /* The toolstack's keys that `read` needs; ends with NULL. If emulated_type is set, the first one is `type`. */
+    /*
+     * The toolstack's keys that `read` needs; ends with NULL. If emulated_type is set, the first one is `type`. NULL:
+     * no keys.
+     */
     const char *const *read_keys;
     /*
      * A key of the frontend that `read` needs, in addition to read_keys. The guest may write its value. NULL:
@@ -149,7 +152,7 @@ struct libxl__device_class {
      * Fills in the initialised configuration of a device that exists. `values` has the values of read_keys
      * and then of frontend_key; NULL: the node is missing. Another toolstack may have written the values. The
      * fields at backend_domid_at and devid_at are set already. Returns 0 or NOMEM. Returns 1 if the device
-     * has the same kind but does not belong to this class.
+     * has the same kind but does not belong to this class. NULL: there is nothing to fill in.
      */
     int (*read)(const libxl__device *device, void *config, const char *const values[]);
     /*
@@ -167,7 +170,10 @@ struct libxl__device_class {
     /* Check the resources that the device needs on this host. Called before any node is written. */
     int (*probe_start)(libxl__ao *ao, libxl__device *device);
     int (*probe_poll)(libxl__ao *ao, libxl__device *device);
-    /* Adds the keys that only this class has. Uses libxl__backend_key and libxl__frontend_key. */
+    /*
+     * Adds the keys that only this class has. Uses libxl__backend_key and libxl__frontend_key. NULL: the class has no
+     * such keys.
+     */
     void (*write)(const libxl__device_nodes *nodes);
     /*
      * Connect the backend to the host's resource. The library does this itself or runs the script. The
@@ -214,13 +220,16 @@ struct libxl__device_class {
  * Sets the members of a class that follow from three names: the class's name, its array in
  * libxl_domain_config, and its kind.
  */
-#define LIBXL__DEVICE_ROW(nick, devices, kind_)                                                              \
+#define LIBXL__DEVICE_ROW_WITHOUT_DEVID(nick, devices, kind_)                                                \
     .name = #nick, .array = #devices, .kind = (kind_), .config_size = sizeof(libxl_device_##nick),           \
     .config_at = offsetof(libxl_domain_config, devices),                                                     \
     .count_at = offsetof(libxl_domain_config, num_##devices),                                                \
     .backend_domid_at = offsetof(libxl_device_##nick, backend_domid),                                        \
     .backend_domname_at = offsetof(libxl_device_##nick, backend_domname), .copy = copy_config,               \
     .init = init_config, .dispose = dispose_config, .json = &libxl__json_of_device_##nick
+/* Sets the same members, and the place of the field `devid` of the configuration. */
+#define LIBXL__DEVICE_ROW(nick, devices, kind_)                                                              \
+    LIBXL__DEVICE_ROW_WITHOUT_DEVID(nick, devices, kind_), .devid_at = offsetof(libxl_device_##nick, devid)
 
 /* The classes. Each class has its own file. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,

@@ -221,7 +221,7 @@ static int read_config(const libxl__device *device, void *config, const char *co
 
 LIBXL__DEVICE_CONFIG(disk)
 const libxl__device_class libxl__class_disk = {
-    LIBXL__DEVICE_ROW(disk, disks, "vbd"),
+    LIBXL__DEVICE_ROW_WITHOUT_DEVID(disk, disks, "vbd"),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .host_size = sizeof(libxl__disk_host),

@@ -406,7 +406,6 @@ static int gone_poll(libxl__ao *ao, libxl__device *device)
 LIBXL__DEVICE_CONFIG(nic)
 const libxl__device_class libxl__class_nic = {
     LIBXL__DEVICE_ROW(nic, nics, "vif"),
-    .devid_at = offsetof(libxl_device_nic, devid),
     .choose = choose,
     .waits_for_backend = true,
     .after_model = true,

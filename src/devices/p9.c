@@ -78,7 +78,6 @@ static int read_config(const libxl__device *device, void *config, const char *co
 LIBXL__DEVICE_CONFIG(p9)
 const libxl__device_class libxl__class_p9 = {
     LIBXL__DEVICE_ROW(p9, p9s, "9pfs"),
-    .devid_at = offsetof(libxl_device_p9, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .host_size = sizeof(libxl__file_look),

@@ -19,28 +19,10 @@ static int check(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* The device has no keys of its own. */
-static void write_nodes(const libxl__device_nodes *nodes)
-{
-    (void)nodes;
-}
-
-static const char *const read_keys[] = {NULL};
-
-static int read_config(const libxl__device *device, void *config, const char *const values[])
-{
-    (void)device, (void)config, (void)values;
-    return 0;
-}
-
 LIBXL__DEVICE_CONFIG(pvcallsif)
 const libxl__device_class libxl__class_pvcallsif = {
     LIBXL__DEVICE_ROW(pvcallsif, pvcallsifs, "pvcalls"),
-    .devid_at = offsetof(libxl_device_pvcallsif, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,
-    .write = write_nodes,
-    .read_keys = read_keys,
-    .read = read_config,
 };

@@ -242,7 +242,6 @@ static int offline_poll(libxl__ao *ao, libxl__device *device)
 LIBXL__DEVICE_CONFIG(usbctrl)
 const libxl__device_class libxl__class_usbctrl = {
     LIBXL__DEVICE_ROW(usbctrl, usbctrls, "vusb"),
-    .devid_at = offsetof(libxl_device_usbctrl, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .after_model = true,

@@ -56,14 +56,6 @@ static void write_nodes(const libxl__device_nodes *nodes)
     }
 }
 
-static const char *const read_keys[] = {NULL};
-
-static int read_config(const libxl__device *device, void *config, const char *const values[])
-{
-    (void)device, (void)config, (void)values;
-    return 0;
-}
-
 /* Reads the connectors. A connector without a resolution ends the list. */
 static int read_tree(void *config, const libxl__xs_tree *tree)
 {
@@ -90,13 +82,10 @@ static int read_tree(void *config, const libxl__xs_tree *tree)
 LIBXL__DEVICE_CONFIG(vdispl)
 const libxl__device_class libxl__class_vdispl = {
     LIBXL__DEVICE_ROW(vdispl, vdispls, "vdispl"),
-    .devid_at = offsetof(libxl_device_vdispl, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,
     .write = write_nodes,
-    .read_keys = read_keys,
-    .read = read_config,
     .tree_depth = 1,
     .read_tree = read_tree,
 };

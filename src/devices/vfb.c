@@ -88,7 +88,6 @@ static int read_config(const libxl__device *device, void *config, const char *co
 LIBXL__DEVICE_CONFIG(vfb)
 const libxl__device_class libxl__class_vfb = {
     LIBXL__DEVICE_ROW(vfb, vfbs, "vfb"),
-    .devid_at = offsetof(libxl_device_vfb, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,

@@ -80,7 +80,6 @@ static int read_config(const libxl__device *device, void *config, const char *co
 LIBXL__DEVICE_CONFIG(vkb)
 const libxl__device_class libxl__class_vkb = {
     LIBXL__DEVICE_ROW(vkb, vkbs, "vkbd"),
-    .devid_at = offsetof(libxl_device_vkb, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,

@@ -114,14 +114,6 @@ static void write_nodes(const libxl__device_nodes *nodes)
 
 /* ---- reading the nodes, which the guest may have written. A value without the right form counts as missing. */
 
-static const char *const read_keys[] = {NULL};
-
-static int read_config(const libxl__device *device, void *config, const char *const values[])
-{
-    (void)device, (void)config, (void)values;
-    return 0;
-}
-
 static uint32_t read_number(const libxl__xs_tree *tree, const char *at, const char *key)
 {
     const char *text = libxl__xs_tree_value(tree, "%s%s", at, key);
@@ -235,13 +227,10 @@ static int read_tree(void *config, const libxl__xs_tree *tree)
 LIBXL__DEVICE_CONFIG(vsnd)
 const libxl__device_class libxl__class_vsnd = {
     LIBXL__DEVICE_ROW(vsnd, vsnds, "vsnd"),
-    .devid_at = offsetof(libxl_device_vsnd, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,
     .write = write_nodes,
-    .read_keys = read_keys,
-    .read = read_config,
     .tree_depth = 2,
     .read_tree = read_tree,
 };

@@ -60,7 +60,6 @@ static int read_config(const libxl__device *device, void *config, const char *co
 LIBXL__DEVICE_CONFIG(vtpm)
 const libxl__device_class libxl__class_vtpm = {
     LIBXL__DEVICE_ROW(vtpm, vtpms, "vtpm"),
-    .devid_at = offsetof(libxl_device_vtpm, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .choose = choose,

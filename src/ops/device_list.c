@@ -53,7 +53,7 @@ static int read_start(libxl__ao *ao, struct device_list *s)
 {
     const char *const *keys = s->device.cls->read_keys, *frontend_key = s->device.cls->frontend_key;
     size_t count = 0;
-    while (keys[count])
+    while (keys && keys[count])
         count++;
     s->per_device = 1 + count + (frontend_key != NULL);
     s->requests = libxl__gc_alloc(&ao->gc, s->numbers.count * s->per_device * sizeof(libxl__xs_request *));
@@ -123,7 +123,7 @@ static int read_device(const struct device_list *s, size_t index, void *config)
     *(libxl_domid *)((char *)config + cls->backend_domid_at) = device.backend_domid;
     if (!cls->identify)
         *(libxl_devid *)((char *)config + cls->devid_at) = (libxl_devid)device.devid;
-    int rc = cls->read(&device, config, values);
+    int rc = cls->read ? cls->read(&device, config, values) : 0;
     if (!rc && s->trees)
         rc = cls->read_tree(config, &s->trees[index]);
     if (rc)
