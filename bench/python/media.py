@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aioxen
+import lives
 
 NAME = "bench-media"
 
@@ -27,35 +27,14 @@ def text(folder: Path) -> str:
     return f'name = "{NAME}"\ntype = "hvm"\nmemory = 32\nserial = "pty"\ndisk = [{disks}]\n'
 
 
-async def run(*command: str) -> None:
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-    if await process.wait():
-        raise RuntimeError(" ".join(command))
-
-
-class Ours:
-    def __init__(self, xen: aioxen.Context) -> None:
-        self._xen = xen
-
-    async def create(self, config: Path) -> None:
-        self._dom = await self._xen.domain_create(aioxen.load(config))
-
+class Ours(lives.Ours):
     async def insert(self, path: Path) -> None:
         await self._dom.cdrom_insert(aioxen.DeviceDisk(vdev="hdc", pdev_path=str(path)))
 
-    async def destroy(self) -> None:
-        await self._dom.destroy()
 
-
-class Xl:
-    async def create(self, config: Path) -> None:
-        await run("xl", "create", "-p", "-q", str(config))
-
+class Xl(lives.Xl):
     async def insert(self, path: Path) -> None:
-        await run("xl", "cd-insert", NAME, "hdc", str(path))
-
-    async def destroy(self) -> None:
-        await run("xl", "destroy", NAME)
+        await lives.run("xl", "cd-insert", self._name, "hdc", str(path))
 
 
 async def timed(action: Callable[[Path], Awaitable[None]], path: Path) -> float:
@@ -83,7 +62,7 @@ async def measure(tool: Ours | Xl, count: int) -> dict[str, float]:
 async def main() -> None:
     who, count = sys.argv[1], int(sys.argv[2])
     if who == "xl":
-        result = await measure(Xl(), count)
+        result = await measure(Xl(NAME), count)
     else:
         async with aioxen.Context() as xen:
             result = await measure(Ours(xen), count)

@@ -82,8 +82,7 @@ static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
     return true;
 }
 
-/* Like write(2), but raises no SIGPIPE. The application's handling of SIGPIPE does not change. */
-static ssize_t write_quietly(int fd, const void *data, size_t length)
+ssize_t libxl__write_quietly(int fd, const void *data, size_t length)
 {
     sigset_t pipe, before, pending;
     sigemptyset(&pipe);
@@ -105,7 +104,7 @@ static ssize_t write_quietly(int fd, const void *data, size_t length)
  */
 static bool write_once(libxl_ctx *ctx, libxl__copy *copy)
 {
-    ssize_t put = write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
+    ssize_t put = libxl__write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
     if (put >= 0) {
         copy->begin += (size_t)put;
         copy->copied += (uint64_t)put;

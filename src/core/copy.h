@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Copies octets from one descriptor to another without blocking. */
+/* Copies octets from one descriptor to another without blocking, and writes without SIGPIPE. */
 #ifndef LIBXL__COPY_H
 #define LIBXL__COPY_H
 
@@ -37,5 +37,11 @@ typedef struct libxl__copy {
  * or FAIL, recorded in ao. Later errors are in copy->rc.
  */
 int libxl__copy_start(libxl__ao *ao, libxl__copy *copy, int from, int to, const void *prefix, size_t length);
+
+/*
+ * Like write(2), but raises no SIGPIPE. The application's handling of SIGPIPE does not change. Call from any thread,
+ * with or without the context's lock.
+ */
+ssize_t libxl__write_quietly(int fd, const void *data, size_t length);
 
 #endif

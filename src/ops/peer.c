@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,23 +59,6 @@ int libxl__peer_open(libxl__ao *ao, libxl__peer *peer, int in, int out, const ch
 
 /* ---- sending */
 
-/* Writes octets. The process gets no SIGPIPE. Returns the result of write(2). */
-static ssize_t write_quietly(int fd, const void *octets, size_t size)
-{
-    sigset_t pipe, pending, before;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    const ssize_t wrote = write(fd, octets, size);
-    const int error = errno;
-    if (wrote < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
-        sigtimedwait(&pipe, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return wrote;
-}
-
 static int send_octets(libxl__ao *ao, libxl__peer *peer, const void *octets, size_t size, bool *sent_out)
 {
     struct pollfd fd = {.fd = peer->out, .events = POLLOUT};
@@ -90,7 +71,7 @@ static int send_octets(libxl__ao *ao, libxl__peer *peer, const void *octets, siz
         return libxl__ao_fail(ao, ERROR_FAIL, "%s: the connection takes no more octets", peer->who);
     ssize_t wrote;
     do
-        wrote = write_quietly(peer->out, octets, size);
+        wrote = libxl__write_quietly(peer->out, octets, size);
     while (wrote < 0 && errno == EINTR);
     if (wrote == (ssize_t)size) {
         *sent_out = true;

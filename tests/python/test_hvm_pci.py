@@ -15,7 +15,7 @@ import aioxen
 import pytest
 from aioxen import DevicePci, DomainBuildInfoHvm, DomainConfig
 from test_device_model import qemus
-from worldly import Configure, read_node
+from worldly import Configure, read_node, running
 
 Sim = Callable[..., str]
 
@@ -23,20 +23,18 @@ FIRST, SECOND = DevicePci(bus=1, vfunc_mask=1, seize=True), DevicePci(bus=2, vfu
 
 
 @asynccontextmanager
-async def running(xen: aioxen.Context) -> AsyncIterator[aioxen.Domain]:
-    """Makes an HVM guest that can have PCI devices. Then destroys it, and gives the devices back."""
+async def passing(xen: aioxen.Context) -> AsyncIterator[aioxen.Domain]:
+    """Creates an HVM guest that can have PCI devices. Destroys it at the end, and gives the devices back."""
     config = DomainConfig()
     config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
     config.c_info.name = "hvm"
     config.c_info.passthrough = aioxen.Passthrough.ENABLED
     config.b_info.max_memkb = config.b_info.target_memkb = 64 << 10
     config.b_info.u = DomainBuildInfoHvm()
-    dom = await xen.domain_create(config)
     try:
-        await dom.unpause()
-        yield dom
+        async with running(xen, config) as dom:
+            yield dom
     finally:
-        await dom.destroy()
         for device in await xen.pci_assignable():
             await xen.pci_assignable_remove(device, True)
 
@@ -52,7 +50,7 @@ def driver(bdf: str) -> str:
 
 
 async def test_devices_of_a_running_guest(xen: aioxen.Context, sim: Sim) -> None:
-    async with running(xen) as dom:
+    async with passing(xen) as dom:
         await dom.pci_add(FIRST)
         await dom.pci_add(SECOND)
         places = await plugged(dom)
@@ -83,7 +81,7 @@ def granted(sim: Sim) -> int:
 
 
 async def test_qemu_gets_a_device_before_the_guest(xen: aioxen.Context, sim: Sim) -> None:
-    async with running(xen) as dom:
+    async with passing(xen) as dom:
         before = granted(sim)
         same = {"driver": "xen-pci-passthrough", "id": "pci-pt-01_00.0"}
         await dom.qmp("device_add", same)
@@ -95,7 +93,7 @@ async def test_qemu_gets_a_device_before_the_guest(xen: aioxen.Context, sim: Sim
 
 
 async def test_a_failed_addition_unplugs_the_device(xen: aioxen.Context, sim: Sim) -> None:
-    async with running(xen) as dom:
+    async with passing(xen) as dom:
         await xen.pci_assignable_add(FIRST, True)
         sim("fault", "add", "domctl.assign_device:EBUSY")
         with pytest.raises(aioxen.BusyError):
@@ -123,7 +121,7 @@ async def test_the_second_of_two_domains_does_not_touch_the_access_of_the_first(
     config.c_info.passthrough = aioxen.Passthrough.ENABLED
     await xen.pci_assignable_add(FIRST, True)
     first = await xen.domain_create(config)
-    async with running(xen) as second:
+    async with passing(xen) as second:
         (pid,) = qemus()
         reached = asyncio.Event()
 

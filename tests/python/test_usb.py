@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from aioxen import (
     DomainConfig,
     UsbctrlType,
 )
-from worldly import Configure, read_node, remove_node, write_node
+from worldly import Configure, read_node, remove_node, running, write_node
 
 Sim = Callable[..., str]
 
@@ -32,16 +31,6 @@ def hvm() -> DomainConfig:
     config.b_info.max_memkb = config.b_info.target_memkb = 64 << 10
     config.b_info.u = DomainBuildInfoHvm()
     return config
-
-
-@asynccontextmanager
-async def running(xen: aioxen.Context, config: DomainConfig) -> AsyncIterator[aioxen.Domain]:
-    dom = await xen.domain_create(config)
-    try:
-        await dom.unpause()
-        yield dom
-    finally:
-        await dom.destroy()
 
 
 async def plugged(dom: aioxen.Domain) -> set[str]:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,17 @@ Configure = Callable[..., aioxen.DomainConfig]
 async def domids() -> list[int]:
     async with aioxen.Context() as xen:
         return [info.domid for info in await xen.domain_list()]
+
+
+@contextlib.asynccontextmanager
+async def running(xen: aioxen.Context, config: aioxen.DomainConfig) -> AsyncIterator[aioxen.Domain]:
+    """Creates a domain and lets its guest run. Destroys the domain at the end."""
+    dom = await xen.domain_create(config)
+    try:
+        await dom.unpause()
+        yield dom
+    finally:
+        await dom.destroy()
 
 
 async def ended(operation: asyncio.Future[Any]) -> None:
