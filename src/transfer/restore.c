@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Restores a domain into an empty domain that the library has made. The stream is hostile. */
 #include "program.h"
+#include "release.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -241,7 +242,8 @@ int restore(xc_interface *xch, bool has_head)
     limit_memory(xch, (uint32_t)built.numbers[0]);
     errno = 0;
     if (xc_domain_restore(xch, STREAM, (uint32_t)built.numbers[0], (unsigned)built.numbers[1], &store, 0,
-                          (unsigned)built.numbers[2], &console, 0, XC_STREAM_PLAIN, &callbacks, -1)) {
+                          (unsigned)built.numbers[2], &console, 0, XC_STREAM_PLAIN, &callbacks,
+                          -1 LIBXL__RESTORE_MEMFLAGS)) {
         const int failed = errno;
         /* These errnos come from the hypervisor. They do not mean that the stream is wrong. */
         return failed == ENOMEM || failed == EPERM || failed == EACCES || failed == ESRCH

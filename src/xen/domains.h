@@ -8,6 +8,8 @@
  * time the watch fires. While a followed domain is dying, the list is also fetched at short intervals.
  * Fetching and comparing the list is called a look. One look serves all followers and observers. Without a
  * connection to xenstored the list is fetched five times a second.
+ *
+ * From Xen 4.22 on the event of the watch names the domain. Then only this domain is looked at.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -54,6 +56,12 @@ typedef struct libxl__domains {
      * comes.
      */
     bool resting : 1;
+    uint32_t pages; /* the number of hypercalls that the last look at all domains took, or takes so far */
+    /*
+     * The time of the next look at all domains while domains are dying. Looks before it are at the dying
+     * domains only, if that takes no more hypercalls.
+     */
+    uint64_t next_complete;
     uint32_t observer_count;
     /* Watches of @releaseDomain and @introduceDomain; NULL until a domain is first followed. */
     libxl__watch *released, *introduced;

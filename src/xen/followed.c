@@ -28,6 +28,18 @@ static libxl__domain_phase phase_of(const libxl__followed *domain)
     return domain->flags & XEN_DOMINF_shutdown ? LIBXL__DOMAIN_SHUTDOWN : LIBXL__DOMAIN_RUNNING;
 }
 
+/* Notes that the domain dies, or (`by` -1) that it no longer does: it is gone, or it is not followed any more. */
+static void count_dying(libxl__followed_domains *domains, libxl__followed *domain, int by)
+{
+    if (phase_of(domain) != LIBXL__DOMAIN_DYING)
+        return;
+    domains->dying += (uint32_t)by;
+    if (by > 0)
+        TAILQ_INSERT_TAIL(&domains->dying_domains, domain, dying_link);
+    else
+        TAILQ_REMOVE(&domains->dying_domains, domain, dying_link);
+}
+
 static void note_shutdown(libxl__domain_follower *follower, uint32_t flags)
 {
     follower->was_shutdown = flags & XEN_DOMINF_shutdown;
@@ -84,7 +96,7 @@ static libxl__followed *add_domain(libxl__followed_domains *domains, const xc_do
     domains->used[info->domain / LIBXL__DOMIDS_A_BLOCK] += !*place;
     *place = domain;
     domains->count++;
-    domains->dying += phase_of(domain) == LIBXL__DOMAIN_DYING;
+    count_dying(domains, domain, 1);
     return domain;
 }
 
@@ -96,7 +108,7 @@ static void remove_domain(libxl__followed_domains *domains, libxl__followed *dom
     *at = domain->next;
     domains->used[domain->domid / LIBXL__DOMIDS_A_BLOCK] -= !*place;
     domains->count--;
-    domains->dying -= phase_of(domain) == LIBXL__DOMAIN_DYING;
+    count_dying(domains, domain, -1);
     if (domain->changed)
         TAILQ_REMOVE(&domains->changed, domain, changed_link);
     give_back(domains, domain);
@@ -105,6 +117,7 @@ static void remove_domain(libxl__followed_domains *domains, libxl__followed *dom
 void libxl__followed_open(libxl__followed_domains *domains)
 {
     TAILQ_INIT(&domains->changed);
+    TAILQ_INIT(&domains->dying_domains);
 }
 
 void libxl__followed_close(libxl__followed_domains *domains)
@@ -151,10 +164,10 @@ static void compare(libxl__followed_domains *domains, libxl__followed *domain, c
     const uint32_t flags = gone ? domain->flags : info->flags & PHASE_FLAGS;
     if (domain->gone || (!gone && flags == domain->flags))
         return;
-    domains->dying -= phase_of(domain) == LIBXL__DOMAIN_DYING;
+    count_dying(domains, domain, -1);
     domain->gone = gone;
     domain->flags = flags;
-    domains->dying += phase_of(domain) == LIBXL__DOMAIN_DYING;
+    count_dying(domains, domain, 1);
     tell_from(domains, domain, TAILQ_FIRST(&domain->followers));
 }
 
@@ -170,6 +183,19 @@ void libxl__followed_compare(libxl__followed_domains *domains, uint32_t first, c
         for (; domain; domain = domain->next)
             compare(domains, domain, at < count && page[at].domain == domid ? &page[at] : NULL);
     }
+}
+
+void libxl__followed_compare_one(libxl__followed_domains *domains, uint32_t domid,
+                                 const xc_domaininfo_t *info)
+{
+    for (libxl__followed *domain = domains->table ? domains->table[domid] : NULL; domain;
+         domain = domain->next)
+        compare(domains, domain, info);
+}
+
+bool libxl__followed_has(const libxl__followed_domains *domains, uint32_t domid)
+{
+    return domains->table && domains->table[domid];
 }
 
 /* ---- adding, removing and calling followers */

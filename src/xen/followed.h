@@ -60,6 +60,11 @@ typedef struct libxl__followed {
      */
     libxl_uuid uuid;
     uint32_t domid;
+    /*
+     * The number that libxenmanage gives the domain. No other domain ever has it. 0: it is not known yet, or there is
+     * no libxenmanage.
+     */
+    uint64_t unique_id;
     uint32_t flags;    /* the flags that determine the phase, as of the last look */
     uint32_t observed; /* the number of followers that belong to observers */
     bool gone : 1;
@@ -70,6 +75,7 @@ typedef struct libxl__followed {
     /* The next domain in the table with the same domid. In the list of spares: the next spare. */
     struct libxl__followed *next;
     TAILQ_ENTRY(libxl__followed) changed_link;
+    TAILQ_ENTRY(libxl__followed) dying_link;
 } libxl__followed;
 
 enum {
@@ -94,6 +100,7 @@ typedef struct libxl__followed_domains {
     /* The list of unused libxl__followed. The list has at least `reserved` elements. */
     libxl__followed *spare;
     uint32_t spares;
+    TAILQ_HEAD(, libxl__followed) dying_domains;
     TAILQ_HEAD(, libxl__followed) changed; /* the domains whose followers must be called */
 } libxl__followed_domains;
 
@@ -119,6 +126,14 @@ void libxl__followed_remove(libxl__followed_domains *domains, libxl__domain_foll
  */
 void libxl__followed_compare(libxl__followed_domains *domains, uint32_t first, const xc_domaininfo_t *page,
                              int count, bool last);
+/*
+ * Compares the followed domains with this domid with the hypervisor's information about the domain; NULL: there
+ * is no such domain.
+ */
+void libxl__followed_compare_one(libxl__followed_domains *domains, uint32_t domid,
+                                 const xc_domaininfo_t *info);
+/* Returns whether a domain with this domid is followed. */
+bool libxl__followed_has(const libxl__followed_domains *domains, uint32_t domid);
 /* Returns the followed domain that `info` describes, or NULL. */
 libxl__followed *libxl__followed_find(const libxl__followed_domains *domains, const xc_domaininfo_t *info);
 /* Returns whether one of the domain's followers belongs to the observer. */

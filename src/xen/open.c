@@ -99,6 +99,7 @@ void libxl__xen_close(libxl_ctx *ctx)
     if (!xen)
         return;
     libxl__domains_close(ctx);
+    libxl__domain_ids_close(ctx);
     libxl__kept_names_close(ctx);
     close_transport(ctx);
     libxl__xs_spare_close(ctx);

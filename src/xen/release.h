@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What differs between the releases of Xen. No other file of the library depends on the release, and the library
- * compiles with the headers of 4.17 and 4.20 (tests/releases).
+ * compiles with the headers of 4.17 and 4.20 (tests/releases). What can be found out at run time needs no switch
+ * here: whether xenstored names the domain in an event of @releaseDomain, since 4.22 (libxl__watch_add_domains).
  */
 #ifndef LIBXL__RELEASE_H
 #define LIBXL__RELEASE_H
@@ -16,6 +17,21 @@
 #define LIBXL__DOMID_ANY DOMID_ANY
 #else
 #define LIBXL__DOMID_ANY 0
+#endif
+
+/* The last argument of xc_domain_restore, with its comma. It came with DOMID_ANY, in 4.22. */
+#ifdef DOMID_ANY
+#define LIBXL__RESTORE_MEMFLAGS , 0
+#else
+#define LIBXL__RESTORE_MEMFLAGS
+#endif
+
+/* libxenmanage, since 4.21. src/Makefile.inc links it if it is there. domain_ids.c is its only user. */
+#if __has_include(<xenmanage.h>)
+#include <xenmanage.h>
+#define LIBXL__HAS_XENMANAGE 1
+#else
+#define LIBXL__HAS_XENMANAGE 0
 #endif
 
 /* The path of hvmloader in Debian's packages; its arguments are the two parts of the release. */

@@ -9,9 +9,13 @@
  */
 #include "xen.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The greatest number of octets that name a domain in the path of an event: a slash and five digits. */
+enum { LONGEST_DOMID = 6 };
 
 /* ---- the slots of watches */
 
@@ -94,11 +98,12 @@ void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
 static int send_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
     watch->sent = true;
+    watch->depth = watch->names_domain;
     return ctx->xen->transport->add_watch(ctx, watch);
 }
 
-int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
-                     libxl__watch **watch_out)
+static int add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
+               bool names_domain, libxl__watch **watch_out)
 {
     libxl__watches *watches = &ctx->xen->watches;
     const size_t length = strlen(path) + 1, room = ctx->xen->transport->watch_room;
@@ -109,6 +114,7 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
     watch->callback = callback;
     watch->user = user;
     watch->own = own;
+    watch->names_domain = names_domain;
     memcpy(watch->path, path, length);
     if (take_slot(watches, watch)) {
         free_memory(ctx, watch);
@@ -127,6 +133,37 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
     return rc;
 }
 
+int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
+                     libxl__watch **watch_out)
+{
+    return add(ctx, path, callback, user, own, false, watch_out);
+}
+
+int libxl__watch_add_domains(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
+                             libxl__watch **watch_out)
+{
+    return add(ctx, path, callback, user, true, true, watch_out);
+}
+
+bool libxl__watch_domid(const libxl_ctx *ctx, uint32_t *domid_out)
+{
+    const char *path = ctx->xen->watches.event_path, *number = path ? strchr(path, '/') : NULL;
+    if (!number || !number[1] || strspn(number + 1, "0123456789") != strlen(number + 1))
+        return false;
+    const unsigned long domid = strtoul(number + 1, NULL, 10);
+    *domid_out = (uint32_t)domid;
+    return domid < LIBXL__DOMID_FIRST_RESERVED;
+}
+
+bool libxl__watch_defer(libxl_ctx *ctx)
+{
+    libxl__watches *watches = &ctx->xen->watches;
+    if (watches->event_path || !watches->fired_early || !watches->fired_early->depth)
+        return false;
+    watches->fired_early = NULL;
+    return true;
+}
+
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
 {
     if (!watch)
@@ -143,7 +180,14 @@ void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, int errnoval)
 {
     if (!watch->callback) {
         ctx->xen->transport->remove_watch(ctx, watch);
-    } else if (errnoval) {
+        return;
+    }
+    if (errnoval == EINVAL && watch->depth) {
+        watch->depth = false;
+        if (!ctx->xen->transport->add_watch(ctx, watch))
+            return;
+    }
+    if (errnoval) {
         watch->errnoval = errnoval;
         libxl__log(ctx, XTL_ERROR, errnoval, "xenstore: %s: cannot be watched", watch->path);
         watch->callback(ctx, watch->user, true);
@@ -212,7 +256,8 @@ void libxl__watch_early_fire(libxl_ctx *ctx, size_t length)
 {
     libxl__watches *watches = &ctx->xen->watches;
     libxl__watch *watch = watches->early_fire;
-    if (!watch || watches->fired_early || length != watches->early_fire_length)
+    if (!watch || watches->fired_early || length < watches->early_fire_length ||
+        length > watches->early_fire_length + (watch->depth ? LONGEST_DOMID : 0))
         return;
     watches->fired_early = watch;
     watch->callback(ctx, watch->user, false);

@@ -72,6 +72,24 @@ void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch);
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out);
 /*
+ * Like libxl__watch_add with `own` true, for @introduceDomain or @releaseDomain. If xenstored can, it names the
+ * domain in the path of each event (libxl__watch_domid). The event that it sends when the watch is registered
+ * names no domain. A xenstored before 4.22 refuses to name domains. The watch is then registered without names,
+ * which takes one more message.
+ */
+int libxl__watch_add_domains(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
+                             libxl__watch **watch_out);
+/*
+ * Called in the callback of a watch of libxl__watch_add_domains. Returns whether the event names a domain, and
+ * stores its domid. `watch` fires early: returns false before the body of the event has arrived.
+ */
+bool libxl__watch_domid(const libxl_ctx *ctx, uint32_t *domid_out);
+/*
+ * Called in the callback of a watch that fires early. Returns whether the callback can wait for the body of
+ * the event, because the body names a domain. The callback is then called again when the body has arrived.
+ */
+bool libxl__watch_defer(libxl_ctx *ctx);
+/*
  * Call this when the connection to xenstored is lost. Calls the callbacks of all watches with `failed` set,
  * except the callbacks of the context's own watches.
  */

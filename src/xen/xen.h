@@ -15,6 +15,7 @@
 #include "await.h"
 #include "creations.h"
 #include "destroy.h"
+#include "domain_ids.h"
 #include "domains.h"
 #include "errno_rc.h"
 #include "evtchn.h"
@@ -66,6 +67,7 @@ struct libxl__xen {
     } list;
     libxl__watches watches;
     libxl__domains domains;
+    libxl__domain_ids domain_ids;
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
     libxl__marker marker;

@@ -28,6 +28,11 @@ struct libxl__watch {
      * again after the connection was lost.
      */
     bool own;
+    /*
+     * `names_domain`: the watch was added by libxl__watch_add_domains. `depth`: the watch was sent with the
+     * depth 1, so that its events name the domain. Only a xenstored of Xen 4.22 or later accepts that.
+     */
+    bool names_domain, depth;
     /* The watch was passed to the transport since the last loss of the connection. */
     bool sent;
     int errnoval; /* the errno with which xenstored has refused the watch; 0: it has not */

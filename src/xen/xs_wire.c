@@ -384,7 +384,8 @@ static int put_watch(libxl_ctx *ctx, libxl__watch *watch, uint32_t type, libxl__
 {
     const libxl__watch_token token = libxl__watch_token_of(watch);
     return libxl__wire_put(ctx, (libxl__wire_expected){.answered = answered, .owner = watch}, type, 0,
-                           LIBXL__WIRE_TEXT(watch->path), LIBXL__WIRE_TEXT(token.text), LIBXL__WIRE_NOTHING);
+                           LIBXL__WIRE_TEXT(watch->path), LIBXL__WIRE_TEXT(token.text),
+                           type == XS_WATCH && watch->depth ? LIBXL__WIRE_TEXT("1") : LIBXL__WIRE_NOTHING);
 }
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
 UNPACK = str(ROOT / "tools/unpack-packages")
 RELEASES = ["4.20"]
+# What the library uses of the headers of later releases, which Debian does not have.
+PLAYED = ROOT / "tests/releases/played"
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-DXEN_MINOR=0"]
 GENERATED = {"src": ["gen/include", "gen/src"], "sim": ["sim"]}
 
@@ -27,11 +29,12 @@ def headers(request: pytest.FixtureRequest) -> Path:
     return folder / "usr/include"
 
 
-def compiles(headers: Path, tree: str, *arguments: str | Path) -> str:
-    """Returns what gcc writes about a compilation with these headers. `tree` has the sources."""
+def compiles(headers: Path, tree: str, *arguments: str | Path, output: bool = False) -> str:
+    """Returns what gcc writes about a compilation with these headers, or its output. `tree` is src or sim."""
     own = [*sorted((ROOT / tree).glob("*/")), *(BUILD / folder for folder in GENERATED[tree])]
     command = ["gcc", *FLAGS, "-isystem", str(headers), *(f"-I{path}" for path in own), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if output else done.stderr
 
 
 def test_the_headers_are_those_of_the_release(headers: Path, tmp_path: Path) -> None:
@@ -58,3 +61,23 @@ def test_a_domain_gets_any_free_domid(headers: Path, tmp_path: Path) -> None:
     assert compiles(headers, "src", "-DWANTED=0", source) == ""
     assert compiles(headers, "src", "-DDOMID_ANY=0x7ff5", "-DWANTED=0x7ff5", source) == ""
     assert "LIBXL__DOMID_ANY" in (ROOT / "src/xen/build.c").read_text()
+
+
+def test_the_library_compiles_with_libxenmanage(headers: Path) -> None:
+    """Xen has libxenmanage from 4.21 on. tests/c/unit/unique_ids.c tests what the library does with it."""
+    assert compiles(headers, "src", f"-I{PLAYED}", ROOT / "src/xen/domain_ids.c") == ""
+    used = compiles(headers, "src", f"-I{PLAYED}", "-M", ROOT / "src/xen/domain_ids.c", output=True)
+    assert str(PLAYED / "xenmanage.h") in used
+
+
+def test_a_restore_has_the_argument_of_4_22(headers: Path, tmp_path: Path) -> None:
+    """From Xen 4.22 on xc_domain_restore has one more argument, the flags of memory."""
+    text = (headers / "xenguest.h").read_text()
+    older = "struct restore_callbacks *callbacks, int send_back_fd);"
+    assert older in text
+    newer = text.replace(older, older.replace(");", ", unsigned int memflags);"))
+    (tmp_path / "xenguest.h").write_text(newer)
+    source = ROOT / "src/transfer/restore.c"
+    assert compiles(headers, "src", source) == ""
+    assert compiles(headers, "src", f"-I{tmp_path}", "-DDOMID_ANY=0x7ff5", source) == ""
+    assert "too few arguments" in compiles(headers, "src", f"-I{tmp_path}", source)

@@ -79,6 +79,18 @@ libxl_uuid replace_domain(libxl_domid domid)
     return uuid;
 }
 
+void remove_domain(libxl_domid domid, const libxl_uuid *uuid)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xc_domain_destroy(xch, domid);
+    xc_interface_close(xch);
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); domain_exists(domid, uuid) && now_ms() < end;)
+        sleep_ms(1);
+    assert_false(domain_exists(domid, uuid));
+    fixture_remove_nodes(domid, uuid);
+    fixture_remove_files(domid, uuid);
+}
+
 libxl_domid add_domain(const libxl_uuid *uuid)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);

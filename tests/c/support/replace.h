@@ -8,6 +8,8 @@
 /* Destroys the domain and the domain's nodes, and creates an empty domain with the same domid. Returns the
  * empty domain's UUID. Fails the test on an error. */
 libxl_uuid replace_domain(libxl_domid domid);
+/* Destroys the domain, if it exists, waits until it is gone, and removes its nodes and files. */
+void remove_domain(libxl_domid domid, const libxl_uuid *uuid);
 /* Creates an empty domain with this UUID and some nodes. Returns the domid. Fails the test on an error. */
 libxl_domid add_domain(const libxl_uuid *uuid);
 /* Writes the xenstore nodes that a shutdown request needs. If `uuid` is NULL, the node `vm` is missing, as

@@ -60,6 +60,13 @@ static void send_event(xenstored *x, const char *path, const char *token)
     send_message(x, event.header, event.body, event.header.len);
 }
 
+/* Returns whether the body of a request to set a watch has a third text: the depth 1. */
+static bool has_depth(const char *body, size_t length)
+{
+    const size_t two = strlen(body) + 1 + strlen(body + strlen(body) + 1) + 1;
+    return length == two + 2 && strcmp(body + two, "1") == 0;
+}
+
 /* Sends an answer with the type and the ids of `header`. Caller holds x->lock. */
 static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
 {
@@ -91,6 +98,13 @@ static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
         break;
     case XS_READ: send_message(x, header, body, strlen(body)); return;
     case XS_WATCH:
+        if (has_depth(body, header.len)) {
+            x->depths++;
+            if (!x->knows_depth) {
+                refuse(x, header, "EINVAL");
+                return;
+            }
+        }
         send_message(x, header, "OK", 3);
         if (x->watches < XENSTORED_WATCHES)
             snprintf(x->tokens[x->watches++], sizeof(x->tokens[0]), "%s", body + strlen(body) + 1);

@@ -28,6 +28,9 @@ typedef struct xenstored {
     /* true: only the head of an event was sent. Nothing else is sent until event_completed is signalled. */
     bool event_incomplete;
     pthread_cond_t event_completed;
+    /* true: a watch may have the depth 1, as in Xen 4.22. false: such a watch is refused, as in Xen 4.17. */
+    bool knows_depth;
+    int depths; /* The number of watches with a depth that were set or refused. */
     bool hung_up, contended[XENSTORED_TRANSACTIONS];
     int watches; /* The number of watches set so far. tokens[] holds the tokens of the watches. */
     char tokens[XENSTORED_WATCHES][32];

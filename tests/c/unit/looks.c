@@ -3,6 +3,9 @@
  * without an event from xenstored. */
 #include "core.h"
 
+#include <stdio.h>
+
+#include "replace.h"
 #include "simulation.h"
 #include "xen.h"
 
@@ -77,6 +80,143 @@ static void the_release_watch_fires_early(scene *s)
     assert_int_equal(op_result(o), 0);
 }
 
+/* ---- looks at single domains. The tests keep the context locked, so that no real event interferes. */
+
+enum { GUESTS = 3 };
+
+struct followed_guests {
+    libxl_ctx *ctx;
+    libxl_domid domids[GUESTS];
+    libxl_uuid uuids[GUESTS];
+    libxl__domain_follower followers[GUESTS];
+    int rule; /* It counts the calls of this process that list domains. */
+};
+
+static void ignore_phase(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    (void)ctx, (void)follower;
+}
+
+/* Makes a context and guests, and follows all guests but the last one. Returns with the context locked. */
+static void open_guests(struct followed_guests *f)
+{
+    *f = (struct followed_guests){.ctx = open_context()};
+    for (int i = 0; i < GUESTS; i++)
+        f->domids[i] = guest_new(f->ctx, "b", true);
+    libxl__ctx_lock(f->ctx);
+    for (int i = 0; i < GUESTS; i++) {
+        xc_domaininfo_t info;
+        assert_int_equal(xc_domain_getinfolist(libxl__xch(f->ctx), f->domids[i], 1, &info), 1);
+        memcpy(f->uuids[i].uuid, info.handle, sizeof(info.handle));
+        if (i < GUESTS - 1)
+            assert_int_equal(libxl__domain_follow(f->ctx, &f->followers[i], &info, ignore_phase), 0);
+    }
+    libxl__domains_look(f->ctx);
+    simulate("xenconsoled stop"); /* It maps the console of each guest, so a destroyed guest stays dying. */
+    f->rule = fault_add("sysctl.getdomaininfolist:1ms");
+}
+
+static void close_guests(struct followed_guests *f)
+{
+    faults_clear();
+    simulate("xenconsoled cont");
+    for (int i = 0; i < GUESTS; i++)
+        libxl__domain_unfollow(f->ctx, &f->followers[i]);
+    libxl__ctx_leave(f->ctx);
+    for (int i = 0; i < GUESTS; i++)
+        remove_domain(f->domids[i], &f->uuids[i]);
+    libxl_ctx_free(f->ctx);
+}
+
+static void kill_guest(struct followed_guests *f, int number)
+{
+    assert_int_equal(xc_domain_destroy(libxl__xch(f->ctx), f->domids[number]), 0);
+}
+
+/* Has the watch NAME fire with the path NAME/DOMID. Returns the number of calls that list domains. */
+static int fire(struct followed_guests *f, const char *name, libxl_domid domid)
+{
+    const libxl__domains *domains = &f->ctx->xen->domains;
+    const int before = fault_hits(f->rule);
+    const libxl__watch *watch = name[1] == 'r' ? domains->released : domains->introduced;
+    char path[32];
+    snprintf(path, sizeof(path), "%s/%u", name, (unsigned)domid);
+    libxl__watch_event(f->ctx, path, libxl__watch_token_of(watch).text);
+    return fault_hits(f->rule) - before;
+}
+
+/* xenstored 4.22 names the domain. */
+static void an_event_that_names_a_domain_looks_at_this_domain_only(scene *s)
+{
+    struct followed_guests f;
+    (void)s;
+    open_guests(&f);
+    assert_int_equal(fire(&f, "@releaseDomain", f.domids[2]), 0); /* Nobody follows it. */
+    assert_int_equal(fire(&f, "@releaseDomain", f.domids[0]), 1);
+    assert_int_equal(f.followers[0].phase, LIBXL__DOMAIN_RUNNING);
+    kill_guest(&f, 0);
+    kill_guest(&f, 1);
+    assert_int_equal(fire(&f, "@releaseDomain", f.domids[0]), 1);
+    assert_int_equal(f.followers[0].phase, LIBXL__DOMAIN_DYING);
+    assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_RUNNING);
+    libxl__watch_event(f.ctx, "@releaseDomain", libxl__watch_token_of(f.ctx->xen->domains.released).text);
+    assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING); /* Without a name it is about all domains. */
+    close_guests(&f);
+}
+
+/* An observer learns of a new domain by the event that names it. */
+static void an_observer_looks_at_the_introduced_domain_only(scene *s)
+{
+    struct followed_guests f;
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_uuid uuid[2];
+    libxl_domid domid[2];
+    (void)s;
+    open_guests(&f);
+    const libxl__followed_domains *followed = &f.ctx->xen->domains.followed;
+    libxl__ctx_leave(f.ctx);
+    assert_int_equal(libxl_evenable_domain_lifecycle(f.ctx, LIBXL_DOMID_ALL, 1, &evgen), 0);
+    libxl__ctx_lock(f.ctx);
+    libxl__domains_look(f.ctx);
+    for (int i = 0; i < 2; i++) {
+        libxl_uuid_generate(&uuid[i]);
+        domid[i] = add_domain(&uuid[i]);
+        assert_false(libxl__followed_has(followed, domid[i]));
+    }
+    assert_int_equal(fire(&f, "@introduceDomain", domid[0]), 1);
+    assert_true(libxl__followed_has(followed, domid[0]));
+    assert_false(libxl__followed_has(followed, domid[1]));
+    libxl__ctx_leave(f.ctx);
+    libxl_evdisable_domain_lifecycle(f.ctx, evgen);
+    libxl__ctx_lock(f.ctx);
+    close_guests(&f);
+    for (int i = 0; i < 2; i++)
+        remove_domain(domid[i], &uuid[i]);
+}
+
+/* While a followed domain is dying, most looks are at this domain only. A look at all domains comes now and then,
+ * because xenstored does not report every change. */
+static void the_checks_of_a_dying_domain_leave_others_out(scene *s)
+{
+    struct followed_guests f;
+    (void)s;
+    open_guests(&f);
+    libxl__domains *domains = &f.ctx->xen->domains;
+    kill_guest(&f, 0);
+    libxl__domains_look(f.ctx);
+    kill_guest(&f, 1);
+    domains->next_complete = libxl__now() + LIBXL__SECONDS(LONG_S);
+    domains->again.callback(f.ctx, &domains->again);
+    assert_int_equal(f.followers[0].phase, LIBXL__DOMAIN_DYING);
+    assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_RUNNING);
+    domains->next_complete = libxl__now();
+    domains->again.callback(f.ctx, &domains->again);
+    assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING);
+    libxl__domains_look_soon(f.ctx); /* A look that somebody asks for is at all domains. */
+    assert_int_equal(domains->next_complete, 0);
+    close_guests(&f);
+}
+
 /* ---- following fails */
 
 static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
@@ -107,6 +247,9 @@ static const body bodies[] = {
     BODY(the_check_is_scheduled_while_a_domain_is_followed, ASYNCHRONOUS | ALONE),
     BODY(the_next_follower_uses_the_scheduled_check, ASYNCHRONOUS | ALONE),
     BODY(the_release_watch_fires_early, ASYNCHRONOUS | ALONE),
+    BODY(an_event_that_names_a_domain_looks_at_this_domain_only, NO_CONTEXT),
+    BODY(an_observer_looks_at_the_introduced_domain_only, NO_CONTEXT),
+    BODY(the_checks_of_a_dying_domain_leave_others_out, NO_CONTEXT),
     BODY(the_error_of_a_failed_follow_has_its_own_message, ASYNCHRONOUS | ALONE),
 };
 

@@ -198,135 +198,6 @@ static void transactions_end_when_the_connection_is_lost(scene *s)
     (void)s;
 }
 
-/* ---- watches */
-
-static void count_call(libxl_ctx *ctx, void *user, bool failed)
-{
-    (void)ctx;
-    assert_false(failed);
-    ++*(int *)user;
-}
-
-/* xenstored may have sent the event before it received the removal of the watch. */
-static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
-{
-    xenstored x;
-    libxl_ctx *ctx = xenstored_open(&x);
-    libxl__watch *watch;
-    int first = 0, second = 0;
-    libxl__ctx_lock(ctx);
-    assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &first, false, &watch), 0);
-    core_run(ctx, &first);
-    libxl__watch_remove(ctx, watch);
-    core_run_for(ctx, 20); /* After this time the slot of the removed watch is free. */
-    assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &second, false, &watch), 0);
-    core_run(ctx, &second);
-    assert_int_equal(watch->slot, 0); /* The watch has the slot of the removed watch. */
-    xenstored_wait_watches(&x, 2);
-    xenstored_event(&x, "/watched", x.tokens[0]);
-    core_run_for(ctx, 20);
-    assert_int_equal(first, 1);
-    assert_int_equal(second, 1);
-    xenstored_event(&x, "/watched", x.tokens[1]);
-    core_run_for(ctx, 20);
-    assert_int_equal(second, 2);
-    libxl__watch_remove(ctx, watch);
-    libxl__ctx_unlock(ctx);
-    xenstored_close(&x, ctx);
-    (void)s;
-}
-
-/* ---- an event whose head arrives before its body */
-
-struct split_event {
-    xenstored x;
-    libxl_ctx *ctx;
-    libxl__watch *early, *other;
-    int early_calls, other_calls;
-};
-
-/* Sets two watches whose events have the same length. Returns with the lock held. */
-static void open_halves(struct split_event *h)
-{
-    h->early_calls = h->other_calls = 0;
-    h->ctx = xenstored_open(&h->x);
-    libxl__ctx_lock(h->ctx);
-    assert_int_equal(libxl__watch_add(h->ctx, "@special", count_call, &h->early_calls, false, &h->early), 0);
-    libxl__watch_fire_early(h->ctx, h->early);
-    assert_int_equal(libxl__watch_add(h->ctx, "/another", count_call, &h->other_calls, false, &h->other), 0);
-    core_run(h->ctx, &h->other_calls);
-    assert_int_equal(h->early_calls, 1); /* A watch fires once when it is registered. */
-}
-
-static void close_halves(struct split_event *h)
-{
-    libxl__watch_remove(h->ctx, h->early);
-    libxl__watch_remove(h->ctx, h->other);
-    libxl__ctx_unlock(h->ctx);
-    xenstored_close(&h->x, h->ctx);
-}
-
-/* Processes the messages from xenstored, and checks how often each watch has fired. */
-static void expect_calls(struct split_event *h, int early, int other)
-{
-    core_run_for(h->ctx, 20);
-    assert_int_equal(h->early_calls, early);
-    assert_int_equal(h->other_calls, other);
-}
-
-static void an_early_watch_fires_at_the_head(scene *s)
-{
-    struct split_event h;
-    open_halves(&h);
-    for (int i = 0; i < 2; i++) {
-        xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
-        expect_calls(&h, 2 + 2 * i, 1);
-        xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
-        expect_calls(&h, 2 + 2 * i, 1); /* The body of the event does not fire the watch again. */
-        xenstored_event(&h.x, "@special", h.x.tokens[0]);
-        expect_calls(&h, 3 + 2 * i, 1);
-    }
-    close_halves(&h);
-    (void)s;
-}
-
-static void another_watch_s_head_may_fire_it_but_not_its_body(scene *s)
-{
-    struct split_event h;
-    open_halves(&h);
-    xenstored_event_head(&h.x, "/another", h.x.tokens[1]);
-    expect_calls(&h, 2, 1);
-    xenstored_event_body(&h.x, "/another", h.x.tokens[1]);
-    expect_calls(&h, 2, 2);
-    xenstored_event(&h.x, "@special", h.x.tokens[0]);
-    expect_calls(&h, 3, 2);
-    /* The length of this event differs from that of the early watch's events. */
-    xenstored_event_head(&h.x, "/another/below", h.x.tokens[1]);
-    expect_calls(&h, 3, 2);
-    xenstored_event_body(&h.x, "/another/below", h.x.tokens[1]);
-    expect_calls(&h, 3, 3);
-    close_halves(&h);
-    (void)s;
-}
-
-static void an_early_watch_may_be_removed_between_head_and_body(scene *s)
-{
-    struct split_event h;
-    open_halves(&h);
-    xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
-    expect_calls(&h, 2, 1);
-    libxl__watch_remove(h.ctx, h.early);
-    h.early = NULL;
-    xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
-    xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
-    expect_calls(&h, 2, 1);
-    xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
-    xenstored_event(&h.x, "/another", h.x.tokens[1]);
-    expect_calls(&h, 2, 2);
-    close_halves(&h);
-    (void)s;
-}
-
 /* xenstored is gone, and the library notices this when it sends the watches. The library keeps the
  * watches. It lists the domains regularly until xenstored is back. */
 static void following_needs_no_connection(scene *s)
@@ -373,12 +244,8 @@ static const body bodies[] = {
     BODY(a_transaction_with_endless_conflicts_is_given_up, NO_CONTEXT),
     BODY(endless_conflicts_do_not_delay_other_transactions, NO_CONTEXT),
     BODY(transactions_end_when_the_connection_is_lost, NO_CONTEXT),
-    BODY(an_early_watch_fires_at_the_head, NO_CONTEXT),
-    BODY(another_watch_s_head_may_fire_it_but_not_its_body, NO_CONTEXT),
-    BODY(an_early_watch_may_be_removed_between_head_and_body, NO_CONTEXT),
     BODY(following_needs_no_connection, NO_CONTEXT),
     BODY(a_socket_path_that_is_too_long_is_shortened_in_the_message, NO_CONTEXT),
-    BODY(a_late_event_does_not_fire_the_slot_s_new_watch, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The hypervisor's unique numbers of domains, by libxenmanage, which Xen has since 4.21. A number tells a domain from
+ * a later one with the same domid and UUID. Its hypercall returns the state of one domain, and is the same in all
+ * releases.
+ */
+#ifndef LIBXL__DOMAIN_IDS_H
+#define LIBXL__DOMAIN_IDS_H
+
+#include <libxl.h>
+
+typedef struct libxl__domain_ids {
+    struct xenmanage_handle *handle; /* NULL: it is not open */
+    bool failed;                     /* it cannot be opened */
+} libxl__domain_ids;
+
+/*
+ * Returns the number of the domain that has this domid now, or 0 if there is none, or if the hypervisor does not say
+ * it. Without libxenmanage always returns 0. Opens libxenmanage at the first call. Call it with the context locked.
+ */
+uint64_t libxl__domain_unique_id(libxl_ctx *ctx, uint32_t domid);
+/* Closes libxenmanage. Called while the context is freed. */
+void libxl__domain_ids_close(libxl_ctx *ctx);
+
+#endif
