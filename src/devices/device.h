@@ -188,6 +188,11 @@ struct libxl__device_class {
      */
     int (*abandon)(libxl__ao *ao, libxl__device *device);
     /*
+     * Reserves the memory and the connection by which the offline functions take an emulated device out of the device
+     * model. Called before anything is changed. Errors: NOMEM, FAIL, recorded in ao. NULL: there is nothing to reserve.
+     */
+    int (*offline_reserve)(libxl__ao *ao, libxl__device *device);
+    /*
      * Release the host's resource. Called after the backend has closed. device->values has the values of
      * offline_keys.
      */

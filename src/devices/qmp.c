@@ -98,12 +98,22 @@ static void finish_commands(libxl_ctx *ctx, libxl__qmp *qmp)
     libxl__source_fire(&qmp->source);
 }
 
+/* Counts the skipped commands as answered, up to the next command that is sent. */
+static void pass_skipped(libxl__qmp *qmp)
+{
+    while (qmp->answered < qmp->count && qmp->commands[qmp->answered].skipped)
+        qmp->answered++;
+}
+
 static void say_commands(libxl_ctx *ctx, libxl__qmp *qmp)
 {
     qmp->step = LIBXL__QMP_ANSWERING;
     for (unsigned i = qmp->answered; i < qmp->count; i++)
-        if (!say(ctx, qmp, &qmp->commands[i]))
+        if (!qmp->commands[i].skipped && !say(ctx, qmp, &qmp->commands[i]))
             return;
+    pass_skipped(qmp);
+    if (qmp->answered == qmp->count)
+        finish_commands(ctx, qmp);
 }
 
 /* Keeps an answer. The answers come in the order of the commands, and have their numbers. */
@@ -123,11 +133,15 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
         libxl__escape(command->refusal, sizeof(command->refusal),
                       json_object_is_type(words, json_type_string) ? json_object_get_string(words)
                                                                    : "it gives no reason");
-        end(ctx, qmp, 0);
-        return;
-    }
-    command->result = json_object_get(json_object_object_get(message, "return"));
-    if (++qmp->answered == qmp->count && (qmp->happened || !qmp->event))
+        if (!qmp->all) {
+            end(ctx, qmp, 0);
+            return;
+        }
+    } else
+        command->result = json_object_get(json_object_object_get(message, "return"));
+    qmp->answered++;
+    pass_skipped(qmp);
+    if (qmp->answered == qmp->count && (qmp->happened || !qmp->event))
         finish_commands(ctx, qmp);
 }
 
@@ -322,6 +336,12 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
     return rc ? rc : connect_to(ao, qmp, domid);
 }
 
+void libxl__qmp_leave(libxl__ao *ao, libxl__qmp *qmp)
+{
+    if (!qmp->done && qmp->source.ao)
+        end(ao->ctx, qmp, ECANCELED);
+}
+
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
 {
     if (qmp->socket.polled >= 0)
@@ -356,10 +376,11 @@ int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp)
         return LIBXL__AO_WAIT;
     if (!qmp->done || qmp->errnoval)
         return fail(ao, qmp, qmp->done ? qmp->errnoval : ETIMEDOUT);
-    const libxl__qmp_command *last = &qmp->commands[qmp->answered];
-    return qmp->answered == qmp->count
-               ? 0
-               : libxl__ao_fail(ao, ERROR_FAIL, "the device model refuses %s: %s", last->name, last->refusal);
+    for (unsigned i = 0; i < qmp->count; i++)
+        if (*qmp->commands[i].refusal)
+            return libxl__ao_fail(ao, ERROR_FAIL, "the device model refuses %s: %s", qmp->commands[i].name,
+                                  qmp->commands[i].refusal);
+    return 0;
 }
 
 int libxl__qmp_poll_model(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)

@@ -27,6 +27,7 @@ typedef struct libxl__qmp_command {
     int passed;                 /* a descriptor that is sent with the line; -1: none */
     struct json_object *result; /* the value of "return"; NULL: QEMU has not answered, or has refused */
     char refusal[160];          /* QEMU's error text, escaped; empty: QEMU has not refused the command */
+    bool skipped;               /* an input: the command is not sent */
 } libxl__qmp_command;
 
 /* Commands and their answers. Embed this in the operation's state; zero-initialise it. */
@@ -37,6 +38,7 @@ typedef struct libxl__qmp {
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
     bool patient; /* an input: the commands have no time limit of their own */
+    bool all;     /* an input: the answers after a refusal are awaited, too */
     bool kept;    /* an input: the connection stays after the answers, for libxl__qmp_go_on */
     /* an input: the name of an event; after the connection is made, the wait also needs this event; NULL: none */
     const char *event;
@@ -64,7 +66,8 @@ int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
 /*
  * Call this from a phase's poll. Returns LIBXL__AO_WAIT until QEMU has answered all commands, or has refused
  * one. Then returns 0 or an error. Errors, recorded in ao: FAIL (QEMU has refused, has ended, has sent
- * something unexpected, or has not answered for 10 s). The results are valid until the operation ends.
+ * something unexpected, or has not answered for 10 s). The results are valid until the operation ends. QEMU may
+ * carry out a command later that it has not answered.
  */
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
 /*
@@ -87,6 +90,11 @@ bool libxl__qmp_is_broken(const libxl__qmp *qmp);
  * ao: NOMEM, FAIL (no descriptor).
  */
 int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp);
+/*
+ * Ends the connection. QEMU may still carry out the commands that were sent. It serves the next connection after
+ * that. So an undo calls this, and then sends the commands that take back the former ones.
+ */
+void libxl__qmp_leave(libxl__ao *ao, libxl__qmp *qmp);
 /* Ends the connection and forgets the answers. The commands stay, and can be sent again. */
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp);
 /* Ends the connection and frees the results, so that the structure can be used again. */

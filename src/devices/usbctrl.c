@@ -21,11 +21,11 @@ enum { DEFAULT_VERSION = 2, DEFAULT_PORTS = 8, MOST_XHCI_PORTS = 15 };
 static const char *const drivers[] = {NULL, "piix3-usb-uhci", "usb-ehci", "nec-usb-xhci"}; /* by version */
 
 struct usbctrl_host {
-    libxl__qmp qmp; /* plugs or unplugs an emulated controller */
+    libxl__qmp plug, unplug; /* the commands for an emulated controller */
     libxl__xs_batch *batch;
     const libxl__xs_request *type, *ports[LIBXL__USB_PORTS];
     libxl__usb_release release;
-    bool releasing;
+    bool releasing, unplugging;
     int release_rc; /* the error of the devices in the ports; 0: none */
 };
 
@@ -158,17 +158,36 @@ static int online_start(libxl__ao *ao, libxl__device *device)
         json_object_put(object);
         return ERROR_NOMEM;
     }
-    const int rc = libxl__qmp_add(ao, &host->qmp, "device_add", object, -1);
-    return rc ? rc : libxl__qmp_start(ao, &host->qmp, device->domid);
+    const int rc = libxl__qmp_add(ao, &host->plug, "device_add", object, -1);
+    return rc ? rc : libxl__qmp_start(ao, &host->plug, device->domid);
 }
 
 static int online_poll(libxl__ao *ao, libxl__device *device)
 {
     struct usbctrl_host *host = device->host;
-    return libxl__qmp_poll_model(ao, &host->qmp, device->domid);
+    return libxl__qmp_poll_model(ao, &host->plug, device->domid);
+}
+
+/* QEMU serves one connection after the other, so the removal waits until this one has ended. */
+static int abandon(libxl__ao *ao, libxl__device *device)
+{
+    struct usbctrl_host *host = device->host;
+    libxl__qmp_leave(ao, &host->plug);
+    return 0;
 }
 
 /* ---- removal: first the host gets back the devices in the ports */
+
+/* The removal waits for QEMU without a limit, because a QEMU that answers late would keep the controller. */
+static int offline_reserve(libxl__ao *ao, libxl__device *device)
+{
+    struct usbctrl_host *host = device->host;
+    char id[32];
+    snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
+    host->unplug.patient = true;
+    const int rc = libxl__qmp_add(ao, &host->unplug, "device_del", libxl__qmp_text("id", id), -1);
+    return rc ? rc : libxl__qmp_reserve(ao, &host->unplug);
+}
 
 /*
  * Unplugs an emulated controller after its devices were given back. An error of theirs does not prevent this, because
@@ -178,12 +197,11 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
 static int released(libxl__ao *ao, libxl__device *device, int rc)
 {
     struct usbctrl_host *host = device->host;
-    char id[32];
     if (rc == LIBXL__AO_WAIT || !device->emulated)
         return rc;
     host->release_rc = rc;
-    snprintf(id, sizeof(id), LIBXL__USB_CONTROLLER_ID, device->devid);
-    return libxl__usb_unplug_start(ao, &host->qmp, device->domid, id);
+    host->unplugging = true;
+    return libxl__qmp_start(ao, &host->unplug, device->domid);
 }
 
 static int offline_start(libxl__ao *ao, libxl__device *device)
@@ -227,8 +245,8 @@ static int start_release(libxl__ao *ao, struct usbctrl_host *host, uint32_t domi
 static int offline_poll(libxl__ao *ao, libxl__device *device)
 {
     struct usbctrl_host *host = device->host;
-    if (host->qmp.count) {
-        const int unplugged = libxl__usb_unplug_poll(ao, &host->qmp);
+    if (host->unplugging) {
+        const int unplugged = libxl__usb_unplug_poll(ao, &host->unplug);
         return unplugged ? unplugged : host->release_rc;
     }
     if (host->releasing)
@@ -254,6 +272,8 @@ const libxl__device_class libxl__class_usbctrl = {
     .forget = forget_devices,
     .online_start = online_start,
     .online_poll = online_poll,
+    .abandon = abandon,
+    .offline_reserve = offline_reserve,
     .offline_start = offline_start,
     .offline_poll = offline_poll,
 };

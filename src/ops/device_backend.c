@@ -35,7 +35,7 @@ int libxl__backend_wait_errors(libxl__ao *ao, libxl__backend_wait *wait)
     if (!rc)
         return libxl__ao_fail(ao, ERROR_DEVICE, "the backend says: %s",
                               libxl__await_value(&wait->backend_error));
-    if (rc == LIBXL__AO_WAIT && !wait->without_guest)
+    if (rc == LIBXL__AO_WAIT && !wait->without_guest && (!wait->old_errors || wait->reads_errors))
         rc = libxl__await_step(ao, &wait->frontend_error);
     return rc ? rc
               : libxl__ao_fail(ao, ERROR_DEVICE, "the guest's driver says: %s",

@@ -19,6 +19,11 @@ typedef struct libxl__backend_wait {
     /* The guest does not run yet, so it cannot write an error. Set this before the start. */
     bool without_guest;
     /*
+     * The guest's error counts only if the backend closes. Linux's pcifront writes an error when it has lost its last
+     * device, so the error of a former device may be there, or may come. Set this before the start.
+     */
+    bool old_errors;
+    /*
      * The wait ends at the state Connected only. In the states Reconfiguring and Reconfigured pciback takes a further
      * device, so the wait continues. Set this before the start.
      */

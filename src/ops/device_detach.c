@@ -37,6 +37,7 @@ typedef struct device_detach {
     libxl__userdata stored;
     libxl__device_removal removal;
     int host_rc;           /* the first error of the phase `host` */
+    bool reserved;         /* the class's offline_reserve was called */
     bool looked_at_states; /* the phase `find` has read the states */
     bool untaken;          /* the guest's driver has not connected to the device */
     bool stopped;          /* the phase `closed`, `released` or `domain` was asked to stop */
@@ -96,15 +97,30 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
     return run(s, LIBXL__XS_ONE_BY_ONE);
 }
 
+static int set_device(libxl__ao *ao, struct device_detach *s)
+{
+    const libxl__device_detach_args *args = args_of(ao);
+    s->device = (libxl__device){
+        .cls = libxl__device_class_of(args->in.kind), .domid = args->in.domid, .devid = args->in.devid};
+    snprintf(s->device.kind, sizeof(s->device.kind), "%s", args->in.kind);
+    return libxl__device_reserve(ao, &s->device);
+}
+
+/* Reserves what the class needs to remove an emulated device, unless libxl__detach_prepare has done this. */
+static int reserve_offline(libxl__ao *ao, struct device_detach *s)
+{
+    if (s->reserved || !s->device.cls->offline_reserve)
+        return 0;
+    s->reserved = true;
+    return s->device.cls->offline_reserve(ao, &s->device);
+}
+
 static int find_start(libxl__ao *ao, struct device_detach *s)
 {
     const libxl__device_detach_args *args = args_of(ao);
     s->close =
         (libxl__device_close){.device = &s->device, .force = args->in.force, .functions = args->in.functions};
-    s->device = (libxl__device){
-        .cls = libxl__device_class_of(args->in.kind), .domid = args->in.domid, .devid = args->in.devid};
-    snprintf(s->device.kind, sizeof(s->device.kind), "%s", args->in.kind);
-    int rc = libxl__device_reserve(ao, &s->device);
+    int rc = s->device.host ? 0 : set_device(ao, s);
     if (!rc)
         rc = new_batch(ao, s);
     if (rc)
@@ -166,7 +182,7 @@ static int find_poll(libxl__ao *ao, struct device_detach *s)
     }
     if (s->type && !libxl__xs_value(s->backend_path) &&
         libxl__device_set_emulated(&s->device, libxl__xs_value(s->type)))
-        return 0;
+        return reserve_offline(ao, s);
     rc = libxl__device_set_backend(ao, &s->device, libxl__xs_value(s->backend_path));
     return rc ? rc : read_states(ao, s);
 }
@@ -469,6 +485,15 @@ static int gone_poll(libxl__ao *ao, struct device_detach *s)
 }
 
 #include "_libxl_phases_device_detach.h"
+
+int libxl__detach_prepare(libxl__ao *detach, const libxl__device *device)
+{
+    struct device_detach *s = libxl__ao_state(detach);
+    if (!device->emulated)
+        return 0;
+    const int rc = set_device(detach, s);
+    return rc ? rc : reserve_offline(detach, s);
+}
 
 const char *libxl__detach_refusal(libxl__ao *detach)
 {

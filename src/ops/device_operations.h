@@ -65,7 +65,7 @@ int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
  * device_removal.c: removes a device by the nested operation device_detach. If the parent ends before the
  * nested operation, the nested operation continues.
  *
- * libxl__detach_reserve makes the nested operation, so that its start needs no memory. Errors: NOMEM. Call
+ * libxl__detach_reserve makes the nested operation, so that its start needs no memory. Errors: NOMEM, FAIL. Call
  * libxl__detach_start and libxl__detach_poll from a phase's start and poll. Both return LIBXL__AO_WAIT until
  * the nested operation has ended, and then its result. There is one exception: if the guest has refused to
  * release the device, they return an error, recorded in the parent, and the nested operation continues.
@@ -87,6 +87,11 @@ int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 /* Sets the args of a device_detach. Errors: NOMEM. */
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
                        uint32_t devid, bool force);
+/*
+ * device_detach.c: reserves what the class needs to remove this device. Call it before the start. Errors: those of the
+ * class's offline_reserve.
+ */
+int libxl__detach_prepare(libxl__ao *detach, const libxl__device *device);
 /*
  * device_detach.c: returns the text of the guest's error node if the guest has refused to release the device;
  * else NULL.

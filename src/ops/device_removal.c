@@ -28,8 +28,9 @@ int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl_
     if (!child)
         return ERROR_NOMEM;
     detach->outlives = true;
-    return libxl__detach_fill(child, device->domid, &parent->subject.uuid, device->kind, device->devid,
-                              force);
+    const int rc =
+        libxl__detach_fill(child, device->domid, &parent->subject.uuid, device->kind, device->devid, force);
+    return rc ? rc : libxl__detach_prepare(child, device);
 }
 
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned)

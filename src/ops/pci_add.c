@@ -6,7 +6,12 @@
  * Owns: the domain's access to the devices, and their nodes, until the operation completes with success. Each
  * undo has its worker or its nested operation before its phase changes anything. The caller holds the context's
  * lock.
+ *
+ * device_pci_add holds libxl's lock of changes to the domain. Otherwise two additions of one device to the domain could
+ * both find that it is free, and the undo of the one that fails would take the device of the other. A creation does not
+ * take the lock, because no other program knows the domain.
  */
+#include "change_lock.h"
 #include "device_backend.h"
 #include "device_operations.h"
 #include "pci_device.h"
@@ -17,6 +22,7 @@
 
 typedef struct pci_add {
     libxl__device device; /* all PCI devices of the domain together */
+    libxl__change_lock lock;
     bool hvm, creating;
     const libxl_device_pci *configs; /* in the operation's args */
     int config_count;
@@ -38,6 +44,46 @@ typedef struct pci_add {
     enum { NAMING, LOOKING } check;
     bool restores; /* the undo of `seize` restores the nodes */
 } pci_add_state;
+
+/* ---- lock: no other toolstack changes the devices of the domain */
+
+/* Takes the devices from the args of one of the two operations. */
+static void find_configs(libxl__ao *ao, struct pci_add *s)
+{
+    if (ao->cls == &libxl__operations[LIBXL__OP_DEVICE_PCIS_ADD]) {
+        const libxl__device_pcis_add_args *args = libxl__ao_args(ao);
+        s->creating = true;
+        s->configs = args->in.pcis.devices;
+        s->config_count = args->in.pcis.num_devices;
+    } else {
+        const libxl__device_pci_add_args *args = libxl__ao_args(ao);
+        s->configs = &args->in.pci;
+        s->config_count = 1;
+    }
+}
+
+static int lock_start(libxl__ao *ao, struct pci_add *s)
+{
+    xc_domaininfo_t info;
+    find_configs(ao, s);
+    s->device = (libxl__device){.cls = &libxl__class_pci, .domid = ao->subject.number};
+    strcpy(s->device.kind, "pci");
+    strcpy(s->device.backend_kind, "pci");
+    int rc = libxl__hv_info(ao, s->device.domid, &info);
+    if (rc)
+        return rc;
+    const libxl_domain_type type = libxl__hv_type(&info);
+    s->hvm = type == LIBXL_DOMAIN_TYPE_HVM;
+    s->device.pv = type == LIBXL_DOMAIN_TYPE_PV;
+    if (type == LIBXL_DOMAIN_TYPE_PVH)
+        return libxl__ao_fail(ao, ERROR_NI, "domid: a PVH domain cannot have PCI devices");
+    return s->creating ? 0 : libxl__change_lock_take(ao, &s->lock);
+}
+
+static int lock_poll(libxl__ao *ao, struct pci_add *s)
+{
+    return libxl__change_lock_take(ao, &s->lock);
+}
 
 /* ---- check: the configuration, the kernel and xenstored */
 
@@ -101,37 +147,10 @@ static int start_looking(libxl__ao *ao, struct pci_add *s)
     return libxl__pci_start(ao, &s->look, LIBXL__PCI_LOOK);
 }
 
-/* Takes the devices from the args of one of the two operations. */
-static void find_configs(libxl__ao *ao, struct pci_add *s)
-{
-    if (ao->cls == &libxl__operations[LIBXL__OP_DEVICE_PCIS_ADD]) {
-        const libxl__device_pcis_add_args *args = libxl__ao_args(ao);
-        s->creating = true;
-        s->configs = args->in.pcis.devices;
-        s->config_count = args->in.pcis.num_devices;
-    } else {
-        const libxl__device_pci_add_args *args = libxl__ao_args(ao);
-        s->configs = &args->in.pci;
-        s->config_count = 1;
-    }
-}
-
 static int check_start(libxl__ao *ao, struct pci_add *s)
 {
-    xc_domaininfo_t info;
+    int rc = 0;
     bool named = false;
-    find_configs(ao, s);
-    s->device = (libxl__device){.cls = &libxl__class_pci, .domid = ao->subject.number};
-    strcpy(s->device.kind, "pci");
-    strcpy(s->device.backend_kind, "pci");
-    int rc = libxl__hv_info(ao, s->device.domid, &info);
-    if (rc)
-        return rc;
-    const libxl_domain_type type = libxl__hv_type(&info);
-    s->hvm = type == LIBXL_DOMAIN_TYPE_HVM;
-    s->device.pv = type == LIBXL_DOMAIN_TYPE_PV;
-    if (type == LIBXL_DOMAIN_TYPE_PVH)
-        return libxl__ao_fail(ao, ERROR_NI, "domid: a PVH domain cannot have PCI devices");
     for (int i = 0; i < s->config_count && !rc; i++) {
         rc = libxl__pci_check_name(ao, s->configs[i].name);
         named = named || libxl__pci_is_named(&s->configs[i]);
@@ -385,6 +404,7 @@ static int write_undo(libxl__ao *ao, struct pci_add *s)
 static int taken_start(libxl__ao *ao, struct pci_add *s)
 {
     s->wait.without_guest = s->creating || !s->device.pv;
+    s->wait.old_errors = true;
     s->wait.settles = s->write.appended && s->device.pv && !s->creating;
     const int rc = libxl__backend_wait_start(ao, &s->wait, &s->device, "3");
     return rc ? rc : LIBXL__AO_WAIT;

@@ -52,6 +52,7 @@ static int send_next(libxl__ao *ao, libxl__pci_model *model, bool plug)
     int rc = 0;
     libxl__qmp_reset(ao, &model->qmp);
     libxl__qmp *pull = &model->pulls[model->done / LIBXL__PCI_AT_ONCE];
+    model->qmp.all = pull->patient = plug;
     if (plug)
         rc = libxl__qmp_reserve(ao, pull);
     for (unsigned i = 0; i < LIBXL__PCI_AT_ONCE && model->done < model->count && !rc; i++, model->done++) {
@@ -161,8 +162,24 @@ int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model)
     return model->done < model->count ? send_next(ao, model, true) : query(ao, model);
 }
 
+/*
+ * Ends the connection that plugs in, and leaves out the functions that QEMU has refused: another operation may have
+ * plugged in a device with the same name.
+ */
+static void leave(libxl__ao *ao, libxl__pci_model *model)
+{
+    libxl__qmp_leave(ao, &model->qmp);
+    if (model->step != LIBXL__PCI_PLUGGING || !model->done)
+        return;
+    libxl__qmp *pull = &model->pulls[(model->done - 1) / LIBXL__PCI_AT_ONCE];
+    for (unsigned i = 0; i < model->qmp.count; i++)
+        pull->commands[i].skipped = *model->qmp.commands[i].refusal;
+}
+
 int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model)
 {
+    if (!model->pulled)
+        leave(ao, model);
     while (!model->pulled || model->pulls[model->pulled - 1].done) {
         if (model->pulled == LIBXL__PCI_PULLS || !model->pulls[model->pulled].count)
             return 0;

@@ -30,8 +30,9 @@ int libxl__pci_model_plug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid
                           libxl__pci_function *functions, uint32_t count);
 int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model);
 /*
- * The undo of the two functions: the device model takes the functions out. Its memory was reserved by them.
- * Errors are ignored.
+ * The undo of the two functions: the device model takes the functions out. Its memory was reserved by them. Waits
+ * until the device model has answered or has ended, because it may answer late, and would keep a device that it
+ * plugs in then. Errors are ignored.
  */
 int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model);
 /*

@@ -3,9 +3,9 @@
  * device_usbdev_add: gives a USB device of the host to a domain.
  *
  * The operation holds libxl's lock of changes to the domain, so that no other toolstack takes the same port. A
- * creation does not take the lock, because no other program knows the domain. Each domain has a lock of its own, so
- * two operations can give the same device to two domains at the same time. So the operation reads the controllers
- * of all domains again after it has written the port, and fails if another port has the device.
+ * creation does not take the lock, because no other program knows the domain. From the look at all ports until the
+ * port is written, the operation also holds the lock of domain 0. So of several operations that want the same device
+ * one gets it. xl does not take the lock of domain 0.
  *
  * Owns: the port and the device until the operation completes with success. Each undo has its memory and its worker
  * before its phase changes anything. The caller holds the context's lock.
@@ -18,9 +18,9 @@
 #include <string.h>
 
 typedef struct usb_add {
-    bool creating;
+    bool creating, hvm;
     libxl_device_usbdev usbdev; /* with the controller and the port that were chosen */
-    libxl__change_lock lock;
+    libxl__change_lock lock, turn;
     libxl__usb_scan scan;
     libxl__usb_device device;
     libxl__usb_job look;
@@ -29,8 +29,7 @@ typedef struct usb_add {
     libxl__nested adding, detach; /* the addition of a controller, and its undo */
     libxl__userdata stored;
     libxl__xs_batch *writing, *clearing;
-    bool clears;    /* the undo of `write` has started */
-    bool verifying; /* the port was written, and the controllers are read again */
+    bool clears; /* the undo of `write` has started */
     libxl__usb_give give;
     bool given;               /* `give` has ended, and the node of the port is read again */
     libxl__xs_batch *reading; /* what is in the port, and whether its controller is being removed */
@@ -67,12 +66,26 @@ static int lock_start(libxl__ao *ao, struct usb_add *s)
     int rc = check_config(ao, &s->usbdev);
     if (!rc)
         rc = libxl__hv_info(ao, ao->subject.number, &info);
+    s->hvm = !rc && libxl__hv_type(&info) == LIBXL_DOMAIN_TYPE_HVM;
     return rc || s->creating ? rc : libxl__change_lock_take(ao, &s->lock);
 }
 
 static int lock_poll(libxl__ao *ao, struct usb_add *s)
 {
     return libxl__change_lock_take(ao, &s->lock);
+}
+
+/* ---- turn: no other operation chooses a device of this host */
+
+static int turn_start(libxl__ao *ao, struct usb_add *s)
+{
+    s->turn.of_host = true;
+    return libxl__change_lock_take(ao, &s->turn);
+}
+
+static int turn_poll(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__change_lock_take(ao, &s->turn);
 }
 
 /* ---- check: the device is free, and so is a port */
@@ -90,7 +103,7 @@ static int check_start(libxl__ao *ao, struct usb_add *s)
     return rc == LIBXL__AO_WAIT ? libxl__usb_start(ao, &s->look, LIBXL__USB_LOOK) : rc;
 }
 
-/* Checks that no port except that of the operation has the device. */
+/* Checks that no port has the device. */
 static int check_owners(libxl__ao *ao, const struct usb_add *s)
 {
     const uint32_t domid = ao->subject.number;
@@ -100,9 +113,6 @@ static int check_owners(libxl__ao *ao, const struct usb_add *s)
         for (int port = 1; port <= controller->ports; port++) {
             const char *busid = libxl__usb_scan_port(controller, port);
             if (!busid || strcmp(busid, s->device.busid) != 0 || controller->device.backend_domid)
-                continue;
-            if (own && s->verifying && (int)controller->device.devid == s->usbdev.ctrl &&
-                port == s->usbdev.port)
                 continue;
             return libxl__ao_fail(ao, own ? ERROR_DEVICE_EXISTS : ERROR_BUSY,
                                   "u.hostdev: domain %u has the device %u-%u", controller->device.domid,
@@ -194,12 +204,13 @@ static int controller_start(libxl__ao *ao, struct usb_add *s)
     const libxl__device device = {.cls = &libxl__class_usbctrl,
                                   .domid = ao->subject.number,
                                   .devid = (uint32_t)s->usbdev.ctrl,
+                                  .emulated = s->hvm,
                                   .kind = "vusb"};
     const int rc = libxl__detach_reserve(ao, &s->detach, &device, true);
     libxl__ao *child =
         rc ? NULL : libxl__nested_create(ao, &s->adding, &libxl__operations[LIBXL__OP_DEVICE_USBCTRL_ADD]);
     if (!child)
-        return ERROR_NOMEM;
+        return rc ? rc : ERROR_NOMEM;
     libxl__device_usbctrl_add_args *args = libxl__ao_args(child);
     child->subject = ao->subject;
     args->in.domid = ao->subject.number;
@@ -278,10 +289,6 @@ static int write_start(libxl__ao *ao, struct usb_add *s)
 
 static int write_poll(libxl__ao *ao, struct usb_add *s)
 {
-    if (s->verifying) {
-        const int scanned = libxl__usb_scan_poll(ao, &s->scan);
-        return scanned ? scanned : check_owners(ao, s);
-    }
     if (!libxl__xs_done(s->writing))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->writing);
@@ -292,8 +299,8 @@ static int write_poll(libxl__ao *ao, struct usb_add *s)
         return libxl__ao_fail(ao, rc, "domain %u was destroyed", ao->subject.number);
     if (rc)
         return libxl__xs_result(s->writing);
-    s->verifying = true;
-    return libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
+    libxl__change_lock_leave(ao->ctx, &s->turn);
+    return 0;
 }
 
 /* Empties the port. If the port does not name the device any more, for example after a destruction, it stays. */

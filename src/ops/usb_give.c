@@ -95,6 +95,7 @@ static int start_plugging(libxl__ao *ao, libxl__usb_give *give)
     char id[32], bus[32];
     snprintf(id, sizeof(id), LIBXL__USB_DEVICE_ID, give->device->bus, give->device->address);
     snprintf(bus, sizeof(bus), LIBXL__USB_CONTROLLER_ID ".0", (unsigned)give->ctrl);
+    give->unplug.patient = true;
     int rc = libxl__qmp_add(ao, &give->unplug, "device_del", libxl__qmp_text("id", id), -1);
     if (!rc)
         rc = libxl__qmp_reserve(ao, &give->unplug);
@@ -111,13 +112,17 @@ static int start_plugging(libxl__ao *ao, libxl__usb_give *give)
     return rc ? rc : libxl__qmp_start(ao, &give->plug, give->domid);
 }
 
-/* A device that QEMU has refused is not unplugged: another device may have the same name. */
+/*
+ * Waits until QEMU has unplugged the device, or has ended. QEMU may answer late, and would keep a device that it plugs
+ * in then. A device that QEMU has refused is not unplugged: another device may have the same name.
+ */
 static int undo_plugging(libxl__ao *ao, libxl__usb_give *give)
 {
-    if (!give->plug.count || (give->plug.count && *give->plug.commands[0].refusal))
+    if (!give->plug.count || *give->plug.commands[0].refusal)
         return 0;
     if (!give->unplugs) {
         give->unplugs = true;
+        libxl__qmp_leave(ao, &give->plug);
         if (libxl__qmp_start(ao, &give->unplug, give->domid) != LIBXL__AO_WAIT)
             return 0;
     }

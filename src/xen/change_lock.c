@@ -72,7 +72,8 @@ static int begin(libxl__ao *ao, libxl__change_lock *lock)
     if (!w)
         return ERROR_NOMEM;
     w->job = (libxl__job){.work = take_work, .on_done = finish};
-    w->files = (libxl__userdata_files){.domid = ao->subject.number, .uuid = ao->subject.uuid};
+    if (!lock->of_host)
+        w->files = (libxl__userdata_files){.domid = ao->subject.number, .uuid = ao->subject.uuid};
     w->fd = -1;
     lock->work = w;
     lock->pause_ms = 1;
@@ -97,4 +98,9 @@ int libxl__change_lock_take(libxl__ao *ao, libxl__change_lock *lock)
     const int rc = libxl__alarm_set(ao, &lock->alarm, LIBXL__MILLISECONDS(lock->pause_ms));
     lock->pause_ms = lock->pause_ms < LONGEST_PAUSE_MS ? lock->pause_ms * 2 : LONGEST_PAUSE_MS;
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+void libxl__change_lock_leave(libxl_ctx *ctx, libxl__change_lock *lock)
+{
+    libxl__source_stop(ctx, &lock->source);
 }

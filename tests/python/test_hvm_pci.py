@@ -89,6 +89,7 @@ async def test_qemu_gets_a_device_before_the_guest(xen: aioxen.Context, sim: Sim
             await dom.pci_add(FIRST)
         assert granted(sim) == before
         assert await dom.pci_list() == []
+        assert set(await plugged(dom)) == {"pci-pt-01_00.0"}  # The device of the other program stays.
         assert driver("0000:01:00.0") == "e1000e"
 
 
@@ -104,6 +105,15 @@ async def test_a_failed_addition_unplugs_the_device(xen: aioxen.Context, sim: Si
         assert read_node("/libxl/pci/0000-01-00-0/domid") is None
         await dom.pci_add(FIRST)
         assert set(await plugged(dom)) == {"pci-pt-01_00.0"}
+
+
+async def test_one_of_two_additions_to_a_domain_gets_the_device(xen: aioxen.Context) -> None:
+    async with passing(xen) as dom:
+        await xen.pci_assignable_add(FIRST, True)
+        results = await asyncio.gather(dom.pci_add(FIRST), dom.pci_add(FIRST), return_exceptions=True)
+        assert {type(each) for each in results} == {type(None), aioxen.DeviceExistsError}
+        assert set(await plugged(dom)) == {"pci-pt-01_00.0"}
+        assert [each.bus for each in await dom.pci_list()] == [1]
 
 
 def resets() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import aioxen
 import pytest
 from command_line import aioxen_
-from worldly import Configure
+from worldly import Configure, write_node
 
 CARD = aioxen.DevicePci(bus=1, vfunc_mask=1)
 
@@ -31,6 +31,20 @@ async def test_a_device_is_given_to_a_guest_and_taken_back(xen: aioxen.Context, 
     await dom.pci_remove(CARD)
     assert not await dom.pci_list()
     assert not (await dom.configuration()).pcidevs
+    await dom.destroy()
+    await xen.pci_assignable_remove(CARD, True)
+
+
+async def test_the_error_of_a_former_device_is_ignored(xen: aioxen.Context, guest: Configure) -> None:
+    # Linux's pcifront writes this error when it has released its last device.
+    config = guest("b", machine="pv")
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    await xen.pci_assignable_add(CARD, True)
+    write_node(f"/local/domain/{dom.domid}/error/device/pci/0/error", "22 freeing event channel 8")
+    await dom.pci_add(CARD)
+    assert [pci.bus for pci in await dom.pci_list()] == [1]
     await dom.destroy()
     await xen.pci_assignable_remove(CARD, True)
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +301,45 @@ async def test_a_device_that_usbback_already_has_keeps_its_former_driver(
         await dom.usbdev_remove(at(0, 1))
         assert [driver(f"1-1:1.{i}") for i in (0, 1)] == ["usb-storage", ""]
         assert read_node(kept) is None
+
+
+async def test_one_of_several_domains_gets_a_device(xen: aioxen.Context, guest: Configure) -> None:
+    async with AsyncExitStack() as stack:
+        doms = [
+            await stack.enter_async_context(running(xen, guest("b", machine="pv", name=f"g{number}")))
+            for number in range(3)
+        ]
+        adding = [dom.usbdev_add(STICK) for dom in doms]
+        results = await asyncio.gather(*adding, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in results) == ["BusyError", "BusyError", "NoneType"]
+        (winner,) = (dom for dom, result in zip(doms, results, strict=True) if result is None)
+        assert placed(await winner.usbdev_list()) == [(0, 1, 2)]
+        assert driver("1-1:1.0") == "usbback"
+
+
+async def test_an_addition_waits_until_no_other_one_chooses_a_device(
+    xen: aioxen.Context, guest: Configure
+) -> None:
+    """The test has the lock of domain 0's devices, and gives the device to another domain meanwhile."""
+    lock = Path("/var/lib/xen/userdata-l.0.00000000-0000-0000-0000-000000000000.libxl-device-changes-lock")
+    config = guest("b", machine="pv")
+    config.usbctrls = [DeviceUsbctrl(ports=4)]
+    async with running(xen, config) as dom, running(xen, guest("b", machine="pv", name="other")) as other:
+        reached = asyncio.Event()
+
+        def report(event: aioxen.OperationProgress) -> None:
+            if event.phase == "turn":
+                reached.set()
+
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            adding = other.usbdev_add(STICK, progress=report)
+            adding.add_done_callback(lambda _: reached.set())
+            await reached.wait()
+            write_node(f"/local/domain/0/backend/vusb/{dom.domid}/0/port/1", "1-1")
+        with pytest.raises(aioxen.BusyError, match=f"domain {dom.domid} has the device 1-2"):
+            await adding
+        assert await other.usbctrl_list() == []
 
 
 async def test_a_failed_addition_leaves_nothing(xen: aioxen.Context, guest: Configure, sim: Sim) -> None:

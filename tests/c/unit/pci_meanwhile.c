@@ -4,6 +4,7 @@
  * process has no free descriptor when an addition is undone.
  */
 #include "core.h"
+#include "hvm.h"
 #include "pci.h"
 
 #include "_libxl_operations_internal.h"
@@ -118,23 +119,6 @@ static void an_addition_does_not_write_a_function_twice(scene *s)
     end(s, domid);
 }
 
-/* Makes an HVM guest that can have PCI devices. */
-static libxl_domid hvm_guest(scene *s)
-{
-    libxl_domid domid = LIBXL_DOMID_INVALID;
-    libxl_domain_config config;
-    libxl_domain_config_init(&config);
-    config.c_info.type = LIBXL_DOMAIN_TYPE_HVM;
-    config.c_info.name = strdup("hvm");
-    config.c_info.passthrough = LIBXL_PASSTHROUGH_ENABLED;
-    libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_HVM);
-    config.b_info.max_memkb = config.b_info.target_memkb = 32 << 10;
-    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), 0);
-    libxl_domain_config_dispose(&config);
-    assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
-    return domid;
-}
-
 /* After QEMU has plugged the device in, no descriptor is free until QEMU has taken it out. */
 static int take_descriptors(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {
@@ -153,15 +137,6 @@ static int take_descriptors(libxl__ao *ao, libxl__phase_moment moment, void *use
     return ERROR_FAIL;
 }
 
-static bool is_plugged(scene *s, libxl_domid domid, const char *id)
-{
-    char *answer = NULL;
-    assert_int_equal(RUN(s, libxl_domain_qmp(s->ctx, domid, "query-pci", NULL, &answer, how)), 0);
-    const bool found = strstr(answer, id) != NULL;
-    free(answer);
-    return found;
-}
-
 static void a_device_is_unplugged_without_a_free_descriptor(scene *s)
 {
     const libxl_domid domid = hvm_guest(s);
@@ -172,9 +147,9 @@ static void a_device_is_unplugged_without_a_free_descriptor(scene *s)
     libxl__ctx_set_phase_hook(s->ctx, take_descriptors, &limit);
     assert_int_equal(RUN(s, libxl_device_pci_add(s->ctx, domid, &card, how)), ERROR_FAIL);
     libxl__ctx_set_phase_hook(s->ctx, NULL, NULL);
-    assert_false(is_plugged(s, domid, "pci-pt-01_00.0"));
+    assert_false(hvm_has(s, domid, "pci-pt-01_00.0"));
     assert_int_equal(RUN(s, libxl_device_pci_add(s->ctx, domid, &card, how)), 0);
-    assert_true(is_plugged(s, domid, "pci-pt-01_00.0"));
+    assert_true(hvm_has(s, domid, "pci-pt-01_00.0"));
     end(s, domid);
 }
 

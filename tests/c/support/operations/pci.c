@@ -87,6 +87,7 @@ static void fill_create_pci(struct subject *s, void *p)
 
 static const struct operation_row rows[] = {
     /* A creation stores the whole configuration itself. */
+    {IDLE(DEVICE_PCIS_ADD, "lock")},
     {IDLE(DEVICE_PCIS_ADD, "record")},
     {SWEPT(HOST_PCI_ASSIGNABLE, pci_assignable, fill_assignable, ANY_GUEST)},
     {SWEPT(HOST_PCI_ASSIGNABLE_ADD, assignable_add, fill_assignable_add, WITH_DRIVER), .takes_pci = true},
