@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class usbctrl: a USB controller. usbback or QEMU serves a paravirtual one, which has the three trees of any
- * device. The device model of an HVM domain makes an emulated one, which has the toolstack's tree only. The operations
- * in src/ops/usb_*.c put devices into the ports.
+ * The class usbctrl: a USB controller. usbback or QEMU serves a paravirtual controller, which has the same three trees
+ * as any device. The device model of an HVM domain makes an emulated controller, which has only the toolstack's tree.
+ * The operations in src/ops/usb_*.c put devices into the ports.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -18,7 +18,8 @@
 
 enum { DEFAULT_VERSION = 2, DEFAULT_PORTS = 8, MOST_XHCI_PORTS = 15 };
 
-static const char *const drivers[] = {NULL, "piix3-usb-uhci", "usb-ehci", "nec-usb-xhci"}; /* by version */
+/* QEMU's devices; the index is the version of USB */
+static const char *const drivers[] = {NULL, "piix3-usb-uhci", "usb-ehci", "nec-usb-xhci"};
 
 struct usbctrl_host {
     libxl__qmp plug, unplug; /* the commands for an emulated controller */
@@ -190,9 +191,9 @@ static int offline_reserve(libxl__ao *ao, libxl__device *device)
 }
 
 /*
- * Unplugs an emulated controller after its devices were given back. An error of theirs does not prevent this, because
- * the nodes of the controller are removed, and the next controller of this number has the same name in the device
- * model. Then this error is the result.
+ * Unplugs an emulated controller after its devices were given back. Unplugs the controller even if the devices could
+ * not be given back, because the nodes of the controller are removed, and the next controller with this number has the
+ * same name in the device model. In that case returns the error of the devices.
  */
 static int released(libxl__ao *ao, libxl__device *device, int rc)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` tells the receiver that
- * the guest is its own, if the mark (save_mark.h) is still the one of this migration, and the domain is still
- * suspended.
- * Before this phase an error or a stop request lets the guest run here. After it the receiver alone decides: its
- * answer 0 means that the guest runs there, and another answer is followed by a permission to let the guest run here.
- * Without an answer the domain here stays suspended.
+ * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` tells the receiver to run
+ * the guest, if the mark (save_mark.h) is still the mark of this migration, and the domain is still suspended. Before
+ * this phase an error or a stop request lets the guest run here. After this phase only the receiver decides: its
+ * answer 0 means that the guest runs there. After any other answer the receiver sends a permission to let the guest
+ * run here. Without an answer the domain here stays suspended.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -22,15 +21,16 @@ typedef struct migration {
     libxl__xs_request *name; /* reads the domain's name */
     libxl__xs_request *own;  /* reads the mark */
     libxl__nested saving;    /* domain_save */
-    libxl__nested recovery;  /* lets the guest run again; reserved as soon as the save has released its own */
-    libxl__nested surrender; /* marks the domain as given up; reserved before it is needed */
+    /* domain_recover, which lets the guest run again; reserved when the save has released its recovery */
+    libxl__nested recovery;
+    libxl__nested surrender;  /* marks the domain as given up; reserved before it is needed */
     libxl__nested resumption; /* domain_resume, if the recovery could not be reserved */
     libxl__nested renaming;   /* domain_set_name: to NAME--migratedaway */
     libxl__nested back;       /* domain_set_name: to NAME; reserved before the domain is renamed */
     libxl__nested teardown;   /* reserved before the guest is suspended */
     bool marking;             /* xenstored was asked to write the mark */
     libxl__alarm alarm;       /* ends the wait for the surrender */
-    bool lost;                /* the connection was lost, and the receiver may run the guest */
+    bool lost;                /* the connection was lost, and the guest may run on the other machine */
     bool answered;            /* the message ANSWER was read */
     bool refused;             /* the receiver could not let the guest run */
     const char *away;         /* NAME--migratedaway, in the operation's memory */
@@ -175,7 +175,7 @@ static int resume(libxl__ao *ao, struct migration *s)
     return libxl__recover_poll(ao, &s->recovery, true);
 }
 
-/* A save that has failed has let the guest run already. */
+/* If the save has failed, its undo has already let the guest run. */
 static int send_undo(libxl__ao *ao, struct migration *s)
 {
     libxl__peer_stop_reading(ao, &s->peer);
@@ -252,8 +252,8 @@ static int fail_taken(libxl__ao *ao)
 }
 
 /*
- * Writes the mark, if it still is the mark of this migration. The stage may still be `asked`, because the save
- * does not wait long for its last mark.
+ * Writes the mark, if the present mark is still the mark of this migration. Its stage may still be `asked`, because
+ * the save does not wait long for its last change of the mark.
  */
 static int write_mark(libxl__ao *ao, struct migration *s)
 {
@@ -285,7 +285,7 @@ static int mark_poll(libxl__ao *ao, struct migration *s)
     return rc || s->marking ? rc : write_mark(ao, s);
 }
 
-/* ---- go: the receiver is told that the guest is its own */
+/* ---- go: the receiver is told to run the guest */
 
 /* Marks the domain as one that this process has given up, so that it is listed as unfinished from now on. */
 static void give_up(struct migration *s)
@@ -295,8 +295,8 @@ static void give_up(struct migration *s)
 }
 
 /*
- * Ends the migration once the mark says that the domain was given up. If xenstored does not answer, the migration
- * ends without the mark, and the attempts to write it go on in the background.
+ * Ends the migration when the mark says that the domain was given up. If xenstored does not answer, the migration
+ * ends without this mark, and the attempts to write the mark continue in the background.
  */
 static int end_unknown(libxl__ao *ao, struct migration *s)
 {
@@ -311,7 +311,7 @@ static int end_unknown(libxl__ao *ao, struct migration *s)
     return ERROR_OWNER_UNKNOWN;
 }
 
-/* Returns 0 if the domain is still suspended. Another program may have let it run in spite of the mark. */
+/* Returns 0 if the domain is still suspended. A program that ignores the mark may have let the guest run. */
 static int check_suspended(libxl__ao *ao)
 {
     xc_domaininfo_t info;
@@ -328,7 +328,7 @@ static int go_start(libxl__ao *ao, struct migration *s)
     int rc = check_suspended(ao);
     if (!rc)
         rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
-    /* The phase `answer` waits for the end of this. */
+    /* The phase `answer` waits until the domain was marked. */
     if (rc && sent)
         end_unknown(ao, s);
     /* A receiver that has not got the message GO destroys its copy of the domain. */
@@ -431,7 +431,10 @@ static bool has_ended(libxl__nested *surrender)
     return !surrender->started || surrender->done;
 }
 
-/* Lets the guest run even if the renaming fails. The error of the operation stays the receiver's. */
+/*
+ * Lets the guest run even if the renaming fails. The operation returns the error for the receiver's answer in any
+ * case.
+ */
 static int take_back(libxl__ao *ao, struct migration *s)
 {
     if (!has_ended(&s->surrender) || run(&s->back) == LIBXL__AO_WAIT)

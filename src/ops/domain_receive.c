@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_receive: receives a guest from another machine. peer.h has the messages. If the connection is lost
- * before the sender has said that the guest is ours, the domain here is destroyed. If this side gives up after it has
- * told the sender that the domain is here, the undos tell the sender that the guest does not run here, destroy the
- * domain, and give the guest back, in this order. These are xl's messages.
+ * domain_receive: receives a guest from another machine. peer.h has the messages. If the connection is lost before
+ * the sender has allowed this side to run the guest, the domain here is destroyed. If the operation fails after it
+ * has told the sender that the domain is here, the undos tell the sender that the guest does not run here, destroy
+ * the domain, and send the permission to run the guest there, in this order. These are xl's messages.
  *
  * Owns: the domain and its mark (marks.h), until the phase `unmark` is done. The caller holds the context's lock.
  */
@@ -32,8 +32,8 @@ typedef struct receipt {
     libxl_uuid uuid;
     bool ready; /* the sender was told that the domain is here */
     /*
-     * Its stop function closes the duplicate of out_fd. After a time limit the undos go on when the application has
-     * closed its own descriptor, and they still have to give the guest back.
+     * Its stop function closes the duplicate of out_fd. The undos need the duplicate: after a time limit they
+     * continue when the application may have closed out_fd, and they must still send messages to the sender.
      */
     libxl__source duplicate;
 } domain_receive_state;
@@ -66,7 +66,10 @@ static int greet_start(libxl__ao *ao, struct receipt *s)
     return rc ? rc : libxl__peer_send(ao, &s->peer, LIBXL__PEER_GREETING, NULL);
 }
 
-/* Gives the guest back. If the domain here could not be destroyed, neither side may let the guest run. */
+/*
+ * Sends the permission to run the guest on the sender's machine. If the domain here could not be destroyed, sends
+ * nothing, because then neither side may let the guest run.
+ */
 static int greet_undo(libxl__ao *ao, struct receipt *s)
 {
     if (!s->ready || !s->teardown.done || s->teardown.rc)
@@ -113,7 +116,7 @@ static void restore_stop(libxl__ao *ao, struct receipt *s)
         libxl__ao_request_stop(s->restoration.child, ERROR_ABORTED);
 }
 
-/* A restoration that has failed has destroyed the domain already. */
+/* If the restoration has failed, its undo has already destroyed the domain. */
 static int restore_undo(libxl__ao *ao, struct receipt *s)
 {
     if (s->restoration.started && !s->restoration.done) {
@@ -189,7 +192,7 @@ static int ready_start(libxl__ao *ao, struct receipt *s)
 }
 
 /*
- * This does not depend on whether the sender's message has arrived: it may be on its way, and then the sender waits
+ * Sends the answer even if the sender's message GO has not arrived: if the message is on its way, the sender waits
  * for this answer. From now on the guest does not run here.
  */
 static int ready_undo(libxl__ao *ao, struct receipt *s)
@@ -254,8 +257,8 @@ static int unmark_poll(libxl__ao *ao, struct receipt *s)
 /* ---- run: the guest runs here */
 
 /*
- * This is one step, so that nothing is undone after the guest runs. If the answer cannot be sent, the guest runs
- * here all the same, and the sender does not know it.
+ * The unpausing and the answer are one step, so that nothing is undone after the guest runs. If the answer cannot
+ * be sent, the guest still runs here, and the sender does not know this.
  */
 static int run_start(libxl__ao *ao, struct receipt *s)
 {

@@ -106,7 +106,7 @@ static int add_function(libxl__ao *ao, struct pci_add *s, const libxl_device_pci
     return 0;
 }
 
-/* Adds the functions of a configuration. Which functions exist is found out later. */
+/* Adds the functions of a configuration. The function `looked` later drops functions that do not exist. */
 static int add_config(libxl__ao *ao, struct pci_add *s, const libxl_device_pci *config)
 {
     uint32_t sbdf;
@@ -226,7 +226,7 @@ static bool is_seized(const libxl__pci_function *f)
     return f->seize && !f->facts.assignable;
 }
 
-/* The driver is remembered, so that host_pci_assignable_remove can give the device back. */
+/* Stores the present driver, so that host_pci_assignable_remove can bind the device to this driver again. */
 static int seize_start(libxl__ao *ao, struct pci_add *s)
 {
     uint32_t seized = 0;

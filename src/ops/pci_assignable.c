@@ -86,7 +86,7 @@ typedef struct assigning {
     libxl__pci_job job;
     libxl__pci_function function;
     libxl__xs_batch *batch, *written, *restoring;
-    libxl__pci_nodes nodes; /* what the nodes have at the start */
+    libxl__pci_nodes nodes; /* the values of the nodes at the start */
     bool restores;          /* the undo of `remember` has been started */
 } host_pci_assignable_add_state;
 typedef struct assigning host_pci_assignable_remove_state;
@@ -141,8 +141,8 @@ static int look_poll(libxl__ao *ao, struct assigning *s)
 }
 
 /*
- * If the device is assignable already, or has no driver, only the node of an earlier request tells its former
- * driver.
+ * If the device is assignable already, or has no driver, only the node that an earlier request has written
+ * names its former driver.
  */
 static int remember_start(libxl__ao *ao, struct assigning *s)
 {

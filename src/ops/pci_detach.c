@@ -3,9 +3,9 @@
  * pci_detach takes functions of a PCI device away from a domain. The removals and the undo of an addition run it
  * as a nested operation.
  *
- * If the domain keeps other functions, the guest is asked to release the removed ones: their states become
- * Closing, and the backend's state becomes Reconfiguring. Otherwise device_detach closes the backend, revokes the
- * domain's access, and removes the nodes, as for any device. With force, a time limit ends the wait for the guest.
+ * If the domain keeps other functions, the guest is asked to release the functions that are removed: their states
+ * become Closing, and the backend's state becomes Reconfiguring. Otherwise device_detach closes the backend, revokes
+ * the domain's access, and removes the nodes, as for any device. With force, a time limit ends the wait for the guest.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -259,7 +259,7 @@ static int released_poll(libxl__ao *ao, struct pci_detach *s)
 static int revoke_start(libxl__ao *ao, struct pci_detach *s)
 {
     if (s->all)
-        return 0; /* device_detach has done this */
+        return 0; /* device_detach has taken back the access */
     s->access.domid = args_of(ao)->in.domid;
     s->access.functions = s->functions;
     s->access.count = s->count;
@@ -267,8 +267,8 @@ static int revoke_start(libxl__ao *ao, struct pci_detach *s)
 }
 
 /*
- * The job takes back the access to the ports and the memory that the kernel lists. Without the list it still takes the
- * device.
+ * The job takes back the access to the ports and the memory that the kernel lists. If the list cannot be read, the job
+ * only takes the device.
  */
 static int revoke_poll(libxl__ao *ao, struct pci_detach *s)
 {

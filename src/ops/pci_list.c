@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_list_pcis: lists the PCI devices of a domain. The backend's directory tells them, so those of other
- * toolstacks are included.
+ * domain_list_pcis: lists the PCI devices of a domain. The list comes from the backend's directory, so it
+ * includes devices that other toolstacks have added.
  *
  * Owns: the list until it is stored. The caller holds the context's lock.
  */

@@ -31,8 +31,9 @@ typedef struct usb_add {
     libxl__xs_batch *writing, *clearing;
     bool clears; /* the undo of `write` has started */
     libxl__usb_give give;
-    bool given;               /* `give` has ended, and the node of the port is read again */
-    libxl__xs_batch *reading; /* what is in the port, and whether its controller is being removed */
+    bool given; /* `give` has ended, and the node of the port is read again */
+    libxl__xs_batch
+        *reading; /* reads the device in the port, and whether the port's controller is being removed */
     const libxl__xs_request *port, *online;
 } device_usbdev_add_state;
 
@@ -156,7 +157,7 @@ static int choose_port(libxl__ao *ao, struct usb_add *s)
                : 0;
 }
 
-/* Chooses the first controller with a free port, or decides that one is added. */
+/* Chooses the first controller with a free port, or decides that a controller is added. */
 static int choose(libxl__ao *ao, struct usb_add *s)
 {
     const uint32_t domid = ao->subject.number;
@@ -303,7 +304,10 @@ static int write_poll(libxl__ao *ao, struct usb_add *s)
     return 0;
 }
 
-/* Empties the port. If the port does not name the device any more, for example after a destruction, it stays. */
+/*
+ * Empties the port. If the port no longer names the device, for example after a destruction, does not change the
+ * port.
+ */
 static int write_undo(libxl__ao *ao, struct usb_add *s)
 {
     (void)ao;

@@ -24,8 +24,8 @@ static int reserve(libxl__ao *ao, libxl__usb_give *give)
 }
 
 /*
- * Writes the present drivers into xenstore, so that any toolstack can give the device back to them. If usbback
- * already has an interface, its node has the driver that it had before.
+ * Writes the present drivers into xenstore, so that any toolstack can bind the device to them again. If usbback
+ * already has an interface, the node of the interface already names its former driver.
  */
 static int start_taking(libxl__ao *ao, libxl__usb_give *give)
 {

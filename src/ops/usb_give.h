@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How usbback or the device model gets a USB device of the host. Call all functions with the context locked. */
+/*
+ * Functions that give a USB device of the host to usbback or to the device model. Call all functions with the
+ * context locked.
+ */
 #ifndef LIBXL__USB_GIVE_H
 #define LIBXL__USB_GIVE_H
 
@@ -12,7 +15,7 @@
 typedef struct libxl__usb_give {
     uint32_t domid;
     libxl_usbctrl_type type;   /* the type of the controller */
-    int ctrl, port;            /* where the device goes */
+    int ctrl, port;            /* the numbers of the controller and of the port for the device */
     libxl__usb_device *device; /* with its interfaces, in the operation's memory */
 
     libxl__usb_job take;
@@ -33,7 +36,7 @@ int libxl__usb_give_start(libxl__ao *ao, libxl__usb_give *give);
 int libxl__usb_give_poll(libxl__ao *ao, libxl__usb_give *give);
 /*
  * The undo of the two functions. The start has reserved its memory, its worker and its connection. Ignores the
- * errors of the kernel. Returns those of libxl__usb_unplug_poll.
+ * errors of the kernel. Returns the errors of libxl__usb_unplug_poll.
  */
 int libxl__usb_give_undo(libxl__ao *ao, libxl__usb_give *give);
 

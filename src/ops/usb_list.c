@@ -17,7 +17,7 @@ struct place {
 typedef struct list_usbdevs {
     libxl__usb_scan scan;
     libxl__usb_job look;
-    libxl__usb_device *devices; /* what is in the ports */
+    libxl__usb_device *devices; /* the devices in the ports */
     struct place *places;       /* where each device is */
 } domain_list_usbdevs_state;
 

@@ -16,7 +16,7 @@ typedef struct change {
     libxl_device_usbdev usbdev;
     libxl_device_usbctrl usbctrl;
     bool with_controller;
-    bool add; /* the next exchange adds; the one after it removes */
+    bool add; /* true: the next call of exchange() adds the device; false: it removes the device */
 } change;
 
 static void dispose(void *user)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The USB controllers of domains and what is in their ports. Call all functions with the context locked. */
+/*
+ * A search for the USB controllers of domains and for the devices in their ports. Call all functions with the context
+ * locked.
+ */
 #ifndef LIBXL__USB_SCAN_H
 #define LIBXL__USB_SCAN_H
 
@@ -39,7 +42,7 @@ int libxl__usb_scan_poll(libxl__ao *ao, libxl__usb_scan *scan);
 libxl__usb_controller *libxl__usb_scan_find(const libxl__usb_scan *scan, uint32_t domid, int devid);
 /* Returns a number that no controller of the domain has. */
 int libxl__usb_scan_next(const libxl__usb_scan *scan, uint32_t domid);
-/* Returns what is in a port: the name of a device, "" (nothing), or NULL (there is no such port). */
+/* Returns the name of the device in a port, "" if the port is empty, or NULL if there is no such port. */
 const char *libxl__usb_scan_port(const libxl__usb_controller *controller, int port);
 /*
  * Adds two requests for the node of a port. The first one requires the value `from`; otherwise the batch fails with
@@ -47,7 +50,10 @@ const char *libxl__usb_scan_port(const libxl__usb_controller *controller, int po
  */
 void libxl__usb_write_port(libxl__xs_batch *batch, const libxl__usb_controller *controller, int port, int rc,
                            const char *from, const char *to);
-/* What libxl__xs_reserve must reserve for one such write in a transaction: also its start and its end. */
+/*
+ * The sizes that libxl__xs_reserve must reserve for one such write in a transaction, with the start and the end of
+ * the transaction.
+ */
 enum { LIBXL__USB_PORT_REQUESTS = 4, LIBXL__USB_PORT_OCTETS = 2 * (LIBXL__DEVICE_PATH + LIBXL__USB_BUSID) };
 /* Adds the request that reads the node of a port. */
 libxl__xs_request *libxl__usb_read_port(libxl__xs_batch *batch, const libxl__usb_controller *controller,

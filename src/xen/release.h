@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What differs between the releases of Xen. No other file of the library depends on the release, and the library
- * compiles with the headers of 4.17 and 4.20 (tests/releases). What can be found out at run time needs no switch
- * here: whether xenstored names the domain in an event of @releaseDomain, since 4.22 (libxl__watch_add_domains).
+ * The differences between the releases of Xen. No other file of the library depends on the release, and the library
+ * compiles with the headers of 4.17 and 4.20 (tests/releases). Differences that the library can find out at run time
+ * need no switch here. An example: since 4.22 xenstored names the domain in an event of @releaseDomain
+ * (libxl__watch_add_domains).
  */
 #ifndef LIBXL__RELEASE_H
 #define LIBXL__RELEASE_H
@@ -19,7 +20,7 @@
 #define LIBXL__DOMID_ANY 0
 #endif
 
-/* The last argument of xc_domain_restore, with its comma. It came with DOMID_ANY, in 4.22. */
+/* The last argument of xc_domain_restore, with its comma. This argument exists since 4.22, like DOMID_ANY. */
 #ifdef DOMID_ANY
 #define LIBXL__RESTORE_MEMFLAGS , 0
 #else
