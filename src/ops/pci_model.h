@@ -36,8 +36,8 @@ int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model);
  */
 int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model);
 /*
- * Unplug functions: the device model asks the guest to release them, and the functions return 0 when the device
- * model has them no more. Otherwise as libxl__pci_model_plug.
+ * Unplug functions. The device model asks the guest to release them. These calls return 0 when the device model
+ * no longer has the functions. Otherwise as libxl__pci_model_plug.
  */
 int libxl__pci_model_unplug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
                             libxl__pci_function *functions, uint32_t count);

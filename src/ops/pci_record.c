@@ -12,7 +12,8 @@
 #include <string.h>
 
 typedef struct change {
-    libxl_device_pci entry; /* the device; with `held`: the entry that the configuration has not */
+    /* the device; if `held` is set, an entry that was taken out of the configuration */
+    libxl_device_pci entry;
     bool held;
     bool idle; /* the first exchange has found nothing to do */
 } change;
