@@ -191,6 +191,13 @@ static bool prepare(void)
     /* With SA_RESTART no hypercall fails with EINTR. A write that is restarted uses the new descriptor STREAM. */
     const struct sigaction io = {.sa_handler = on_io, .sa_flags = SA_RESTART};
     signal(SIGPIPE, SIG_IGN);
+    /*
+     * A terminal sends these signals to all its processes. They are meant for the application. If it ends, the guest must
+     * still run again, and that is done here.
+     */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     refusing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return refusing >= 0 && !sigaction(SIGTERM, &term, NULL) && !sigaction(SIGIO, &io, NULL) &&
            !fcntl(CONTROL, F_SETOWN, getpid()) && !fcntl(CONTROL, F_SETFL, O_ASYNC);

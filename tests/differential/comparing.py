@@ -87,7 +87,11 @@ class Scripts:
             for path in (self.configurations or self.folder).glob(pattern):
                 text = path.read_text().replace("KERNEL", str(KERNEL)).replace("FOLDER", str(folder))
                 (folder / path.name).write_text(text)
-        env = os.environ | {"AIOXEN_TEST_KERNEL": str(KERNEL), "FAR": str(HERE / "far")}
+        env = os.environ | {
+            "AIOXEN_TEST_KERNEL": str(KERNEL),
+            "FAR": str(HERE / "far"),
+            "RELAY": str(HERE / "relay"),
+        }
         env.pop("AIOXEN_DROPIN", None)
         if library == "aioxen":
             env["AIOXEN_DROPIN"] = str(BUILD / "dropin")
