@@ -43,6 +43,8 @@ WAITS = {
     "libxl_userdata_store": "for the file and its lock",
     "libxl_userdata_unlink": "for the file and its lock",
 }
+# The functions of libxl that wait for something for which this library runs no operation that waits.
+WAITS_THERE = WAITS.keys() - {"libxl_ctx_free"} | {"libxl_domain_unpause"}
 # The functions that exist here and refuse every call, and their errors.
 REFUSED = {"libxl_domain_remus_start": "`ERROR_NI`"} | dict.fromkeys(
     (
@@ -64,12 +66,17 @@ The functions that each type has (`libxl_T_init` and so on) are not listed. They
   `libxl_asyncop_how`, by which the caller can choose an event or a callback.
 - "Here" says the same of this library. "missing" means that a program that needs the function does not link,
   and that the function of the drop-in returns `ERROR_NI`. An error means that each call returns it.
+- "Blocks in libxl" is "yes" if the function has to wait for another program, a file or an event. libxl 4.17
+  asks xenstored in the calling thread, also if `ao_how` names a callback. With a stopped xenstored these
+  did not return in 2 s: `libxl_domain_shutdown`, `libxl_domain_reboot`, `libxl_domain_unpause`,
+  `libxl_domain_suspend`, `libxl_domain_destroy`, `libxl_device_disk_add`, `libxl_device_nic_add`. Here each
+  of them returned in 0.3 ms or less.
 - "Blocks here" is "NULL only" if the function blocks only when `ao_how` is NULL. "yes" means that
   the function runs an operation that waits, and returns at its end. The operation in the last column does
-  the same without blocking. libxl's function without `ao_how` then blocks, too.
+  the same without blocking.
 
-| function | in libxl | here | blocks here | operation |
-| --- | --- | --- | --- | --- |
+| function | in libxl | here | blocks in libxl | blocks here | operation |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -113,7 +120,7 @@ def rows() -> Iterator[str]:
             continue
         there = "ao_how" if "asyncop_how" in theirs[name] else "on return"
         if name not in ours:
-            yield f"| `{name}` | {there} | missing | | |\n"
+            yield f"| `{name}` | {there} | missing | yes | | |\n"
             continue
         if name == "libxl_ao_abort":  # Its parameter `how` is the one of the operation that it aborts.
             there = "on return"
@@ -121,9 +128,12 @@ def rows() -> Iterator[str]:
         used = [operations[name]] if name in operations else runs(name, found, operations)
         waiting = any(o.speed is not Speed.INSTANT for o in used)
         blocks = "NULL only" if waiting and here == "ao_how" else "yes" if waiting else WAITS.get(name, "no")
+        refused_here = there == "ao_how" and name in REFUSED
+        blocks_there = "yes" if waiting or name in WAITS_THERE or refused_here else "no"
         if name in REFUSED:
             here, blocks = REFUSED[name], "no"
-        yield f"| `{name}` | {there} | {here} | {blocks} | {', '.join(o.name for o in used)} |\n"
+        operations_used = ", ".join(o.name for o in used)
+        yield f"| `{name}` | {there} | {here} | {blocks_there} | {blocks} | {operations_used} |\n"
 
 
 def page() -> str:

@@ -196,6 +196,15 @@ def test_the_page_of_functions() -> None:
 # A program
 
 
+def test_the_versions_are_those_that_libxl_accepts() -> None:
+    """Debian's libxl.h refuses any other version."""
+    text = Path("/usr/include/libxl.h").read_text()
+    check = re.search(r"#if (LIBXL_API_VERSION != .*?)#error Unknown LIBXL_API_VERSION", text, re.S)
+    assert check
+    accepted = [int(number, 16) for number in re.findall(r"!= (0x\w+)", check[1])]
+    assert [None, *accepted] == VERSIONS
+
+
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version:#08x}" if version else "none")
 @pytest.mark.parametrize("ours", [False, True], ids=["libxl", "aioxen"])
 def test_a_program_for_libxl_compiles(ours: bool, version: int | None) -> None:
