@@ -193,7 +193,7 @@ def by_devid_name(d: m.DeviceFunctions) -> str:
 
 
 def getinfo(d: m.DeviceFunctions) -> Iterator[str]:
-    """Yields getinfo, after the prototypes of the functions that a person writes for it."""
+    """Yields the function getinfo, after the prototypes of the hand-written functions that it calls."""
     name, config, info = d.name, d.config.c_name, f"{d.name}info"
     identity = devid = f"{name}->{d.by}"
     body = ["libxl_device_status status;", *[f"{config} found;"] * bool(more(d))]

@@ -40,7 +40,7 @@ HOSTS = {"1": "10.0.0.1", "2": "10.0.0.2"}
 GUEST = "10.0.0.9"
 OTHER = HOSTS["2" if NUMBER == "1" else "1"]
 TELL, MOVE = 7000, 7001  # The ports by which the machines tell each other what they do, and move the guest.
-AGAIN = 20  # The number of pings after which the guest counts as heard again.
+AGAIN = 20  # After this number of answered pings, the guest counts as reachable again.
 LIMIT_S = 600
 ECHO_REQUEST = 8
 

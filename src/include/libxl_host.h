@@ -123,7 +123,7 @@ void libxl_xen_console_read_finish(libxl_ctx *ctx, libxl_xen_console_reader *cr)
 /* Runs host_set_parameters. Errors: FAIL (a parameter cannot be set), and others. */
 int libxl_set_parameters(libxl_ctx *ctx, char *params);
 
-/* ------------------------------------------------------------------ what the processors of a socket share */
+/* ------------------------------------------------------------------ cache and memory bandwidth of the processors */
 
 /*
  * Run domain_psr_attach, domain_psr_detach, domain_psr_sample, domain_psr_get and domain_psr_set. A host without

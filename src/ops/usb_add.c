@@ -32,8 +32,8 @@ typedef struct usb_add {
     bool clears; /* the undo of `write` has started */
     libxl__usb_give give;
     bool given; /* `give` has ended, and the node of the port is read again */
-    libxl__xs_batch
-        *reading; /* reads the device in the port, and whether the port's controller is being removed */
+    /* reads the device in the port, and whether the port's controller is being removed */
+    libxl__xs_batch *reading;
     const libxl__xs_request *port, *online;
 } device_usbdev_add_state;
 

@@ -195,7 +195,7 @@ inline process()
     leave()
 }
 
-/* A background operation, started and stopped as in xen/disk_eject.c. */
+/* A background operation, started and stopped as in src/ops/disk_eject.c. */
 inline enable(o, kind_)
 {
     atomic {

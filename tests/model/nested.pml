@@ -2,7 +2,7 @@
 /* src/core/nested.c: operation 0 is the parent of its children, the operations 1 and 2. */
 #ifdef NESTED
 
-/* libxl__nested, in the parent's memory; and the libxl__group of GROUP */
+/* The fields of libxl__nested, which is in the parent's memory. The scenario GROUP also uses those of libxl__group. */
 bool attached[OPS], done[OPS], child_failed[OPS], detachable[OPS];
 byte count, at_once, started;
 bool group_failed;

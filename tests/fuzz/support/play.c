@@ -70,7 +70,7 @@ static int start_group(libxl__ao *ao, struct state *s)
                               .width = 1 + next_below(&plays.input, 3)};
     for (uint32_t i = 0; i < s->group.count; i++) {
         s->members[i] = play_new();
-        if (!s->members[i]) /* No plays are left, so the group has fewer members. */
+        if (!s->members[i]) /* play_new() has no room for further plays, so the group has fewer members. */
             s->group.count = i;
         else
             s->members[i]->nested = true;
