@@ -259,7 +259,7 @@ void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
         .shared_info_frame = d->shared_info ? d->shared_info : ~0ull,
         .cpu_time = d->cpu_ns + (d->running ? now_ns() - d->run_since_ns : 0),
         .nr_online_vcpus = d->online_vcpus,
-        .max_vcpu_id = d->max_vcpus - 1,
+        .max_vcpu_id = d->has_vcpus ? d->max_vcpus - 1 : XEN_INVALID_MAX_VCPU_ID,
         .ssidref = d->ssidref,
         .cpupool = d->cpupool,
         .gpaddr_bits = 46,

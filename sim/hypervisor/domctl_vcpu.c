@@ -172,7 +172,11 @@ static long set_context(struct domain *d, const struct xen_domctl_vcpucontext *v
 long do_domctl_vcpu(struct domain *d, struct xen_domctl *op)
 {
     switch (op->cmd) {
-    case XEN_DOMCTL_max_vcpus: return op->u.max_vcpus.max == d->max_vcpus ? 0 : -EINVAL;
+    case XEN_DOMCTL_max_vcpus:
+        if (op->u.max_vcpus.max != d->max_vcpus)
+            return -EINVAL;
+        d->has_vcpus = true;
+        return 0;
     case XEN_DOMCTL_getvcpuinfo: return info(d, &op->u.getvcpuinfo);
     case XEN_DOMCTL_getvcpuaffinity: return get_affinity(d, &op->u.vcpuaffinity);
     case XEN_DOMCTL_setvcpuaffinity: return set_affinity(d, &op->u.vcpuaffinity);

@@ -187,8 +187,11 @@ static void power_on(void)
     machine->low_port = 1;
 
     struct domain *dom0 = &machine->domains[0];
-    *dom0 = (struct domain){
-        .state = DOMAIN_ALIVE, .started = true, .max_vcpus = NR_CPUS, .online_vcpus = NR_CPUS};
+    *dom0 = (struct domain){.state = DOMAIN_ALIVE,
+                            .started = true,
+                            .max_vcpus = NR_CPUS,
+                            .online_vcpus = NR_CPUS,
+                            .has_vcpus = true};
     vcpus_reset(dom0);
     dom0->max_pages = dom0->tot_pages = DOM0_PAGES;
     machine->slot_of[0] = machine->domids[0] = 1;

@@ -124,6 +124,7 @@ struct domain {
     uint8_t shutdown_code;
     uint32_t pause_count, flags, ssidref, cpupool;
     uint32_t max_vcpus, online_vcpus;
+    bool has_vcpus; /* XEN_DOMCTL_max_vcpus has allocated the vcpus */
     xen_domain_handle_t handle;
     struct xen_arch_domainconfig arch;
     uint64_t max_pages, tot_pages, claimed;

@@ -36,20 +36,11 @@ static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
     return 0;
 }
 
-/*
- * Makes a random UUID if the configuration has none. Otherwise checks that no other domain has the
- * configuration's UUID.
- */
-static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
+/* Checks that no other domain has the configuration's UUID. */
+static int check_domains(libxl__ao *ao, const libxl_uuid *uuid)
 {
     uint32_t domid;
     char who[32];
-    if (libxl_uuid_is_nil(uuid)) {
-        libxl_uuid_generate(uuid);
-        return libxl_uuid_is_nil(uuid)
-                   ? libxl__ao_fail(ao, ERROR_FAIL, "d_config.c_info.uuid: no random number: %m")
-                   : 0;
-    }
     const int rc = libxl__hv_find(ao, uuid, LIBXL_DOMID_INVALID, &domid);
     if (rc || domid == LIBXL_DOMID_INVALID)
         return rc;
@@ -57,13 +48,23 @@ static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
     return uuid_exists(ao, uuid, who);
 }
 
+/* Makes the random UUID. It becomes the domain's UUID if the configuration has none. */
+static int choose_uuid(libxl__ao *ao, libxl__build *build, const libxl_uuid *configured)
+{
+    libxl_uuid_generate(&build->handle);
+    if (libxl_uuid_is_nil(&build->handle))
+        return libxl__ao_fail(ao, ERROR_FAIL, "d_config.c_info.uuid: no random number: %m");
+    const bool generated = libxl_uuid_is_nil(configured);
+    build->uuid = generated ? build->handle : *configured;
+    return generated ? 0 : check_domains(ao, configured);
+}
+
 int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                           const libxl_domain_create_info *info)
 {
-    build->uuid = info->uuid;
     int rc = check_creations(ao, info);
     if (!rc)
-        rc = choose_uuid(ao, &build->uuid);
+        rc = choose_uuid(ao, build, &info->uuid);
     if (!rc)
         libxl__creation_add(ao, &identity->creation, info->name, &build->uuid);
     return rc;
@@ -80,28 +81,27 @@ static int reserve_mark(libxl__ao *ao, libxl__xs_batch **batch)
 
 /*
  * Makes the batch that removes the mark, and a batch that writes the mark. If the configuration has a UUID,
- * another program may use the same UUID. In this case also makes the batch that adds the domid to the mark.
+ * also makes the batch that adds the domid to the mark.
  */
-static int make_mark(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
-                     const libxl_domain_create_info *info, libxl__xs_batch **mark_out)
+static int make_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
+                     libxl__xs_batch **mark_out)
 {
-    build->announce = !libxl_uuid_is_nil(&info->uuid);
     *mark_out = libxl__xs_batch_new(ao, 0);
     int rc = *mark_out ? reserve_mark(ao, &identity->unmark) : ERROR_NOMEM;
-    if (!rc && build->announce)
+    if (!rc && libxl__identity_comes_later(build))
         rc = reserve_mark(ao, &identity->remark);
     if (rc)
         return rc;
     libxl__mark_remove(identity->unmark, &build->uuid);
-    libxl__mark_write(*mark_out, &build->uuid, build->announce ? LIBXL__MARK_NO_DOMID : LIBXL__MARK_UNIQUE);
+    libxl__mark_write(*mark_out, &build->uuid, LIBXL_DOMID_INVALID, &build->handle);
     return 0;
 }
 
-int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
+int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info)
 {
     libxl__xs_batch *mark;
-    int rc = make_mark(ao, identity, build, info, &mark);
+    int rc = make_mark(ao, identity, build, &mark);
     if (!rc)
         rc = libxl__name_search_start(ao, &identity->namesake, info->name, true, mark);
     identity->marked = !rc;
@@ -124,11 +124,26 @@ int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity,
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-void libxl__identity_mark_domid(libxl__create_identity *identity, const libxl__build *build)
+/*
+ * ---- the UUID of the configuration. The mark must have the domid first: if the process is killed between both
+ * steps, the domain still has the random UUID.
+ */
+
+int libxl__identity_give_uuid(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build)
 {
-    if (!build->announce || !build->made || identity->remarked)
-        return;
-    identity->remarked = true;
-    libxl__mark_write(identity->remark, &build->uuid, build->domid);
-    libxl__xs_run_anyway(identity->remark, LIBXL__XS_ONE_BY_ONE);
+    if (!libxl__identity_comes_later(build))
+        return 0;
+    if (!identity->remarked) {
+        identity->remarked = true;
+        libxl__mark_write(identity->remark, &build->uuid, build->domid, &build->handle);
+        libxl__xs_run_anyway(identity->remark, LIBXL__XS_ONE_BY_ONE);
+    }
+    if (!libxl__xs_done(identity->remark))
+        return LIBXL__AO_WAIT;
+    int rc = libxl__xs_result(identity->remark);
+    if (!rc)
+        rc = libxl__hv_set_handle(ao, LIBXL__CALL_NEW_DOMAIN, build->domid, &build->uuid);
+    if (!rc)
+        build->handle = build->uuid;
+    return rc;
 }

@@ -19,27 +19,24 @@ typedef struct libxl__create_identity {
     const char *later;
     bool searches_later;     /* this name is being searched */
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
-    /* Writes the mark a second time, with the domid; NULL: the mark needs no domid. */
+    /* Writes the mark a second time, with the domid; NULL: the domain is made with its UUID. */
     libxl__xs_batch *remark;
-    /*
-     * `marked`: the mark without the domid was sent to xenstored. `remarked`: the mark with the domid was
-     * sent.
-     */
-    bool marked, remarked;
+    bool marked;   /* the mark without the domid was sent to xenstored */
+    bool remarked; /* the mark with the domid was sent to xenstored */
 } libxl__create_identity;
 
 /*
- * Sets build->uuid to the configuration's UUID, or to a random UUID if the configuration has none. Adds the
- * creation to the context's creations (creations.h). Errors, recorded in ao: DOMAIN_EXISTS (another domain or
+ * Sets build->uuid to the configuration's UUID, or to a random UUID if the configuration has none. Sets
+ * build->handle to a random UUID, which is the same one if the configuration has none. Adds the creation to the context's creations (creations.h). Errors, recorded in ao: DOMAIN_EXISTS (another domain or
  * creation has the UUID, or another creation has the name), FAIL and those of libxl__hv_find.
  */
 int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                           const libxl_domain_create_info *info);
 /*
- * Writes the mark, and starts to search for a domain that has the name. Sets build->announce. Continue with
+ * Writes the mark, and starts to search for a domain that has the name. Continue with
  * libxl__identity_poll. Errors: NOMEM and those of libxl__name_search_start.
  */
-int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
+int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info);
 /*
  * Returns LIBXL__AO_WAIT until the mark is written and the search has ended. Then returns 0 or an error.
@@ -47,10 +44,16 @@ int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, libxl_
  */
 int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity,
                          const libxl_domain_create_info *info);
+/* Returns whether the domain is made with a random UUID, and gets the UUID of the configuration afterwards. */
+static inline bool libxl__identity_comes_later(const libxl__build *build)
+{
+    return libxl_uuid_compare(&build->handle, &build->uuid) != 0;
+}
 /*
- * Adds the domid to the mark. If this fails, the creation continues. The domain of the creation cannot be
- * found by the mark then.
+ * Adds the domid of the made domain to the mark, and then gives the domain the configuration's UUID. Returns
+ * LIBXL__AO_WAIT until the domain has its UUID. Errors, recorded in ao: those of libxl__xs_result and
+ * libxl__hv_set_handle.
  */
-void libxl__identity_mark_domid(libxl__create_identity *identity, const libxl__build *build);
+int libxl__identity_give_uuid(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build);
 
 #endif

@@ -78,7 +78,7 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
     if (rc)
         return rc != ERROR_DOMAIN_NOTFOUND;
     return !(info.flags & XEN_DOMINF_dying) &&
-           memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) == 0;
+           memcmp(info.handle, s->build.handle.uuid, sizeof(info.handle)) == 0;
 }
 
 /*
@@ -149,13 +149,19 @@ static int name_undo(libxl__ao *ao, struct create *s)
     if (!s->identity.marked || s->build.made)
         return 0;
     if (!s->teardown.started)
-        libxl__teardown_start(&s->teardown, LIBXL_DOMID_INVALID, &s->build.uuid);
+        libxl__teardown_start(&s->teardown, LIBXL_DOMID_INVALID, &s->build.uuid, &s->build.handle);
     return libxl__teardown_poll(ao, &s->teardown);
 }
 
 static int take_down(libxl__ao *ao, struct create *s);
 
 /* ---- make: a worker makes the domain, without memory, if it has a boot loader */
+
+static int run_step(libxl__ao *ao, struct create *s, libxl__build_step step)
+{
+    const int rc = libxl__build_start(ao, &s->build, step);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
 
 static int make_start(libxl__ao *ao, struct create *s)
 {
@@ -165,21 +171,27 @@ static int make_start(libxl__ao *ao, struct create *s)
         rc = libxl__create_boot_reserve(ao, &s->build, &s->boot);
     if (rc || !s->boot)
         return rc;
-    rc = libxl__build_start(ao, &s->build, LIBXL__BUILD_MAKE);
-    return rc ? rc : LIBXL__AO_WAIT;
+    return run_step(ao, s, LIBXL__BUILD_MAKE);
+}
+
+/* Waits for the end of the job, and until the domain has its UUID. A stopped creation needs no UUID. */
+static int wait_for_domain(libxl__ao *ao, struct create *s)
+{
+    if (!libxl__build_done(&s->build))
+        return LIBXL__AO_WAIT;
+    if (s->build.rc)
+        return libxl__ao_fail(ao, s->build.rc, "%s", s->build.message ? s->build.message : "building");
+    const int rc = libxl__identity_give_uuid(ao, &s->identity, &s->build);
+    return rc == LIBXL__AO_WAIT && atomic_load(&s->build.cancel) ? ERROR_ABORTED : rc;
 }
 
 /* Follows the domain, because another program may destroy it at any time. */
 static int follow(libxl__ao *ao, struct create *s)
 {
     xc_domaininfo_t info;
-    int rc = s->build.rc;
-    if (rc)
-        return reason_of(ao, s,
-                         libxl__ao_fail(ao, rc, "%s", s->build.message ? s->build.message : "building"));
     ao->subject.number = s->build.domid;
     ao->subject.uuid = s->build.uuid;
-    rc = libxl__hv_look(ao, s->build.domid, &info);
+    int rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
         rc = ERROR_DOMAIN_NOTFOUND; /* the domain is gone, and another domain has its domid */
     /* The phase `make` may have started the source already. */
@@ -190,8 +202,8 @@ static int follow(libxl__ao *ao, struct create *s)
 
 static int make_poll(libxl__ao *ao, struct create *s)
 {
-    libxl__identity_mark_domid(&s->identity, &s->build);
-    return libxl__build_done(&s->build) ? follow(ao, s) : LIBXL__AO_WAIT;
+    const int rc = wait_for_domain(ao, s);
+    return rc ? reason_of(ao, s, rc) : follow(ao, s);
 }
 
 static void make_stop(libxl__ao *ao, struct create *s)
@@ -248,16 +260,17 @@ static int admission_start(libxl__ao *ao, struct create *s)
 
 static int build_start(libxl__ao *ao, struct create *s)
 {
-    const int rc = libxl__build_start(ao, &s->build, LIBXL__BUILD_ALL);
-    return rc ? rc : LIBXL__AO_WAIT;
+    return run_step(ao, s, libxl__identity_comes_later(&s->build) ? LIBXL__BUILD_MAKE : LIBXL__BUILD_ALL);
 }
 
 static int build_poll(libxl__ao *ao, struct create *s)
 {
-    libxl__identity_mark_domid(&s->identity, &s->build);
-    if (!libxl__build_done(&s->build))
-        return LIBXL__AO_WAIT;
-    int rc = follow(ao, s);
+    int rc = wait_for_domain(ao, s);
+    if (rc)
+        return reason_of(ao, s, rc);
+    if (s->build.step == LIBXL__BUILD_MAKE)
+        return reason_of(ao, s, run_step(ao, s, LIBXL__BUILD_ALL));
+    rc = follow(ao, s);
     if (!rc)
         rc = reason_of(ao, s, libxl__create_apply_settings(ao, s->build.domid, config_of(ao)));
     if (!rc)
@@ -281,7 +294,7 @@ static int take_down(libxl__ao *ao, struct create *s)
         /* xenstored handles these requests before those of the teardown, so the answers need not be awaited. */
         libxl__xs_batch_free(s->nodes);
         s->nodes = NULL;
-        libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
+        libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid, &s->build.handle);
     }
     return libxl__teardown_poll(ao, &s->teardown);
 }

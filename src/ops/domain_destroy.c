@@ -20,7 +20,7 @@ static int teardown_start(libxl__ao *ao, libxl__nested *teardown)
         rc = libxl__teardown_reserve(ao, teardown, false);
     if (rc)
         return rc;
-    libxl__teardown_start(teardown, domid, &ao->subject.uuid);
+    libxl__teardown_start(teardown, domid, &ao->subject.uuid, &ao->subject.uuid);
     return LIBXL__AO_WAIT;
 }
 

@@ -121,21 +121,51 @@ static void keep_left(libxl__ao *ao, struct list_unfinished *s)
     s->count = kept;
 }
 
+static int by_handle(const void *left, const void *right)
+{
+    const struct candidate *const *l = left, *const *r = right;
+    return libxl_uuid_compare(&(*l)->mark.handle, &(*r)->mark.handle);
+}
+
+/* Returns the candidates in the order of their handles, in the operation's memory. NULL: no memory. */
+static struct candidate **order_by_handle(libxl__ao *ao, struct list_unfinished *s)
+{
+    struct candidate **ordered =
+        libxl__gc_alloc(&ao->gc, (size_t)(s->count + 1) * sizeof(struct candidate *));
+    for (uint32_t i = 0; ordered && i < s->count; i++)
+        ordered[i] = &s->all[i];
+    if (ordered && s->count)
+        qsort(ordered, s->count, sizeof(*ordered), by_handle);
+    return ordered;
+}
+
+/* Stores the domid in the candidate that the domain belongs to, if there is one. */
+static void assign(struct list_unfinished *s, struct candidate **ordered, const xc_domaininfo_t *info)
+{
+    struct candidate key, *const at = &key;
+    memcpy(key.uuid.uuid, info->handle, sizeof(key.uuid.uuid));
+    key.mark.handle = key.uuid;
+    struct candidate *found = bsearch(&key, s->all, s->count, sizeof(key), by_uuid);
+    if (!found || !libxl__mark_names(&found->mark, &found->uuid, info)) {
+        struct candidate **const other = bsearch(&at, ordered, s->count, sizeof(at), by_handle);
+        found = other ? *other : NULL;
+    }
+    if (found && libxl__mark_names(&found->mark, &found->uuid, info))
+        found->domid = info->domain;
+}
+
 /* Stores the domids of the candidates. Ignores dying domains, because they need no more work. */
 static int find_domains(libxl__ao *ao, struct list_unfinished *s)
 {
     const xc_domaininfo_t *list;
-    const int count = libxl__hv_list(ao->ctx, &list);
+    struct candidate **ordered = order_by_handle(ao, s);
+    const int count = ordered ? libxl__hv_list(ao->ctx, &list) : 0;
     if (count < 0)
         return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
-    for (int i = 0; i < count; i++) {
-        struct candidate key, *found;
-        memcpy(key.uuid.uuid, list[i].handle, sizeof(key.uuid.uuid));
-        found = s->count ? bsearch(&key, s->all, s->count, sizeof(key), by_uuid) : NULL;
-        if (found && !(list[i].flags & XEN_DOMINF_dying) && libxl__mark_names(&found->mark, list[i].domain))
-            found->domid = list[i].domain;
-    }
-    return 0;
+    for (int i = 0; s->count && i < count; i++)
+        if (!(list[i].flags & XEN_DOMINF_dying))
+            assign(s, ordered, &list[i]);
+    return ordered ? 0 : ERROR_NOMEM;
 }
 
 static int read_poll(libxl__ao *ao, struct list_unfinished *s)

@@ -408,7 +408,7 @@ static int moved_start(libxl__ao *ao, struct migration *s)
         return 0;
     libxl__xs_require_domain(s->batch, &ao->subject.uuid);
     libxl__save_mark_write(s->batch, ao->subject.number, LIBXL__SAVE_MOVED, false);
-    libxl__mark_write(s->batch, &ao->subject.uuid, ao->subject.number);
+    libxl__mark_write(s->batch, &ao->subject.uuid, ao->subject.number, NULL);
     return libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION) ? 0 : LIBXL__AO_WAIT;
 }
 
@@ -466,7 +466,7 @@ static int finish_poll(libxl__ao *ao, struct migration *s)
 static int finish_start(libxl__ao *ao, struct migration *s)
 {
     if (!s->returned)
-        libxl__teardown_start(&s->teardown, ao->subject.number, &ao->subject.uuid);
+        libxl__teardown_start(&s->teardown, ao->subject.number, &ao->subject.uuid, &ao->subject.uuid);
     return finish_poll(ao, s);
 }
 

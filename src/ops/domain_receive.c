@@ -126,7 +126,7 @@ static int restore_undo(libxl__ao *ao, struct receipt *s)
     if (!s->restoration.done || s->restoration.rc)
         return 0;
     if (!s->teardown.started)
-        libxl__teardown_start(&s->teardown, s->domid, &s->uuid);
+        libxl__teardown_start(&s->teardown, s->domid, &s->uuid, &s->uuid);
     return libxl__teardown_poll(ao, &s->teardown);
 }
 

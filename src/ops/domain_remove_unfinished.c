@@ -28,8 +28,9 @@ typedef struct remove_unfinished {
     libxl__xs_request *mark, *save, *tree, *ring, *tty;
     /* the domid of a domain with the UUID that may have the mark of a save; LIBXL_DOMID_INVALID: there is none */
     uint32_t saved;
-    uint32_t domid;   /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
-    const char *text; /* the value of the mark's node */
+    uint32_t domid; /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
+    libxl_uuid handle; /* the UUID that the hypervisor has for this domain */
+    const char *text;  /* the value of the mark's node */
     libxl__await console;
     libxl__xs_directory domains; /* lists the names in /local/domain */
     /* The array of trees, in the operation's memory; NULL: the trees are not known yet. */
@@ -66,16 +67,23 @@ static int find_start(libxl__ao *ao, struct remove_unfinished *s)
     return run_batch(s, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* Stores the domid of the mark's domain, or LIBXL_DOMID_INVALID. */
-static int find_domain(libxl__ao *ao, struct remove_unfinished *s, uint32_t domid)
+/* Stores the mark's domain, or LIBXL_DOMID_INVALID. */
+static int find_domain(libxl__ao *ao, struct remove_unfinished *s, const libxl__mark *mark)
 {
     xc_domaininfo_t info;
     s->domid = LIBXL_DOMID_INVALID;
-    if (domid == LIBXL__MARK_UNIQUE)
-        return libxl__hv_find(ao, uuid_of(ao), LIBXL_DOMID_INVALID, &s->domid);
-    const int rc = domid == LIBXL__MARK_NO_DOMID ? ERROR_DOMAIN_NOTFOUND : libxl__hv_look(ao, domid, &info);
-    if (!rc && memcmp(info.handle, uuid_of(ao)->uuid, sizeof(info.handle)) == 0)
-        s->domid = domid;
+    s->handle = mark->handle;
+    if (!libxl_uuid_is_nil(&mark->handle)) {
+        const int rc = libxl__hv_find(ao, &mark->handle, LIBXL_DOMID_INVALID, &s->domid);
+        if (rc || s->domid != LIBXL_DOMID_INVALID)
+            return rc;
+    }
+    s->handle = *uuid_of(ao);
+    if (mark->domid == LIBXL_DOMID_INVALID)
+        return 0;
+    const int rc = libxl__hv_look(ao, mark->domid, &info);
+    if (!rc && libxl__mark_names(mark, uuid_of(ao), &info))
+        s->domid = mark->domid;
     return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
 }
 
@@ -98,6 +106,7 @@ static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
     const char *text = libxl__xs_value(s->mark);
     if (is_moved(ao, s)) {
         s->domid = s->saved;
+        s->handle = *uuid_of(ao);
         return 0;
     }
     if (!text || !libxl__mark_read(ao->ctx, text, &mark))
@@ -107,7 +116,7 @@ static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: process %u is creating " LIBXL_UUID_FMT, mark.pid,
                               LIBXL_UUID_BYTES(*uuid_of(ao)));
     s->text = libxl__gc_printf(&ao->gc, "%s", text);
-    return s->text ? find_domain(ao, s, mark.domid) : ERROR_NOMEM;
+    return s->text ? find_domain(ao, s, &mark) : ERROR_NOMEM;
 }
 
 /* ---- tree: a domain of another toolstack is left alone */
@@ -280,7 +289,7 @@ static int remove_start(libxl__ao *ao, struct remove_unfinished *s)
     const int rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (rc)
         return rc;
-    libxl__teardown_start(&s->teardown, s->domid, uuid_of(ao));
+    libxl__teardown_start(&s->teardown, s->domid, uuid_of(ao), &s->handle);
     return LIBXL__AO_WAIT;
 }
 

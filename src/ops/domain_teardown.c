@@ -125,7 +125,7 @@ static int look(libxl__ao *ao, xc_domaininfo_t *info)
     if (!rc || rc == ERROR_DOMAIN_NOTFOUND || !args->in.unfinished)
         return rc;
     *info = (xc_domaininfo_t){.domain = (domid_t)args->in.domid};
-    memcpy(info->handle, args->in.uuid.uuid, sizeof(info->handle));
+    memcpy(info->handle, args->in.handle.uuid, sizeof(info->handle));
     return 0;
 }
 
@@ -137,6 +137,7 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     int rc = reserve(ao, t);
     t->nodes.domid = args->in.domid;
     t->nodes.uuid = args->in.uuid;
+    t->nodes.handle = args->in.handle;
     t->nodes.unfinished = args->in.unfinished;
     if (rc || args->in.domid == LIBXL_DOMID_INVALID)
         return rc;
@@ -146,7 +147,7 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     rc = libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other);
     if (rc && !args->in.unfinished)
         return rc;
-    t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
+    t->exists = !found && memcmp(info.handle, args->in.handle.uuid, sizeof(info.handle)) == 0;
     t->nodes.has_tree = t->exists || found;
     /*
      * If the hypercall has failed, assume that another domain has the UUID. The teardown checks this again
@@ -269,7 +270,7 @@ static int destroy_start(libxl__ao *ao, struct teardown *t)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (!t->exists)
         return 0;
-    libxl__hv_destroy_start(ao, &t->destroy, args->in.domid, &args->in.uuid);
+    libxl__hv_destroy_start(ao, &t->destroy, args->in.domid, &args->in.handle);
     return LIBXL__AO_WAIT;
 }
 
@@ -278,7 +279,7 @@ static bool is_alive(libxl__ao *ao)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
     return !libxl__hv_look(ao, args->in.domid, &info) && !(info.flags & XEN_DOMINF_dying) &&
-           memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
+           memcmp(info.handle, args->in.handle.uuid, sizeof(info.handle)) == 0;
 }
 
 static int destroy_poll(libxl__ao *ao, struct teardown *t)
@@ -413,13 +414,15 @@ int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unf
     return rc;
 }
 
-void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid)
+void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid,
+                           const libxl_uuid *handle)
 {
     libxl__ao *child = teardown->child;
     libxl__domain_teardown_args *args = libxl__ao_args(child);
     child->subject = (libxl__subject){.number = domid, .uuid = *uuid};
     args->in.domid = domid;
     args->in.uuid = *uuid;
+    args->in.handle = *handle;
     libxl__nested_start(teardown);
 }
 

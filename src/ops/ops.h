@@ -19,10 +19,12 @@
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
 /*
- * Starts the teardown of the domain with this domid and this UUID. If another domain has the domid, that
- * domain is not changed.
+ * Starts the teardown of the domain with this domid and this UUID. `handle` is the UUID that the hypervisor
+ * has for the domain. It is another one only while a creation has not yet given the domain its UUID. If
+ * another domain has the domid, that domain is not changed.
  */
-void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid);
+void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid,
+                           const libxl_uuid *handle);
 /*
  * Call this from the parent's poll. Returns LIBXL__AO_WAIT, or the teardown's result. If the hypervisor has
  * refused to destroy an unfinished domain, returns the error of the refusal and adds it to the parent's

@@ -126,7 +126,8 @@ int libxl__teardown_nodes_result(const libxl__teardown_nodes *nodes)
 bool libxl__teardown_nodes_give_up(libxl__teardown_nodes *nodes)
 {
     if (!nodes->given_up) {
-        libxl__mark_give_up(nodes->last, &nodes->uuid, nodes->domid);
+        const bool named = libxl_uuid_compare(&nodes->handle, &nodes->uuid) == 0;
+        libxl__mark_give_up(nodes->last, &nodes->uuid, nodes->domid, named ? NULL : &nodes->handle);
         libxl__xs_run_anyway(nodes->last, LIBXL__XS_ONE_BY_ONE);
     }
     nodes->given_up = true;

@@ -2,12 +2,10 @@
 /*
  * Functions that decide which domain belongs to a mark (marks.h). Call them with the context locked.
  *
- * A domain of another program may have the UUID of a mark. So there are five rules. If the mark has a domid,
- * the mark's domain is the domain with this domid and this UUID. If the mark says that the UUID is unique,
- * the mark's domain is the domain with this UUID. If the mark has neither, no domain belongs to the mark,
- * because the mark's process has ended before it knew the domid. A domain whose tree in xenstore belongs to
- * another toolstack never belongs to a mark. A domain without a tree may belong to a mark, because a domain
- * has no tree while it is built.
+ * A domain of another program may have the UUID of a mark. So there are four rules. A domain whose UUID is the
+ * mark's handle belongs to the mark. A domain with the mark's domid and the mark's UUID belongs to the mark. A
+ * domain whose tree in xenstore belongs to another toolstack never belongs to a mark. A domain without a tree
+ * may belong to a mark, because a domain has no tree while it is built.
  */
 #ifndef LIBXL__UNFINISHED_H
 #define LIBXL__UNFINISHED_H
@@ -16,13 +14,21 @@
 
 #include <string.h>
 
-/*
- * Returns whether a domain with the mark's UUID and this domid may belong to the mark. The caller must also
- * check the domain's tree.
- */
-static inline bool libxl__mark_names(const libxl__mark *mark, uint32_t domid)
+/* Returns whether the hypervisor has this UUID for the domain. */
+static inline bool libxl__has_handle(const xc_domaininfo_t *info, const libxl_uuid *uuid)
 {
-    return mark->domid == LIBXL__MARK_UNIQUE || mark->domid == domid;
+    return memcmp(info->handle, uuid->uuid, sizeof(info->handle)) == 0;
+}
+
+/*
+ * Returns whether the domain may belong to the mark of the UUID `uuid`. The caller must also check the domain's
+ * tree.
+ */
+static inline bool libxl__mark_names(const libxl__mark *mark, const libxl_uuid *uuid,
+                                     const xc_domaininfo_t *info)
+{
+    return (!libxl_uuid_is_nil(&mark->handle) && libxl__has_handle(info, &mark->handle)) ||
+           (mark->domid == info->domain && libxl__has_handle(info, uuid));
 }
 
 /*

@@ -2,8 +2,8 @@
 /*
  * Owns: the lane of the builds and, during a job, the job's handle and files. The functions at the end of the
  * file are called with the context locked. All other functions run on a worker, unlocked, and use only the
- * job's data. Two of these functions take the context's lock for a short time: libxl__build_fail, to allocate
- * the message in the operation's memory, and note_domain. Each build opens its own hypervisor handle, because
+ * job's data. libxl__build_fail takes the context's lock for a short time, to allocate the message in the
+ * operation's memory. Each build opens its own hypervisor handle, because
  * the handle's logger keeps the reason of a failure.
  */
 #include "boot_loader.h"
@@ -49,24 +49,6 @@ int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *w
 }
 
 /*
- * Sets `domid` and `made`. Takes the lock if `announce` is set, because the operation may read both members
- * at the same time.
- */
-static void note_domain(libxl__build *build, uint32_t domid)
-{
-    libxl__ao *ao = build->job.ao;
-    if (build->announce)
-        libxl__ctx_lock(ao->ctx);
-    build->domid = domid;
-    build->made = true;
-    if (!build->announce)
-        return;
-    libxl__ao_wake(ao);
-    libxl__loop_look_again(ao->ctx);
-    libxl__ctx_unlock(ao->ctx);
-}
-
-/*
  * Makes the domain in the hypervisor. libxl__build_ask_host must have set the members of `create` that depend
  * on the host.
  */
@@ -74,11 +56,12 @@ static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create
 {
     libxl__build *build = b->build;
     libxl__build_set_limits(build, create);
-    memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
+    memcpy(create->handle, build->handle.uuid, sizeof(create->handle));
     uint32_t domid = LIBXL__DOMID_ANY;
     if (xc_domain_create(b->xch, &domid, create))
         return libxl__build_fail_errno(build, LIBXL__CALL_MAKE_DOMAIN, "making the domain");
-    note_domain(build, domid);
+    build->domid = domid;
+    build->made = true;
     return 0;
 }
 
@@ -133,13 +116,14 @@ static int fail_loader(libxl__build *build, int rc)
     return rc && *build->loader->why ? libxl__build_fail(build, rc, "%s", build->loader->why) : rc;
 }
 
-static int make_for_loader(libxl__builder *b)
+static int make_only(libxl__builder *b)
 {
     libxl__build *build = b->build;
     const int rc = make(b);
-    return rc ? rc
-              : fail_loader(build, libxl__boot_loader_prepare(build->loader, build->config->b_info.bootloader,
-                                                              build->domid));
+    return rc || !build->loader
+               ? rc
+               : fail_loader(build, libxl__boot_loader_prepare(
+                                        build->loader, build->config->b_info.bootloader, build->domid));
 }
 
 /* Reads the kernel and the ramdisk that the boot loader has chosen. Then removes the boot loader's files. */
@@ -183,7 +167,7 @@ static int build_all(libxl__builder *b)
     /* The device model passes the command line of an HVM domain to its kernel. */
     b->cmdline = b->hvm ? NULL : build->config->b_info.cmdline;
     int rc = build->restores ? 0 : build->loader ? read_chosen(b) : read_configured(b);
-    if (!rc && !build->loader)
+    if (!rc && !build->made)
         rc = make(b);
     if (!rc)
         rc = set_limits(b);
@@ -217,7 +201,7 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
             libxl__build_fail_errno(build, LIBXL__CALL_OPEN_HANDLE, "opening the hypervisor's interface");
         return;
     }
-    build->rc = build->step == LIBXL__BUILD_MAKE ? make_for_loader(&b) : build_all(&b);
+    build->rc = build->step == LIBXL__BUILD_MAKE ? make_only(&b) : build_all(&b);
     libxl__build_file_free(&b.kernel);
     libxl__build_file_free(&b.ramdisk);
     libxl__build_file_free(&b.firmware);

@@ -16,16 +16,17 @@
 struct libxl__boot_loader;
 
 /*
- * The parts of a build. Each part is a job. A build without a boot loader has only the part LIBXL__BUILD_ALL.
- * A build with a boot loader has all three parts: first MAKE, then ALL, then CLEAN.
+ * The parts of a build. Each part is a job. A build with a boot loader has all three parts: first MAKE, then
+ * ALL, then CLEAN. A build whose domain gets a UUID of the configuration has the parts MAKE and ALL. Every
+ * other build has only the part ALL.
  */
 typedef enum libxl__build_step {
     /*
-     * Without a boot loader: makes the domain and fills its memory. With a boot loader: loads the kernel that
-     * the boot loader has chosen into the domain that the step MAKE has made.
+     * Makes the domain, unless the part MAKE has made it. Then fills its memory, with the kernel that the boot
+     * loader has chosen, if there is a boot loader.
      */
     LIBXL__BUILD_ALL,
-    /* Makes the domain without memory, and prepares the boot loader's files. */
+    /* Makes the domain without vcpus and memory. Prepares the boot loader's files, if there is a boot loader. */
     LIBXL__BUILD_MAKE,
     LIBXL__BUILD_CLEAN, /* removes the boot loader's files; cannot fail */
 } libxl__build_step;
@@ -38,8 +39,7 @@ typedef struct libxl__build_table {
 
 /*
  * A domain that is being built. Embed this in the operation's state; zero-initialise it and set the inputs.
- * While the job is running, the operation may set `cancel`. If `announce` is set, it may also read `made` and
- * `domid`. It must not use any other member.
+ * While the job is running, the operation may set `cancel`. It must not use any other member.
  */
 typedef struct libxl__build {
     libxl__job job;
@@ -49,15 +49,12 @@ typedef struct libxl__build {
     /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
+    /* The UUID that the hypervisor has for the domain. The domain is made with it. */
+    libxl_uuid handle;
     /* `video_kb`: the part of both amounts that an HVM domain's graphics card has; 0 for other domains. */
     uint64_t target_kb, max_kb, video_kb;
     /* The domain is made without a kernel, because a saved domain will be restored into it. */
     bool restores;
-    /*
-     * If this is true, the operation is woken as soon as the domain exists. From then on it may read `made`
-     * and `domid`.
-     */
-    bool announce;
     /* The state of the boot loader; NULL: the configuration has no boot loader. */
     struct libxl__boot_loader *loader;
     /* The values for the stored configuration; 0: the application gave none. */

@@ -19,13 +19,22 @@
 #include "watch.h"
 
 /*
+ * Returns whether the domain is being made: it has no vcpus yet. No observer is called for such a domain, because
+ * a creation may still change its UUID.
+ */
+static inline bool libxl__domain_is_being_made(const xc_domaininfo_t *info)
+{
+    return info->max_vcpu_id == XEN_INVALID_MAX_VCPU_ID;
+}
+
+/*
  * An observer of new domains. Embed this in the user's state. It must stay valid until
  * libxl__domains_unobserve.
  */
 struct libxl__domain_observer {
     /*
      * Called with the context locked, at each look, for each listed domain that none of the observer's
-     * followers follows. Not called for domain 0. The observer should follow the domain. If it does not, it
+     * followers follows. Not called for domain 0 and for a domain that is being made. The observer should follow the domain. If it does not, it
      * is called for this domain again at the next look.
      */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);

@@ -51,6 +51,15 @@ int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
     }
 }
 
+int libxl__hv_set_handle(libxl__ao *ao, libxl__call call, uint32_t domid, const libxl_uuid *uuid)
+{
+    uint8_t handle[sizeof(uuid->uuid)];
+    memcpy(handle, uuid->uuid, sizeof(handle));
+    return xc_domain_sethandle(libxl__xch(ao->ctx), domid, handle)
+               ? libxl__hv_fail(ao, call, "giving the UUID to", domid)
+               : 0;
+}
+
 int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);

@@ -36,6 +36,8 @@ int libxl__hv_suspend(struct libxl__ao *ao, uint32_t domid);
 int libxl__hv_hvm_param(struct libxl__ao *ao, uint32_t domid, uint32_t param, uint64_t *value);
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
+/* Changes the UUID that the hypervisor has for the domain. Errors: those of libxl__errno_rc for `call`. */
+int libxl__hv_set_handle(struct libxl__ao *ao, libxl__call call, uint32_t domid, const libxl_uuid *uuid);
 /*
  * Gets the hypervisor's information about a domain. Errors: DOMAIN_NOTFOUND, INVAL (the domid is reserved),
  * PERMISSION, NOMEM, FAIL.

@@ -28,7 +28,8 @@ static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int coun
     libxl__domain_observer *observer;
     for (int i = 0; domains->observer_count && i < count; i++) {
         const libxl__followed *domain = libxl__followed_find(&domains->followed, &page[i]);
-        if (!page[i].domain || (domain && domain->observed == domains->observer_count))
+        if (!page[i].domain || (domain && domain->observed == domains->observer_count) ||
+            (!domain && libxl__domain_is_being_made(&page[i])))
             continue;
         LIST_FOREACH (observer, &domains->observers, link)
             if (!domain || !libxl__followed_by(domain, observer))

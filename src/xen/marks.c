@@ -74,49 +74,53 @@ static uint64_t since_boot_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Writes the mark's DOMID word for a domid. */
-static void write_domid(uint32_t domid, char word[12])
-{
-    if (domid == LIBXL__MARK_NO_DOMID || domid == LIBXL__MARK_UNIQUE)
-        snprintf(word, 12, "%s", domid == LIBXL__MARK_UNIQUE ? "*" : "-");
-    else
-        snprintf(word, 12, "%u", domid);
-}
-
 /* Reads the word DOMID of a mark. Returns true, or false if `word` is not valid. */
 static bool read_domid(const char *word, uint32_t *domid)
 {
     char rest;
-    const bool unique = strcmp(word, "*") == 0;
-    *domid = unique ? LIBXL__MARK_UNIQUE : LIBXL__MARK_NO_DOMID;
-    return unique || strcmp(word, "-") == 0 ||
+    *domid = LIBXL_DOMID_INVALID;
+    return strcmp(word, "-") == 0 ||
            (sscanf(word, "%" SCNu32 "%c", domid, &rest) == 1 && *domid < LIBXL__DOMID_FIRST_RESERVED);
 }
 
-void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, char text[LIBXL__MARK_TEXT])
+/* Reads the word HANDLE of a mark. Returns true, or false if `word` is not valid. */
+static bool read_handle(const char *word, libxl_uuid *handle)
 {
-    const libxl__marker *marker = marker_of(ctx);
-    char word[12];
-    write_domid(domid, word);
-    snprintf(text, LIBXL__MARK_TEXT, "%u %llu %s %" PRIu64 " %s", given_up ? 0 : marker->pid, marker->start,
-             marker->where, since_boot_ms(), word);
+    libxl_uuid_clear(handle);
+    return strcmp(word, "-") == 0 || !libxl_uuid_from_string(handle, word);
 }
 
-static void write_mark(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid)
+void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, const libxl_uuid *handle,
+                      char text[LIBXL__MARK_TEXT])
+{
+    const libxl__marker *marker = marker_of(ctx);
+    char number[12] = "-", unique[LIBXL_UUID_FMTLEN + 1] = "-";
+    if (domid != LIBXL_DOMID_INVALID)
+        snprintf(number, sizeof(number), "%u", domid);
+    if (handle)
+        snprintf(unique, sizeof(unique), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*handle));
+    snprintf(text, LIBXL__MARK_TEXT, "%u %llu %s %" PRIu64 " %s %s", given_up ? 0 : marker->pid,
+             marker->start, marker->where, since_boot_ms(), number, unique);
+}
+
+static void write_mark(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid,
+                       const libxl_uuid *handle)
 {
     char text[LIBXL__MARK_TEXT];
-    libxl__mark_text(batch->ao->ctx, given_up, domid, text);
+    libxl__mark_text(batch->ao->ctx, given_up, domid, handle, text);
     libxl__xs_write(batch, LIBXL__XS_INHERITS, text, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
-void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid)
+void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
+                       const libxl_uuid *handle)
 {
-    write_mark(batch, uuid, false, domid);
+    write_mark(batch, uuid, false, domid, handle);
 }
 
-void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid)
+void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
+                         const libxl_uuid *handle)
 {
-    write_mark(batch, uuid, true, domid);
+    write_mark(batch, uuid, true, domid, handle);
 }
 
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
@@ -138,11 +142,12 @@ static bool has_ended(uint32_t pid, unsigned long long start)
 
 bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark)
 {
-    char where[64], word[12];
+    char where[64], number[12], unique[LIBXL_UUID_FMTLEN + 1];
     unsigned long long start;
     uint64_t then;
-    if (sscanf(text, "%" SCNu32 " %llu %63s %" SCNu64 " %11s", &mark->pid, &start, where, &then, word) != 5 ||
-        mark->pid > INT32_MAX || !read_domid(word, &mark->domid))
+    if (sscanf(text, "%" SCNu32 " %llu %63s %" SCNu64 " %11s %36s", &mark->pid, &start, where, &then, number,
+               unique) != 6 ||
+        mark->pid > INT32_MAX || !read_domid(number, &mark->domid) || !read_handle(unique, &mark->handle))
         return false;
     const uint64_t now = since_boot_ms();
     const libxl__marker *self = marker_of(ctx);

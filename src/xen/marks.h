@@ -4,13 +4,16 @@
  * makes the domain. It removes the mark when the domain is complete or was destroyed. A mark whose process
  * has ended shows that the creation was not finished.
  *
- * The value of a mark is "PID START WHERE TIME DOMID":
+ * The value of a mark is "PID START WHERE TIME DOMID HANDLE":
  *
- * PID    the id of the process that makes the domain; 0: the process has given up the domain START  the start
- * time of the process in clock ticks (proc(5)), because process ids are reused WHERE  identifies the boot and
- * the namespace of process ids in which PID and START are valid TIME   the time at which the mark was
- * written, in milliseconds since the boot DOMID  the domid. As long as the domid is not known: "*" if the
- * creation has generated the UUID, so that no domain of another program has this UUID; otherwise "-"
+ *    PID    the id of the process that makes the domain; 0: the process has given up the domain
+ *    START  the start time of the process in clock ticks (proc(5)), because process ids are reused
+ *    WHERE  identifies the boot and the namespace of process ids in which PID and START are valid
+ *    TIME   the time at which the mark was written, in milliseconds since the boot
+ *    DOMID  the domid of the domain; "-" as long as the domid is not known
+ *    HANDLE the random UUID with which the hypervisor makes the domain; "-": none. No domain of another
+ *           program has this UUID. If the configuration has a UUID, another program may use the same UUID. So
+ *           the domain gets this UUID only after the mark has the domid.
  *
  * Call all functions with the context locked.
  */
@@ -42,12 +45,8 @@ enum {
     /* The length of a mark's path, in octets. */
     LIBXL__MARK_PATH = sizeof(LIBXL__MARKS "/XX/") + LIBXL_UUID_FMTLEN,
     /* The greatest length of a mark's value, in octets. */
-    LIBXL__MARK_TEXT = 160,
+    LIBXL__MARK_TEXT = 208,
 };
-
-/* Two values of the parameter `domid`, which stand for the words "-" and "*" in a mark. */
-#define LIBXL__MARK_NO_DOMID LIBXL_DOMID_INVALID
-#define LIBXL__MARK_UNIQUE   (LIBXL_DOMID_INVALID - 1)
 
 /* The words PID, START and WHERE for marks of this process. Each context reads them from the system once. */
 typedef struct libxl__marker {
@@ -65,18 +64,22 @@ typedef struct libxl__marker {
 /*
  * Each of the following functions adds one request to the batch. A request of libxl__mark_remove needs
  * LIBXL__MARK_PATH octets of the memory that libxl__xs_reserve reserves. A request of another function needs
- * LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets.
+ * LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets. `domid` may be LIBXL_DOMID_INVALID, and `handle` may be NULL.
  */
-void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
+void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
+                       const libxl_uuid *handle);
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
-void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
+void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
+                         const libxl_uuid *handle);
 
 /* Writes the value of a mark of this process into `text`. `given_up` true: the word PID is 0. */
-void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, char text[LIBXL__MARK_TEXT]);
+void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, const libxl_uuid *handle,
+                      char text[LIBXL__MARK_TEXT]);
 
 /* The contents of a mark. */
 typedef struct libxl__mark {
-    uint32_t pid, domid;
+    uint32_t pid, domid; /* domid: LIBXL_DOMID_INVALID if the mark has no domid */
+    libxl_uuid handle;   /* the UUID nil if the mark has no handle */
     /*
      * The process that has written the mark has ended or has given up the domain. So the creation will not be
      * finished.

@@ -14,7 +14,7 @@ static const char *const words[] = {
 void libxl__save_mark_write(libxl__xs_batch *batch, uint32_t domid, libxl__save_stage stage, bool given_up)
 {
     char text[LIBXL__MARK_TEXT], mark[LIBXL__MARK_TEXT + 8];
-    libxl__mark_text(batch->ao->ctx, given_up, domid, text);
+    libxl__mark_text(batch->ao->ctx, given_up, domid, NULL, text);
     snprintf(mark, sizeof(mark), "%s %s", text, words[stage]);
     libxl__xs_write(batch, LIBXL__XS_INHERITS, mark, LIBXL__SAVE_MARK, domid);
 }

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 SLICE = 128
 """The number of domains that are converted to Python in one turn of the loop."""
 
+NO_VCPUS = 0xFFFFFFFF
+"""The greatest vcpu of a domain that is being made. A creation may still change the UUID of such a domain."""
+
 RETRY_SECONDS = 1.0
 """The time until a view lists the domains again, after the hypervisor has refused to list them."""
 
@@ -368,6 +371,8 @@ class DomainView(Mapping[int, DomainStatus]):
         try:
             async for infos in _slices(self._xen):
                 for info in infos:
+                    if info.vcpu_max_id == NO_VCPUS:
+                        continue
                     listed.add(info.domid)
                     if info.domid and info.domid not in told:
                         self._compare(info)

@@ -36,9 +36,9 @@ static void wait_once(libxl_ctx *ctx, uint64_t end)
 
 void core_run(libxl_ctx *ctx, const int *done)
 {
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; !*done; wait_once(ctx, end))
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); !*done; wait_once(ctx, end))
         if (now_ms() >= end)
-            fail_msg("the condition did not become true within %d ms", TIME_LIMIT_MS);
+            fail_msg("the condition did not become true in time");
 }
 
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds)
@@ -71,7 +71,9 @@ void *core_user(libxl__ao *ao)
 int core_result(libxl_ctx *ctx, uint64_t *for_event)
 {
     libxl_event *event;
-    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, TIME_LIMIT_MS), 0);
+    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL,
+                                            (int64_t)scaled_ms(TIME_LIMIT_MS)),
+                     0);
     assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
     int rc = event->u.operation_complete.rc;
     if (for_event)

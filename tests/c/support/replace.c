@@ -26,7 +26,7 @@ static int create(xc_interface *xch, libxl_domid *domid, const libxl_uuid *uuid)
                                              .max_maptrack_frames = -1,
                                              .grant_opts = XEN_DOMCTL_GRANT_version(2)};
     memcpy(config.handle, uuid->uuid, sizeof(config.handle));
-    return xc_domain_create(xch, domid, &config) ? errno : 0;
+    return xc_domain_create(xch, domid, &config) || xc_domain_max_vcpus(xch, *domid, 1) ? errno : 0;
 }
 
 __attribute__((format(printf, 1, 2))) static void remove_node(const char *fmt, ...)

@@ -45,7 +45,7 @@ static void mark_guest(libxl_ctx *ctx, struct subject *s)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
     libxl__ctx_lock(ctx);
-    libxl__mark_text(ctx, true, s->guest, text);
+    libxl__mark_text(ctx, true, s->guest, NULL, text);
     libxl__ctx_unlock(ctx);
     snprintf(path, sizeof(path), LIBXL__MARK_FMT, LIBXL__MARK_OF(s->uuid));
     fixture_write(path, text);
@@ -171,7 +171,7 @@ static void mark_save(libxl_ctx *ctx, libxl_domid domid)
 {
     char path[64], text[LIBXL__MARK_TEXT], mark[LIBXL__MARK_TEXT + 8];
     libxl__ctx_lock(ctx);
-    libxl__mark_text(ctx, true, domid, text);
+    libxl__mark_text(ctx, true, domid, NULL, text);
     libxl__ctx_unlock(ctx);
     snprintf(path, sizeof(path), LIBXL__SAVE_MARK, domid);
     snprintf(mark, sizeof(mark), "%s asked", text);

@@ -18,12 +18,12 @@ static void path_of(const libxl_uuid *uuid, char path[LIBXL__MARK_PATH])
     snprintf(path, LIBXL__MARK_PATH, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
-/* Writes a mark for the domain, as if this process had given the domain up. */
-static void mark(scene *s, const libxl_uuid *uuid, uint32_t domid)
+/* Writes a mark for the domain, as if this process had given the domain up. `handle` NULL: the mark has none. */
+static void mark(scene *s, const libxl_uuid *uuid, uint32_t domid, const libxl_uuid *handle)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
     libxl__ctx_lock(s->ctx);
-    libxl__mark_text(s->ctx, true, domid, text);
+    libxl__mark_text(s->ctx, true, domid, handle, text);
     libxl__ctx_unlock(s->ctx);
     path_of(uuid, path);
     fixture_write(path, text);
@@ -104,24 +104,23 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
     destroy(s, before);
 }
 
-/* Waits until the last word of the mark is this domid. */
+/* Waits until the mark has this domid. */
 static void wait_marked(const libxl_uuid *uuid, libxl_domid domid)
 {
-    char word[16];
-    snprintf(word, sizeof(word), " %u", domid);
     for (uint64_t end = now_ms() + scaled_ms(5000);; sleep_ms(1)) {
-        char *text = read_mark(uuid), *last = text ? strrchr(text, ' ') : NULL;
-        const bool marked = last && strcmp(last, word) == 0;
+        libxl_domid marked;
+        char *text = read_mark(uuid);
+        const bool has_domid = text && sscanf(text, "%*s %*s %*s %*s %u", &marked) == 1;
         free(text);
-        if (marked)
+        if (has_domid && marked == domid)
             return;
         if (now_ms() > end)
             fail_msg("the mark does not have the domid %u", domid);
     }
 }
 
-/* A process is killed during the build, when the domain has no nodes. Its UUID is not random. */
-static void the_bare_domain_of_a_killed_process_is_removed(scene *s)
+/* A process is killed while the hypercall waits. The domain has no nodes, and its UUID is not random. */
+static void kill_during(scene *s, const char *hypercall)
 {
     libxl_domid found, before = guest(s, "b", false);
     libxl_domain_config config = guest_config("b");
@@ -131,21 +130,32 @@ static void the_bare_domain_of_a_killed_process_is_removed(scene *s)
     if (!child) {
         libxl_ctx *ctx;
         libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
-        fault_add("memory_op.populate_physmap:1:20000ms");
+        fault_add(hypercall);
         libxl_domain_create_new(ctx, &config, &found, NULL, NULL);
         _exit(0);
     }
     wait_marked(&uuid, before + 1);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    assert_true(domain_exists(before + 1, &uuid));
+    assert_true(libxl_domain_info(s->ctx, NULL, before + 1) == 0);
     assert_true(is_listed(s, &uuid, &found));
     assert_int_equal(found, before + 1);
     assert_int_equal(remove_it(s, &uuid), 0);
     assert_false(has_mark(&uuid));
-    assert_false(domain_exists(before + 1, &uuid));
+    assert_int_equal(libxl_domain_info(s->ctx, NULL, before + 1), ERROR_DOMAIN_NOTFOUND);
     libxl_domain_config_dispose(&config);
     destroy(s, before);
+}
+
+static void the_bare_domain_of_a_killed_process_is_removed(scene *s)
+{
+    kill_during(s, "memory_op.populate_physmap:1:20000ms");
+}
+
+/* The process is killed before it gives the domain the UUID of the configuration. */
+static void the_domain_without_its_uuid_is_removed(scene *s)
+{
+    kill_during(s, "domctl.setdomainhandle:1:20000ms");
 }
 
 /* The process was killed after it wrote the mark and before it made the domain. */
@@ -154,7 +164,7 @@ static void a_mark_without_a_domain_is_listed_and_removed(scene *s)
     libxl_domid domid;
     libxl_uuid uuid;
     libxl_uuid_generate(&uuid);
-    mark(s, &uuid, LIBXL__MARK_NO_DOMID);
+    mark(s, &uuid, LIBXL_DOMID_INVALID, NULL);
     assert_true(is_listed(s, &uuid, &domid));
     assert_int_equal(domid, LIBXL_DOMID_INVALID);
     assert_int_equal(remove_it(s, &uuid), 0);
@@ -171,19 +181,29 @@ static libxl_domid add_bare_domain(const libxl_uuid *uuid)
     return domid;
 }
 
-/* The domain exists, and none of its nodes was written yet. */
+/*
+ * The domain exists, and none of its nodes was written yet. The process has been killed before the mark had the
+ * domid, before the domain had the UUID, or later.
+ */
 static void a_domain_without_nodes_is_removed(scene *s)
 {
-    for (int unique = 0; unique <= 1; unique++) {
+    static const struct {
+        bool has_domid, has_uuid, has_handle;
+    } moments[] = {{false, false, true}, {true, false, true}, {true, true, true}, {true, true, false}};
+    for (size_t i = 0; i < sizeof(moments) / sizeof(*moments); i++) {
         libxl_domid found;
-        libxl_uuid uuid;
+        libxl_uuid uuid, handle;
         libxl_uuid_generate(&uuid);
-        const libxl_domid domid = add_bare_domain(&uuid);
-        mark(s, &uuid, unique ? LIBXL__MARK_UNIQUE : domid);
+        libxl_uuid_generate(&handle);
+        const libxl_uuid *of_domain = moments[i].has_uuid ? &uuid : &handle;
+        const libxl_domid domid = add_bare_domain(of_domain);
+        mark(s, &uuid, moments[i].has_domid ? domid : LIBXL_DOMID_INVALID,
+             moments[i].has_handle ? &handle : NULL);
         assert_true(is_listed(s, &uuid, &found));
         assert_int_equal(found, domid);
         assert_int_equal(remove_it(s, &uuid), 0);
-        assert_false(domain_exists(domid, &uuid));
+        assert_false(domain_exists(domid, of_domain));
+        assert_false(has_mark(&uuid));
     }
 }
 
@@ -193,10 +213,12 @@ static void a_bare_domain_of_another_program_is_left_alone(scene *s)
     libxl_uuid uuid;
     libxl_uuid_generate(&uuid);
     const libxl_domid domid = add_bare_domain(&uuid);
-    const uint32_t marked[] = {LIBXL__MARK_NO_DOMID, domid + 1, domid - 1};
+    libxl_uuid other;
+    libxl_uuid_generate(&other);
+    const uint32_t marked[] = {LIBXL_DOMID_INVALID, domid + 1, domid - 1};
     for (size_t i = 0; i < sizeof(marked) / sizeof(*marked); i++) {
         libxl_domid found;
-        mark(s, &uuid, marked[i]);
+        mark(s, &uuid, marked[i], i ? &other : NULL);
         assert_true(is_listed(s, &uuid, &found));
         assert_int_equal(found, LIBXL_DOMID_INVALID);
         assert_int_equal(remove_it(s, &uuid), 0);
@@ -240,7 +262,7 @@ static void nodes_of_a_dead_domain_are_removed(scene *s)
     }
     /* This node of a living domain names the UUID of the dead domain. It must stay. */
     fixture_write(neighbour, vm);
-    mark(s, &uuid, LIBXL__MARK_NO_DOMID);
+    mark(s, &uuid, LIBXL_DOMID_INVALID, NULL);
     assert_int_equal(remove_it(s, &uuid), 0);
     assert_false(has_mark(&uuid) || has_node(vm));
     for (size_t i = 0; i < sizeof(trees) / sizeof(*trees); i++) {
@@ -264,7 +286,7 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
     libxl_uuid uuid;
     libxl_uuid_generate(&uuid);
     domid = add_domain(&uuid);
-    mark(s, &uuid, LIBXL__MARK_UNIQUE);
+    mark(s, &uuid, LIBXL_DOMID_INVALID, &uuid);
     assert_true(is_listed(s, &uuid, &found));
     assert_int_equal(found, LIBXL_DOMID_INVALID);
     assert_int_equal(remove_it(s, &uuid), 0);
@@ -281,8 +303,14 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
  * mark is ignored, too. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
-    static const char *const texts[] = {
-        "4194303 1 elsewhere/1 5", "", "nonsense", "-1 2 3 4 5", "0 0 0 0", "0 0 0 0 x", "0 0 0 0 5x"};
+    static const char *const texts[] = {"4194303 1 elsewhere/1 5",
+                                        "",
+                                        "nonsense",
+                                        "-1 2 3 4 5",
+                                        "0 0 0 0",
+                                        "0 0 0 0 x -",
+                                        "0 0 0 0 5x -",
+                                        "0 0 0 0 5 x"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         char path[LIBXL__MARK_PATH];
         libxl_domid domid;
@@ -305,7 +333,7 @@ static void many_marks_are_listed(scene *s)
     libxl_uuid uuids[MARKS];
     for (int i = 0; i < MARKS; i++) {
         libxl_uuid_generate(&uuids[i]);
-        mark(s, &uuids[i], LIBXL__MARK_NO_DOMID);
+        mark(s, &uuids[i], LIBXL_DOMID_INVALID, NULL);
     }
     assert_int_equal(RUN(s, libxl_domain_list_unfinished(s->ctx, &list, how)), 0);
     assert_int_equal(list.num_domains, MARKS);
@@ -352,6 +380,7 @@ static void a_domain_that_was_given_up_is_listed(scene *s)
 static const body bodies[] = {
     BODY(the_domain_of_a_killed_process_is_listed_and_removed, RUNS_ONCE),
     BODY(the_bare_domain_of_a_killed_process_is_removed, RUNS_ONCE),
+    BODY(the_domain_without_its_uuid_is_removed, RUNS_ONCE),
     BODY(a_mark_without_a_domain_is_listed_and_removed),
     BODY(a_domain_without_nodes_is_removed),
     BODY(a_bare_domain_of_another_program_is_left_alone),
