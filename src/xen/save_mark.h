@@ -7,12 +7,15 @@
  *
  * The value is the value of a mark of an unfinished domain (marks.h), a space and the word STAGE:
  *
- * saving   the guest runs asked    the guest was asked to suspend itself saved    the whole domain was written;
- * the guest is suspended sent     the whole domain was sent to another machine, and the guest is suspended. The
- * other machine was not told yet to run the guest. Another process must not let the guest run while the
- * migration's process lives given    another machine may have been told to run the guest; the guest is
- * suspended here moved    the guest runs on another machine; the suspended domain here must be destroyed, and
- * never resumed
+ *    saving   the guest runs
+ *    asked    the guest was asked to suspend itself
+ *    saved    the whole domain was written; the guest is suspended
+ *    sent     the whole domain was sent to another machine, and the guest is suspended. The other machine was
+ *             not told yet to run the guest. No other process may let the guest run while the process of the
+ *             migration lives
+ *    given    the other machine may have been told to run the guest; the guest is suspended here
+ *    moved    the guest runs on the other machine; the suspended domain here must be destroyed, and never
+ *             resumed
  *
  * Call all functions with the context locked.
  */
