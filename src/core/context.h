@@ -24,13 +24,15 @@ struct libxl__xen;
 struct libxl__generators;
 
 /*
- * The conventions for the numbers that the library returns to the application. The drop-in library has libxl's
- * conventions.
+ * The conventions for what the application passes to the library, and for the numbers that the library returns.
+ * The drop-in library has libxl's conventions.
  */
 typedef struct libxl__conventions {
     int started; /* what an initiator returns if the completion follows */
     /* Returns the number that the application gets for an error of this operation. Any thread calls it. */
     int (*outward)(const char *operation, int rc);
+    /* A non-blocking descriptor that an operation reads or writes is made blocking. Otherwise it is refused. */
+    bool makes_blocking;
 } libxl__conventions;
 
 struct libxl__ctx {

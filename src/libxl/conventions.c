@@ -34,7 +34,7 @@ static int outward(const char *operation, int rc)
     return asks && rc == ERROR_DOMAIN_DESTROYED ? 0 : libxl__dropin_rc(rc);
 }
 
-static const libxl__conventions conventions = {.started = 0, .outward = outward};
+static const libxl__conventions conventions = {.started = 0, .outward = outward, .makes_blocking = true};
 
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
 {

@@ -109,7 +109,12 @@ int libxl__transfer_check(libxl__ao *ao, const char *field, int fd, bool writes)
         return libxl__ao_fail(ao, ERROR_INVAL, "%s: %s", field, strerror(errno));
     if ((flags & O_ACCMODE) == (writes ? O_RDONLY : O_WRONLY))
         return libxl__ao_fail(ao, ERROR_INVAL, "%s: not open for %s", field, writes ? "writing" : "reading");
-    return flags & O_NONBLOCK ? libxl__ao_fail(ao, ERROR_INVAL, "%s: not blocking", field) : 0;
+    if (!(flags & O_NONBLOCK))
+        return 0;
+    if (ao->ctx->conventions && ao->ctx->conventions->makes_blocking &&
+        !fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, "%s: not blocking", field);
 }
 
 static int fail_start(libxl__ao *ao, int error)
