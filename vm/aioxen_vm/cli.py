@@ -89,6 +89,7 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
 @click.option(
     "--disk", type=FILE, metavar="FILE", help="Shows FILE (64 MiB) as /dev/vda. Machines can share it."
 )
+@click.option("--passthrough", is_flag=True, help="Adds an IOMMU, a network card and a USB stick for guests.")
 @click.option("--xen", default="", metavar="ARGS", help="Added to Xen's command line.")
 @click.option("--linux", default="", metavar="ARGS", help="Added to the command line of dom0's kernel.")
 @click.option("--accel", "wanted", type=click.Choice(["auto", "kvm", "tcg"]), default="auto")
@@ -106,6 +107,7 @@ def main(
     cpus: int,
     link: tuple[int, int] | None,
     disk: Path | None,
+    passthrough: bool,
     xen: str,
     linux: str,
     wanted: str,
@@ -120,7 +122,7 @@ def main(
     if interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("--interactive needs a terminal")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(session.SIGNALLED + signal.SIGTERM))
-    shape = Shape(wanted, memory, dom0_memory, cpus, xen, linux)
+    shape = Shape(wanted, memory, dom0_memory, cpus, xen, linux, passthrough)
     cwd = Path.cwd()
     shares = {"project": PROJECT} if cwd.is_relative_to(PROJECT) else {"project": PROJECT, "cwd": cwd}
     number, socket = link or (0, None)

@@ -30,6 +30,10 @@ LINUX = (
     " audit=0 cryptomgr.notests tsc=reliable random.trust_cpu=on"
 )
 SHARES = ("project", "cwd")  # The tags under which dom0 can mount two directories of the host.
+# Xen runs with this IOMMU, which does not remap interrupts.
+IOMMU = "intel-iommu,intremap=off,caching-mode=on"
+CARD_MAC = "02:00:00:00:01:00"  # The address of the card that guests can get.
+STICK_SIZE = 8 << 20  # The size of the USB stick in bytes.
 DISK_SIZE = 64 << 20  # The size of dom0's disk in bytes. A snapshot contains the size.
 
 
@@ -47,6 +51,8 @@ class Shape:
     cpus: int = 1
     xen: str = ""  # The options that are added to Xen's command line.
     linux: str = ""  # The options that are added to the command line of dom0's kernel.
+    # The machine has an IOMMU, a network card and a USB stick, which guests can get.
+    passthrough: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,16 @@ def _command_line(
     image: Path, shape: Shape, memory: str, outside: Outside, sockets: dict[str, int], link: int
 ) -> list[str]:
     xen = f"{XEN} dom0_mem={shape.dom0_memory}M,max:{shape.dom0_memory}M {shape.xen}"
+    xen += " iommu=on,no-sharept" if shape.passthrough else ""
     # The file names are relative to the image's directory. QEMU and Xen end a name at a space, and the
     # directory's path may contain a space.
     linux = f"vmlinux {LINUX} {shape.linux}"
+    linux += " passthrough" if shape.passthrough else ""
     command = [qemu(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     command += ["-accel", ACCEL[shape.accel], "-cpu", CPU[shape.accel], "-smp", str(shape.cpus)]
-    command += ["-machine", "pc,memory-backend=ram", "-m", str(shape.memory)]
+    machine = "q35" if shape.passthrough else "pc"
+    command += ["-machine", f"{machine},memory-backend=ram", "-m", str(shape.memory)]
+    command += ["-device", IOMMU] if shape.passthrough else []
     command += ["-object", f"memory-backend-file,id=ram,size={shape.memory}M,{memory}"]
     command += ["-kernel", "xen", "-append", xen]
     command += ["-initrd", f"{_quote(linux)},initramfs"]
@@ -94,9 +104,21 @@ def _command_line(
         command += ["-fsdev", f"local,id={tag},{where},security_model=none,multidevs=remap"]
         command += ["-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
     command += ["-netdev", f"dgram,id=link,local.type=fd,local.str={link}"]
-    command += ["-device", "virtio-net-pci,netdev=link,romfile="]
+    nic = "virtio-net-pci,romfile=,netdev"
+    command += _passthrough(nic) if shape.passthrough else ["-device", f"{nic}=link"]
     command += ["-blockdev", f"{_disk(outside.disk)},node-name=disk"]
     return [*command, "-device", "virtio-blk-pci,drive=disk,share-rw=on"]
+
+
+def _passthrough(nic: str) -> list[str]:
+    """Returns the options for dom0's network interface and for the devices that guests can get. A hub
+    connects the interface, the card and the link."""
+    command = ["-netdev", "hubport,id=hub0,hubid=0,netdev=link"]
+    for number, device in enumerate((nic, f"e1000e,addr=10,mac={CARD_MAC},romfile=,netdev"), start=1):
+        command += ["-netdev", f"hubport,id=hub{number},hubid=0", "-device", f"{device}=hub{number}"]
+    command += ["-device", "nec-usb-xhci,id=usb"]
+    command += ["-blockdev", f"driver=null-co,size={STICK_SIZE},read-zeroes=on,node-name=stick"]
+    return [*command, "-device", "usb-storage,bus=usb.0,port=1,drive=stick,serial=aioxen,removable=on"]
 
 
 def _disk(path: Path | None) -> str:

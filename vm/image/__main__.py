@@ -18,7 +18,9 @@ def _only(directory: Path, pattern: str) -> Path:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["xen", "kernel", "dom0", "guest", "driver", "qemu"]))
+@click.argument(
+    "what", type=click.Choice(["xen", "kernel", "dom0", "guest", "driver", "passthrough", "qemu"])
+)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--unpacked",
@@ -27,7 +29,8 @@ def _only(directory: Path, pattern: str) -> Path:
     help="The unpacked packages.",
 )
 def main(what: str, out: Path, unpacked: Path) -> None:
-    """Builds the hypervisor (xen), the kernel, an initramfs (dom0, guest, driver) or dom0's QEMU as OUT."""
+    """Builds the hypervisor (xen), the kernel, an initramfs (dom0, guest, driver, passthrough) or dom0's
+    QEMU as OUT."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if what == "dom0":
@@ -36,6 +39,8 @@ def main(what: str, out: Path, unpacked: Path) -> None:
             linux_guest.root(unpacked, VM / "guest").write(out)
         elif what == "driver":
             driver_domain.root(unpacked, VM / "guest").write(out)
+        elif what == "passthrough":
+            linux_guest.root(unpacked, VM / "guest", linux_guest.PASSTHROUGH_MODULES).write(out)
         elif what == "qemu":
             qemu.fill(unpacked, out)
         else:

@@ -27,6 +27,8 @@ MODULES = _words("""
     virtio_pci virtio_console virtio_net virtio_blk 9pnet_virtio 9p
     loop ext4 crc32c_generic bridge xen-blkback xen-netback
 """)
+# The modules of a machine with devices for guests (`aioxen-vm --passthrough`).
+PASSTHROUGH_MODULES = _words("xen-pciback e1000e xhci-pci usb-storage")
 
 XEN_PROGRAMS = _words("""
     xl libxl-save-helper xenstored xenstore-control xenconsoled xenconsole xen-init-dom0
@@ -81,6 +83,7 @@ def root(unpacked: Path, scripts: Path) -> Archive:
     archive.text("/etc/hosts", "127.0.0.1 localhost dom0\n")
 
     modules(archive, unpacked, MODULES)
+    modules(archive, unpacked, PASSTHROUGH_MODULES, "passthrough")
     python = packages.with_dependencies(PYTHON_PACKAGES, PYTHON_NAMES)
     toolstack(archive, unpacked, [*_pygrub(archive, unpacked), *_installed(archive, python)])
 
@@ -110,14 +113,14 @@ def toolstack(archive: Archive, unpacked: Path, others: Iterable[Path] = ()) -> 
     _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
 
 
-def modules(archive: Archive, unpacked: Path, names: Iterable[str]) -> None:
-    """Adds kernel modules with their dependencies. Also adds /lib/modules/order, which lists the modules
-    in the order in which they load."""
+def modules(archive: Archive, unpacked: Path, names: Iterable[str], listing: str = "order") -> None:
+    """Adds kernel modules with their dependencies. Also adds the file /lib/modules/LISTING, which lists the
+    modules in the order in which they load."""
     (directory,) = (unpacked / "lib/modules").iterdir()
     order = list(Modules(directory).in_load_order(names))
     for path in order:
         archive.file(f"/lib/modules/{path.name}", path)
-    archive.text("/lib/modules/order", "".join(f"{path.name}\n" for path in order))
+    archive.text(f"/lib/modules/{listing}", "".join(f"{path.name}\n" for path in order))
 
 
 def _xen(archive: Archive, unpacked: Path) -> list[Path]:

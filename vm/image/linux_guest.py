@@ -9,6 +9,8 @@ from . import dom0
 from .archive import Archive
 
 MODULES = ("xen-blkfront", "xen-netfront", "ext4", "crc32c_generic", "9p", "9pnet_xen")
+# The drivers of the devices of `aioxen-vm --passthrough`.
+PASSTHROUGH_MODULES = ("xen-pcifront", "e1000e", "ehci-pci", "xhci-pci", "usb-storage", "sd_mod")
 PROGRAMS = ("check-disk", "check-share")
 
 # At a shutdown request the kernel runs these helpers. The helpers use -f, because init is a script that

@@ -26,6 +26,7 @@ FIRMWARE = (
     "/usr/share/seabios/vgabios-cirrus.bin",
     "/usr/share/seabios/vgabios-stdvga.bin",
     "/usr/share/qemu/kvmvapic.bin",
+    "/usr/share/qemu/linuxboot.bin",
     "/usr/lib/ipxe/qemu/efi-e1000.rom",
     "/usr/lib/ipxe/qemu/efi-rtl8139.rom",
 )

@@ -65,6 +65,29 @@ def prepare() -> None:
     run("xl sched-credit2 -d 0 -w 4096")  # A busy guest must not slow down the toolstack.
 
 
+def prepare_passthrough() -> None:
+    """Does the work of `prepare` for guests of `passthrough_text`. The interface that is connected with the
+    card joins the bridge."""
+    prepare()
+    run("gzip -1 <build/guest/linux-passthrough-initramfs >/tmp/passthrough-initramfs")
+    run("cp build/dom0/boot/vmlinuz-* /tmp/vmlinuz && ip link set eth0 master xenbr0 up")
+
+
+# An HVM guest reads its kernel and its ramdisk from its device model, which is slow. So both are compressed.
+# The words of the command line leave out work that takes long where the machine is emulated.
+QUICK = "nokaslr pci=noearly mitigations=off rodata=off init_on_alloc=0 cryptomgr.notests tsc=reliable"
+
+
+def passthrough_text(kind: str, *settings: str) -> str:
+    """Returns the text of an xl file for a guest `g` that has the drivers for the devices of
+    `aioxen-vm --passthrough`."""
+    paths = {"kernel": "/tmp/linux-kernel", "ramdisk": "/tmp/passthrough-initramfs"}
+    if kind != "hvm":
+        return text("g", kind, "", *settings, **paths, memory=144)
+    paths["kernel"] = "/tmp/vmlinuz"
+    return text("g", kind, QUICK, 'vga = "none"', "vnc = 0", *settings, **paths, memory=144)
+
+
 def image(name: str, kind: str = "raw") -> str:
     """Makes an image with an empty file system. Returns the image's path."""
     path = f"/tmp/{name}"

@@ -16,6 +16,16 @@ import aioxen
 from linux import LIMIT, run
 
 
+def card(address: str) -> aioxen.DevicePci:
+    """Returns the card at an address such as 0000:00:10.0."""
+    domain, bus, dev, func = (int(part, 16) for part in re.split("[:.]", address))
+    return aioxen.DevicePci(domain=domain, bus=bus, dev=dev, func=func, vfunc_mask=1)
+
+
+def address(pci: aioxen.DevicePci) -> str:
+    return f"{pci.domain:04x}:{pci.bus:02x}:{pci.dev:02x}.{pci.func:x}"
+
+
 class Ours:
     def __init__(self, xen: aioxen.Context) -> None:
         self._xen = xen
@@ -52,6 +62,47 @@ class Ours:
     async def nics(self, guest: str) -> list[str]:
         """Returns the addresses of the guest's interfaces."""
         return [nic.mac.hex(":") for nic in await (await self._xen.domain_find(guest)).nic_list()]
+
+    async def make_assignable(self, address: str) -> None:
+        """Takes the card at this address of dom0, such as 0000:00:10.0, from its driver."""
+        await self._xen.pci_assignable_add(card(address), True)
+
+    async def make_unassignable(self, address: str) -> None:
+        await self._xen.pci_assignable_remove(card(address), True)
+
+    async def assignable(self) -> list[str]:
+        """Returns the addresses of the cards that guests can get."""
+        return [address(pci) for pci in await self._xen.pci_assignable()]
+
+    async def card_add(self, guest: str, address: str) -> None:
+        await (await self._xen.domain_find(guest)).pci_add(card(address))
+
+    async def card_remove(self, guest: str, address: str) -> None:
+        await (await self._xen.domain_find(guest)).pci_remove(card(address))
+
+    async def cards(self, guest: str) -> list[str]:
+        """Returns the addresses in dom0 of the guest's cards."""
+        return [address(pci) for pci in await (await self._xen.domain_find(guest)).pci_list()]
+
+    async def controller_add(self, guest: str, version: int) -> None:
+        await (await self._xen.domain_find(guest)).usbctrl_add(aioxen.DeviceUsbctrl(version=version))
+
+    async def controller_remove(self, guest: str, number: int) -> None:
+        await (await self._xen.domain_find(guest)).usbctrl_remove(aioxen.DeviceUsbctrl(devid=number))
+
+    async def stick_add(self, guest: str, bus: int, number: int) -> None:
+        """Gives the guest the device with this bus and this address."""
+        place = aioxen.DeviceUsbdevHostdev(hostbus=bus, hostaddr=number)
+        await (await self._xen.domain_find(guest)).usbdev_add(aioxen.DeviceUsbdev(u=place))
+
+    async def stick_remove(self, guest: str, controller: int, port: int) -> None:
+        device = aioxen.DeviceUsbdev(ctrl=controller, port=port, u=aioxen.DeviceUsbdevHostdev())
+        await (await self._xen.domain_find(guest)).usbdev_remove(device)
+
+    async def sticks(self, guest: str) -> list[tuple[int, int, int, int]]:
+        """Returns the controller, port, bus and address of each of the guest's USB devices."""
+        listed = await (await self._xen.domain_find(guest)).usbdev_list()
+        return [(each.ctrl, each.port, each.u.hostbus, each.u.hostaddr) for each in listed]
 
     async def shutdown(self, guest: str) -> None:
         dom = await self._xen.domain_find(guest)
@@ -114,6 +165,47 @@ class Xl:
         (entry,) = json.loads(await self._xl(f"list -l {guest} 2>/dev/null"))
         stored: dict[str, list[dict[str, str]]] = entry["config"]
         return stored
+
+    async def make_assignable(self, address: str) -> None:
+        await self._xl(f"pci-assignable-add {address}")
+
+    async def make_unassignable(self, address: str) -> None:
+        await self._xl(f"pci-assignable-remove -r {address}")
+
+    async def assignable(self) -> list[str]:
+        return (await self._xl("pci-assignable-list")).split()
+
+    async def card_add(self, guest: str, address: str) -> None:
+        await self._xl(f"pci-attach {guest} {address}")
+
+    async def card_remove(self, guest: str, address: str) -> None:
+        await self._xl(f"pci-detach {guest} {address}")
+
+    async def cards(self, guest: str) -> list[str]:
+        return re.findall(r"[0-9a-f]{4}:[0-9a-f:.]+", await self._xl(f"pci-list {guest}"))
+
+    async def controller_add(self, guest: str, version: int) -> None:
+        await self._xl(f"usbctrl-attach {guest} version={version}")
+
+    async def controller_remove(self, guest: str, number: int) -> None:
+        await self._xl(f"usbctrl-detach {guest} {number}")
+
+    async def stick_add(self, guest: str, bus: int, number: int) -> None:
+        await self._xl(f"usbdev-attach {guest} hostbus={bus} hostaddr={number}")
+
+    async def stick_remove(self, guest: str, controller: int, port: int) -> None:
+        await self._xl(f"usbdev-detach {guest} {controller} {port}")
+
+    async def sticks(self, guest: str) -> list[tuple[int, int, int, int]]:
+        listed = await self._xl(f"usb-list {guest}")
+        found = []
+        for line in listed.splitlines():
+            if words := re.match(r"\d+", line):
+                controller = int(words[0])
+            if words := re.match(r"\s+Port (\d+): Bus (\d+) Device (\d+)", line):
+                port, bus, number = map(int, words.groups())
+                found.append((controller, port, bus, number))
+        return found
 
     async def shutdown(self, guest: str) -> None:
         assert "reason code 0" in await self._xl(f"shutdown -w {guest}")
