@@ -39,5 +39,6 @@ void links_list(int argc, char **argv);
 void link_add(int argc, char **argv);
 void link_delete(int argc, char **argv);
 void link_join(int argc, char **argv);
+void run_inside(int argc, char **argv);
 
 #endif

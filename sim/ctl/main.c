@@ -5,6 +5,7 @@
  */
 #include "ctl.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,12 @@ static const struct command commands[] = {
     {{"link", "add"}, 1, 2, true, link_add, "NAME [KIND]          makes an interface, for example a bridge"},
     {{"link", "delete"}, 1, 1, true, link_delete, "NAME              removes it"},
     {{"link", "join"}, 2, 2, true, link_join, "NAME BRIDGE         puts it into a bridge, and up"},
+    {{"inside", NULL},
+     2,
+     INT_MAX,
+     true,
+     run_inside,
+     "DOMID COMMAND...      runs COMMAND as if it ran in a sleeping PVH guest"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 

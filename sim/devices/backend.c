@@ -77,7 +77,7 @@ static const char *trouble(const struct device *d, const struct behaviour *b)
 /* Simulates that domain 0's kernel opens the block device of a disk. */
 static void open_disk(struct device *d)
 {
-    if (d->opened || d->backend_domid || !d->kind->physical)
+    if (d->opened || d->with_daemon || !d->kind->physical)
         return;
     d->loop_fd = host_disk_opened(d->guest, d->number, d->physical);
     d->opened = true;
@@ -86,7 +86,7 @@ static void open_disk(struct device *d)
 static void make_link(struct device *d)
 {
     char name[LINK_NAME];
-    if (d->link || d->backend_domid || !d->kind->hotplug)
+    if (d->link || d->with_daemon || !d->kind->hotplug)
         return;
     snprintf(name, sizeof name, "vif%u.%u", d->guest, d->number);
     machine_lock();
@@ -193,10 +193,9 @@ bool backend_step(struct device *d)
 {
     struct behaviour b;
     const int wanted = wanted_state(d);
-    const bool driver_domain = d->backend_domid != 0;
-    const bool script = driver_domain && !d->scripted && d->states[BACKEND] == XenbusStateInitWait &&
+    const bool script = d->with_daemon && !d->scripted && d->states[BACKEND] == XenbusStateInitWait &&
                         (d->kind->physical || d->kind->hotplug);
-    const bool removal = driver_domain && !d->online && d->states[BACKEND] == XenbusStateClosed;
+    const bool removal = d->with_daemon && !d->online && d->states[BACKEND] == XenbusStateClosed;
     const bool looks = d->states[BACKEND] == XenbusStateInitWait && d->physical[0];
     if (!(wanted || script || removal || looks) || !device_may_step(d, BACKEND, &b))
         return false;

@@ -61,6 +61,8 @@ struct device {
     /* The state of each side that was last read, indexed by enum side; 0: there is no state. */
     int states[3];
     bool online, plugged, scripted;
+    /* The backend is in a driver domain whose hotplug daemon is simulated, too. */
+    bool with_daemon;
     bool broken; /* the backend is a QEMU that cannot serve the device */
     bool served; /* the backend was connected and has not closed since then */
     char physical[24];

@@ -160,12 +160,12 @@ static bool wait(const sigset_t *mask)
 }
 
 /*
- * Makes a step of the device. The backend in domain 0 of a kind that QEMU serves is skipped, because
- * aioxen-sim-qemu simulates it.
+ * Makes a step of the device. A backend of a kind that QEMU serves is skipped, because aioxen-sim-qemu simulates
+ * it, unless the daemon that would start QEMU is simulated.
  */
 static bool step(struct device *d)
 {
-    return ((!d->kind->qemu || d->backend_domid) && backend_step(d)) || frontend_step(d);
+    return ((!d->kind->qemu || d->with_daemon) && backend_step(d)) || frontend_step(d);
 }
 
 static void on_signal(int number)

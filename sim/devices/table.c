@@ -98,6 +98,10 @@ struct device *device_found(const char *backend)
     struct device *known = device_find(backend), **chain = chain_of(backend);
     if (known || !(known = malloc(sizeof *known)))
         return known;
+    machine_lock();
+    const struct domain *server = domain_get(d.backend_domid);
+    d.with_daemon = d.backend_domid && server && server->driver != DRIVER_KERNEL;
+    machine_unlock();
     *known = d;
     snprintf(known->backend, sizeof known->backend, "%s", backend);
     known->next = *chain;

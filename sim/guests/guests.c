@@ -61,7 +61,8 @@ static void announce(struct domain *d, const char *line)
     snprintf(domid, sizeof domid, "%u", d->domid);
     if (find_word(line, "frontend", what, sizeof what) && !behaviour_parse(FRONTEND, domid, what, &b))
         behaviour_set(&b);
-    d->driver = find_word(line, "driver", what, sizeof what);
+    if (find_word(line, "driver", what, sizeof what))
+        d->driver = strcmp(what, "kernel") ? DRIVER_WITH_DAEMON : DRIVER_KERNEL;
     if (d->driver && machine->devices)
         kill(machine->devices, SIGUSR1);
 }

@@ -15,6 +15,8 @@
 
 static struct fault own[MAX_FAULTS];
 static uint32_t nr_own, own_dying_ms;
+/* This process runs in a guest (aioxen-sim-ctl inside), so the hypervisor refuses the calls of a toolstack. */
+static bool inside;
 
 static void refuse(const char *spec, const char *why)
 {
@@ -44,6 +46,7 @@ void fault_attach(void)
         if (*spec)
             add_own(spec);
     free(copy);
+    inside = getenv("AIOXEN_SIM_INSIDE");
 }
 
 static bool applies(struct fault *f, enum call call)
@@ -80,6 +83,8 @@ int fault_check(enum call call)
     uint32_t delay_ms = 0;
 
     __atomic_fetch_add(&machine->calls[call], 1, __ATOMIC_RELAXED);
+    if (inside && ((call >= CALL_DOMCTL && call < CALL_MEMORY) || call == CALL_FOREIGN_MAP))
+        return EPERM;
     if (__builtin_expect(!nr_own && !__atomic_load_n(&machine->nr_faults, __ATOMIC_RELAXED), 1))
         return 0;
     machine_lock();

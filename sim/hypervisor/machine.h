@@ -112,6 +112,9 @@ struct holder {
     uint32_t maps;
 };
 
+/* A guest that is no driver domain; one whose kernel and hotplug daemon are simulated; one whose kernel is. */
+enum driver { NO_DRIVER, DRIVER_WITH_DAEMON, DRIVER_KERNEL };
+
 struct domain {
     /*
      * A listing of all domains reads only the fields from here to shared_info. These fields fill two cache
@@ -120,8 +123,9 @@ struct domain {
     _Alignas(64) uint64_t serial;
     uint16_t domid;
     uint8_t state;
-    bool shut_down, started, running, debugged, address32, driver, log_dirty, has_context;
+    bool shut_down, started, running, debugged, address32, log_dirty, has_context;
     uint8_t shutdown_code;
+    uint8_t driver; /* what is simulated of a driver domain: enum driver */
     uint32_t pause_count, flags, ssidref, cpupool;
     uint32_t max_vcpus, online_vcpus;
     bool has_vcpus; /* XEN_DOMCTL_max_vcpus has allocated the vcpus */

@@ -122,7 +122,7 @@ void machine_runs(struct options *o)
     o->frozen = false;
     if (o->incoming >= 0)
         return;
-    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", o->domid);
+    snprintf(path, sizeof path, "device-model/%u/state", o->domid);
     xs_write(store, XBT_NULL, path, "running", 7);
     o->running = true;
     if (!ran)
@@ -160,7 +160,7 @@ static bool make_interface(void)
 
 int main(int argc, char **argv)
 {
-    char below[16];
+    char below[16], self[16];
     (void)argc;
     signal(SIGTERM, on_end);
     signal(SIGHUP, on_end);
@@ -178,7 +178,7 @@ int main(int argc, char **argv)
     if (!chardevs_open(&options) || !make_interface())
         return EXIT_FAILURE;
     snprintf(below, sizeof below, "/%u", options.domid);
-    play_watch(0, is_served, below);
+    play_watch((uint32_t)atoi(store_read("domid", self, sizeof self)), is_served, below);
     state_begin(&options);
     if (!options.hvm || !options.frozen)
         machine_runs(&options);

@@ -9,9 +9,9 @@
 
 /* The options with an argument that are ignored. */
 static const char *const with_argument[] = {
-    "-name",  "-display", "-m",      "-k",         "-D",     "-d",        "-device",
-    "-boot",  "-net",     "-chroot", "-usbdevice", "-runas", "-global",   "-sandbox",
-    "-trace", "-kernel",  "-initrd", "-append",    "-vga",   "-audiodev", NULL};
+    "-name",   "-display", "-m",         "-k",        "-D",       "-d",        "-device", "-boot",
+    "-net",    "-chroot",  "-usbdevice", "-runas",    "-global",  "-sandbox",  "-trace",  "-kernel",
+    "-initrd", "-append",  "-vga",       "-audiodev", "-monitor", "-parallel", NULL};
 static const char *const without[] = {"-no-shutdown", "-nodefaults",         "-no-user-config", "-nographic",
                                       "-usb",         "-xen-domid-restrict", "-no-acpi",        NULL};
 
@@ -105,7 +105,7 @@ static bool read_pair(struct options *o, const char *option, const char *value)
         return add_serial(o, value);
     if (!strcmp(option, "-drive"))
         return add_drive(o, value);
-    if (!strcmp(option, "-machine")) {
+    if (!strcmp(option, "-machine") || !strcmp(option, "-M")) {
         o->hvm = !strncmp(value, "xenfv", 5) || !strncmp(value, "pc", 2);
         return true;
     }
