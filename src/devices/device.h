@@ -51,7 +51,9 @@ struct libxl__device {
     char kind[LIBXL__DEVICE_KIND];         /* the text for the class in the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* the class's name in the backend's path */
     uint32_t domid, backend_domid, devid;
-    bool pv;       /* the domain is PV; used for an addition only */
+    bool pv; /* the domain is PV; used for an addition only */
+    /* backend_domid is the domain of this process, a driver domain. */
+    bool served_here;
     bool creating; /* the device is added by the creation of its domain */
     bool hvm;      /* the domain is HVM, so it has a device model; used for an addition only */
     /*
@@ -75,6 +77,12 @@ typedef struct libxl__device_nodes {
     libxl__xs_batch *batch;
     const libxl__device *device;
 } libxl__device_nodes;
+
+/* Returns whether this process runs in the domain that serves the device. */
+static inline bool libxl__device_is_served_here(const libxl__device *device)
+{
+    return !device->backend_domid || device->served_here;
+}
 
 /*
  * One class of devices. A function that is NULL does nothing. A function whose name ends in _start or _poll

@@ -37,7 +37,7 @@ static bool has_default_script(const libxl_device_disk *disk)
 static int check_script(libxl__ao *ao, const libxl__device *device)
 {
     const char *script = disk_of(device)->script;
-    if (device->backend_domid || !script)
+    if (!libxl__device_is_served_here(device) || !script)
         return 0;
     const char *path = libxl__device_script_path(ao, script);
     if (!path)
@@ -50,7 +50,7 @@ int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
     libxl__disk_host *host = device->host;
     if (device->unserved)
         return 0;
-    if (!has_default_script(disk_of(device)) || device->backend_domid)
+    if (!has_default_script(disk_of(device)) || !libxl__device_is_served_here(device))
         return check_script(ao, device); /* only the script or the backend's domain can interpret pdev_path */
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
@@ -74,7 +74,8 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
         if (disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK)
             return 0; /* `claim` checks whether another domain uses the block device */
         host->sharing = true;
-        rc = libxl__disk_share_start(ao, &host->share, facts->device, !host->look.read_only);
+        rc = libxl__disk_share_start(ao, &host->share, device->backend_domid, facts->device,
+                                     !host->look.read_only);
         return rc ? rc : LIBXL__AO_WAIT;
     }
     return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: %s: neither a file nor a block device",
@@ -188,7 +189,8 @@ static int claim(libxl__ao *ao, libxl__device *device)
         if (rc)
             return rc;
         host->step = LIBXL__DISK_SHARING;
-        rc = libxl__disk_share_start(ao, &host->share, host->look.facts.device, !host->look.read_only);
+        rc = libxl__disk_share_start(ao, &host->share, device->backend_domid, host->look.facts.device,
+                                     !host->look.read_only);
     } else {
         rc = libxl__disk_share_poll(ao, &host->share, host->look.path);
         if (!rc)
@@ -214,6 +216,14 @@ int libxl__disk_online_start(libxl__ao *ao, libxl__device *device)
     host->loop.read_only = host->look.read_only;
     const int rc = libxl__loop_take(ao, &host->loop);
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+const char *libxl__disk_loop(const libxl__device *device)
+{
+    const libxl__disk_host *host = device->host;
+    const bool given = host->step == LIBXL__DISK_KEEPING || host->step == LIBXL__DISK_OPENING ||
+                       host->step == LIBXL__DISK_CLOSING;
+    return given && *host->loop.path ? host->loop.path : NULL;
 }
 
 int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
@@ -259,13 +269,13 @@ int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
  * kind
  */
 
-enum { NODE_KEY, SCRIPT_KEY };
+enum { SCRIPT_KEY = LIBXL__DISK_NODE_KEY + 1 };
 const char *const libxl__disk_offline_keys[] = {"node", "script", NULL};
 
 int libxl__disk_offline_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
-    const char *node = device->values[NODE_KEY], *script = device->values[SCRIPT_KEY];
+    const char *node = device->values[LIBXL__DISK_NODE_KEY], *script = device->values[SCRIPT_KEY];
     char rest;
     if (script && strcmp(script, LIBXL__DISK_SCRIPT) != 0 && !access(script, X_OK))
         return start_script(ao, device, script, "remove");

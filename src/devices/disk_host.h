@@ -39,8 +39,17 @@ typedef struct libxl__disk_host {
     int number; /* the number of the loop device, for the function offline */
 } libxl__disk_host;
 
+/* The index of the loop device's path in libxl__disk_offline_keys. */
+enum { LIBXL__DISK_NODE_KEY };
+
 /* disk.c: returns the name of a format in the node `params`. NULL: QEMU does not serve the format. */
 const char *libxl__disk_format_name(libxl_disk_format format);
+
+/*
+ * Returns the path of the loop device that the backend of the disk has been given, while the disk is being connected.
+ * NULL: none.
+ */
+const char *libxl__disk_loop(const libxl__device *device);
 
 /* The functions of the class; device.h describes them. */
 int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device);

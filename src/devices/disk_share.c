@@ -9,18 +9,23 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#define BACKENDS "/local/domain/0/backend/vbd"
+#define BACKENDS "/local/domain/%u/backend/vbd"
 
 struct libxl__other_disk {
     const char *domain;
     const libxl__xs_request *physical, *mode;
 };
 
-int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, dev_t number, bool writable)
+int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, uint32_t server, dev_t number,
+                            bool writable)
 {
+    const char *path = libxl__gc_printf(&ao->gc, BACKENDS, server);
+    if (!path)
+        return ERROR_NOMEM;
+    share->server = server;
     share->number = number;
     share->writable = writable;
-    return libxl__xs_directory_start(ao, &share->domains, BACKENDS);
+    return libxl__xs_directory_start(ao, &share->domains, path);
 }
 
 static int new_batch(libxl__ao *ao, libxl__disk_share *share)
@@ -45,7 +50,8 @@ static int list_disks(libxl__ao *ao, libxl__disk_share *share)
     if (rc)
         return rc;
     for (uint32_t i = 0; i < share->domains.count; i++)
-        share->disks[i] = libxl__xs_list(share->batch, 0, BACKENDS "/%s", share->domains.names[i]);
+        share->disks[i] =
+            libxl__xs_list(share->batch, 0, BACKENDS "/%s", share->server, share->domains.names[i]);
     return run(share);
 }
 
@@ -65,8 +71,9 @@ static uint32_t add_reads(libxl__disk_share *share, libxl__xs_batch *batch)
             const char *domain = share->domains.names[i];
             share->others[count] = (struct libxl__other_disk){
                 .domain = domain,
-                .physical = libxl__xs_read(batch, BACKENDS "/%s/%s/physical-device", domain, name),
-                .mode = libxl__xs_read(batch, BACKENDS "/%s/%s/mode", domain, name)};
+                .physical =
+                    libxl__xs_read(batch, BACKENDS "/%s/%s/physical-device", share->server, domain, name),
+                .mode = libxl__xs_read(batch, BACKENDS "/%s/%s/mode", share->server, domain, name)};
         }
     }
     return count;

@@ -17,13 +17,18 @@ typedef struct libxl__disk_share {
     libxl__xs_batch *batch;
     const libxl__xs_request **disks; /* the requests that list the disks of each of these domains */
     struct libxl__other_disk *others;
-    uint32_t count; /* the number of elements in `others` */
+    uint32_t count;  /* the number of elements in `others` */
+    uint32_t server; /* the domain of this process */
     dev_t number;
     bool writable;
 } libxl__disk_share;
 
-/* Starts to look for disks that have the block device `number`. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
-int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, dev_t number, bool writable);
+/*
+ * Starts to look for disks that have the block device `number`. `server` is the domain of this process. Errors:
+ * NOMEM, FAIL, NO_XENSTORE, recorded in ao.
+ */
+int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, uint32_t server, dev_t number,
+                            bool writable);
 /*
  * Returns LIBXL__AO_WAIT until all disks have been read. Then returns 0 or an error. Errors, recorded in ao:
  * BUSY (the disk of another domain has the block device, and that disk or this one is writable), and those of

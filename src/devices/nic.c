@@ -134,7 +134,7 @@ static int probe_start(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;
     const libxl_device_nic *nic = nic_of(device);
-    if (device->backend_domid)
+    if (!libxl__device_is_served_here(device))
         return 0;
     host->script = libxl__device_script_path(ao, nic->script);
     if (!host->script)

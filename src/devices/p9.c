@@ -38,7 +38,7 @@ static int check(libxl__ao *ao, libxl__device *device)
 static int probe_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__file_look *look = device->host;
-    if (device->backend_domid)
+    if (!libxl__device_is_served_here(device))
         return 0;
     *look = (libxl__file_look){.path = p9_of(device)->path, .read_only = true};
     const int rc = libxl__file_look_start(ao, look);

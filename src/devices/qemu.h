@@ -24,7 +24,10 @@
 #define LIBXL__QEMU_PROGRAM "/usr/libexec/xen-qemu-system-i386"
 #define LIBXL__QEMU_PID     "/local/domain/%u/image/device-model-pid"
 #define LIBXL__QEMU_NODES   "/local/domain/0/device-model/%u"
-#define LIBXL__QEMU_ROOT    "/var/run/xen/qemu-root-%u" /* the empty root directory of a restricted QEMU */
+/* The same two in a driver domain, whose QEMU serves devices of other domains. The arguments: its domid, the guest's. */
+#define LIBXL__QEMU_PID_IN   "/local/domain/%u/libxl/%u/qdisk-backend-pid"
+#define LIBXL__QEMU_NODES_IN "/local/domain/%u/device-model/%u"
+#define LIBXL__QEMU_ROOT     "/var/run/xen/qemu-root-%u" /* the empty root directory of a restricted QEMU */
 
 enum { LIBXL__QEMU_WORDS = 400, LIBXL__QEMU_PATH = 256, LIBXL__QEMU_ARGUMENTS = 400 };
 /* The number of the descriptor of the monitor's listening socket in QEMU. */
@@ -107,6 +110,13 @@ void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
                                          unsigned long megabytes, const libxl_domain_config *config,
                                          bool restores);
+/* The same for the QEMU of a driver domain, which serves disks and shared folders of the guest `domid`. */
+const char *const *libxl__qemu_backend_arguments(libxl__ao *ao, uint32_t domid);
+/*
+ * Writes the path of the node with QEMU's process id. `server` is the domain in which QEMU runs: 0, or a driver
+ * domain.
+ */
+void libxl__qemu_pid_path(char path[LIBXL__QEMU_PATH], uint32_t server, uint32_t domid);
 /* Returns the path of QEMU; `config` may be NULL. */
 const char *libxl__qemu_program(const libxl_domain_config *config);
 /* Returns whether a domain with this configuration needs a QEMU in this domain. */
@@ -124,6 +134,11 @@ const char *libxl__qemu_format(libxl_disk_format format);
  */
 typedef struct libxl__qemu_start {
     uint32_t domid;
+    /*
+     * The domain in which this process runs. If it is not 0, it is a driver domain, which knows nothing of the guest
+     * but its backends: `uuid`, `config` and `saved` are not used.
+     */
+    uint32_t server;
     const libxl_uuid *uuid;
     /*
      * The domain's configuration, which must be valid until the start is done. NULL: the domain exists
@@ -183,6 +198,7 @@ int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 
 /* The ending of a domain's QEMU. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__qemu_end {
+    uint32_t server; /* an input: the domain in which QEMU runs, as for libxl__qemu_start */
     enum { LIBXL__QEMU_SEARCHED, LIBXL__QEMU_ENDING, LIBXL__QEMU_SWEPT } step;
     libxl__qemu_job job;
     libxl__process process;

@@ -141,6 +141,27 @@ const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const ch
     return w.failed ? NULL : w.words;
 }
 
+const char *const *libxl__qemu_backend_arguments(libxl__ao *ao, uint32_t domid)
+{
+    libxl__qemu_words w = {.gc = &ao->gc,
+                           .words = libxl__gc_alloc(&ao->gc, LIBXL__QEMU_ARGUMENTS * sizeof(char *))};
+    if (!w.words)
+        return NULL;
+    libxl__qemu_word(&w, libxl__qemu_program(NULL));
+    libxl__qemu_pair(&w, "-xen-domid", "%u", domid);
+    libxl__qemu_word(&w, "-xen-attach");
+    libxl__qemu_pair(&w, "-name", "domain-%u", domid);
+    libxl__qemu_word(&w, "-no-shutdown");
+    libxl__qemu_word(&w, "-nodefaults");
+    libxl__qemu_word(&w, "-no-user-config");
+    libxl__qemu_word(&w, "-nographic");
+    libxl__qemu_pair(&w, "-machine", "xenpv");
+    libxl__qemu_pair(&w, "-monitor", "none");
+    libxl__qemu_pair(&w, "-serial", "none");
+    libxl__qemu_pair(&w, "-parallel", "none");
+    return w.failed ? NULL : w.words;
+}
+
 const char *libxl__qemu_program(const libxl_domain_config *config)
 {
     return config && config->b_info.device_model ? config->b_info.device_model : LIBXL__QEMU_PROGRAM;

@@ -10,6 +10,7 @@
 #include "qemu.h"
 
 #include <signal.h>
+#include <string.h>
 
 #define PATIENCE LIBXL__SECONDS(10)
 
@@ -28,7 +29,7 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
     /* As in libxl, the folder is removed first. So other programs can tell that a toolstack has ended QEMU. */
     e->batch = libxl__xs_batch_new(ao, domid);
     if (e->batch) {
-        libxl__xs_remove(e->batch, LIBXL__QEMU_NODES, domid);
+        libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, domid);
         libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
     }
     return run_job(ao, e, libxl__qemu_find);
@@ -36,14 +37,18 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
 
 static int sweep(libxl__ao *ao, libxl__qemu_end *e)
 {
+    char path[LIBXL__QEMU_PATH];
     e->step = LIBXL__QEMU_SWEPT;
     if (e->batch)
         libxl__xs_batch_free(e->batch);
     e->batch = libxl__xs_batch_new(ao, e->job.domid);
     if (!e->batch)
         return ERROR_NOMEM;
-    libxl__xs_remove(e->batch, LIBXL__QEMU_NODES, e->job.domid);
-    libxl__xs_remove(e->batch, LIBXL__QEMU_PID, e->job.domid);
+    libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, e->job.domid);
+    libxl__qemu_pid_path(path, e->server, e->job.domid);
+    if (e->server)
+        *strrchr(path, '/') = 0; /* the folder has this node only */
+    libxl__xs_remove(e->batch, "%s", path);
     libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
     return run_job(ao, e, libxl__qemu_clean);
 }

@@ -29,6 +29,14 @@ enum { OLD_LOGS = 10, COMMAND_LINE = 4096, BACKLOG = 16, MOST_LOOKS = 1000 };
 
 static const struct timespec BETWEEN_LOOKS = {.tv_nsec = 1000000L};
 
+void libxl__qemu_pid_path(char path[LIBXL__QEMU_PATH], uint32_t server, uint32_t domid)
+{
+    if (server)
+        snprintf(path, LIBXL__QEMU_PATH, LIBXL__QEMU_PID_IN, server, domid);
+    else
+        snprintf(path, LIBXL__QEMU_PATH, LIBXL__QEMU_PID, domid);
+}
+
 /* ---- following a process */
 
 static void stop_following(libxl_ctx *ctx, libxl__source *source)

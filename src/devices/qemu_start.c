@@ -64,13 +64,17 @@ static int run_batch(libxl__qemu_start *s, libxl__xs_mode mode)
 
 int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *s)
 {
+    char path[LIBXL__QEMU_PATH];
     s->begun = true;
     s->job.fd = -1;
     s->step = LIBXL__QEMU_LOOKING;
     const int rc = new_batch(ao, s);
     if (rc)
         return rc;
-    s->pid_node = libxl__xs_read(s->batch, LIBXL__QEMU_PID, s->domid);
+    libxl__qemu_pid_path(path, s->server, s->domid);
+    s->pid_node = libxl__xs_read(s->batch, "%s", path);
+    if (s->server)
+        return run_batch(s, LIBXL__XS_ONE_BY_ONE);
     s->name_node = libxl__xs_read(s->batch, "/local/domain/%u/name", s->domid);
     s->memory_node = libxl__xs_read(s->batch, "/local/domain/%u/memory/target", s->domid);
     s->type_node = libxl__xs_read(s->batch, "/libxl/%u/type", s->domid);
@@ -92,7 +96,7 @@ static int await_running(libxl__ao *ao, libxl__qemu_start *s)
     if (s->hvm)
         return 0;
     s->step = LIBXL__QEMU_STARTING;
-    snprintf(path, sizeof(path), LIBXL__QEMU_NODES "/state", s->domid);
+    snprintf(path, sizeof(path), LIBXL__QEMU_NODES_IN "/state", s->server, s->domid);
     const int rc = libxl__await_start(ao, &s->running, path, libxl__await_equal, "running");
     return rc ? rc : libxl__qemu_start_poll(ao, s);
 }
@@ -108,11 +112,8 @@ static void write_saved(const libxl__qemu_start *s)
     }
 }
 
-/*
- * Chooses the log file and the arguments, and lets a worker open the file. Also removes the node with the
- * state of an earlier QEMU. Otherwise the start would take it for the state of the new QEMU.
- */
-static int prepare(libxl__ao *ao, libxl__qemu_start *s)
+/* Chooses the log file and the arguments of the domain's QEMU. */
+static int prepare_guests(libxl__ao *ao, libxl__qemu_start *s)
 {
     const char *found = libxl__xs_value(s->name_node), *memory = libxl__xs_value(s->memory_node);
     const char *name = s->config ? s->config->c_info.name : found ? found : "";
@@ -130,17 +131,37 @@ static int prepare(libxl__ao *ao, libxl__qemu_start *s)
     for (char *at = s->job.log + strlen("/var/log/xen/"); *at; at++)
         if (*at == '/')
             *at = '_';
-    s->step = LIBXL__QEMU_PREPARING;
-    s->job.program = libxl__qemu_program(s->config);
     s->job.listens = s->hvm;
     if (s->hvm && libxl__is(s->config->b_info.dm_restrict, false))
         s->job.user = s->config->b_info.device_model_user;
-    int rc = new_batch(ao, s);
+    return 0;
+}
+
+/* The same for the QEMU of a driver domain. */
+static int prepare_backend(libxl__ao *ao, libxl__qemu_start *s)
+{
+    s->arguments = libxl__qemu_backend_arguments(ao, s->domid);
+    snprintf(s->job.log, sizeof(s->job.log), "/var/log/xen/qdisk-%u.log", s->domid);
+    return s->arguments ? 0 : ERROR_NOMEM;
+}
+
+/*
+ * Lets a worker open the log file. Also removes the node with the state of an earlier QEMU. Otherwise the start would
+ * take it for the state of the new QEMU.
+ */
+static int prepare(libxl__ao *ao, libxl__qemu_start *s)
+{
+    int rc = s->server ? prepare_backend(ao, s) : prepare_guests(ao, s);
+    if (!rc)
+        rc = new_batch(ao, s);
     if (rc)
         return rc;
-    libxl__xs_require_domain(s->batch, s->uuid);
-    libxl__xs_remove(s->batch, LIBXL__QEMU_NODES, s->domid);
-    libxl__xs_write(s->batch, LIBXL__XS_INHERITS, "", LIBXL__QEMU_NODES, s->domid);
+    s->step = LIBXL__QEMU_PREPARING;
+    s->job.program = libxl__qemu_program(s->config);
+    if (!s->server)
+        libxl__xs_require_domain(s->batch, s->uuid);
+    libxl__xs_remove(s->batch, LIBXL__QEMU_NODES_IN, s->server, s->domid);
+    libxl__xs_write(s->batch, LIBXL__XS_INHERITS, "", LIBXL__QEMU_NODES_IN, s->server, s->domid);
     if (s->saved)
         write_saved(s);
     rc = libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION);
@@ -154,7 +175,7 @@ static int looked(libxl__ao *ao, libxl__qemu_start *s)
     const int rc = libxl__xs_result(s->batch);
     if (rc)
         return rc;
-    const char *pid = libxl__xs_value(s->pid_node), *type = libxl__xs_value(s->type_node);
+    const char *pid = libxl__xs_value(s->pid_node), *type = s->server ? NULL : libxl__xs_value(s->type_node);
     s->hvm = type && strcmp(type, "hvm") == 0;
     s->job.pid = pid ? atoi(pid) : 0;
     if (s->job.pid <= 0)
@@ -272,14 +293,16 @@ int libxl__qemu_start_explain(libxl__ao *ao, libxl__qemu_start *s)
 
 static int announce(libxl__ao *ao, libxl__qemu_start *s)
 {
-    char text[16];
+    char text[16], path[LIBXL__QEMU_PATH];
     const int rc = new_batch(ao, s);
     if (rc)
         return rc;
     s->step = LIBXL__QEMU_ANNOUNCING;
     snprintf(text, sizeof(text), "%d", (int)s->job.pid);
-    libxl__xs_require_domain(s->batch, s->uuid);
-    libxl__xs_write(s->batch, LIBXL__XS_INHERITS, text, LIBXL__QEMU_PID, s->domid);
+    libxl__qemu_pid_path(path, s->server, s->domid);
+    if (!s->server)
+        libxl__xs_require_domain(s->batch, s->uuid);
+    libxl__xs_write(s->batch, LIBXL__XS_INHERITS, text, "%s", path);
     return run_batch(s, LIBXL__XS_TRANSACTION);
 }
 
@@ -362,14 +385,18 @@ int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *s)
 /* Removes QEMU's nodes. Only a worker removes its sockets. */
 static int clean(libxl__ao *ao, libxl__qemu_start *s)
 {
+    char path[LIBXL__QEMU_PATH], pid[LIBXL__QEMU_PATH];
     s->undoing = LIBXL__QEMU_CLEANING;
     const int rc = new_batch(ao, s);
     if (rc)
         return rc;
-    libxl__xs_read(s->batch, "/local/domain/%u/image", s->domid); /* a parent is read before its children */
-    libxl__xs_remove(s->batch, LIBXL__QEMU_NODES, s->domid);
-    libxl__xs_remove(s->batch, LIBXL__QEMU_PID, s->domid);
-    libxl__xs_prune(s->batch, 1, "/local/domain/%u/image", s->domid);
+    libxl__qemu_pid_path(path, s->server, s->domid);
+    *strrchr(path, '/') = 0;
+    libxl__xs_read(s->batch, "%s", path); /* a parent is read before its children */
+    libxl__xs_remove(s->batch, LIBXL__QEMU_NODES_IN, s->server, s->domid);
+    libxl__qemu_pid_path(pid, s->server, s->domid);
+    libxl__xs_remove(s->batch, "%s", pid);
+    libxl__xs_prune(s->batch, 1, "%s", path);
     libxl__xs_run_anyway(s->batch, LIBXL__XS_TRANSACTION);
     return run_job(ao, s, libxl__qemu_clean);
 }

@@ -135,18 +135,26 @@ static int count(const char *const list[])
 }
 
 /*
- * Returns the variables and PATH as an array, in the operation's memory. Returns NULL if there is no memory.
+ * Returns the variables, PATH, and the variables that say where xenstored is, as an array in the operation's memory.
+ * Returns NULL if there is no memory.
  */
 static const char *const *environment(libxl__ao *ao, const char *const variables[])
 {
-    const int n = count(variables);
-    const char **list = libxl__gc_alloc(&ao->gc, sizeof(*list) * (size_t)(n + 2));
-    const char *path = getenv("PATH");
+    static const char *const passed[] = {"PATH", "XENSTORED_PATH", "XENSTORED_RUNDIR"};
+    enum { PASSED = sizeof(passed) / sizeof(*passed) };
+    int n = count(variables);
+    const char **list = libxl__gc_alloc(&ao->gc, sizeof(*list) * (size_t)(n + PASSED + 1));
     if (!list)
         return NULL;
     memcpy(list, variables, sizeof(*list) * (size_t)n);
-    list[n] = libxl__gc_printf(&ao->gc, "PATH=%s", path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
-    return list[n] ? list : NULL;
+    for (int i = 0; i < PASSED; i++) {
+        const char *value = getenv(passed[i]);
+        if (!value && !i)
+            value = "/usr/sbin:/usr/bin:/sbin:/bin";
+        if (value && !(list[n++] = libxl__gc_printf(&ao->gc, "%s=%s", passed[i], value)))
+            return NULL;
+    }
+    return list;
 }
 
 /* Starts the child with the writing end of the pipe. Returns 0 or an error, recorded in ao. */

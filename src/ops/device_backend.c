@@ -62,7 +62,7 @@ static int why_closed(libxl__ao *ao, libxl__backend_wait *wait)
 
 int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device)
 {
-    if (device->backend_domid && wait->server.follower.phase != LIBXL__DOMAIN_RUNNING)
+    if (!libxl__device_is_served_here(device) && wait->server.follower.phase != LIBXL__DOMAIN_RUNNING)
         return libxl__ao_fail(ao, ERROR_NO_BACKEND, "domain %u, which serves the device, has ended",
                               device->backend_domid);
     int rc = libxl__backend_wait_errors(ao, wait);
@@ -76,7 +76,7 @@ int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const lib
      * The usual reason is that the backend's domain is ending. The backend then loses its nodes before the
      * domain is gone.
      */
-    if (wait->state.missing && device->backend_domid)
+    if (wait->state.missing && !libxl__device_is_served_here(device))
         return libxl__ao_fail(ao, ERROR_NO_BACKEND,
                               "domain %u, which serves the device, has no nodes for it any more",
                               device->backend_domid);

@@ -97,7 +97,9 @@ static int start_start(libxl__ao *ao, struct device_model *s)
     TAILQ_INIT(&s->waiting);
     LIST_INSERT_HEAD(&ao->ctx->xen->device_models, s, link);
     libxl__source_attach(ao, &s->end, ended);
+    const libxl__device_model_args *args = libxl__ao_args(ao);
     s->qemu.domid = ao->subject.number;
+    s->qemu.server = args->in.server;
     s->qemu.uuid = &ao->subject.uuid;
     return libxl__qemu_start_begin(ao, &s->qemu);
 }
@@ -181,6 +183,7 @@ static int start_or_wait(libxl__ao *parent, libxl__device_model *model)
     struct device_model *s = libxl__ao_state(child);
     child->subject = (libxl__subject){.number = model->domid, .uuid = model->uuid};
     args->in.domid = model->domid;
+    args->in.server = model->server;
     s->qemu.config = model->config;
     s->qemu.saved = model->saved;
     libxl__nested_start(&model->starter);

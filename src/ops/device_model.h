@@ -14,6 +14,7 @@ typedef struct libxl__device_model {
     TAILQ_ENTRY(libxl__device_model) link;
     struct device_model *other; /* the device_model of another operation whose end is awaited; NULL: none */
     uint32_t domid;
+    uint32_t server; /* an input: the domain of this process, if it is a driver domain; otherwise 0 */
     libxl_uuid uuid;
     const libxl_domain_config *config;
     /* An input: the state of the QEMU of a saved domain, valid until the start has ended; NULL: none. */

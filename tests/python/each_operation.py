@@ -38,7 +38,13 @@ OPERATIONS = [
 ]
 """All operations that wait. An instant operation has no await point."""
 
-WAITS = {"domain_wait_shutdown", "domain_wait_gone", "device_wait_connected", "host_wait_free_memory"}
+WAITS = {
+    "domain_wait_shutdown",
+    "domain_wait_gone",
+    "device_wait_connected",
+    "host_wait_free_memory",
+    "serve_backends",
+}
 """The operations that wait for something that does not happen in these tests."""
 
 NODE = "/tool/test-cancellation"

@@ -139,6 +139,11 @@ static const char *events(libxl_ctx *ctx, uint32_t domid)
     CHECK(!libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, is_complete, &user));
     CHECK(event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE && !event->u.operation_complete.rc);
     libxl_event_free(ctx, event);
+    CHECK(!libxl_device_events_handler(ctx, &how)); /* it ends when it is aborted */
+    CHECK(!libxl_ao_abort(ctx, &how));
+    CHECK(!libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, is_complete, &user));
+    CHECK(event->u.operation_complete.rc == ERROR_ABORTED);
+    libxl_event_free(ctx, event);
     return NULL;
 }
 

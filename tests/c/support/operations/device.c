@@ -124,6 +124,22 @@ FILLS_GUEST(cdrom_insert, cdrom_insert, args->in.disk = scenario_disk(), free(ar
 STARTS_WITHOUT(cdrom_eject, ERROR_INVAL, (void)0, libxl_cdrom_eject(s->ctx, s->guest, "hdc", false, NULL))
 FILLS_GUEST(cdrom_eject, cdrom_eject, args->in.vdev = strdup("hdc"))
 
+/* ---- driver domains. The operation never ends by itself, so only the time limit ends it. */
+
+static int start_events_handler(struct starter *s)
+{
+    libxl_ao_set_limit(s->ctx, NULL, STARTER_WAIT_MS);
+    const int rc = libxl_device_events_handler(s->ctx, NULL);
+    libxl_ao_set_limit(s->ctx, NULL, STARTER_LIMIT_MS);
+    return rc;
+}
+
+static void fill_events_handler(struct subject *s, void *args)
+{
+    (void)s;
+    (void)args;
+}
+
 /* ---- lists */
 
 #define LISTS(NAME, name)                                                                                    \
@@ -162,6 +178,9 @@ static const struct operation_row rows[] = {
     {HIDDEN_IN(DEVICE_MODEL, DEVICE_DISK_ADD, fill_qdisk_add, ANY_GUEST)},
     {PHASE_IN(DEVICE_MODEL, "configure", DOMAIN_CREATE_NEW, fill_create_screen, NO_GUEST)},
     {HIDDEN(DEVICE_EVENTS)},
+    {SWEPT(DEVICE_EVENTS_HANDLER, events_handler, fill_events_handler, ANY_GUEST)},
+    {HIDDEN(BACKEND_CONNECT)},
+    {HIDDEN(BACKEND_RELEASE)},
     {HIDDEN(DEVICE_CHANNEL_ADD)},
     LISTED(LIST_ROW) OTHERS(OTHER_ROWS)};
 OPERATION_FAMILY(device_operations);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The backends that device_events_handler serves: the state of the operation, the table of the backends, and how
+ * they are found. Call all functions with the context locked.
+ */
+#ifndef LIBXL__BACKENDS_SERVED_H
+#define LIBXL__BACKENDS_SERVED_H
+
+#include "backend.h"
+
+enum {
+    LIBXL__BACKENDS_MOST = 8192, /* the greatest number of backends that are served */
+    LIBXL__BACKENDS_AT_ONCE =
+        64, /* the greatest number of backends that are connected or released at a time */
+    LIBXL__BACKENDS_READ_AT_ONCE = 32,
+};
+
+/* A backend. It exists as long as its nodes exist, or a nested operation works on it. */
+struct served_backend {
+    struct device_events_handler *handler;
+    libxl__index_link link;
+    uint64_t key; /* the key in the index: the domid of the guest */
+    char kind[LIBXL__DEVICE_KIND];
+    uint32_t domid, devid;
+    enum {
+        LIBXL__BACKEND_NEW, /* not connected, or not known yet */
+        LIBXL__BACKEND_CONNECTED,
+        LIBXL__BACKEND_FAILED, /* the connection has failed, and is tried again when the backend's state changes */
+        LIBXL__BACKEND_CONNECTING,
+        LIBXL__BACKEND_RELEASING,
+    } state;
+    bool uses_model; /* the guest's QEMU serves it, or is being started for it */
+    bool ends_model; /* RELEASING: the guest's QEMU is being ended */
+    bool marked, reading;
+    bool waits; /* in the queue `waiting` */
+    /* The nodes may have changed since the last nested operation was started. A failure is not repeated without this. */
+    bool told;
+    const libxl__xs_request *state_node, *online_node, *status_node;
+    libxl__backend_kept kept;
+    libxl__nested work;                     /* the nested operation that connects or releases the backend */
+    TAILQ_ENTRY(served_backend) queue_link; /* the entry in `marked` or `reading` */
+    TAILQ_ENTRY(served_backend) waiting_link;
+    TAILQ_ENTRY(served_backend) working_link;
+    LIST_ENTRY(served_backend) all_link;
+};
+TAILQ_HEAD(served_backends, served_backend);
+
+/* A folder that is being listed: that of all backends, of a kind, or of a guest's backends of a kind. */
+struct backends_folder {
+    STAILQ_ENTRY(backends_folder) link;
+    char kind[LIBXL__DEVICE_KIND]; /* "": the folder of all backends */
+    uint32_t domid;                /* UINT32_MAX: the folder of a kind */
+    uint32_t offset;               /* the part of the list that is read next */
+    char version[24];              /* of the parts that were read; "": none */
+    const libxl__xs_request *part; /* NULL: not asked for yet */
+};
+STAILQ_HEAD(backends_folders, backends_folder);
+
+typedef struct device_events_handler {
+    libxl__source source; /* fires when there is something to do; its stop function frees all memory */
+    libxl__ao *ao;
+    libxl__xs_observer observer;
+    libxl__watch *watch;
+    libxl__xs_batch *batch;   /* reads the number of this domain, and then nodes of the marked backends */
+    libxl__xs_batch *listing; /* reads parts of the first folders */
+    const libxl__xs_request *number;
+    uint32_t self;
+    libxl__index index;
+    uint64_t index_steps;
+    LIST_HEAD(, served_backend) all;
+    struct served_backends marked, reading, working;
+    struct served_backends
+        waiting; /* cannot be worked on yet: too many others are, or the guest's QEMU is ending */
+    uint32_t count, working_count;
+    struct backends_folders folders;
+    libxl__timer retry; /* ends a pause after an error */
+    libxl__recurring failures, refusals;
+    bool paused;     /* waits for the connection to xenstored or for the timer */
+    bool list_again; /* all folders are listed from the start */
+} device_events_handler_state;
+
+/* Marks a backend, so that its nodes are read. */
+void libxl__served_mark(struct served_backend *b);
+void libxl__served_mark_all(struct device_events_handler *s);
+/*
+ * Marks the backend. If it is not known yet, adds it. A backend beyond the greatest number is ignored, and that is
+ * logged. Returns 0 or NOMEM.
+ */
+int libxl__served_mark_number(struct device_events_handler *s, const char *kind, uint32_t domid,
+                              uint32_t devid);
+/* Returns whether the guest's QEMU serves another backend. */
+bool libxl__served_has_model(const struct served_backend *b);
+/* Returns whether the guest's QEMU is being ended. */
+bool libxl__served_ends_model(const struct served_backend *b);
+/* Frees a backend on which no nested operation works. */
+void libxl__served_forget(struct served_backend *b);
+
+/* Puts a backend into the queue `waiting`, or removes it if it is there. */
+void libxl__served_wait(struct served_backend *b);
+void libxl__served_wait_no_more(struct served_backend *b);
+
+/* Called when a node at or below the folder of all backends has changed: marks the backends that may have changed. */
+void libxl__served_changed(struct device_events_handler *s, const char *path);
+/* Begins to list the folders from the start. Marks all backends, because some of them may be gone. Errors: NOMEM. */
+int libxl__served_list(struct device_events_handler *s);
+/*
+ * Goes on with the list. Returns 0 when all folders are listed, LIBXL__AO_WAIT, or an error. Errors: NOMEM, and those
+ * of libxl__xs_rc.
+ */
+int libxl__served_list_step(struct device_events_handler *s);
+/* Frees the list. */
+void libxl__served_list_end(struct device_events_handler *s);
+
+const uint64_t *libxl__served_key(const libxl__index_link *link);
+
+#endif
