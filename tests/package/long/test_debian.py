@@ -49,7 +49,8 @@ def test_the_packages_pass_their_own_tests(installed: Debian, name: str) -> None
 def test_the_manual_pages_and_the_unit_are_there(installed: Debian) -> None:
     listed = installed.run(f"dpkg -L {' '.join(NAMES)}").splitlines()
     pages = "man1/aioxen.1.gz", "man1/aioxen-sim.1.gz", "man7/aioxen.7.gz"
-    for file in *pages, "aioxen-guest@.service", "aioxen-agent.service", "bin/aioxen-agent":
+    units = "aioxen-guest@.service", "aioxen-devd.service", "aioxen-agent.service"
+    for file in *pages, *units, "bin/aioxen-agent":
         assert [path for path in listed if path.endswith(f"/{file}")] != [], file
 
 

@@ -49,6 +49,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "operations": ("operations", "unfinished"),
     "store": ("store",),
     "observe": ("metrics", "trace"),
+    "devd": ("devd",),
     "fleet": ("fleet",),
     "integration": ("completion", "unit"),
 }

@@ -20,7 +20,7 @@ fi
 """A line that click 8.1.3 writes for zsh, and the text that replaces it. zsh runs the file at the first Tab.
 click's line only registers the function, so the first Tab would complete nothing."""
 
-UNIT = "aioxen-guest@.service"
+UNITS = {"guest": "aioxen-guest@.service", "devd": "aioxen-devd.service"}
 
 
 @click.command("completion")
@@ -41,15 +41,17 @@ def completion(shell: str) -> None:
 
 
 @click.command("unit")
-def unit() -> None:
-    """Prints the template of a systemd unit, which runs the guest of /etc/xen/NAME.cfg.
+@click.argument("what", type=click.Choice(tuple(UNITS)), default="guest")
+def unit(what: str) -> None:
+    """Prints a unit for systemd. `guest` (the default) is a template, which runs the guest of
+    /etc/xen/NAME.cfg; `devd` runs `aioxen devd` in a driver domain.
 
     \b
     aioxen unit >/etc/systemd/system/aioxen-guest@.service
     systemctl daemon-reload
     systemctl enable --now aioxen-guest@NAME
     """
-    click.echo(files("aioxen.cli").joinpath(UNIT).read_text(), nl=False)
+    click.echo(files("aioxen.cli").joinpath(UNITS[what]).read_text(), nl=False)
 
 
 COMMANDS |= {"completion": completion, "unit": unit}

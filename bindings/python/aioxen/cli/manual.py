@@ -34,6 +34,7 @@ HEADINGS = {
     "operations": "Operations",
     "store": "xenstore",
     "observe": "Observing",
+    "devd": "Driver domains",
     "fleet": "Many hosts",
     "integration": "Shells and systemd",
 }
