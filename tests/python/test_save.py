@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import select
 import signal
 import tempfile
 import threading
@@ -365,10 +366,10 @@ async def test_a_killed_process_leaves_a_running_guest_if_nobody_reads(
     dom = await started(xen, guest("l", machine="pvh"))
     reader, writer = os.pipe()
     process = await saver(dom, stdout=writer)
-    os.close(writer)
-    while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
+    while select.select([], [writer], [], 0)[1]:  # until the pipe is full
         await asyncio.sleep(0.001)
-    await asyncio.sleep(0.2)  # until the pipe is full
+    os.close(writer)
+    assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
     process.kill()
     await process.wait()
     await resumed(dom)
