@@ -75,20 +75,28 @@ long policy_get_system(struct xen_sysctl_cpu_policy *policy)
     return 0;
 }
 
+/* Each word is a register of a leaf, in the order of Xen's public header arch-x86/cpufeatureset.h. */
 long policy_get_featureset(struct xen_sysctl_cpu_featureset *set)
 {
-    uint32_t word[NR_FEATURE_WORDS] = {0}, a, b, c, d;
-    __cpuid(1, a, b, c, d);
-    word[0] = d;
-    word[1] = c;
-    __cpuid(0x80000001u, a, b, c, d);
-    word[2] = d;
-    word[3] = c;
-    __cpuid_count(7, 0, a, b, c, d);
-    word[5] = b;
-    word[6] = c;
-    word[9] = d;
-    (void)a;
+    enum { A, B, C, D };
+    static const struct {
+        uint32_t leaf, subleaf;
+        unsigned where;
+    } words[NR_FEATURE_WORDS] = {
+        {1, 0, D},           {1, 0, C}, {0x80000001u, 0, D}, {0x80000001u, 0, C},
+        {0xd, 1, A},         {7, 0, B}, {7, 0, C},           {0x80000007u, 0, D},
+        {0x80000008u, 0, B}, {7, 0, D}, {7, 1, A},           {0x80000021u, 0, A},
+        {7, 1, B},           {7, 2, D}, {7, 1, C},           {7, 1, D},
+    };
+    const uint32_t max = __get_cpuid_max(0, NULL), extended_max = __get_cpuid_max(0x80000000u, NULL);
+    uint32_t word[NR_FEATURE_WORDS] = {0};
+    for (unsigned i = 0; i < NR_FEATURE_WORDS; i++) {
+        uint32_t r[4];
+        if (words[i].leaf > (words[i].leaf & 0x80000000u ? extended_max : max))
+            continue;
+        __cpuid_count(words[i].leaf, words[i].subleaf, r[A], r[B], r[C], r[D]);
+        word[i] = r[words[i].where];
+    }
     if (set->features.p)
         memcpy(set->features.p, word,
                sizeof *word * (set->nr_features < NR_FEATURE_WORDS ? set->nr_features : NR_FEATURE_WORDS));

@@ -2,6 +2,7 @@
 /* Owns: nothing except the operation's state. The caller holds the context's lock. */
 #include "create_restore.h"
 #include "_libxl_types_json.h"
+#include "migrate_ask.h"
 #include "received_allowed.h"
 
 #include <errno.h>
@@ -49,14 +50,39 @@ int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
     return rc || args->in.has_d_config ? rc : LIBXL__AO_WAIT;
 }
 
+/* Moves the members of a request to where they are used. */
+static int take_request(libxl__restored_config *parsed, libxl_migration_request *request)
+{
+    libxl_domain_config_dispose(parsed->config);
+    *parsed->config = request->config;
+    libxl_domain_config_init(&request->config);
+    parsed->memory_kb = request->memory_kb;
+    parsed->feature_count = (unsigned)request->num_features;
+    const bool fits = parsed->feature_count <= LIBXL__MOST_FEATURES;
+    if (fits && parsed->feature_count)
+        memcpy(parsed->features, request->features, parsed->feature_count * sizeof(*parsed->features));
+    libxl_migration_request_dispose(request);
+    if (fits)
+        return 0;
+    snprintf(parsed->why, sizeof(parsed->why), "features: more than %d words", LIBXL__MOST_FEATURES);
+    return ERROR_INVAL;
+}
+
 /* Runs on a worker. */
 static void parse(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__restored_config *parsed = LIBXL__CONTAINER(job, libxl__restored_config, job);
-    parsed->rc = libxl__json_read_foreign(ctx, &libxl__json_of_domain_config, parsed->config, parsed->text,
-                                          &parsed->foreign);
+    libxl_migration_request request;
+    if (parsed->asked)
+        parsed->rc = libxl__json_read_foreign(ctx, &libxl__json_of_migration_request, &request, parsed->text,
+                                              &parsed->foreign);
+    else
+        parsed->rc = libxl__json_read_foreign(ctx, &libxl__json_of_domain_config, parsed->config,
+                                              parsed->text, &parsed->foreign);
     if (parsed->rc)
         snprintf(parsed->why, sizeof(parsed->why), "%s", libxl_error_message());
+    else if (parsed->asked)
+        parsed->rc = take_request(parsed, &request);
 }
 
 /* Starts to parse the configuration that the program has found. */
@@ -75,12 +101,12 @@ static int parse_configuration(libxl__ao *ao, const libxl__transfer *transfer, u
 
 static int take_configuration(libxl__ao *ao, const libxl__restored_config *parsed)
 {
+    const char *what = parsed->asked ? "request" : "configuration in xl's header";
     if (parsed->foreign.unknown)
-        libxl__ao_log(ao, XTL_WARN, -1, "%u members of the configuration in xl's header are ignored: %s",
-                      parsed->foreign.unknown, parsed->foreign.first);
-    return parsed->rc == ERROR_INVAL
-               ? libxl__ao_fail(ao, parsed->rc, "fd: the configuration in xl's header: %s", parsed->why)
-               : parsed->rc;
+        libxl__ao_log(ao, XTL_WARN, -1, "%u members of the %s are ignored: %s", parsed->foreign.unknown, what,
+                      parsed->foreign.first);
+    return parsed->rc == ERROR_INVAL ? libxl__ao_fail(ao, parsed->rc, "fd: the %s: %s", what, parsed->why)
+                                     : parsed->rc;
 }
 
 int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed)
@@ -88,8 +114,14 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
     libxl__transfer_message message;
     if (parsed->text)
         return parsed->job.state == LIBXL__JOB_DONE ? take_configuration(ao, parsed) : LIBXL__AO_WAIT;
-    if (libxl__transfer_next(ao, transfer, &message) == 0)
+    if (libxl__transfer_next(ao, transfer, &message) == 0) {
+        parsed->asked = message.value;
+        if (parsed->asked && !libxl__is_incoming(ao))
+            return libxl__ao_fail(ao, ERROR_INVAL, "fd: a migration, and not a saved domain");
+        if (parsed->asked)
+            libxl__receive_asked(ao);
         return parse_configuration(ao, transfer, message.numbers[0], parsed);
+    }
     return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;
 }
 
@@ -97,6 +129,16 @@ int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *confi
 {
     const libxl__domain_restore_args *args = libxl__ao_args(ao);
     return args->in.has_allowed ? libxl__received_check(ao, config, &args->in.allowed) : 0;
+}
+
+int libxl__restore_check_request(libxl__ao *ao, const libxl__restored_config *parsed,
+                                 const libxl__build *build)
+{
+    if (!parsed->asked)
+        return 0;
+    const bool hvm = build->config->c_info.type != LIBXL_DOMAIN_TYPE_PV;
+    const int rc = libxl__hv_check_features(ao, hvm, parsed->features, parsed->feature_count);
+    return rc || !parsed->memory_kb ? rc : libxl__hv_claim(ao, build->domid, parsed->memory_kb);
 }
 
 /* ---- the saved domain */

@@ -6,6 +6,7 @@
 #ifndef LIBXL__CREATE_RESTORE_H
 #define LIBXL__CREATE_RESTORE_H
 
+#include "arrival.h"
 #include "json_table.h"
 #include "ops.h"
 #include "qemu.h"
@@ -28,11 +29,18 @@ bool libxl__is_incoming(const libxl__ao *ao);
  */
 int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const char **name_out);
 
-/* The configuration in xl's header. A worker parses it, because it may be long. Zero-initialise it. */
+/*
+ * The configuration in xl's header, or the request of a sender that asks first (migrate_ask.h). A worker parses it,
+ * because it may be long. Zero-initialise it.
+ */
 typedef struct libxl__restored_config {
     libxl__job job;
-    libxl_domain_config *config; /* the operation's input */
-    const char *text;            /* in the operation's memory; NULL: it was not read yet */
+    libxl_domain_config *config;             /* the operation's input */
+    const char *text;                        /* in the operation's memory; NULL: it was not read yet */
+    bool asked;                              /* the text is a request */
+    uint64_t memory_kb;                      /* of a request; 0: not known */
+    uint32_t features[LIBXL__MOST_FEATURES]; /* of a request */
+    unsigned feature_count;
     libxl__json_foreign foreign;
     int rc;
     char why[256];
@@ -55,6 +63,14 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
  * those of libxl__received_check.
  */
 int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config);
+
+/*
+ * Checks what a sender has asked, once the domain was made: the features of the processors are compared, and the memory
+ * is reserved until libxl__restore_receive_poll has succeeded. Does nothing without a request. Errors, recorded in ao:
+ * INVAL, NO_MEMORY_FOR_GUEST.
+ */
+int libxl__restore_check_request(libxl__ao *ao, const libxl__restored_config *parsed,
+                                 const libxl__build *build);
 
 /* Tells the program to restore the saved domain into the domain that was made. Returns LIBXL__AO_WAIT. */
 int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build);

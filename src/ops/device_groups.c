@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Adds all devices of a configuration. There is one group for each class. All groups run at the same time.
+ * Adds, or only checks, all devices of a configuration. There is one group for each class. All groups run at the same time.
  *
  * Owns: nothing beyond the parent's operation. The caller holds the context's lock.
  */
@@ -12,16 +12,22 @@ enum { WIDTH = 16 }; /* the greatest number of devices of a class that are added
 
 static const struct addable {
     const libxl__device_class *cls;
-    unsigned operation;
-    size_t domid_at, config_at; /* the offsets of these two members in the operation's args */
+    unsigned addition, check;   /* the operations */
+    size_t domid_at, config_at; /* the offsets of these two members in the args of both */
 } addables[LIBXL__DEVICES_COUNT] = {
 #define ROW(NAME, name)                                                                                      \
-    {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD,                                                    \
+    {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD, LIBXL__OP_DEVICE_##NAME##_CHECK,                   \
      offsetof(libxl__device_##name##_add_args, in.domid),                                                    \
      offsetof(libxl__device_##name##_add_args, in.name)},
     LIBXL__ALL_DEVICES(ROW)
 #undef ROW
 };
+#define SAME_ARGS(NAME, name)                                                                                \
+    _Static_assert(offsetof(libxl__device_##name##_add_args, in.name) ==                                     \
+                       offsetof(libxl__device_##name##_check_args, in.name),                                 \
+                   "both operations have the same inputs");
+LIBXL__ALL_DEVICES(SAME_ARGS)
+#undef SAME_ARGS
 
 static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
 {
@@ -90,8 +96,8 @@ static int reserve_usbdevs(libxl__ao *ao, libxl__device_groups *all, const libxl
     return libxl__group_reserve(ao, &all->usbdevs);
 }
 
-int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
-                               uint32_t domid, const libxl_uuid *uuid)
+static int reserve_groups(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                          uint32_t domid, const libxl_uuid *uuid, bool checks)
 {
     int rc = 0;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT && !rc; i++) {
@@ -102,7 +108,7 @@ int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const l
             .domid = domid,
             .uuid = *uuid};
         all->groups[i] =
-            (libxl__group){.cls = &libxl__operations[row->operation],
+            (libxl__group){.cls = &libxl__operations[checks ? row->check : row->addition],
                            .name = row->cls->array,
                            .fill = fill,
                            .context = &all->members[i],
@@ -110,6 +116,20 @@ int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const l
                            .width = WIDTH};
         rc = libxl__group_reserve(ao, &all->groups[i]);
     }
+    return rc;
+}
+
+int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                               uint32_t domid, const libxl_uuid *uuid)
+{
+    const int rc = reserve_groups(ao, all, config, domid, uuid, true);
+    return rc ? rc : libxl__device_groups_poll(ao, all);
+}
+
+int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                               uint32_t domid, const libxl_uuid *uuid)
+{
+    int rc = reserve_groups(ao, all, config, domid, uuid, false);
     if (!rc)
         rc = reserve_pcis(ao, all, config, domid, uuid);
     if (!rc)

@@ -24,6 +24,7 @@ static const struct device_operation {
     ROW(DEVICE_##NAME##_DESTROY, device_##name##_destroy, name, in.name)
 #define OTHERS(NAME, name)                                                                                   \
     ROW(DEVICE_##NAME##_ADD, device_##name##_add, name, in.name)                                             \
+    ROW(DEVICE_##NAME##_CHECK, device_##name##_check, name, in.name)                                         \
     ROW(DOMAIN_LIST_##NAME##S, domain_list_##name##s, name, out.list)
     LIBXL__DEVICES(REMOVALS) LIBXL__ALL_DEVICES(OTHERS)
         ROW(DEVICE_DISK_SAFE_REMOVE, device_disk_safe_remove, disk, in.disk)

@@ -129,6 +129,12 @@ typedef struct libxl__device_groups {
  */
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid);
+/*
+ * Like libxl__device_groups_start, but only checks the devices: whether they could be added now. PCI and USB devices are
+ * not checked.
+ */
+int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                               uint32_t domid, const libxl_uuid *uuid);
 int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all);
 void libxl__device_groups_stop(libxl__device_groups *all);
 

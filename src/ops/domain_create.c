@@ -13,6 +13,7 @@
 #include "create_restore.h"
 #include "device_model.h"
 #include "device_operations.h"
+#include "migrate_ask.h"
 #include "qemu.h"
 
 #include <stdio.h>
@@ -31,8 +32,8 @@ typedef struct create {
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
     /* The wait for the terminal's node, started before the domain is introduced. */
     libxl__await console;
-    libxl__device_groups devices;
-    libxl__userdata record; /* stores the configuration while xenstored handles the nodes */
+    libxl__device_groups devices; /* first checks the devices of a saved domain, and then adds the devices */
+    libxl__userdata record;       /* stores the configuration while xenstored handles the nodes */
     libxl__device_model model;
     bool needs_model;
     int devices_rc; /* the first error of the phase `devices` */
@@ -299,6 +300,38 @@ static int take_down(libxl__ao *ao, struct create *s)
     return libxl__teardown_poll(ao, &s->teardown);
 }
 
+/* ---- check: what the saved domain needs is here; before a long transfer, and before a sender is told to begin */
+
+static int check_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = libxl__device_groups_poll(ao, &s->devices);
+    return rc < 0 ? reason_of(ao, s, rc) : rc;
+}
+
+static int check_start(libxl__ao *ao, struct create *s)
+{
+    int rc = check_domain(ao, s);
+    if (!rc)
+        rc = libxl__restore_check_request(ao, &s->parsed, &s->build);
+    if (!rc)
+        rc = libxl__device_groups_check(ao, &s->devices, config_of(ao), s->build.domid, &s->build.uuid);
+    return rc < 0 ? reason_of(ao, s, rc) : rc;
+}
+
+static void check_stop(libxl__ao *ao, struct create *s)
+{
+    (void)ao;
+    libxl__device_groups_stop(&s->devices);
+}
+
+/* ---- accept: the sender of a migration begins */
+
+static int accept_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc || !s->parsed.asked ? rc : libxl__receive_accept(ao);
+}
+
 /* ---- receive: the saved domain is restored into the domain that was made */
 
 static int receive_start(libxl__ao *ao, struct create *s)
@@ -308,8 +341,12 @@ static int receive_start(libxl__ao *ao, struct create *s)
 
 static int receive_poll(libxl__ao *ao, struct create *s)
 {
-    const int rc = check_domain(ao, s);
-    return rc ? rc : reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build, &s->saved));
+    int rc = check_domain(ao, s);
+    if (!rc)
+        rc = reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build, &s->saved));
+    if (!rc && s->parsed.asked)
+        libxl__hv_release(ao, s->build.domid); /* a guest may have returned pages meanwhile */
+    return rc;
 }
 
 /* The program is killed before the domain is taken down, because it maps the domain's memory. */
@@ -455,6 +492,7 @@ static int devices_start(libxl__ao *ao, struct create *s)
     s->model.saved = s->saved.nodes ? &s->saved : NULL;
     if (s->needs_model)
         rc = libxl__device_model_start(ao, &s->model, s->build.domid, &s->build.uuid, config_of(ao));
+    s->devices = (libxl__device_groups){.rc = 0};
     s->devices.held = config_of(ao)->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
     if (rc >= 0)
         rc = libxl__device_groups_start(ao, &s->devices, config_of(ao), s->build.domid, &s->build.uuid);

@@ -8,6 +8,7 @@
  * Owns: the domain and its mark (marks.h), until the phase `unmark` is done. The caller holds the context's lock.
  */
 #include "create_restore.h"
+#include "migrate_ask.h"
 #include "peer.h"
 
 #include "_libxl_types_internal.h"
@@ -30,7 +31,8 @@ typedef struct receipt {
     libxl__xs_request *name; /* reads the domain's name */
     uint32_t domid;
     libxl_uuid uuid;
-    bool ready; /* the sender was told that the domain is here */
+    bool ready;       /* the sender was told that the domain is here */
+    bool owes_answer; /* the sender has asked, and was not answered */
     /*
      * Its stop function closes the duplicate of out_fd. The undos need the duplicate: after a time limit they
      * continue when the application may have closed out_fd, and they must still send messages to the sender.
@@ -58,12 +60,25 @@ static int run_batch(struct receipt *s)
 
 /* ---- greet: the sender is told that this side is ready */
 
+static void close_duplicate(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    close(LIBXL__CONTAINER(source, struct receipt, duplicate)->peer.out);
+}
+
 static int greet_start(libxl__ao *ao, struct receipt *s)
 {
     s->domid = LIBXL_DOMID_INVALID;
     const int rc =
         libxl__peer_open(ao, &s->peer, args_of(ao)->in.in_fd, args_of(ao)->in.out_fd, "the sender");
-    return rc ? rc : libxl__peer_send(ao, &s->peer, LIBXL__PEER_GREETING, NULL);
+    const int fd = rc ? -1 : fcntl(s->peer.out, F_DUPFD_CLOEXEC, 0);
+    if (!rc && fd < 0)
+        return libxl__ao_fail(ao, ERROR_FAIL, "out_fd: %s", strerror(errno));
+    if (rc)
+        return rc;
+    s->peer.out = fd;
+    libxl__source_attach(ao, &s->duplicate, close_duplicate);
+    return libxl__peer_send(ao, &s->peer, LIBXL__PEER_GREETING, NULL);
 }
 
 /*
@@ -116,6 +131,31 @@ static void restore_stop(libxl__ao *ao, struct receipt *s)
         libxl__ao_request_stop(s->restoration.child, ERROR_ABORTED);
 }
 
+void libxl__receive_asked(libxl__ao *child)
+{
+    struct receipt *s = libxl__ao_state(child->parent);
+    s->owes_answer = true;
+}
+
+int libxl__receive_accept(libxl__ao *child)
+{
+    struct receipt *s = libxl__ao_state(child->parent);
+    s->owes_answer = false;
+    return libxl__ask_answer(child, &s->peer, 0, NULL);
+}
+
+/* Tells a sender that has asked why its guest is refused. The connection may be lost, so a failure is ignored. */
+static void refuse(libxl__ao *ao, struct receipt *s)
+{
+    const int rc = s->restoration.done && s->restoration.rc ? s->restoration.rc : ERROR_FAIL;
+    if (!s->owes_answer)
+        return;
+    s->owes_answer = false;
+    const char *words = libxl__gc_printf(&ao->gc, "%s", libxl__ao_words(ao, rc));
+    if (words && libxl__ask_answer(ao, &s->peer, rc, words))
+        libxl__ao_log(ao, XTL_DEBUG, -1, "the sender could not be told that its guest is refused");
+}
+
 /* If the restoration has failed, its undo has already destroyed the domain. */
 static int restore_undo(libxl__ao *ao, struct receipt *s)
 {
@@ -123,6 +163,7 @@ static int restore_undo(libxl__ao *ao, struct receipt *s)
         restore_stop(ao, s);
         return LIBXL__AO_WAIT;
     }
+    refuse(ao, s);
     if (!s->restoration.done || s->restoration.rc)
         return 0;
     if (!s->teardown.started)
@@ -174,19 +215,8 @@ static int look_poll(libxl__ao *ao, struct receipt *s)
 
 /* ---- ready: the sender is told that the domain is here */
 
-static void close_duplicate(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)ctx;
-    close(LIBXL__CONTAINER(source, struct receipt, duplicate)->peer.out);
-}
-
 static int ready_start(libxl__ao *ao, struct receipt *s)
 {
-    const int fd = fcntl(s->peer.out, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return libxl__ao_fail(ao, ERROR_FAIL, "out_fd: %s", strerror(errno));
-    s->peer.out = fd;
-    libxl__source_attach(ao, &s->duplicate, close_duplicate);
     s->ready = true;
     return libxl__peer_send(ao, &s->peer, LIBXL__PEER_RECEIVED, NULL);
 }

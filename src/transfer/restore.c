@@ -77,30 +77,81 @@ static int read_configuration(size_t size)
     return status;
 }
 
-static int read_head(void)
+/* Reads a request to receive a guest into the head. Its magic was read. Returns 0, or the exit status. */
+static int read_request(libxl__xl_header *header)
+{
+    if (!read_all(STREAM, &header->byte_order, sizeof(*header) - sizeof(header->magic)))
+        return refuse_read();
+    if (header->byte_order != LIBXL__XL_BYTE_ORDER)
+        return refuse("sent by a machine with another byte order");
+    if (header->mandatory_flags)
+        return refuse("the request has unknown mandatory flags");
+    if (header->optional_size > LIBXL__TRANSFER_LONGEST_HEAD)
+        return refuse("the request is too large");
+    char *json = malloc(header->optional_size + 1u);
+    int status = 0;
+    if (!json)
+        return report(LIBXL__TRANSFER_IO, ENOMEM, "the request");
+    if (!read_all(STREAM, json, header->optional_size))
+        status = refuse_read();
+    else if (!write_all(HEAD, json, strnlen(json, header->optional_size)))
+        status = report(LIBXL__TRANSFER_IO, errno, "the request");
+    free(json);
+    return status;
+}
+
+/* Reads xl's header, whose magic was read, or the container's header before it. Returns 0, or the exit status. */
+static int read_xl_header(libxl__xl_header *header)
+{
+    if (expand_is_header(header->magic)) {
+        if (!expand_is_known(header->magic))
+            return refuse("compressed by a newer release");
+        if (!expand_begin())
+            return report(LIBXL__TRANSFER_IO, errno, "decompressing");
+        if (!read_all(STREAM, header->magic, sizeof(header->magic)))
+            return refuse_read();
+    }
+    if (!read_all(STREAM, &header->byte_order, sizeof(*header) - sizeof(header->magic)))
+        return refuse_read();
+    const char *why = why_refused(header);
+    return why ? refuse(why) : 0;
+}
+
+/* Reads xl's header with the configuration, or a request. *asked_out: it was a request. Returns 0 or the exit status. */
+static int read_head(bool *asked_out)
 {
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_HEAD};
     libxl__xl_header header;
     _Static_assert(CONTAINER_HEADER == sizeof(header.magic), "a container's header is as long as xl's magic");
     if (!read_all(STREAM, header.magic, sizeof(header.magic)))
         return refuse_read();
-    if (expand_is_header(header.magic)) {
-        if (!expand_is_known(header.magic))
-            return refuse("compressed by a newer release");
-        if (!expand_begin())
-            return report(LIBXL__TRANSFER_IO, errno, "decompressing");
-        if (!read_all(STREAM, header.magic, sizeof(header.magic)))
-            return refuse_read();
-    }
-    if (!read_all(STREAM, &header.byte_order, sizeof(header) - sizeof(header.magic)))
-        return refuse_read();
-    const char *why = why_refused(&header);
-    const int status = why ? refuse(why) : read_configuration(header.optional_size);
+    *asked_out = memcmp(header.magic, LIBXL__REQUEST_MAGIC, sizeof(header.magic)) == 0;
+    int status = *asked_out ? read_request(&header) : read_xl_header(&header);
+    if (!status && !*asked_out)
+        status = read_configuration(header.optional_size);
     if (status)
         return status;
     message.numbers[0] = (uint64_t)lseek(HEAD, 0, SEEK_CUR);
+    message.value = *asked_out;
     send_message(&message);
     return 0;
+}
+
+/* Reads xl's header after a request. Its configuration is ignored, because the request had one. */
+static int skip_head(void)
+{
+    libxl__xl_header header;
+    char part[4096];
+    if (!read_all(STREAM, header.magic, sizeof(header.magic)))
+        return refuse_read();
+    const int status = read_xl_header(&header);
+    for (uint32_t left = status ? 0 : header.optional_size; left;) {
+        const size_t size = left < sizeof(part) ? left : sizeof(part);
+        if (!read_all(STREAM, part, size))
+            return refuse_read();
+        left -= (uint32_t)size;
+    }
+    return status;
 }
 
 /* ---- libxl's stream */
@@ -233,10 +284,13 @@ int restore(xc_interface *xch, bool has_head)
     struct restore_callbacks callbacks = {.static_data_done = on_static_data};
     libxl__transfer_message built, result = {.kind = LIBXL__TRANSFER_RESULT};
     unsigned long store = 0, console = 0;
-    int status = has_head ? read_head() : 0;
+    bool asked = false;
+    int status = has_head ? read_head(&asked) : 0;
     if (status || !receive_message(LIBXL__TRANSFER_BUILT, &built))
         return status ? status : 1;
-    status = read_beginning();
+    status = asked ? skip_head() : 0;
+    if (!status)
+        status = read_beginning();
     if (status)
         return status;
     limit_memory(xch, (uint32_t)built.numbers[0]);

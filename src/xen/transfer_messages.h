@@ -25,7 +25,10 @@
 #define LIBXL__TRANSFER_MESSAGES(X)                                                                          \
     X(LOG, program, "a message of libxenguest: level is value, the text is text")                            \
     X(PROGRESS, program, "value: the round of the save, from 0; numbers: done, total, in pages")             \
-    X(HEAD, program, "the header was read: the head has numbers[0] octets of JSON")                          \
+    X(HEAD, program,                                                                                         \
+      "the header was read: the head has numbers[0] octets of JSON; value: 1: they are a request to "        \
+      "receive a "                                                                                           \
+      "guest, which is answered before the saved domain is sent")                                            \
     X(ROUND, program,                                                                                        \
       "a round of a live save begins or has ended; value: the round, from 0; numbers: the pages sent so "    \
       "far, "                                                                                                \
@@ -92,6 +95,11 @@ typedef struct libxl__xl_header {
 
 #define LIBXL__XL_MAGIC      "Xen saved domain, xl format\n \0 \r"
 #define LIBXL__XL_BYTE_ORDER 0x01020304u
+/*
+ * The header of a request to receive a guest (migrate_ask.h) differs from xl's in its magic, has no mandatory flags, and
+ * is followed by JSON alone, without a zero.
+ */
+#define LIBXL__REQUEST_MAGIC "aioxen migration, request 1\n \0 \r"
 /* The mandatory flags: the configuration is JSON, and libxl's stream is of version 2. xl has no others. */
 enum { LIBXL__XL_JSON = 1, LIBXL__XL_STREAM_2 = 2, LIBXL__XL_FLAGS = LIBXL__XL_JSON | LIBXL__XL_STREAM_2 };
 

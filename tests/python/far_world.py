@@ -83,6 +83,14 @@ class World:
         build_info = aioxen.DomainBuildInfo(max_memkb=16 << 10, kernel="build/guest/tiny", cmdline="b")
         await self.xen.domain_create(aioxen.DomainConfig(create_info, build_info))
 
+    async def fill(self, megabytes: int) -> None:
+        """Makes the domain "filler", so that about so many MiB are free."""
+        host = await self.xen.host_info()
+        memory = (host.free_pages >> 8) - megabytes
+        create_info = aioxen.DomainCreateInfo(name="filler", type=aioxen.DomainType.PV)
+        build_info = aioxen.DomainBuildInfo(max_memkb=memory << 10, kernel="build/guest/tiny", cmdline="b")
+        await self.xen.domain_create(aioxen.DomainConfig(create_info, build_info))
+
     async def destroy(self, name: str) -> None:
         await (await self.xen.domain_find(name)).destroy()
 

@@ -81,13 +81,12 @@ async def test_a_guest_moves_over_a_socket(xen: aioxen.Context, guest: Configure
     dom = await traveller(xen, guest)
     events: list[aioxen.OperationProgress] = []
     await far("receive")
-    await dom.migrate(far.path, progress=events.append)
+    await dom.migrate(far.path, ask=True, progress=events.append)
     assert (await far("ended")).startswith("domain ")
     assert await far("states") == {NAME: "runs"}
     phases = list(dict.fromkeys(event.phase for event in events))
-    assert (
-        " ".join(map(str, phases)) == "look greet send received rename mark go answer permission moved finish"
-    )
+    before, after = "look announced greet configuration ask accepted send", "received rename mark go"
+    assert " ".join(map(str, phases)) == f"{before} {after} answer permission moved finish"
     assert max(event.sent for event in events) > 1000
     assert await far("end", NAME)
     assert await is_gone(xen)
@@ -103,7 +102,7 @@ async def test_a_guest_moves_over_streams_and_commands(
     dom = await traveller(xen, guest)
     await far("receive")
     reader, writer = await asyncio.open_unix_connection(far.path)
-    await dom.migrate((reader, writer), live=False)
+    await dom.migrate((reader, writer), live=False, ask=True)
     writer.close()
     await writer.wait_closed()
     assert (await far("ended")).startswith("domain ") and await far("end", NAME)
@@ -164,7 +163,7 @@ async def one_guest(xen: aioxen.Context, dom: aioxen.Domain, far: Far) -> str:
     return "there" if there else "here"
 
 
-PHASES = ("greet", "send", "send", "received", "rename", "mark", "go", "answer", "finish")
+PHASES = ("greet", "ask", "accepted", "send", "send", "received", "rename", "mark", "go", "answer", "finish")
 
 
 async def accepted(far: Far) -> None:
@@ -185,7 +184,9 @@ async def test_a_migration_that_is_cancelled_or_limited_leaves_one_guest(
         moment = Moment(chance.choice(PHASES), chance.randrange(6000))
         await far("receive")
         limit = chance.random() * 0.5 if way == "limit" else None
-        moving = asyncio.create_task(dom.migrate(far.path, live=False, timeout=limit, progress=moment))
+        moving = asyncio.create_task(
+            dom.migrate(far.path, live=False, ask=True, timeout=limit, progress=moment)
+        )
         await moment.wait(moving)
         if way == "here":
             moving.cancel()
@@ -226,7 +227,7 @@ async def move_over_a_cut(dom: aioxen.Domain, far: Far, there: int, back: int) -
         cut_after(there, near_reader, far_writer, writers), cut_after(back, far_reader, near_writer, writers)
     )
     with ours, contextlib.suppress(aioxen.FailedError, aioxen.OwnerUnknownError):
-        await dom.migrate(ours, live=False)
+        await dom.migrate(ours, live=False, ask=True)
     sent, received = await copies
     for writer in writers:
         with contextlib.suppress(ConnectionError):
@@ -243,7 +244,7 @@ async def test_a_connection_that_is_cut_leaves_one_guest(
     dom = await traveller(xen, guest)
     sent, received = await move_over_a_cut(dom, far, endless, endless)
     assert await one_guest(xen, dom, far) == "there"
-    cuts = [(chance.randrange(sent), endless) for _ in range(1)]
+    cuts = [(chance.randrange(sent), endless), (chance.randrange(1000), endless)]
     cuts += [(sent - chance.randrange(1, 50), endless) for _ in range(2)]
     cuts += [(endless, chance.randrange(received)) for _ in range(3)]
     for there, back in cuts:
@@ -253,11 +254,11 @@ async def test_a_connection_that_is_cut_leaves_one_guest(
 
 
 async def test_a_killed_receiver_leaves_one_guest(xen: aioxen.Context, guest: Configure, far: Far) -> None:
-    for phase in ("send", "received", "answer"):
+    for phase in ("accepted", "send", "received", "answer"):
         dom = await traveller(xen, guest)
         moment = Moment(phase, 1000)
         await far("spawn", *RECEIVE)
-        moving = asyncio.create_task(dom.migrate(far.path, live=False, progress=moment))
+        moving = asyncio.create_task(dom.migrate(far.path, live=False, ask=True, progress=moment))
         await moment.wait(moving)
         await far("kill")
         await asyncio.wait([moving])

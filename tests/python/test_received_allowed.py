@@ -153,9 +153,10 @@ async def test_a_restricted_receiver_refuses_a_guest_which_then_runs_on(
 ) -> None:
     dom = await traveller(xen, guest)
     await far("spawn", *RECEIVE, "--restrict")
-    with pytest.raises(aioxen.Error):
-        await dom.migrate(far.path)
+    with pytest.raises(aioxen.InvalidError, match=r"the receiver: .*kernel: this value is not allowed here"):
+        await dom.migrate(far.path, ask=True)
     assert await far("ended") != "status 0" and await far("states") == {}
+    assert not (await dom.info()).shutdown
     await far("spawn", *RECEIVE, "--allow-kernel", f"{kernel.parent}/*")
     await dom.migrate(far.path)
     assert await far("ended") == "status 0" and await far("states") == {NAME: "runs"}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aioxen._coroutine import wait_uncancelled
 from aioxen._saving import compressed
-from aioxen.types import Suspend
+from aioxen.types import Migration, Suspend
 
 if TYPE_CHECKING:
     from aioxen._operations import ContextOperations
@@ -51,15 +51,20 @@ async def migrate(
     policy: SavePolicy | None,
     compression: int,
     receiver: str,
+    ask: bool | None,
+    unannounced: bool,
     timeout: float | None,  # noqa: ASYNC109
     progress: Progress[OperationProgress] | None,
 ) -> None:
     """Does the work of Domain.migrate()."""
     flags = Suspend.LIVE if live else Suspend(0)
+    options = Migration.UNANNOUNCED if unannounced else Migration(0)
+    if ask if ask is not None else is_ours(transport, receiver):
+        options |= Migration.ASK
     policy = compressed(policy, compression)
     async with _connected(transport, receiver) as (in_fd, out_fd):
         await xen.domain_migrate_stream(
-            domain, in_fd, out_fd, flags, policy, timeout=timeout, progress=progress
+            domain, in_fd, out_fd, flags, options, policy, timeout=timeout, progress=progress
         )
 
 
@@ -76,6 +81,13 @@ async def receive(
         return await xen.domain_receive_stream(
             in_fd, out_fd, int(paused), allowed, timeout=timeout, progress=progress
         )
+
+
+def is_ours(transport: Transport, receiver: str) -> bool:
+    """Returns whether it is known that this library's command receives the guest: ssh runs it."""
+    words = shlex.split(receiver)
+    by_ssh = isinstance(transport, str) and transport.startswith("ssh://")
+    return by_ssh and bool(words) and os.path.basename(words[0]) == "aioxen"
 
 
 def ssh_command(url: str, receiver: str) -> list[str]:

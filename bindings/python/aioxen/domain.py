@@ -173,6 +173,8 @@ class Domain(Handle, DomainOperations):
         policy: SavePolicy | None = None,
         compression: int = 0,
         receiver: str = "aioxen migrate-receive",
+        ask: bool | None = None,
+        unannounced: bool = False,
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
     ) -> None:
@@ -192,6 +194,14 @@ class Domain(Handle, DomainOperations):
 
         receiver: The command that ssh runs, for example "xl migrate-receive".
 
+        ask: Whether the other side, which must be of this library, is asked before anything of the guest is
+        sent. It checks the configuration, the name, the memory, the devices and the processors. If it cannot
+        receive the guest, the error is its own, with its words. None: it is asked if ssh runs the command
+        `aioxen`.
+
+        unannounced: Whether a PV or PVH guest is migrated that has not announced that it can suspend itself.
+        Otherwise GuestCannotAnswerError is raised. Linux before 4.13 does not announce it.
+
         timeout: Seconds for the migration.
 
         progress: Receives each OperationProgress. The phases are those of domain_migrate_stream().
@@ -208,7 +218,19 @@ class Domain(Handle, DomainOperations):
         # Imported here, because the module needs modules that take time to import.
         from aioxen._migrating import migrate
 
-        await migrate(self, self._xen, transport, live, policy, compression, receiver, timeout, progress)
+        await migrate(
+            self,
+            self._xen,
+            transport,
+            live,
+            policy,
+            compression,
+            receiver,
+            ask,
+            unannounced,
+            timeout,
+            progress,
+        )
 
     def _request_stop(
         self,

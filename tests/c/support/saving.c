@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include "_libxl_operations_internal.h"
+#include "transfer_messages.h"
 
 #include <libxl_utils.h>
 
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 #include <xenctrl.h>
 
@@ -25,7 +27,7 @@
 enum { LIMIT_MS = 20000, COMM_SIZE = 16, HVM_KB = 24 << 10 };
 
 static xc_interface *xch;
-static int sink, source, receiver;
+static int sink, source, receiver, sender;
 
 bool saving_is(unsigned operation)
 {
@@ -34,7 +36,7 @@ bool saving_is(unsigned operation)
            operation == LIBXL__OP_DOMAIN_RECOVER || operation == LIBXL__OP_DOMAIN_SUSPEND ||
            operation == LIBXL__OP_DOMAIN_SAVE || operation == LIBXL__OP_DOMAIN_RESTORE ||
            operation == LIBXL__OP_DOMAIN_RESTORE_INCOMING || operation == LIBXL__OP_DOMAIN_MIGRATE ||
-           operation == LIBXL__OP_DOMAIN_RECEIVE;
+           operation == LIBXL__OP_DOMAIN_RECEIVE || operation == LIBXL__OP_DEVICE_DISK_CHECK;
 }
 
 /* Makes a guest that runs. Disposes of its configuration. */
@@ -86,6 +88,7 @@ libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line)
 void saving_begin(void)
 {
     static const char answers[] = "xl migration receiver ready, send binary domain data.\n"
+                                  "0011{\"error\":0}"
                                   "domain received, ready to unpause\0"
                                   "my copy unpause results are as follows\0";
     /* The test programs of unit/ contain the library, so the program is not found beside a library. */
@@ -94,13 +97,15 @@ void saving_begin(void)
     sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
     source = open(SAVED, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     receiver = memfd_create("receiver", MFD_CLOEXEC);
-    assert_true(xch && sink >= 0 && source >= 0 && receiver >= 0);
+    sender = memfd_create("sender", MFD_CLOEXEC);
+    assert_true(xch && sink >= 0 && source >= 0 && receiver >= 0 && sender >= 0);
     /* The zero at the end of the string is the status. */
     assert_int_equal(write(receiver, answers, sizeof(answers)), sizeof(answers));
 }
 
 void saving_end(void)
 {
+    close(sender);
     close(receiver);
     close(source);
     close(sink);
@@ -136,14 +141,42 @@ int saving_receiver(void)
     return receiver;
 }
 
+/* Writes a request to receive the saved domain. Returns its size. */
+static size_t write_request(void)
+{
+    static const char start[] = "{\"memory_kb\":1024,\"config\":";
+    libxl__xl_header header;
+    uint32_t length;
+    assert_int_equal(pread(source, &header, sizeof(header), 0), sizeof(header));
+    assert_int_equal(pread(source, &length, sizeof(length), sizeof(header)), sizeof(length));
+    char *json = malloc(sizeof(start) + length);
+    assert_non_null(json);
+    strcpy(json, start);
+    char *config = json + strlen(start);
+    assert_int_equal(pread(source, config, length, sizeof(header) + sizeof(length)), length);
+    strcpy(config + strlen(config), "}"); /* in the place of the zero that ends the configuration */
+    header = (libxl__xl_header){.magic = LIBXL__REQUEST_MAGIC,
+                                .byte_order = LIBXL__XL_BYTE_ORDER,
+                                .optional_size = (uint32_t)strlen(json)};
+    assert_int_equal(write(sender, &header, sizeof(header)), sizeof(header));
+    assert_int_equal(write(sender, json, strlen(json)), strlen(json));
+    free(json);
+    return sizeof(header) + header.optional_size;
+}
+
 int saving_sender(void)
 {
     static const char go[] = "domain is yours, you are cleared to unpause";
-    static off_t end;
-    if (!end)
-        end = lseek(source, 0, SEEK_END);
-    assert_int_equal(pwrite(source, go, sizeof(go), end), sizeof(go));
-    return saving_source();
+    if (!lseek(sender, 0, SEEK_END)) {
+        const off_t request = (off_t)write_request(), saved = lseek(source, 0, SEEK_END);
+        off_t from = 0;
+        while (from < saved)
+            assert_true(sendfile(sender, source, &from, (size_t)(saved - from)) > 0);
+        assert_int_equal(lseek(sender, 0, SEEK_CUR), request + saved);
+        assert_int_equal(write(sender, go, sizeof(go)), sizeof(go));
+    }
+    lseek(sender, 0, SEEK_SET);
+    return sender;
 }
 
 /* Stores the state of the domain. Returns whether there is such a domain. */

@@ -23,8 +23,8 @@ libxl_domid saving_hvm_guest(libxl_ctx *ctx);
  * beginning. */
 int saving_sink(void);
 int saving_source(void);
-/* Return a descriptor with all messages of a receiver that lets the guest run, and one with a saved domain and the
- * message of the sender that follows it. */
+/* Return a descriptor with all messages of a receiver that is asked and lets the guest run, and one with all messages
+ * of a sender that asks, and the saved domain. */
 int saving_receiver(void);
 int saving_sender(void);
 /* Suspends the guest at once, without asking it. Makes no hypercall if the domain does not run. */

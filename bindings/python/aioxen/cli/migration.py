@@ -49,6 +49,17 @@ def amount(name: str, metavar: str, help: str) -> Callable[[F], F]:
 @amount("--rounds", "N", "Suspend the guest after this number of rounds at the latest; 0: 5.")
 @amount("--bandwidth", "KIB", "Send at most so many KiB in a second while the guest runs.")
 @click.option("--no-live", is_flag=True, help="Suspend the guest before its memory is sent.")  # fmt: skip
+@click.option(
+    "--ask/--no-ask",
+    default=None,
+    help="Ask the receiver, which must be aioxen, whether it can receive the guest, before anything is sent. "
+    "The default is to ask if ssh runs aioxen.",
+)
+@click.option(
+    "--unannounced",
+    is_flag=True,
+    help="Move a PV or PVH guest also if it has not announced that it can suspend itself.",
+)
 @compress_options
 async def migrate(
     session: Session,
@@ -59,6 +70,8 @@ async def migrate(
     rounds: int,
     bandwidth: int,
     no_live: bool,
+    ask: bool | None,
+    unannounced: bool,
     compress: int,
 ) -> None:
     """Moves a guest to another machine. There `aioxen migrate-receive` or `xl migrate-receive` receives it.
@@ -67,6 +80,9 @@ async def migrate(
     Otherwise TARGET is [USER@]HOST or ssh://[USER@]HOST[:PORT]; unix:PATH, a socket; or exec:COMMAND, a
     command of the shell whose standard input and output are connected to the receiver. The disks are not
     copied.
+
+    A receiver that is asked first checks the name, the configuration, the memory, the devices and the
+    processors. If it cannot receive the guest, this command prints its reason, and the guest goes on to run.
 
     If the connection is lost while the receiver takes over the guest, the domain stays suspended here, under
     the name DOMAIN--migratedaway, and `aioxen unfinished list` lists it. Check whether the guest runs on the
@@ -84,6 +100,7 @@ async def migrate(
                 target,
                 live=not no_live,
                 policy=policy,
+                unannounced=unannounced,
                 timeout=session.timeout,
                 progress=report,
             )
@@ -94,6 +111,8 @@ async def migrate(
             live=not no_live,
             policy=policy,
             receiver=shlex.join(shlex.split(receiver)),
+            ask=ask,
+            unannounced=unannounced,
             timeout=session.timeout,
             progress=report,
         )

@@ -31,7 +31,7 @@ from aioxen.fleet.policy import Policy, fits
 from aioxen.fleet.request import Request, id_of
 from aioxen.fleet.roles import QUIET
 from aioxen.fleet.wire import Reason, State
-from aioxen.types import Suspend
+from aioxen.types import Migration, Suspend
 
 Sink = Callable[[bytes], None]
 """A function that sends a reply to the client. The function never waits. If a reply cannot be sent, it is
@@ -293,13 +293,27 @@ class Agent:
         progress = given.get("progress")
         if call.request.call == RECEIVE:
             async with self.passages.received(passage) as streams:
-                paused = bool(given.get("paused", 0))
-                return await self.xen.receive(streams, paused=paused, timeout=limit, progress=progress)
+                return await self.xen.receive(
+                    streams,
+                    paused=bool(given.get("paused", 0)),
+                    allowed=self.policy.received,
+                    timeout=limit,
+                    progress=progress,
+                )
         async with self.passages.sent(passage) as streams:
             live = Suspend.LIVE in Suspend(given.get("flags", Suspend.LIVE))
             policy = given.get("policy")
             dom: aioxen.Domain = given["domid"]
-            await dom.migrate(streams, live=live, policy=policy, timeout=limit, progress=progress)
+            unannounced = Migration.UNANNOUNCED in Migration(given.get("options", 0))
+            await dom.migrate(
+                streams,
+                live=live,
+                policy=policy,
+                ask=True,
+                unannounced=unannounced,
+                timeout=limit,
+                progress=progress,
+            )
         return None
 
     def _progress(self, call: Call, event: aioxen.Event) -> None:

@@ -198,6 +198,7 @@ class Fleet(Receiver):
         *,
         live: bool = True,
         policy: SavePolicy | None = None,
+        unannounced: bool = False,
         timeout: float | None = None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None = None,
     ) -> Domain:
@@ -206,7 +207,8 @@ class Fleet(Receiver):
         The agents of the two hosts are connected to each other, so the guest's memory does not go through the
         broker. The receiving agent needs the option --passage.
 
-        live, policy, timeout, progress: As for aioxen.Domain.migrate().
+        live, policy, unannounced, timeout, progress: As for aioxen.Domain.migrate(). The new host is asked
+        before anything of the guest is sent (the option `ask` there).
 
         Raises: FleetError, if the host receives no guests. The errors of the two operations; the guest then
         runs on its old host. UnknownOutcomeError, if it is not known yet on which host the guest runs. The
@@ -219,7 +221,7 @@ class Fleet(Receiver):
         from aioxen.fleet.migration import Migration
 
         target = self[host] if isinstance(host, str) else host
-        return await Migration(self, domain, target).run(live, policy, timeout, progress)
+        return await Migration(self, domain, target).run(live, policy, unannounced, timeout, progress)
 
     # Sending
 

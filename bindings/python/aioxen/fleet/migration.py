@@ -21,6 +21,7 @@ from aioxen._remote import Passage
 from aioxen.fleet import wire
 from aioxen.fleet.errors import FleetError, InterruptedError, NotDoneError, UnknownOutcomeError
 from aioxen.fleet.select import Outcome
+from aioxen.types import Migration as Options
 from aioxen.types import Suspend
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Migration:
         self.sending: RemoteOperation[Any] | None = None
 
     async def run(
-        self, live: bool, policy: SavePolicy | None, timeout: float | None,  # noqa: ASYNC109
+        self, live: bool, policy: SavePolicy | None, unannounced: bool, timeout: float | None,  # noqa: ASYNC109
         progress: Progress[OperationProgress] | None,
     ) -> Domain:  # fmt: skip
         """Does the work of Fleet.migrate()."""
@@ -70,6 +71,7 @@ class Migration:
                 self.sending = self.source._call(
                     "domain_migrate_stream", timeout, progress, domid=self.domain, policy=policy,
                     flags=int(Suspend.LIVE if live else 0),
+                    options=int(Options.UNANNOUNCED if unannounced else 0),
                     passage=Passage(ticket, self.target.name, known.passage, uuid),
                 )  # fmt: skip
                 await self.sending.ended()

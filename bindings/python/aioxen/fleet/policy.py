@@ -9,6 +9,15 @@ The policy is a file in TOML. A call that no rule allows is refused:
     domains = ["web-*"]                            # names of domains; without this line: all
 
 A rule with `domains` does not allow operations that concern no domain.
+
+A table [received] restricts the guests that other hosts send: their configuration may name only what one of
+its patterns matches, as ReceivedAllowed says. Without the table it may name anything of this host:
+
+    [received]
+    disks = ["/dev/vg/*"]
+    bridges = ["xenbr0"]
+    scripts = []
+    kernels = ["/usr/lib/kernels/*"]
 """
 
 from __future__ import annotations
@@ -20,6 +29,7 @@ from typing import Any
 
 from aioxen._fleet_operations import OPERATIONS
 from aioxen.fleet.roles import ROLES
+from aioxen.types import ReceivedAllowed
 
 
 class Rule:
@@ -53,11 +63,26 @@ def _texts(given: Any, where: str) -> list[str]:
     return given
 
 
-class Policy:
-    """The rules of one agent."""
+def _received(given: Any, where: str) -> ReceivedAllowed:
+    """Reads the table [received]. An empty array, like a missing key, allows nothing."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{where}: a table is expected")
+    for name in given:
+        if name not in ("disks", "bridges", "scripts", "kernels"):
+            raise ValueError(f"{where}.{name}: there is no such key")
+    lists = {name: _texts(texts, f"{where}.{name}") for name, texts in given.items() if texts != []}
+    return ReceivedAllowed(**lists)
 
-    def __init__(self, rules: list[Rule]) -> None:
+
+class Policy:
+    """The rules of one agent.
+
+    received: What the configuration of a guest that another host sends may name. None: anything.
+    """
+
+    def __init__(self, rules: list[Rule], received: ReceivedAllowed | None = None) -> None:
         self.rules = rules
+        self.received = received
 
     @classmethod
     def read(cls, path: str | Path) -> Policy:
@@ -66,12 +91,13 @@ class Policy:
             given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{path}: {error}") from None
-        if given.keys() - {"allow"}:
-            raise ValueError(f"{path}: {min(given.keys() - {'allow'})}: there is no such key")
+        if unknown := given.keys() - {"allow", "received"}:
+            raise ValueError(f"{path}: {min(unknown)}: there is no such key")
         rules = given.get("allow", [])
         if not isinstance(rules, list):
             raise ValueError(f"{path}: allow: an array of tables is expected")
-        return cls([Rule(rule, f"{path}: allow[{i}]") for i, rule in enumerate(rules)])
+        received = _received(given["received"], f"{path}: received") if "received" in given else None
+        return cls([Rule(rule, f"{path}: allow[{i}]") for i, rule in enumerate(rules)], received)
 
     def allowed_domains(self, caller: str, operation: str) -> list[str]:
         """Returns patterns for the names of the domains on which the caller may call the operation. An empty

@@ -26,8 +26,10 @@ STARTS_PLAIN(restore, (void)0,
 FILLS(restore, domain_restore, args->in.fd = saving_source(), args->out.domid = &s->results.domid)
 
 STARTS_PLAIN(migrate, (void)0,
-             libxl_domain_migrate(s->ctx, s->guest, saving_receiver(), saving_sink(), 0, NULL, NULL))
-FILLS_GUEST(migrate, domain_migrate, args->in.in_fd = saving_receiver(), args->in.out_fd = saving_sink())
+             libxl_domain_migrate(s->ctx, s->guest, saving_receiver(), saving_sink(), 0, LIBXL_MIGRATION_ASK,
+                                  NULL, NULL))
+FILLS_GUEST(migrate, domain_migrate, args->in.in_fd = saving_receiver(), args->in.out_fd = saving_sink(),
+            args->in.options = LIBXL_MIGRATION_ASK)
 
 STARTS_PLAIN(receive, (void)0,
              libxl_domain_receive(s->ctx, saving_sender(), saving_sink(), 0, NULL, &s->made, NULL))
@@ -46,6 +48,8 @@ static const struct operation_row rows[] = {
     {IDLE(DOMAIN_RESUME_UNFINISHED, "name")},
     /* These phases do not wait, because the descriptors already have all messages of the other side. */
     {IDLE(DOMAIN_MIGRATE, "greet")},
+    {IDLE(DOMAIN_MIGRATE, "ask")},
+    {IDLE(DOMAIN_MIGRATE, "accepted")},
     {IDLE(DOMAIN_MIGRATE, "received")},
     {IDLE(DOMAIN_MIGRATE, "answer")},
     {IDLE(DOMAIN_MIGRATE, "permission")},
@@ -58,6 +62,8 @@ static const struct operation_row rows[] = {
     {SWEPT(DOMAIN_SAVE, save, fill_save, HVM)},
     {SWEPT(DOMAIN_RESTORE, restore, fill_restore, SAVED)},
     {HIDDEN(DOMAIN_RESTORE_INCOMING)},
+    /* The saved domain has a disk. */
+    {HIDDEN_IN(DEVICE_DISK_CHECK, DOMAIN_RESTORE, fill_restore, SAVED)},
     {SWEPT(DOMAIN_MIGRATE, migrate, fill_migrate, OBEDIENT)},
     {SWEPT(DOMAIN_RECEIVE, receive, fill_receive, SAVED)},
 };

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a guest that moves needs of the other machine's hypervisor: its memory, and the features of its processors.
+ * Each function takes microseconds. Call all functions with the context locked.
+ */
+#ifndef LIBXL__ARRIVAL_H
+#define LIBXL__ARRIVAL_H
+
+#include "ao.h"
+
+/* The most words of a featureset that are exchanged. Xen 4.17 has 16. */
+enum { LIBXL__MOST_FEATURES = 64 };
+
+/*
+ * Gets the features of a domain's processors, as a featureset (the words of Xen's public header
+ * arch-x86/cpufeatureset.h that CPUID has). *words_out is in the operation's memory. Errors, recorded in ao: NOMEM, and
+ * those of a hypercall on a domain.
+ */
+int libxl__hv_features(libxl__ao *ao, uint32_t domid, uint32_t **words_out, unsigned *count_out);
+/*
+ * Checks that this machine has all features of a featureset. `hvm`: of an HVM or PVH guest. Features that say how other
+ * leaves are read, and those that a guest's kernel turns on itself, are not compared. Errors, recorded in ao with the
+ * path of the word: INVAL; NOMEM.
+ */
+int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, unsigned count);
+
+/*
+ * Reserves memory for a domain that has none. The pages that it then gets are taken from the reservation. It ends with
+ * the domain, or by libxl__hv_release. If the hypervisor cannot reserve memory for another reason than the lack of it,
+ * nothing is reserved. Errors, recorded in ao: NO_MEMORY_FOR_GUEST.
+ */
+int libxl__hv_claim(libxl__ao *ao, uint32_t domid, uint64_t kb);
+/* Ends the reservation. */
+void libxl__hv_release(libxl__ao *ao, uint32_t domid);
+
+#endif
