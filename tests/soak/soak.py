@@ -60,6 +60,7 @@ class Soak:
         self.faults: list[str] = []
         self.names = 0
         self.living: set[int] = set()
+        self.destroyed_by_xl: set[int] = set()
         self.events: dict[tuple[int, object], int] = {}
         """The last event of each domain: 0 for stopped, 1 for dying, 2 for gone."""
 
@@ -166,9 +167,11 @@ class Soak:
         )
         return await process.wait()
 
-    async def xl(self, what: str, *arguments: object) -> bool:
-        rc = await self.run("xl", what, *map(str, arguments))
+    async def xl(self, what: str, *domids: int) -> bool:
+        rc = await self.run("xl", what, *map(str, domids))
         self.counts[f"xl {what}" + ("" if rc == 0 else ": refused")] += 1
+        if what == "destroy" and rc == 0:
+            self.destroyed_by_xl.update(domids)
         return rc == 0
 
     async def interfere(self) -> None:
@@ -337,6 +340,8 @@ async def main(seed: int, seconds: float, lives: int) -> int:
         await soak.settled(name, look, before[name])
     for what, count in sorted(soak.counts.items()):
         print(f"soak: {count:8} {what}")
+    if soak.faults:
+        print(f"soak: xl has destroyed the domains {sorted(soak.destroyed_by_xl)}")
     created = soak.counts["create"]
     print(
         f"soak: seed {seed}: {created} domains in {time.monotonic() - began:.0f} s, {len(soak.faults)} faults"
