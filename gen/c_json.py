@@ -244,7 +244,8 @@ def constant(value: int) -> str:
 
 
 def braced(parts: list[str], indent: int) -> str:
-    """`{parts}`. Breaks a line that would be too long. The next line begins in the column after the brace."""
+    """Returns `{parts}`. Breaks a line that would be too long. The next line begins in the column after the
+    brace."""
     lines = ["{"]
     for number, part in enumerate(parts, 1):
         piece = part + ("}" if number == len(parts) else ",")

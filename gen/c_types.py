@@ -209,7 +209,8 @@ def checked_copy_head(kind: m.Type) -> str:
 
 
 def init_key_name(kind: m.Struct, path: str, key: m.Field) -> str:
-    """`libxl_event_init_type`. The name for a union inside another member contains the member's path."""
+    """Returns the name of an init function, such as `libxl_event_init_type`. The name for a union inside
+    another member contains the member's path."""
     way = path.split(".")[:-1]
     return "_".join([kind.init_fn or "", *way, key.name])
 

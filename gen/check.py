@@ -81,8 +81,9 @@ def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def of_hand_only(first: str, what: str) -> bool:
-    """Returns whether two declarations of a name conflict for one reason: a hand-written header declares
-    the type, and the generator would declare the type, too."""
+    """Returns whether two declarations of a type conflict. `first` and `what` are the kinds of the
+    declarations in the IDL. The kind Types says that a hand-written header declares the type. For each kind
+    except Builtin and Number, the generator declares the type, too."""
     return first == "Types" and what not in ("Builtin", "Number")
 
 

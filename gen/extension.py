@@ -21,7 +21,7 @@ from gen.model import Mistake, Place
 FIRST = 1000
 """The first number of an extension's events. -FIRST is the first number of its errors."""
 
-# The names of this project's modules, and of the modules with which an extension is built. An extension may
+# The names of this project's modules, and of the modules with which an extension is built. An extension must
 # not have such a name.
 MODULES = words("aioxen cffi gen libxl")
 # The names of other libraries that the linker could confuse with the extension's library.

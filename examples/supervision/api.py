@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the socket of the supervisor. A request is a JSON object on a line, and so is its answer:
+"""The socket of the supervisor. A request is a JSON object on a line, and so is its answer:
 
 {"do": "list"}                       {"guests": [...]}
 {"do": "show", "guest": "web"}       {"name": "web", "state": "running", "domid": 3, ...}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Fleet: all guests of the supervisor, a task for each, and what they report."""
+"""The class Fleet: all guests of the supervisor, a task for each, and what they report."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Guest: one guest of the supervisor, which may be created several times.
+"""The class Guest: one guest of the supervisor, which may be created several times.
 
 A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset.
 """
@@ -26,9 +26,10 @@ DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 GONE = (aioxen.DomainNotFoundError, aioxen.DomainDestroyedError, aioxen.DomainGoneError)
 
 SHORT_LIFE = 5.0
-"""In seconds. A guest that has lived for a shorter time waits before its next life."""
+"""In seconds. If a life, the time from one creation of the guest's domain to its end, is shorter, the guest
+is created again only after a longer wait."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0
-"""The waits between short lives, in seconds. Each is twice as long as the one before."""
+"""The waits after lives, in seconds. After each short life the wait is twice as long as the one before."""
 
 
 class State(StrEnum):
@@ -36,7 +37,7 @@ class State(StrEnum):
 
     STARTING = auto()
     RUNNING = auto()
-    WAITING = auto()  # Its next life begins soon.
+    WAITING = auto()  # It is created again soon.
     STOPPING = auto()
     ENDED = auto()  # Its domain is gone.
     PRESERVED = auto()  # Its domain has stopped, and is left as it is.
@@ -52,8 +53,8 @@ class Rules:
 
 
 class Guest:
-    """One guest. run() is its whole life. Cancelling run() stops the guest: it is asked, and destroyed if it
-    has not stopped in time."""
+    """One guest. run() creates it, and creates it again as its configuration says. Cancelling run() stops the
+    guest: it is asked to power off, and destroyed if it has not stopped in time."""
 
     def __init__(
         self,

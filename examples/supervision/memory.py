@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Balancer, which shares the memory of the host among the guests.
+"""The class Balancer, which shares the memory of the host among the guests.
 
 A guest writes into the node data/memory-wanted of its tree how many KiB it would like to have. The balancer
 watches these nodes and sets the guests' memory targets. A guest never gets less than `memory` of its file,

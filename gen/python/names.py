@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the Python names and types of the IDL's declarations. Writes generated text as ruff formats it."""
+"""The Python names and types of the IDL's declarations, and functions that write generated Python code in the
+format of `ruff format`."""
 
 from __future__ import annotations
 
@@ -238,7 +239,7 @@ def members(struct: m.Struct) -> list[m.Field]:
 
 
 def docstring(text: str, margin: int = 4) -> str:
-    """`text` as a docstring, indented and wrapped."""
+    """Returns `text` as a docstring, indented and wrapped."""
     text = text.replace("\\", "\\\\").replace('"""', "'''")
     paragraphs = [
         p if p.startswith("    ") else fill(p, LINE - margin - 6) for p in text.strip().split("\n\n")
@@ -272,7 +273,7 @@ def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
 
 
 def tuple_of(head: str, items: list[str], margin: int) -> str:
-    """Returns the text the text `head(items),`, in lines as ruff breaks them. The text makes a tuple."""
+    """Returns the text `head(items),`, in lines as ruff breaks them. The text makes a tuple."""
     if len(items) > 1:
         return call(head, items, margin, ",")
     space = " " * margin

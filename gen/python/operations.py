@@ -322,7 +322,7 @@ def domain_name(operation: m.Operation) -> str:
 
 
 def domain_method(names: Names, operation: m.Operation) -> str:
-    """Domain's method. The method passes the handle, and the library checks the domain's UUID."""
+    """Returns Domain's method. The method passes the handle, and the library checks the domain's UUID."""
     o = operation
     call = forwarded(o, "_xen", TIMEOUT)
     if names.model.base is not None:  # mypy reads only a comment on the statement's first line.

@@ -31,7 +31,7 @@ typedef struct libxl__conventions {
     int started; /* what an initiator returns if the completion follows */
     /* Returns the number that the application gets for an error of this operation. Any thread calls it. */
     int (*outward)(const char *operation, int rc);
-    /* A non-blocking descriptor that an operation reads or writes is made blocking. Otherwise it is refused. */
+    /* True: a non-blocking descriptor that an operation reads or writes is made blocking. False: it is refused. */
     bool makes_blocking;
 } libxl__conventions;
 

@@ -41,7 +41,7 @@ typedef struct nic_host {
     bool fast;                  /* the fast path can be used for this interface */
     libxl__link_request bridge; /* requests the information about the bridge */
     libxl__link_request name;   /* checks whether the configured name is already used */
-    libxl__link_await await;    /* waits until the interface exists, or until it does not exist */
+    libxl__link_await await;    /* online: the interface must exist; gone: it must have disappeared */
     libxl__link_request set;
     libxl__xs_batch *batch; /* writes the nodes that the script would write */
     libxl__device_script run;

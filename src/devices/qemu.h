@@ -24,7 +24,7 @@
 #define LIBXL__QEMU_PROGRAM "/usr/libexec/xen-qemu-system-i386"
 #define LIBXL__QEMU_PID     "/local/domain/%u/image/device-model-pid"
 #define LIBXL__QEMU_NODES   "/local/domain/0/device-model/%u"
-/* The same two in a driver domain, whose QEMU serves devices of other domains. The arguments: its domid, the guest's. */
+/* The same two nodes of a QEMU in a driver domain. The arguments: the domids of the driver domain and of the guest. */
 #define LIBXL__QEMU_PID_IN   "/local/domain/%u/libxl/%u/qdisk-backend-pid"
 #define LIBXL__QEMU_NODES_IN "/local/domain/%u/device-model/%u"
 #define LIBXL__QEMU_ROOT     "/var/run/xen/qemu-root-%u" /* the empty root directory of a restricted QEMU */

@@ -137,7 +137,7 @@ static int prepare_guests(libxl__ao *ao, libxl__qemu_start *s)
     return 0;
 }
 
-/* The same for the QEMU of a driver domain. */
+/* Like prepare_guests, for the QEMU of a driver domain. */
 static int prepare_backend(libxl__ao *ao, libxl__qemu_start *s)
 {
     s->arguments = libxl__qemu_backend_arguments(ao, s->domid);

@@ -91,8 +91,9 @@ bool libxl__qmp_is_broken(const libxl__qmp *qmp);
  */
 int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp);
 /*
- * Ends the connection. QEMU may still carry out the commands that were sent. It serves the next connection after
- * that. So an undo calls this, and then sends the commands that take back the former ones.
+ * Ends the connection. QEMU may still carry out the commands that were sent. QEMU serves the next connection only
+ * after it has carried out these commands. So an undo calls this function first, and then sends the commands that
+ * take back the former ones.
  */
 void libxl__qmp_leave(libxl__ao *ao, libxl__qmp *qmp);
 /* Ends the connection and forgets the answers. The commands stay, and can be sent again. */

@@ -193,7 +193,7 @@ static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     return rc ? libxl__refuse_in(rc, "following a domain") : 0;
 }
 
-/* ---- the public functions */
+/* ---- enabling and disabling the generators */
 
 static void close_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {

@@ -155,7 +155,7 @@ static void connected(libxl_ctx *ctx, libxl__xs_observer *observer, bool again)
         report_loss(ctx, LIBXL__CONTAINER(observer, libxl_evgen_store_watch, observer));
 }
 
-/* ---- the public functions */
+/* ---- enabling and disabling the generator */
 
 static void close_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {

@@ -69,8 +69,8 @@ typedef struct libxl__block_lock {
  */
 int libxl__block_lock_take(libxl__ao *ao, libxl__block_lock *lock);
 /*
- * Releases the lock or ends the wait for it. Does nothing if the operation does neither. Call it with the
- * context locked.
+ * Releases the lock or ends the wait for it. Does nothing if the operation neither holds the lock nor waits for it.
+ * Call it with the context locked.
  */
 void libxl__block_lock_leave(libxl_ctx *ctx, libxl__block_lock *lock);
 

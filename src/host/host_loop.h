@@ -19,7 +19,7 @@
 typedef struct libxl__loop_device {
     const char *file; /* the absolute path of a regular file; copied */
     bool read_only;
-    /* If this is true, the file may be the file of another loop device, too. */
+    /* True: the file is accepted even if another loop device has it. */
     bool may_share;
 
     /*

@@ -80,7 +80,7 @@ void libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_
 
 /*
  * A malloc'ed array of malloc'ed keys and values: key, value, key, value, ..., NULL. A value may be NULL; a
- * key may not. NULL: an empty list.
+ * key must not. NULL: an empty list.
  */
 typedef char **libxl_key_value_list;
 void libxl_key_value_list_dispose(libxl_key_value_list *kvl);

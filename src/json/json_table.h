@@ -117,7 +117,7 @@ struct libxl__json_type {
  * memory, or if *p contains a value without a JSON form, for example a string that is not UTF-8.
  */
 char *libxl__json_write(const libxl__json_type *type, const void *p);
-/* The same, with a member for each field that has a JSON form, also if the field has its initial value. */
+/* Like libxl__json_write, but also writes the fields that have their initial values. */
 char *libxl__json_write_all(const libxl__json_type *type, const void *p);
 /*
  * Checks that each unsupported field of *p has its initial value. If such a field has another value, returns

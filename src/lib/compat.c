@@ -25,7 +25,7 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
     const int rc = libxl_domain_find(ctx, name, &found, NULL);
     if (!rc)
         *domid = found; /* *domid changes only on success, as in libxl */
-    /* As in libxl, the error is INVAL. libxl_error_message has the reason. */
+    /* As in libxl, a name that no domain has gives INVAL. libxl_error_message has the reason. */
     return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
 

@@ -112,7 +112,7 @@ void libxl_xen_console_read_finish(libxl_ctx *ctx, libxl_xen_console_reader *cr)
 int libxl_set_parameters(libxl_ctx *ctx, char *params)
 {
     const int rc = libxl_host_set_parameters(ctx, params, NULL);
-    return rc == ERROR_NI || rc == ERROR_INVAL ? ERROR_FAIL : rc; /* as in libxl */
+    return rc == ERROR_NI || rc == ERROR_INVAL ? ERROR_FAIL : rc; /* as in libxl, both errors become FAIL */
 }
 
 /* ---- VNC */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's functions that read one or two nodes of a domain (libxl_utils.h, libxl_host.h), and its list of
+ * libxl's functions that read one or two nodes of a domain (libxl_utils.h, libxl_host.h), and libxl's list of
  * domains with their UUIDs. Own nothing. Any thread may call these functions, without the context's lock.
  */
 #include "ops.h"

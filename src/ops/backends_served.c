@@ -163,7 +163,7 @@ static const char *number_in(const char *text, uint32_t *number)
     return rest;
 }
 
-/* The nodes whose changes say that a backend must be looked at. The hotplug daemon of libxl has the same. */
+/* Returns whether a change of this node means that the backend's nodes must be read. libxl's daemon reads the same. */
 static bool is_telling(const char *rest)
 {
     return !*rest || strcmp(rest, "/state") == 0 || strcmp(rest, "/online") == 0;
@@ -180,7 +180,8 @@ void libxl__served_changed(struct device_events_handler *s, const char *path)
     if (rest && *rest)
         rest = number_in(rest + 1, &devid);
     else if (end < sizeof(kind))
-        rest = NULL; /* a folder: backends were removed, or one was made below it, which is reported, too */
+        /* A folder: backends below it were removed, or a backend was made, which has an event of its own, too. */
+        rest = NULL;
     if (!rest) {
         libxl__served_mark_all(s);
         return;

@@ -33,7 +33,7 @@ struct served_backend {
     bool ends_model; /* RELEASING: the guest's QEMU is being ended */
     bool marked, reading;
     bool waits; /* in the queue `waiting` */
-    /* The nodes may have changed since the last nested operation was started. A failure is not repeated without this. */
+    /* The nodes may have changed since the last nested operation was started. A failed one is repeated only if so. */
     bool told;
     const libxl__xs_request *state_node, *online_node, *status_node;
     libxl__backend_kept kept;
@@ -51,8 +51,8 @@ struct backends_folder {
     char kind[LIBXL__DEVICE_KIND]; /* "": the folder of all backends */
     uint32_t domid;                /* UINT32_MAX: the folder of a kind */
     uint32_t offset;               /* the part of the list that is read next */
-    char version[24];              /* of the parts that were read; "": none */
-    const libxl__xs_request *part; /* NULL: not asked for yet */
+    char version[24];              /* the version of the list (xs.h) that is read; "": no part was read */
+    const libxl__xs_request *part; /* reads the next part; NULL: the request was not sent yet */
 };
 STAILQ_HEAD(backends_folders, backends_folder);
 
@@ -69,8 +69,8 @@ typedef struct device_events_handler {
     uint64_t index_steps;
     LIST_HEAD(, served_backend) all;
     struct served_backends marked, reading, working;
-    struct served_backends
-        waiting; /* cannot be worked on yet: too many others are, or the guest's QEMU is ending */
+    /* The backends that must wait: too many others are worked on, or the guest's QEMU is ending. */
+    struct served_backends waiting;
     uint32_t count, working_count;
     struct backends_folders folders;
     libxl__timer retry; /* ends a pause after an error */

@@ -24,8 +24,8 @@ static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
 }
 
 /*
- * Compares the name and the UUID with those of the context's other creations and renamings. The domains of
- * these creations may not exist yet.
+ * Compares the name and the UUID with those of the context's other creations and renamings. A search in the
+ * hypervisor may miss the domains of these creations, because some of them do not exist yet.
  */
 static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
 {

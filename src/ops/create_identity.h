@@ -26,9 +26,10 @@ typedef struct libxl__create_identity {
 } libxl__create_identity;
 
 /*
- * Sets build->uuid to the configuration's UUID, or to a random UUID if the configuration has none. Sets
- * build->handle to a random UUID, which is the same one if the configuration has none. Adds the creation to the context's creations (creations.h). Errors, recorded in ao: DOMAIN_EXISTS (another domain or
- * creation has the UUID, or another creation has the name), FAIL and those of libxl__hv_find.
+ * Sets build->uuid to the configuration's UUID, or to a random UUID if the configuration has none. Sets build->handle
+ * to a random UUID, which is the same one if the configuration has none. Adds the creation to the context's creations
+ * (creations.h). Errors, recorded in ao: DOMAIN_EXISTS (another domain or creation has the UUID, or another creation
+ * has the name), FAIL and those of libxl__hv_find.
  */
 int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                           const libxl_domain_create_info *info);

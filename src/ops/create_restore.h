@@ -38,8 +38,8 @@ typedef struct libxl__restored_config {
     libxl_domain_config *config;             /* the operation's input */
     const char *text;                        /* in the operation's memory; NULL: it was not read yet */
     bool asked;                              /* the text is a request */
-    uint64_t memory_kb;                      /* of a request; 0: not known */
-    uint32_t features[LIBXL__MOST_FEATURES]; /* of a request */
+    uint64_t memory_kb;                      /* from a request: the memory of the guest; 0: not known */
+    uint32_t features[LIBXL__MOST_FEATURES]; /* from a request: the featureset of the guest (arrival.h) */
     unsigned feature_count;
     libxl__json_foreign foreign;
     int rc;

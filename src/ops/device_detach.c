@@ -187,7 +187,7 @@ static int find_poll(libxl__ao *ao, struct device_detach *s)
     return rc ? rc : read_states(ao, s);
 }
 
-/* ---- driver: a guest that runs may not have taken a new device yet */
+/* ---- driver: waits until the guest's driver has taken a device that was added a moment ago */
 
 static int driver_start(libxl__ao *ao, struct device_detach *s)
 {

@@ -349,7 +349,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
 
 #include "_libxl_phases_device_events.h"
 
-/* ---- the public functions */
+/* ---- enabling and disabling the generator */
 
 static int check_domain(libxl_ctx *ctx, uint32_t domid)
 {

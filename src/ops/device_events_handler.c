@@ -125,7 +125,10 @@ static int release_backend(struct served_backend *b)
     return 0;
 }
 
-/* A backend can be worked on now that another one is done. If a QEMU has ended, several may have waited for that. */
+/*
+ * Called when the work on a backend has ended. Marks the first waiting backend, so that its nodes are read again.
+ * `all` true: a QEMU has ended, so all waiting backends are marked, because several may have waited for this end.
+ */
 static void let_waiting_go(struct device_events_handler *s, bool all)
 {
     struct served_backend *b;
@@ -316,7 +319,7 @@ static void pause_after(libxl__ao *ao, struct device_events_handler *s, int rc)
     libxl__timer_start(ao->ctx, &s->retry, RETRY_INTERVAL, try_again);
 }
 
-/* The backends that are being connected are not connected. Those that are being released are released. */
+/* Asks the nested operations that connect backends to stop. The nested operations that release backends continue. */
 static void serve_stop(libxl__ao *ao, struct device_events_handler *s)
 {
     struct served_backend *b;

@@ -29,9 +29,9 @@ typedef struct libxl__device_model_follower {
 } libxl__device_model_follower;
 
 /*
- * Starts to follow a QEMU. `pid` is the value of its domain's node device-model-pid. The operation is run
- * again when it is known whether the process is this QEMU, and when it has ended. If there is no memory or no
- * thread, the QEMU is not followed.
+ * Starts to follow a QEMU: a worker finds its process, and a pidfd then shows when the process ends. `pid` is the
+ * value of the domain's node device-model-pid. The operation is run again when it is known whether the process is
+ * this QEMU, and when the process has ended. If there is no memory or no thread, the QEMU is not followed.
  */
 void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
                                 pid_t pid);
@@ -40,7 +40,10 @@ void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *fol
  * search has ended, because the result has a descriptor.
  */
 bool libxl__device_model_is_sought(const libxl__device_model_follower *follower);
-/* Returns whether QEMU has ended. Returns false if the QEMU is not followed, or if that is not known. */
+/*
+ * Returns true if it is known that QEMU has ended. Returns false if QEMU runs, if the search for its process is still
+ * in progress, or if the process could not be followed.
+ */
 bool libxl__device_model_has_ended(libxl__ao *ao, libxl__device_model_follower *follower);
 
 /* Returns whether the guest's QEMU in domain 0 serves this device. */

@@ -164,7 +164,7 @@ static int watch_again(libxl__ao *ao, struct eject *s)
 static int watch_start(libxl__ao *ao, struct eject *s)
 {
     xc_domaininfo_t info;
-    /* This call is made only to set subject.uuid, so its error does not matter. */
+    /* This call sets ao->subject.uuid. Its error is ignored: without a domain, the watch below ends the operation. */
     (void)libxl__hv_look(ao, ao->subject.number, &info);
     snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
              vdev_number(ao));
@@ -193,7 +193,7 @@ static int watch_poll(libxl__ao *ao, struct eject *s)
 
 #include "_libxl_phases_disk_eject.h"
 
-/* ---- the public functions */
+/* ---- enabling and disabling the generator */
 
 /* Enables the generator. Sets *vdev to NULL if the operation becomes the owner of *vdev. */
 static int enable_locked(libxl_ctx *ctx, libxl__operation_generator *evgen, uint32_t domid,

@@ -24,8 +24,8 @@ typedef struct create {
     libxl__pool_names pools;
     libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
-    libxl__transfer transfer;      /* of domain_restore */
-    libxl__restored_config parsed; /* of domain_restore */
+    libxl__transfer transfer;      /* domain_restore only: the program that restores the domain */
+    libxl__restored_config parsed; /* domain_restore only: the configuration in the stream, or the request */
     libxl__qemu_saved saved;       /* the QEMU of an HVM domain that domain_restore has read */
     libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;

@@ -3,10 +3,11 @@
  * domain_recover: the nested operation that undoes the changes of a save. It runs after a save has failed, and for a
  * save whose process has ended.
  *
- * A guest that has agreed to suspend itself may do so late. So the recovery follows the guest, and resumes it when it
- * has suspended itself. If the hypervisor refuses, or xenstored cannot be reached, the recovery tries again every
- * second until it succeeds or the context is closed. With the input `gives_up` the recovery changes only the mark. The
- * first failure wakes the parent. The parent then stops waiting, and the recovery continues in the background.
+ * A guest that has agreed to suspend itself may suspend itself late. So the recovery waits until the guest has
+ * suspended itself, and then resumes it. If the hypervisor refuses, or xenstored cannot be reached, the recovery tries
+ * again every second until it succeeds or the context is closed. With the input `gives_up` the recovery changes only
+ * the mark of the save (save_mark.h). The first failure wakes the parent. The parent then stops waiting, and the
+ * recovery continues in the background.
  *
  * If the context is closed before the recovery has ended, the mark of the save says that the domain was given up.
  *
@@ -29,12 +30,12 @@ typedef struct recovering {
     libxl__ao *parent; /* the operation that has made the claim; only compared */
     libxl__resume resume;
     libxl__domain_source domain;
-    libxl__alarm alarm; /* the alarm for the next attempt, or for the end of following */
+    libxl__alarm alarm; /* the next attempt; in the phase `follow`: the end of the wait for the guest */
     libxl__xs_batch *batch;
     libxl__save_stage stage;
     bool reserved;
     bool forgotten; /* xenstored was started again and does not have the nodes of this existing domain */
-    bool follows;   /* the guest has not suspended itself yet */
+    bool follows;   /* the phase `follow` waits for the guest to suspend itself */
     bool waits_to_retry;
     bool stopped; /* no further attempt is made, because the context is closing */
     bool said;    /* the parent's message already says that the domain is not recovered */
@@ -118,7 +119,7 @@ static int give_up(libxl__ao *ao, struct recovering *s, int rc)
     return !s->batch || libxl__xs_done(s->batch) ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- follow: a guest that has agreed to suspend itself is followed until it does */
+/* ---- follow: waits until a guest that has agreed to suspend itself has done it */
 
 static int follow_poll(libxl__ao *ao, struct recovering *s)
 {

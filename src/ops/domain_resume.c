@@ -46,10 +46,10 @@ static int check_start(libxl__ao *ao, struct resuming *s)
 }
 
 /*
- * Returns whether another operation still uses the mark. The mark of another process is in use until that process has
- * saved the domain. A save of this process is found in its context's list, so its mark is not checked here. But a
- * migration of this process may belong to another context. A migration itself starts this operation as a nested
- * operation to let its guest run.
+ * Returns whether another operation still uses the mark of the save (save_mark.h). The mark of another process is in
+ * use until that process has saved the domain. A save of this process is found in its context's list, so its mark is
+ * not checked here. But a migration of this process may belong to another context, so its mark is checked. It is not
+ * in use if this operation is nested, because a migration itself starts this operation to let its guest run.
  */
 static bool is_busy(const libxl__ao *ao, const libxl__save_mark *found)
 {

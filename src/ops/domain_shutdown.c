@@ -191,7 +191,10 @@ static int look_poll(libxl__ao *ao, struct ask *s)
     return rc;
 }
 
-/* Follows a guest that may still suspend itself after domain_suspend_only has failed, and resumes it then. */
+/*
+ * If the guest may still suspend itself after domain_suspend_only has failed, starts a recovery (recover.h). The
+ * recovery waits until the guest has suspended itself, and then resumes it.
+ */
 static int look_undo(libxl__ao *ao, struct ask *s)
 {
     if (!s->recovery.started && !s->may_suspend)

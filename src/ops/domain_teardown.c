@@ -17,7 +17,7 @@
  * destroy an unfinished domain, the teardown tries again every second until it succeeds or the context is closed. A
  * failed removal of nodes is repeated for every domain, for example while the connection to xenstored is down. The
  * first failure wakes the parent. The parent then stops waiting, and the teardown continues in the background. If a
- * creation has made no domain yet, the domid is LIBXL_DOMID_INVALID, and only the mark is removed.
+ * creation has made no domain yet, the domid is LIBXL_DOMID_INVALID, and only the mark (marks.h) is removed.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -160,9 +160,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
 /* ---- pause: the domain is paused, so that it does not run while its nodes disappear */
 
 /*
- * If the caller may not pause the domain, it may not destroy the domain either. So the operation fails here, before
- * it has changed anything. Other errors are ignored. An unfinished domain does not run, so its teardown ignores all
- * errors.
+ * If the caller has no right to pause the domain, it has no right to destroy it either. So the operation fails here,
+ * before it has changed anything. Other errors are ignored. An unfinished domain does not run, so its teardown ignores
+ * all errors.
  */
 static int pause_start(libxl__ao *ao, struct teardown *t)
 {

@@ -15,7 +15,7 @@
 
 #define BETWEEN_LOOKS LIBXL__MILLISECONDS(100)
 
-/* Sets the alarm for the next look. Returns LIBXL__AO_WAIT or an error. */
+/* Sets the alarm for the next query of the memory. Returns LIBXL__AO_WAIT or an error. */
 static int look_later(libxl__ao *ao, libxl__alarm *look)
 {
     const int rc = libxl__alarm_set(ao, look, BETWEEN_LOOKS);

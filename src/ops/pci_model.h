@@ -14,7 +14,7 @@ enum { LIBXL__PCI_AT_ONCE = LIBXL__QMP_COMMANDS, LIBXL__PCI_PULLS = LIBXL__PCI_M
 typedef struct libxl__pci_model {
     libxl__qmp qmp;                     /* the commands that plug in, or unplug */
     libxl__qmp pulls[LIBXL__PCI_PULLS]; /* the commands of the undo, one connection after the other */
-    libxl__alarm pause;                 /* the time until the next look */
+    libxl__alarm pause;                 /* the time until QEMU is asked again for its devices */
     libxl__pci_function *functions;
     uint32_t domid, count, done; /* done: the functions that were sent to the device model */
     enum { LIBXL__PCI_PLUGGING, LIBXL__PCI_QUERYING, LIBXL__PCI_PULLING, LIBXL__PCI_PAUSING } step;
@@ -22,22 +22,23 @@ typedef struct libxl__pci_model {
 } libxl__pci_model;
 
 /*
- * Plug functions in. The first function is called from a phase's start, the second one from its poll. They
- * return LIBXL__AO_WAIT, 0 or an error. Stores where the guest sees each function in its `vdevfn`. Errors,
- * recorded in ao: DEVICE_MODEL (the domain has none), and those of libxl__qmp_poll.
+ * Plug PCI functions in. Call libxl__pci_model_plug from a phase's start, and libxl__pci_model_plugged from its poll.
+ * Both return LIBXL__AO_WAIT, 0 or an error. libxl__pci_model_plugged stores in the member `vdevfn` of each PCI
+ * function where the guest sees it. Errors, recorded in ao: DEVICE_MODEL (the domain has no device model), and those
+ * of libxl__qmp_poll.
  */
 int libxl__pci_model_plug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
                           libxl__pci_function *functions, uint32_t count);
 int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model);
 /*
- * The undo of the two functions: the device model takes the functions out. Its memory was reserved by them. Waits
- * until the device model has answered or has ended, because it may answer late, and would keep a device that it
- * plugs in then. Errors are ignored.
+ * The undo of libxl__pci_model_plug, which has reserved the memory for it: the device model unplugs the PCI functions.
+ * Waits until the device model has answered or has ended. Without this wait, a device model that answers late would
+ * keep a device that it plugs in after the undo. Errors are ignored.
  */
 int libxl__pci_model_pull(libxl__ao *ao, libxl__pci_model *model);
 /*
- * Unplug functions. The device model asks the guest to release them. These calls return 0 when the device model
- * no longer has the functions. Otherwise as libxl__pci_model_plug.
+ * Unplug PCI functions. The device model asks the guest to release them. Both calls return 0 when the device model
+ * no longer has the PCI functions. Otherwise they are like libxl__pci_model_plug and libxl__pci_model_plugged.
  */
 int libxl__pci_model_unplug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
                             libxl__pci_function *functions, uint32_t count);

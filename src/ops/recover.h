@@ -15,7 +15,10 @@
  */
 #define LIBXL__AWAY "--migratedaway"
 
-/* The longest time for which a recovery follows a guest that may suspend itself, in ms. */
+/*
+ * A guest that has agreed to suspend itself can still do so after the save has failed. The recovery waits for this
+ * guest to suspend itself, and then resumes it. This is the longest time of that wait, in ms.
+ */
 enum { LIBXL__RECOVER_FOLLOWS = 600000 };
 
 /*
@@ -28,9 +31,9 @@ int libxl__recover_reserve(libxl__ao *parent, libxl__nested *recovery);
 
 /*
  * Starts the recovery: log-dirty mode ends, a suspended guest runs again, and the mark (save_mark.h) is removed.
- * `stage` is the stage of the save. `suspended`: the save has suspended the guest, or the guest may still suspend
- * itself. `follow_ms`: the longest time for which a guest that has agreed to suspend itself is followed; 0: the
- * guest has not agreed.
+ * `stage` is the stage of the save. `suspended`: the save has suspended the guest, or the guest can still suspend
+ * itself. `follow_ms`: the longest time for which the recovery waits for a guest that has agreed to suspend itself;
+ * 0: the guest has not agreed.
  */
 void libxl__recover_start(libxl__nested *recovery, libxl__save_stage stage, bool suspended, int follow_ms);
 
@@ -45,8 +48,8 @@ bool libxl__recover_has_tried(const libxl__nested *recovery);
 
 /*
  * Call this from the parent's poll or undo. Returns LIBXL__AO_WAIT, or the recovery's result. If the recovery has
- * failed and will be tried again, returns the error. If the recovery follows the guest and `waits` is false,
- * returns GUEST_TIMEDOUT. In both cases the parent's message says so, and the recovery continues.
+ * failed and will be tried again, returns the error. If the recovery waits for the guest to suspend itself, and `waits`
+ * is false, returns GUEST_TIMEDOUT. In both cases the parent's message tells the reason, and the recovery continues.
  */
 int libxl__recover_poll(libxl__ao *parent, const libxl__nested *recovery, bool waits);
 

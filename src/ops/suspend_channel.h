@@ -38,7 +38,7 @@ int libxl__suspend_channel_bind(libxl__ao *ao, libxl__suspend_channel *channel);
 /* Asks the guest to suspend itself. The port must be bound. Returns 0, or FAIL, recorded in ao. */
 int libxl__suspend_channel_notify(libxl__ao *ao, libxl__suspend_channel *channel);
 /*
- * Plans a look at the domains if the port has had an event since the last call. After a few events the port
+ * Plans a look at the domains (domains.h) if the port has had an event since the last call. After a few events the port
  * is unbound, so that a guest cannot keep the loop busy. Call this each time that the operation is called.
  */
 void libxl__suspend_channel_step(libxl__ao *ao, libxl__suspend_channel *channel);

@@ -3,7 +3,7 @@
  * device_usbdev_add: gives a USB device of the host to a domain.
  *
  * The operation holds libxl's lock of changes to the domain, so that no other toolstack takes the same port. A
- * creation does not take the lock, because no other program knows the domain. From the look at all ports until the
+ * creation does not take the lock, because no other program knows the domain. From the reading of all ports until the
  * port is written, the operation also holds the lock of domain 0. So of several operations that want the same device
  * one gets it. xl does not take the lock of domain 0.
  *

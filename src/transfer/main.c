@@ -192,8 +192,8 @@ static bool prepare(void)
     const struct sigaction io = {.sa_handler = on_io, .sa_flags = SA_RESTART};
     signal(SIGPIPE, SIG_IGN);
     /*
-     * A terminal sends these signals to all its processes. They are meant for the application. If it ends, the guest must
-     * still run again, and that is done here.
+     * A terminal sends these signals to all its processes, and this program ignores them: if the application ends, this
+     * program must let the guest run again.
      */
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Restores a domain into an empty domain that the library has made. The stream is hostile. */
+/* Restores a domain into an empty domain that the library has made. The sender of the stream may be hostile. */
 #include "program.h"
 #include "release.h"
 
@@ -56,7 +56,10 @@ static const char *why_refused(const libxl__xl_header *header)
     return header->optional_size < sizeof(uint32_t) ? "xl's header has no configuration" : NULL;
 }
 
-/* Reads the configuration behind xl's header into the head. Returns 0, or the exit status. */
+/*
+ * Copies the configuration that follows xl's header from the stream to the file HEAD. `size` is the size of the
+ * header's optional part, which has the configuration. Returns 0, or this program's exit status after a report.
+ */
 static int read_configuration(size_t size)
 {
     char *data = malloc(size);
@@ -77,7 +80,10 @@ static int read_configuration(size_t size)
     return status;
 }
 
-/* Reads a request to receive a guest into the head. Its magic was read. Returns 0, or the exit status. */
+/*
+ * Reads a request to receive a guest, whose magic was read. Copies the request's JSON to the file HEAD. Returns 0, or
+ * this program's exit status after a report.
+ */
 static int read_request(libxl__xl_header *header)
 {
     if (!read_all(STREAM, &header->byte_order, sizeof(*header) - sizeof(header->magic)))
@@ -100,7 +106,11 @@ static int read_request(libxl__xl_header *header)
     return status;
 }
 
-/* Reads xl's header, whose magic was read, or the container's header before it. Returns 0, or the exit status. */
+/*
+ * Reads xl's header. The caller has read the first octets into header->magic. They are xl's magic, or the header of
+ * the container of a compressed stream, which has xl's header in it. Returns 0, or this program's exit status after a
+ * report.
+ */
 static int read_xl_header(libxl__xl_header *header)
 {
     if (expand_is_header(header->magic)) {
@@ -117,7 +127,10 @@ static int read_xl_header(libxl__xl_header *header)
     return why ? refuse(why) : 0;
 }
 
-/* Reads xl's header with the configuration, or a request. *asked_out: it was a request. Returns 0 or the exit status. */
+/*
+ * Reads xl's header with the configuration, or a request to receive a guest. Sets *asked_out to true for a request.
+ * Returns 0, or this program's exit status after a report.
+ */
 static int read_head(bool *asked_out)
 {
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_HEAD};
@@ -137,7 +150,10 @@ static int read_head(bool *asked_out)
     return 0;
 }
 
-/* Reads xl's header after a request. Its configuration is ignored, because the request had one. */
+/*
+ * Reads xl's header after a request, and skips the configuration in the header, because the request had one. Returns
+ * 0, or this program's exit status after a report.
+ */
 static int skip_head(void)
 {
     libxl__xl_header header;
@@ -255,8 +271,8 @@ static int on_static_data(unsigned int missing, void *data)
 }
 
 /*
- * Limits the memory of this program. The stream is hostile, and libxenguest allocates a bitmap up to the
- * highest frame number in the stream. A real domain needs far less than FOR_EACH_PAGE octets for each page
+ * Limits the memory of this program. The sender of the stream may be hostile, and libxenguest allocates a bitmap up
+ * to the highest frame number in the stream. A real domain needs far less than FOR_EACH_PAGE octets for each page
  * that it may have. Does nothing if the domain or the size of this program is not known.
  */
 static void limit_memory(xc_interface *xch, uint32_t domid)

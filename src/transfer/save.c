@@ -127,8 +127,8 @@ static bool let_run(const saving *s, struct xs_handle *store)
 }
 
 /*
- * Ends the save, because the library's process has ended. The mark of the save stays if the guest does not run
- * again, so that `aioxen unfinished` lists the domain.
+ * Ends the save, because the library's process has ended. The mark of the save (save_mark.h) stays if the guest does
+ * not run again, so that `aioxen unfinished` lists the domain.
  */
 static void recover(const saving *s)
 {

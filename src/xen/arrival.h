@@ -25,9 +25,9 @@ int libxl__hv_features(libxl__ao *ao, uint32_t domid, uint32_t **words_out, unsi
 int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, unsigned count);
 
 /*
- * Reserves memory for a domain that has none. The pages that it then gets are taken from the reservation. It ends with
- * the domain, or by libxl__hv_release. If the hypervisor cannot reserve memory for another reason than the lack of it,
- * nothing is reserved. Errors, recorded in ao: NO_MEMORY_FOR_GUEST.
+ * Reserves memory for a domain that has no memory yet. The pages that the domain then gets are taken from the
+ * reservation. The reservation ends with the domain, or by libxl__hv_release. Returns 0 without a reservation if the
+ * hypervisor refuses it for any reason except a lack of memory. Errors, recorded in ao: NO_MEMORY_FOR_GUEST.
  */
 int libxl__hv_claim(libxl__ao *ao, uint32_t domid, uint64_t kb);
 /* Ends the reservation. */

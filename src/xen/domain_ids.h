@@ -15,8 +15,9 @@ typedef struct libxl__domain_ids {
 } libxl__domain_ids;
 
 /*
- * Returns the number of the domain that has this domid now, or 0 if there is none, or if the hypervisor does not say
- * it. Without libxenmanage always returns 0. Opens libxenmanage at the first call. Call it with the context locked.
+ * Returns the unique number of the domain that has this domid now. Returns 0 if there is no such domain, or if the
+ * hypervisor does not tell the number. Without libxenmanage always returns 0. Opens libxenmanage at the first call.
+ * Call it with the context locked.
  */
 uint64_t libxl__domain_unique_id(libxl_ctx *ctx, uint32_t domid);
 /* Closes libxenmanage. Called while the context is freed. */

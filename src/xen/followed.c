@@ -28,7 +28,11 @@ static libxl__domain_phase phase_of(const libxl__followed *domain)
     return domain->flags & XEN_DOMINF_shutdown ? LIBXL__DOMAIN_SHUTDOWN : LIBXL__DOMAIN_RUNNING;
 }
 
-/* Notes that the domain dies, or (`by` -1) that it no longer does: it is gone, or it is not followed any more. */
+/*
+ * Keeps the number and the list of the followed domains that are dying. `by` 1: the domain may have begun to die, or is
+ * followed from now on. `by` -1: the domain is gone, or is not followed any more. Does nothing for a domain that is not
+ * dying.
+ */
 static void count_dying(libxl__followed_domains *domains, libxl__followed *domain, int by)
 {
     if (phase_of(domain) != LIBXL__DOMAIN_DYING)

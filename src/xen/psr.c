@@ -40,7 +40,7 @@ static int fail(libxl__ao *ao, const char *what)
     }
 }
 
-/* The same for a hypercall about a domain. */
+/* Like fail, for a hypercall about a domain. */
 static int fail_on(libxl__ao *ao, const char *what, uint32_t domid)
 {
     if (errno == ESRCH)

@@ -12,7 +12,7 @@
  *    saved    the whole domain was written; the guest is suspended
  *    sent     the whole domain was sent to another machine, and the guest is suspended. The other machine was
  *             not told yet to run the guest. No other process may let the guest run while the process of the
- *             migration lives
+ *             migration runs
  *    given    the other machine may have been told to run the guest; the guest is suspended here
  *    moved    the guest runs on the other machine; the suspended domain here must be destroyed, and never
  *             resumed

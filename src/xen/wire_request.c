@@ -91,8 +91,8 @@ static int keep(libxl__xs_request *request, const char *body, size_t length)
 }
 
 /*
- * Compares a part of a list of names with the names that the node must have. The part is a version, names,
- * and at the end of the list an empty name.
+ * Compares a part of a list of names with the names that the node must have. The part consists of the version of
+ * the list (xs.h), names, and, at the end of the list, an empty name.
  */
 static bool has_names(const libxl__xs_request *request, const char *body, size_t length)
 {

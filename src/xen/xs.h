@@ -133,7 +133,7 @@ bool libxl__xs_vacant(const libxl__xs_request *request);
  * toolstack has made has no such node. If `uuid` is nil, the UUID is not known and is not compared.
  */
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
-/* Requires the same. `vm` is the value that the `vm` node must have if it exists; NULL: any value. */
+/* Like libxl__xs_require_domain. `vm` is the value that the `vm` node must have if it exists; NULL: any value. */
 void libxl__xs_require_vm(libxl__xs_batch *batch, const char *vm);
 /*
  * Introduces the batch's domain to xenstored. `gfn` is the frame of the domain's xenstore ring. `port` is the event
@@ -206,7 +206,8 @@ const char *libxl__xs_octets(const libxl__xs_request *request, size_t *size_out)
 /*
  * Returns the names that libxl__xs_list has found. Each name has a terminating zero. *size_out is the total
  * size of the names in octets. An empty name marks the end of the list. *version_out is the version of the
- * list. If two parts of a list have different versions, the list has changed between the two requests.
+ * list, xenstored's generation count. If two parts of a list have different versions, the list has changed
+ * between the two requests.
  * Returns NULL if the node is missing. The names and the version belong to the batch.
  */
 const char *libxl__xs_names(const libxl__xs_request *request, size_t *size_out, const char **version_out);

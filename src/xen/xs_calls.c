@@ -25,9 +25,10 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
 }
 
 /*
- * Stores the names of a node's children in the form that xenstored uses: a version, the names, and an empty
- * name. The version is always "0", because libxenstore returns the whole list at once. Returns true, or false
- * with errno.
+ * Stores the names of a node's children in the form of xenstored's answer to XS_DIRECTORY_PART: the generation
+ * count of the node, the names, and an empty name. xenstored sends a long list in several answers, and a changed
+ * generation count shows that the list has changed between two answers. libxenstore returns the whole list at
+ * once, so this count is always "0". Returns true, or false with errno.
  */
 static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
 {

@@ -59,7 +59,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     libxl__watch_free(ctx, watch);
 }
 
-/* ---- calls that are done */
+/* ---- events of watches, and the results of calls */
 
 static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {

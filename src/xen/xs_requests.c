@@ -199,7 +199,7 @@ void libxl__xs_require_octets(libxl__xs_batch *batch, int rc, const void *value,
 /* Returns the size of the names that are compared with one message of xenstored, in octets. */
 static size_t part_of(const char *names, size_t size)
 {
-    enum { MOST = XENSTORE_PAYLOAD_MAX - 64 }; /* a message has a version, too */
+    enum { MOST = XENSTORE_PAYLOAD_MAX - 64 }; /* the message also has the version of the list */
     size_t part = 0, name;
     while (part < size && part + (name = strlen(names + part) + 1) <= MOST)
         part += name;

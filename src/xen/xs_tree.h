@@ -12,7 +12,7 @@
 #include "ao.h"
 #include "xs.h"
 
-/* The greatest number of nodes that are read. Nodes whose names are numbers below the second limit are followed. */
+/* The greatest number of nodes that are read. The children of a node are read if its name is below the second number. */
 enum { LIBXL__XS_TREE_NODES = 512, LIBXL__XS_TREE_NUMBERS = 64 };
 
 /* A node that was found. */

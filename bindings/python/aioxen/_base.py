@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the C context: its allocation, its event generators, and its end. This module needs no event loop.
+"""The C context: its allocation, its event generators, and its end. This module needs no event loop.
 
 The C library never calls Python. The C library queues records, and the context's descriptor is readable while
 records are queued. A record names its receiver by a 64-bit token. No token is reused.
@@ -143,7 +143,7 @@ class Generator:
 
 
 class BaseContext(ContextOperations):
-    """Owns the C context. A subclass for an event loop makes operations and events awaitable."""
+    """The C context. A subclass for an event loop makes operations and events awaitable."""
 
     _c: v.CData = None
     domain_class: type[Domain] = Domain

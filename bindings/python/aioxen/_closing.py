@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Closing: `async with` for an object that aclose() ends."""
+"""The class Closing: `async with` for an object that aclose() ends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns ConsoleLog, which writes a console's output to a file of limited size and keeps older files. Calls
-that can block run in a thread."""
+"""The class ConsoleLog, which writes a console's output to a file of limited size and keeps older files.
+Calls that can block run in a thread."""
 
 from __future__ import annotations
 

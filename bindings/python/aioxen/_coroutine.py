@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the methods that make a future a coroutine object. Owns functions that wait and that a cancellation
-does not interrupt."""
+"""The methods that make a future a coroutine object, and functions that wait and that a cancellation does not
+interrupt."""
 
 from __future__ import annotations
 

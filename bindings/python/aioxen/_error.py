@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Error, the base of the error classes in aioxen.errors."""
+"""The class Error, the base of the error classes in aioxen.errors."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the registration of an extension's errors and events in the library's tables."""
+"""The registration of an extension's errors and events in the library's tables."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Fields, the base of the package's dataclasses, and the text form of its enumerations.
+"""The class Fields, the base of the package's dataclasses, and the text form of its enumerations.
 
 The generator writes each dataclass out in full. The decorator dataclass() is not used, because it would
 compile the methods of every class at each import. The import of the module dataclasses alone would also

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Form, which holds the functions that convert one dataclass to and from JSON. Generated tables
+"""The class Form, which holds the functions that convert one dataclass to and from JSON. Generated tables
 consist of Forms."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Handle, the part that the handles of domains in aioxen and in aioxen.sync have in common."""
+"""The class Handle, the part that the handles of domains in aioxen and in aioxen.sync have in common."""
 
 from __future__ import annotations
 

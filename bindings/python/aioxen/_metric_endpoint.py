@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Endpoint, which writes metrics to a file or serves them by HTTP on a unix socket."""
+"""The class Endpoint, which writes metrics to a file or serves them by HTTP on a unix socket."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the tables of metrics. Each metric has one row, with the function that reads its values from a
-snapshot."""
+"""The tables of metrics. Each metric has one row, with the function that reads its values from a snapshot."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Domain.migrate() and Context.receive(): the connections over which a guest moves to another machine.
-The operations domain_migrate and domain_receive do the work."""
+"""The methods Domain.migrate() and Context.receive(), which make the connections over which a guest moves to
+another machine. The operations domain_migrate and domain_receive do the work."""
 
 from __future__ import annotations
 
@@ -197,9 +197,9 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     try:
         yield theirs.fileno()
     finally:
-        # The last message may not have been copied yet. After an error it matters, too: with it a receiver
-        # that gives up returns the guest to the sender. An undo in the background has a duplicate of the
-        # descriptor, and may still send this message.
+        # It is possible that the last message was not copied yet. This message matters after an error, too:
+        # with it a receiver that gives up returns the guest to the sender. An undo in the background has a
+        # duplicate of the descriptor, and may still send this message.
         theirs.close()
         sending = asyncio.ensure_future(asyncio.wait((there,), timeout=PATIENCE))
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the bounded queue that holds delivered events until they are read."""
+"""The bounded queue that holds delivered events until they are read."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the JSON form in which inputs, results and events travel between hosts.
+"""The JSON form in which inputs, results and events travel between hosts.
 
 A struct has the form of to_json() and is read by from_json(), which is strict. The other values are read by
 the classes here, which are as strict: a wrong type, an unknown word or an unknown member raises

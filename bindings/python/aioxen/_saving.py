@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Domain.save() and Context.restore(): the files, descriptors and streams that a domain is saved to
-and restored from. The operations domain_save and domain_restore do the work."""
+"""The methods Domain.save() and Context.restore(), which open the files, descriptors and streams that a
+domain is saved to and restored from. The operations domain_save and domain_restore do the work."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns ShutdownFuture, the result of Domain.shutdown() and Domain.reboot()."""
+"""The class ShutdownFuture, the result of Domain.shutdown() and Domain.reboot()."""
 
 from __future__ import annotations
 

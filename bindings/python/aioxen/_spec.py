@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the descriptions of operations: CffiSpec and Result, from which generated tables are built, and
-OperationsBase, which the generated methods call."""
+"""The descriptions of operations: the classes CffiSpec and Result, from which generated tables are built, and
+the class OperationsBase, which the generated methods call."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Subscription, the asynchronous iterator over the events of one event generator of the C library."""
+"""The class Subscription, the asynchronous iterator over the events of one event generator of the C
+library."""
 
 from __future__ import annotations
 

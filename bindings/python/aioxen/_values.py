@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the conversion of single values to and from C, which the generated conversions call.
+"""The conversion of single values to and from C, which the generated conversions call.
 
 Text is converted as UTF-8 with surrogateescape. Paths and names in xenstore are bytes to Linux and Xen, so
 text that is not valid UTF-8 must also survive the conversion in both directions.

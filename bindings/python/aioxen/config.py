@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns pv(), pvh(), disk() and nic(), which return the configuration of a guest, or a part of such a
-configuration. Owns shutdown_action(), which returns the action that a configuration has for a guest that has
+"""Functions that make configurations: pv() and pvh() return the configuration of a guest, and disk() and
+nic() return a part of one. shutdown_action() returns the action that a configuration has for a guest that has
 stopped."""
 
 from __future__ import annotations

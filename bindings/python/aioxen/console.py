@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Console: the terminal of a domain's console in the event loop.
+"""The class Console: the terminal of a domain's console in the event loop.
 
 The output comes from the guest, which may be malicious. So memory is bounded, and output in messages is
 escaped.

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the class Context, which is the context for asyncio. The class has the event loop, delivers events,
-and closes the context.
+"""The class Context, the context for asyncio. It has the event loop, delivers events, and closes the context.
 
 All code of this module runs in the event loop's thread. The loop watches the C context's descriptor.
 When the descriptor is readable, a callback takes all queued records at once, completes the futures and
@@ -322,9 +321,9 @@ class Context(ContextCore, BaseContext):
         capacity: int = 1024,
     ) -> Events[Event]:
         """Subscribes to the events of one domain, or of all domains: DomainShutdown, DomainDying, DomainGone.
-        A subscription to all domains also delivers DomainAppeared for each new domain. The domain may not be
-        complete yet. If it has the domid of a domain that is gone, it may appear before that domain's last
-        events.
+        A subscription to all domains also delivers DomainAppeared for each new domain, which can still be
+        incomplete. If the new domain has the domid of a domain that is gone, DomainAppeared can come before
+        the last events of the domain that is gone.
 
         The subscription begins with this call, not with the first iteration. So call events() before the
         operation whose events you want. The domain's past events are delivered first. A subscription to all

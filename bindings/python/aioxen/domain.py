@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Domain, the handle of one domain."""
+"""The class Domain, the handle of one domain."""
 
 from __future__ import annotations
 

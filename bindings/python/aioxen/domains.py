@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Domains (Context.domains), DomainView, which is kept current by events, and the search for one
-domain."""
+"""The class Domains (Context.domains), the class DomainView, which events keep current, and the search for
+one domain."""
 
 from __future__ import annotations
 
@@ -232,8 +232,9 @@ class DomainView(Mapping[int, DomainStatus]):
     the events that have changed it; one task at a time may do so. When events were lost, the domains are
     listed again, and an EventsLost is among the events.
 
-    A new domain is in the view as soon as the hypervisor has it. Its name may not be in xenstore yet, and it
-    may be destroyed if its creation fails. The cost of a change does not depend on the number of domains.
+    A new domain is in the view as soon as the hypervisor has it. At that time its name can still be missing
+    in xenstore. If its creation fails, the domain is destroyed. The cost of a change does not depend on the
+    number of domains.
     """
 
     def __init__(self, xen: Context, capacity: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns to_json() and from_json().
+"""The functions to_json() and from_json().
 
 The C library reads and writes the text, so C and Python have the same JSON form: fields with their default
 values are omitted unless the caller wants them, 64-bit numbers are exact, and unknown fields are refused.

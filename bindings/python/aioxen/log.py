@@ -53,7 +53,7 @@ def lowest_level() -> int:
 
 
 class LogQueue:
-    """Owns the C queue of one context's messages. Its methods may be called in any thread, one at a time."""
+    """The C queue of one context's messages. Its methods may be called in any thread, one at a time."""
 
     def __init__(self) -> None:
         out = ffi.new("libxl_log_queue **")

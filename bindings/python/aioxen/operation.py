@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the futures of operations. The module cancels, undoes and completes these futures.
+"""The futures of operations. This module cancels, undoes and completes them.
 
 The C library uses an operation's inputs and results until the C operation has completed, even if no
 task awaits the future any more. So cancelling only asks the C library to abort. The future is cancelled

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Store, through which a program reads, changes and watches the nodes of xenstore.
+"""The class Store, through which a program reads, changes and watches the nodes of xenstore.
 
 A guest can write its own nodes, so a program must not trust the value of a node. A watch holds a bounded
 number of changes, however often a guest writes.

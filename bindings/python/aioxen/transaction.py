@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Transaction: reads and changes of xenstore that take effect together.
+"""The class Transaction: reads and changes of xenstore that take effect together.
 
 A transaction of xenstored is open only during the commit. The block reads nodes at once and collects its
 changes. The commit sends one transaction. It first checks that the nodes have not changed since they were

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns load(), loads(), dump() and dumps(), which read and write xl's configuration files, xl.cfg(5)."""
+"""The functions load(), loads(), dump() and dumps(), which read and write xl's configuration files,
+xl.cfg(5)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the command `aioxen`, which finds the other commands by name. A module is imported when one of its
-commands is used, which keeps the start short."""
+"""The command `aioxen`, which finds the other commands by name. A module is imported when one of its commands
+is used, which keeps the start short."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the exit statuses of the command line: one number for each kind of failure."""
+"""The exit statuses of the command line: one number for each kind of failure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Guest: a guest that is supervised. When it stops, the action of its configuration is carried out:
-on_poweroff, on_reboot and so on.
+"""The class Guest: a guest that is supervised. When the guest stops, the action of its configuration is
+carried out: on_poweroff, on_reboot and so on.
 
 A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset.
 """
@@ -30,7 +30,7 @@ ENDED = (Action.DESTROY, *AGAIN, *DUMPED)
 CRASHES = (Reason.CRASH, Reason.WATCHDOG)
 
 SHORT_LIFE = 2.0
-"""In seconds. If a guest has lived for a shorter time, it is created again only after this time. Otherwise a
+"""In seconds. If a guest has run for a shorter time, it is created again only after this time. Otherwise a
 guest that always reboots at once would keep the host busy."""
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands for the lives of domains: pause, unpause, shutdown, reboot, destroy, wait, rename."""
+"""The commands that control domains: pause, unpause, shutdown, reboot, destroy, wait, rename."""
 
 from __future__ import annotations
 

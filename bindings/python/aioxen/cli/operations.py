@@ -80,7 +80,7 @@ async def _end_all(
 @click.argument("uuids", metavar="UUID...", nargs=-1, type=click.UUID)
 @click.option("-a", "--all", "everything", is_flag=True, help="All of them that `unfinished list` lists.")
 async def remove_unfinished(session: Session, uuids: tuple[UUID, ...], everything: bool) -> None:
-    """Destroys domains whose creations were not finished, and removes their nodes and marks. Destroys domains
+    """Destroys domains whose creations were not finished, and removes all their nodes. Destroys domains
     whose guests have moved to another machine."""
     works, end = (UnfinishedWork.CREATION, UnfinishedWork.MOVED), session.xen.remove_unfinished
     await _end_all(session, uuids, everything, works, end, "removed")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Output, which prints for a command. Results go to standard output, all other text to standard error.
+"""The class Output, which prints for a command. Results go to standard output, all other text to standard
+error.
 
 With --json, each result is one JSON object on a line of its own. A value of an IDL type has the IDL's JSON
 form, docs/json.md.

@@ -26,8 +26,8 @@ PATIENCE = 2.0
 
 @contextlib.asynccontextmanager
 async def visible(xen: aioxen.Context) -> AsyncIterator[None]:
-    """Answers other commands until the end of the block. A process that may not make the socket is not
-    visible."""
+    """Answers other commands until the end of the block. A process without the right to make the
+    socket is not visible."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         command = " ".join(sys.argv[1:])

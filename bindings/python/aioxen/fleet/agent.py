@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Agent, which carries out the requests of clients on this host.
+"""The class Agent, which carries out the requests of clients on this host.
 
 A request passes these checks, in this order: its form, the caller's identity, whether it is known already,
 its age, the number of calls in progress, its inputs, and the policy. Then it is written to the journal, and

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the audit log. It has one line of JSON for each call, with the caller, the operation, the domain and
-the outcome.
+"""The audit log. It has one line of JSON for each call, with the caller, the operation, the domain and the
+outcome.
 
 Inputs are not logged, because they may hold secrets.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the authority of a fleet, which signs the certificates of the broker, the hosts and the clients."""
+"""The authority of a fleet, which signs the certificates of the broker, the hosts and the clients."""
 
 from __future__ import annotations
 

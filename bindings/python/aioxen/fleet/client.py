@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Fleet, the connection of a program to the agents of many hosts.
+"""The class Fleet, the connection of a program to the agents of many hosts.
 
 A request stays pending until its last reply. The client repeats a request, with the same id, as long as the
 host may have missed it. The host answers a request that it knows without carrying it out again. So no

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Domain, the handle of a domain on a host of a fleet."""
+"""The class Domain, the handle of a domain on a host of a fleet."""
 
 from __future__ import annotations
 

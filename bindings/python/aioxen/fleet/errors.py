@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the errors that only operations on other hosts raise. The errors of the operations themselves are
-those of aioxen.errors."""
+"""The errors that only operations on other hosts raise. The errors of the operations themselves are those of
+aioxen.errors."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the events of a fleet: FleetEvent, and FleetEvents, which is an asynchronous iterator."""
+"""The events of a fleet: the class FleetEvent, and the class FleetEvents, which is an asynchronous
+iterator."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the frames of connections without a broker: sockets, and an agent on standard input.
+"""The frames of connections without a broker: sockets, and an agent on standard input.
 
 A frame is a letter, the length of the body as four octets in network order, and the body.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Host, which has the operations of one host of a fleet."""
+"""The class Host, which has the operations of one host of a fleet."""
 
 from __future__ import annotations
 

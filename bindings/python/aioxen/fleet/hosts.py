@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the states of the hosts of a fleet, which come from the heartbeats of their agents."""
+"""The states of the hosts of a fleet, which come from the heartbeats of their agents."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Hosts(Mapping[str, HostState]):
         self._beats: dict[str, HostState] = {}
         self._patience = patience
         self.changed: asyncio.Event = asyncio.Event()
-        """Is set when a heartbeat comes."""
+        """Set when a heartbeat comes."""
 
     def __getitem__(self, name: str) -> HostState:
         beat = self._beats[name]

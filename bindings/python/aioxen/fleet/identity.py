@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the identity of callers: the certificates, and the signatures of requests.
+"""The identity of callers: the certificates, and the signatures of requests.
 
 A broker does not tell an agent who has sent a message. So the caller signs each request with the key of its
 certificate, and the agent checks the signature and the certificate itself. The broker checks its own rules

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the journal, an SQLite file with the requests that change something. An agent that was killed finds
-them there when it is started again.
+"""The journal, an SQLite file with the requests that change something. An agent that was killed finds the
+requests in the journal when it is started again.
 
 A request is written before its operation starts, and its last reply when it ends. The file is not
 synchronised with the disk, because only the end of the agent must not lose it. A host that has lost power has

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Link, the interface of a client's transport, and Receiver, which gets the messages from hosts."""
+"""The class Link, the interface of a client's transport, and the class Receiver, which gets the messages from
+hosts."""
 
 from __future__ import annotations
 

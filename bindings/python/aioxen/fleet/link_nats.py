@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns a client's connection to NATS."""
+"""A client's connection to NATS."""
 
 from __future__ import annotations
 

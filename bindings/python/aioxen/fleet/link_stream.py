@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns connections to agents without a broker: their sockets, or ssh(1)."""
+"""Connections to agents without a broker: their sockets, or ssh(1)."""
 
 from __future__ import annotations
 

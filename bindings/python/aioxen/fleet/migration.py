@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Migration, which moves one guest from one host of a fleet to another.
+"""The class Migration, which moves one guest from one host of a fleet to another.
 
 The receiver's outcome decides. If the receiver has succeeded, the guest runs on the new host, and a domain
 that is left on the old host is destroyed. If the receiver has failed, the new host has no domain, and a guest

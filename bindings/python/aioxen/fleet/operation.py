@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns RemoteOperation, the future of an operation on another host."""
+"""The class RemoteOperation, the future of an operation on another host."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         self._progress = progress if callable(progress) else getattr(progress, "put_nowait", None)
         if progress is not None and self._progress is None:
             raise TypeError(f"progress: a callable or a queue is expected, not {progress!r}")
-        self._message: tuple[str, bytes, dict[str, str]] | None = None  # Call, message, headers.
+        self._message: tuple[str, bytes, dict[str, str]] | None = None  # The call, message and headers.
         self._accepted = False
         self._sent = 0  # How often the message was sent.
         self._absent = 0  # How often the message was not delivered.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Outgoing, a bounded queue of messages with the task that sends them."""
+"""The class Outgoing, a bounded queue of messages with the task that sends them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the connections between two agents over which guests move.
+"""The connections between two agents over which guests move.
 
 The receiving agent listens at the address of its option --passage. The sending agent connects, with TLS. The
 client has named both hosts, and each side checks that the other side has the certificate of the named host.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the agent's policy: who may call which operation on which domains.
+"""The agent's policy: who may call which operation on which domains.
 
 The policy is a file in TOML. A call that no rule allows is refused:
 

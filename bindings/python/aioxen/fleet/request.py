@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns Request, a client's message that an agent has read and checked."""
+"""The class Request, a client's message that an agent has read and checked."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the roles: which operations a viewer, an operator and an administrator may call.
+"""The roles: which operations a viewer, an operator and an administrator may call.
 
 An operation that is in no list here is for administrators only. The creation of a domain and the addition of
 a device name files, devices and scripts of the host. So a caller who may do this has the power of root on

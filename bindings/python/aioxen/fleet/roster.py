@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the roster of a fleet: the names of its hosts and clients. Generates from the roster the broker's
-configuration with the rights of each name, the certificates, and the policies of the hosts.
+"""The roster of a fleet: the names of its hosts and clients. This module generates three things from the
+roster: the broker's configuration with the rights of each name, the certificates, and the policies of the
+hosts.
 
 DIR/roster.json            the names
 DIR/authority/             the authority's key: keep it off the hosts

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns selectors: how users name hosts, and domains of hosts."""
+"""Selectors: how users name hosts, and domains of hosts."""
 
 from __future__ import annotations
 

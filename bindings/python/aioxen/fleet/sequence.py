@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the sequence of an agent's events, and its heartbeats.
+"""The sequence of an agent's events, and its heartbeats.
 
 The events of one run of the agent have the numbers 1, 2, 3 and so on. The epoch identifies the run. The
 numbers show a reader whether events were lost.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the agent's connection to NATS. It receives requests, and sends replies, heartbeats, events and the
-audit log."""
+"""The agent's connection to NATS. It receives requests, and sends replies, heartbeats, events and the audit
+log."""
 
 from __future__ import annotations
 

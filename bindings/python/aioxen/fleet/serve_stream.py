@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the agent's socket, for clients without a broker: tests, and connections by ssh.
+"""The agent's socket, for clients without a broker: tests, and connections by ssh.
 
 The kernel identifies the user who has connected. The name of this user is the caller's name. Only a bridge
 (aioxen-agent --stdio) that runs as root or as the agent's user sends the caller's name itself.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the state of a host that the web page shows: the domains, and the calls in progress.
+"""What the web page shows of a host: the domains, and the calls in progress.
 
 An agent sends its state only while a page asks for it, so a fleet without an open page causes no traffic.
 """

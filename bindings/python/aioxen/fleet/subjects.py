@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the subjects on which the fleet's messages travel through NATS, and the names of its streams.
+"""The subjects on which the fleet's messages travel through NATS, and the names of its streams.
 
 xen.HOST.CALL               requests, and _cancel and _outcome
 xen.re.HOST.CALLER.SESSION.ID    replies

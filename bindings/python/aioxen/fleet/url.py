@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the addresses of fleets.
+"""The addresses of fleets.
 
 tls://BROKER[:PORT]             a broker, with certificates
 nats://127.0.0.1[:PORT]         a broker on this machine, for tests

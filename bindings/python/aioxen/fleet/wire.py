@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the messages between clients and agents.
+"""The messages between clients and agents.
 
 A message is one JSON object in UTF-8. A message of a peer may be hostile. So its size and its depth are
 bounded, and a repeated member, NaN and infinite numbers are refused.
