@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the option --on-xen, which selects the tests that on_xen.toml lists. tests/run passes the option on
-the real Xen."""
+"""The option --on-xen, which selects the tests that on_xen.toml lists. tests/run passes the option on the
+real Xen."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the mechanism by which tests run the code of documents. It reads Markdown and reStructuredText.
+"""Functions by which tests run the code of documents. They read Markdown and reStructuredText.
 
 A page of the manual (docs/manual) is run as its reader types it. A block with a name (`:caption: NAME`) is a
 file. A block of the language `console` has commands after "$ ", and the lines that they print. "..." in such

@@ -23,7 +23,7 @@ WORLDS = {
     World.XEN: [str(ROOT / "tools/on-xen")],
     World.OWN: [],
 }
-"""The command that runs a program in each world."""
+"""For each world, a place where a program runs (line.py): the words of the command before the program."""
 ROWS = sorted({line.row for line in LINES})
 
 

@@ -75,7 +75,8 @@ class Tool(enum.Enum):
     COUNTERS = "counters"
     """A preloaded library counts calls of the allocator and wake-ups; see bench/c/counters.h."""
     LIVE = "live"
-    """malloc runs without its caches per thread. It would count free memory in these caches as used."""
+    """malloc runs without its caches per thread, because its statistics count free memory in these caches as
+    used."""
 
 
 class World(enum.Enum):
@@ -112,10 +113,11 @@ class Line:
     quick: int = 0
     tool: Tool = Tool.PLAIN
     once: bool = False
-    """True: the line is measured in one round only. The round takes long, or gives the same number
-    each time."""
+    """True: the line is measured in one round only, because a round takes long, or because each round gives
+    the same number."""
     size: int | None = None
-    """The size, if the line is a point of a curve. None: the line belongs to no curve."""
+    """The size at which the line measures, for example the number of domains. curve.py makes a curve of the
+    lines that differ only in their size. None: the line belongs to no curve."""
     world: World = World.SIMULATED
 
     def subjects(self) -> dict[Subject, str]:

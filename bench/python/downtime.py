@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""downtime.py N: how long a guest is silent while it moves between two machines, with N moves of each kind.
+"""downtime.py N: the downtime of a guest that moves between two machines, for N moves by each toolstack.
 
-A Linux PVH guest with 128 MiB, a disk that both machines share and an interface sends a ping every 50 ms to
-machine 1. It moves there and back: by this library on both machines, and by Debian's xl on both machines, in
-turn, by one command and one TCP connection each. The downtime of a move is the longest time between two pings
-that machine 1 receives, from the beginning of the move until machine 1 hears the guest again. It
-includes the time in which the guest finds its interface again.
+A Linux PVH guest has 128 MiB, an interface, and a disk that both machines share. It sends a ping to machine 1
+every 50 ms. It moves to machine 2, back to machine 1, and so on. This library makes one half of the moves,
+and Debian's xl makes the other half. The same toolstack runs on both machines during a move. Both toolstacks
+send the guest through the program relay.py, which opens one TCP connection for each move.
+
+The downtime of a move is the longest time between two pings that machine 1 receives. The first of these pings
+is the last one before the move, and the last is one of those after the move. The downtime includes the time
+that the guest needs to connect its interface again.
 
 The program starts both machines by aioxen-vm-pair, which runs this program in each of them. The result has
 the median of the moves: "ours" and "xl", the downtime in ms, and "ours_s" and "xl_s", the whole move in s.
@@ -59,7 +62,7 @@ def outside(count: int) -> None:
 
 
 class Pings:
-    """The times at which the guest's pings came."""
+    """The times at which machine 1 has received the guest's pings."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the configurations of guests for measurements."""
+"""The configurations of guests for measurements."""
 
 from __future__ import annotations
 

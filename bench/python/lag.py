@@ -31,7 +31,7 @@ from guests import guest
 FREEZE_S = 2
 IDLE_S = 3
 SHORT_S = 0.2
-"""The time of both if there are few guests, for a test of this program."""
+"""The value of FREEZE_S and IDLE_S if there are at most FEW guests, for a test of this program."""
 FEW = 10
 CLOSED = 5
 """The number of contexts that are closed in each part."""

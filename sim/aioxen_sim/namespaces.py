@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Linux calls that isolate a world: namespaces, mounts, and the signal at the end of the parent process."""
+"""Linux calls that isolate a world (world.py): namespaces, mounts, and the signal at the parent's end."""
 
 import ctypes
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finds the programs of a world: the simulator's own, and those of a dom0.
+"""Finds the programs of a world (world.py): the simulator's own, and those of a dom0.
 
 In the source tree, `make sim` puts all of them below build/. The installed package contains the simulator's
 own programs. A dom0's programs are Debian's: they are installed, or unpacked in the user's cache directory.

@@ -26,7 +26,7 @@
 #define SOCKET_OF  "/run/xenstored/inside-%u"
 #define MOST       64   /* the greatest number of connections */
 #define MOST_SENT  4096 /* the greatest number of requests that are not answered */
-#define LOOK_MS    200  /* the time between two looks whether the guest still exists */
+#define LOOK_MS    200  /* the time between two checks whether the guest still exists */
 #define TOKEN_ROOM 16
 #define MESSAGE    (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 #define ROOM       (MESSAGE + TOKEN_ROOM)

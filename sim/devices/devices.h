@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates the drivers of a world's devices. Backend drivers are simulated in domain 0, and in each guest
- * with the word "driver" in its command line. Frontend drivers are simulated in each running guest. Like real
- * drivers, the simulated drivers communicate only through xenstored.
+ * Simulates the drivers of the devices of a world, a simulated machine (sim/aioxen_sim/world.py). Backend drivers are
+ * simulated in domain 0, and in each guest with the word "driver" in its command line. Frontend drivers are simulated
+ * in each running guest. Like real drivers, the simulated drivers communicate only through xenstored.
  *
  * Lock: the program has one thread, and libxenstore has a second thread. machine->lock is taken only to read
  * domains and behaviours. It is never held during a request to xenstored. Lifetime: a device exists from the

@@ -51,7 +51,7 @@ static void watch_frontend(struct device *d)
         xs_watch(store, path, d->backend);
 }
 
-/* Called when the directory of a backend is new: it may have been removed and made again since the last look. */
+/* Called when the directory of a backend is new: it may have been removed and made again since it was last read. */
 static void begin_again(struct device *d)
 {
     backend_release(d);

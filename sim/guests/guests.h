@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guests of a world. The first letter of a guest's command line selects its behaviour:
+ * The guests of a world, a simulated machine (sim/aioxen_sim/world.py). The first letter of a guest's command line
+ * selects its behaviour:
  *
  *   p   power off at once; other letters and an empty command line do the same
  *   r   reboot at once

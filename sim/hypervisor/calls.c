@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The names of all calls, and the numbers of the hypercalls. Constant data: no lock. */
+/* The names of the calls, and the functions that find a call by its name or by the hypercall's arguments. calls.h
+ * says what a call is. Constant data: no lock. */
 #include "calls.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log-dirty mode: which pages a guest has written since the last look. Only two kinds of pages are recorded: the
- * pages from DIRTY_FIRST on, into which sim/guests/dirty.c writes while a guest runs, and the page with the start
- * information, into which a PV guest writes before it suspends itself.
+ * Log-dirty mode: which pages a guest has written since a toolstack last read this set. Only two kinds of pages are
+ * recorded: the pages from DIRTY_FIRST on, into which sim/guests/dirty.c writes while a guest runs, and the page with
+ * the start information, into which a PV guest writes before it suspends itself.
  *
  * Owns: log_dirty and dirty_page of each domain, and `dirty` of each struct domain_big. Lock: machine->lock.
  */

@@ -112,7 +112,8 @@ struct holder {
     uint32_t maps;
 };
 
-/* A guest that is no driver domain; one whose kernel and hotplug daemon are simulated; one whose kernel is. */
+/* A guest that is no driver domain; a driver domain whose kernel and hotplug daemon are simulated; one whose kernel
+ * alone is. */
 enum driver { NO_DRIVER, DRIVER_WITH_DAEMON, DRIVER_KERNEL };
 
 struct domain {

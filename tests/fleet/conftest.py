@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fixtures of the fleet's tests. A test that is a coroutine function runs in its own event loop. The
+"""The fixtures of the fleet's tests. A test that is a coroutine function runs in its own event loop. The
 tests need no hypervisor here: each agent runs in a simulated machine of its own."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the processes of the fleet's tests: a broker, and agents, each in a simulated machine of its own."""
+"""The processes of the fleet's tests: a broker, and agents, each in a simulated machine of its own."""
 
 from __future__ import annotations
 

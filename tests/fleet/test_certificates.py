@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The rights of clients. The broker refuses calls that a client may not make. Without the broker's rules, the
-agents refuse them."""
+"""The rights of clients. The broker refuses a client's call if the client has no right to make it. Without
+the broker's rules, the agents refuse the call."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ HOSTS = ("h1", "h2")
 
 @contextmanager
 def movers(folder: Path, url: str, *more: str) -> Iterator[dict[str, World]]:
-    """Yields two worlds whose agents receive guests."""
+    """Yields two simulated machines by their hosts' names. A guest can move between them: each has an agent
+    that listens for the other agent (--passage)."""
     made: dict[str, World] = {}
     try:
         for host in HOSTS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the functions and constants that the generator's tests share."""
+"""The functions and constants that the generator's tests share."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ bool set[OPS]; /* the descriptors that were registered when the leader began to 
 #else
 #define polled inner_readable
 #endif
-/* The only kind of infinite execution: a thread dispatches in vain while the leader has been woken and needs the lock. */
+/* True: the leader has been woken, and needs the lock. Another thread can dispatch again and again in this state. The
+ * formula `returns` in scenarios.pml allows an infinite execution only if it ends in this state or in a broken loop. */
 #define leader_starved (leader != NONE && waiter[leader].woken && look_again)
 
 inline ao_wake(o)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of an operation, as in src/core/{ao,deliver,loop,event,worker,context}.c. Inlines have the names of the
- * functions that they model. Code that runs under the lock is one atomic step.
+ * An operation from its start to its end, as in src/core/{ao,deliver,loop,event,worker,context}.c. Inlines have the
+ * names of the functions that they model. Code that runs under the lock is one atomic step.
  *
  * One of -DLIFE -DWAITING -DBUSY -DCLOSE -DNESTED -DALONE selects a scenario. Scenarios are at the end of this file and
  * define which thread makes which calls. Spin tries every choice that a scenario leaves open: how the operation
@@ -186,7 +186,8 @@ proctype thread(byte me)
     drain();
 #endif
 #ifdef NESTED
-    /* A parent with children may be aborted. The context is closed before or after the parent has ended. */
+    /* Operation 0 is a parent: it runs nested operations, its children. Thread 1 aborts operation 0, calls
+     * libxl_ctx_process, or does nothing. Thread 0 closes the context before or after operation 0 has ended. */
     if
     :: me == 0 ->
         start(0, how0, kind0, SILENT);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fixtures of the Python package: its source archive, its wheel, and an environment that has it."""
+"""The fixtures of the Python package: its source archive, its wheel, and an environment that has it."""
 
 from __future__ import annotations
 

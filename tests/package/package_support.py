@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the paths of the built library, and functions that run commands. The tests of the package
-share them."""
+"""The paths of the built library, and functions that run commands. The tests of the package share them."""
 
 from __future__ import annotations
 

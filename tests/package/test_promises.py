@@ -52,7 +52,8 @@ def test_no_state_of_the_process_is_changed() -> None:
 
 
 def test_the_only_variable_numbers_the_threads() -> None:
-    """All other state belongs to a context or to a thread."""
+    """The library has one writable global variable, `threads`, which counts the threads. All other state
+    belongs to a context or to a thread."""
     symbols = [line.split() for line in output("objdump", "-t", LIBRARY).splitlines()]
     writable = {line[-1] for line in symbols if {".data", ".bss"} & set(line) and "O" in line}
     compilers = {"completed.0", "__dso_handle", "__TMC_END__"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the helpers of the command line's tests."""
+"""The helpers of the command line's tests."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fixtures of the Python package's tests. The tests need a hypervisor:
+"""The fixtures of the Python package's tests. The tests need a hypervisor:
 
     sim/aioxen-sim -- pytest tests/python
     vm/aioxen-vm --env PYTHONPATH -- pytest tests/python

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the arguments of each operation that waits, and the guests that the operations work on.
+"""The arguments of each operation that waits, and the guests that the operations work on.
 
 To add an operation, write its arguments in Arguments.of(). prepare() makes what the operation needs on its
 guest.
@@ -219,7 +219,8 @@ class Guests:
 
 
 async def give_up_save(dom: aioxen.Domain) -> None:
-    """Saves the domain, and marks the save as one that was given up."""
+    """Saves the domain, and changes the mark of the save (src/xen/save_mark.h): the process has given
+    the save up."""
     fd, node = os.open(os.devnull, os.O_WRONLY), f"/libxl/{dom.domid}/aioxen-save"
     async with asyncio.timeout(LIMIT):
         while True:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""far_world.py SOCKET: the program in the world to which the tests of migration send guests. It listens at
-SOCKET.
+"""far_world.py SOCKET: the program on the machine to which the tests of migration send guests, a second
+simulated machine. It listens at SOCKET.
 
 Each line of its input is a call of a function below as a JSON array, and each line of its output is the
 result. After `receive` this process receives the next connection. After `spawn` another program receives it.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the list of all fields of a domain's configuration, which comes from the IDL. Sets a field
-in a configuration.
+"""The list of all fields of a domain's configuration, which comes from the IDL, and a function that sets a
+field in a configuration.
 
 A path has the form of the paths in error messages, such as `b_info.sched_params.weight` or `disks[0].vdev`.
 Configurations are JSON documents here, as libxl writes them.

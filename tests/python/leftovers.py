@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the list of all things that operations make on a host: nodes, files, loop devices, interfaces
-and processes.
+"""The list of all things that operations make on a host: nodes, files, loop devices, interfaces and
+processes.
 
 A test takes the list before and after its operations. It runs in the simulator, where no other program
 changes these things.

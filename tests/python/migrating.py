@@ -20,7 +20,7 @@ async def traveller(xen: aioxen.Context, guest: Configure) -> aioxen.Domain:
 
 
 async def is_gone(xen: aioxen.Context) -> bool:
-    """Returns whether this world has no guest and no program that saves or restores."""
+    """Returns whether this machine has no guest and no program that saves or restores."""
     return [info.domid for info in await xen.domain_list()] == [0] and programs() == []
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the functions that the tests of saved domains share."""
+"""The functions that the tests of saved domains share."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ async def as_completed(start: Start) -> Any:
 
 WAYS = [awaited, task, gather, group, timeout, wait_for, shield, as_completed]
 EARLY = {gather, shield, as_completed}
-"""The ways that may end before the operation. gather() cancels the operation and does not wait for it. The
-other two do not cancel it."""
+"""The ways in which the wait can end before the operation ends. If the waiting task is cancelled, gather()
+cancels the operation and does not wait for it. The other two do not cancel it."""
 
 LOSING = {task, gather, group, shield}
 """The ways in which another task or future takes the result. If the waiting task is cancelled after that, the

@@ -228,7 +228,8 @@ channel = ["connection=pty,name=org.first", "connection=pty,name=org.second"]
 
 
 async def test_the_end_of_a_channel_is_no_failure(xen: aioxen.Context, image: str) -> None:
-    """The backend of a channel has no state and is not told to go before its nodes are removed."""
+    """The backend of a channel has no node `state`, and no toolstack asks it to close before its nodes are
+    removed. The generator reports that the device is gone, and no failure."""
     config = aioxen.loads(CHANNELS.format(kernel=ROOT / "build/guest/tiny", image=image))
     for _ in range(4):
         dom = await xen.domain_create(config)

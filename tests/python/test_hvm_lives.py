@@ -2,7 +2,7 @@
 """HVM guests are made and destroyed while their device models misbehave. No process, socket, descriptor,
 node, file or interface stays.
 
-AIOXEN_HVM_LIVES=N is the number of lives; `make sweep` has 1,000.
+AIOXEN_HVM_LIVES=N is the number of guests; `make sweep` has 1,000.
 """
 
 from __future__ import annotations

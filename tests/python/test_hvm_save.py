@@ -247,7 +247,7 @@ async def test_a_domain_with_a_pci_device_is_refused(
 
 
 async def arrived(far: Far, machine: str) -> bool:
-    """Returns whether the guest and its device model run in the second world, and destroys them."""
+    """Returns whether the guest and its device model run on the second machine, and destroys them."""
     states, found = await far("states"), await far("monitor", NAME, "info name")
     return await far("end", NAME) and (states, found) == ({NAME: "runs"}, machine)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest moves to a second world: over sockets, streams and commands, by this library and by xl. After a
-failure, a cancellation, a cut connection or a killed process, exactly one guest runs, and nothing else is
-left."""
+"""A guest moves to a second simulated machine (far_world.py): over sockets, streams and commands, by this
+library and by xl. After a failure, a cancellation, a cut connection or a killed process, exactly one guest
+runs, and nothing else is left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("sim")
 
 
 class Far:
-    """The second world. Its functions are those of far_world.World."""
+    """The second machine. Its functions are those of far_world.World."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -145,8 +145,8 @@ async def test_a_name_that_is_taken_at_the_target_ends_the_migration(
 
 
 async def one_guest(xen: aioxen.Context, dom: aioxen.Domain, far: Far) -> str:
-    """Ends unfinished migrations, checks that exactly one guest runs, and destroys it. Returns the world in
-    which the guest was."""
+    """Ends unfinished migrations, checks that exactly one guest runs, and destroys it. Returns "there"
+    if the guest was on the second machine, otherwise "here"."""
     await far("finish")
     there = (await far("states")).get(NAME) == "runs"
     for left in await xen.unfinished():
@@ -363,8 +363,8 @@ async def test_nobody_else_takes_a_guest_that_is_sent(
 async def test_a_guest_that_runs_again_is_not_given_away(
     xen: aioxen.Context, guest: Configure, change: str
 ) -> None:
-    """Another program lets the guest run although the mark of the save forbids it. Afterwards the mark is
-    gone, or is there again unchanged."""
+    """Another program lets the guest run although the mark of the save (src/xen/save_mark.h) forbids it.
+    Afterwards the mark is gone, or is there again unchanged."""
     dom = await traveller(xen, guest)
     moving, reader, writer = await at_received(dom)
     mark = f"/libxl/{dom.domid}/aioxen-save"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Saves that were not finished are marked. Another process lists them, and lets the guest run again."""
+"""Saves that were not finished have a mark (src/xen/save_mark.h). Another process lists them, and lets the
+guest run again."""
 
 from __future__ import annotations
 

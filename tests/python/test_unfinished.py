@@ -22,7 +22,7 @@ import asyncio, os, signal, sys
 from uuid import UUID
 import aioxen
 
-# In this phase the mark in xenstore names the domain.
+# In this phase the creation's mark in xenstore (src/xen/marks.h) has the domid.
 def progress(event):
     if isinstance(event, aioxen.OperationProgress) and event.phase == "console":
         os.kill(os.getpid(), signal.SIGKILL)

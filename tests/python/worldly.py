@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the functions that look up domains, xenstore nodes, and this process's descriptors and threads."""
+"""The functions that look up domains, xenstore nodes, and this process's descriptors and threads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fixtures that run simulated machines ("worlds"), and that write configurations of guests."""
+"""The fixtures that run simulated machines ("worlds"), and that write configurations of guests."""
 
 from pathlib import Path
 

@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs random lives of domains for a long time, with faults. At the end, the host must be in its
-initial state.
+"""Creates domains, controls them and ends them at random for a long time, while faults happen. At the end,
+the host must be in its initial state.
 
     make soak                                             an hour on the real Xen, in the virtual machine
     sim/aioxen-sim -- tests/soak/soak.py --seconds 60     on the simulated hypervisor
 
-Several guests live at a time. The creation of a guest succeeds, is cancelled, or has a short time limit. A
-guest stops by itself, is asked to stop, crashes, or is destroyed. The library or xl carries out these
-actions. At the same time, xenconsoled is restarted, and xl lists, pauses and destroys the same domains. Other
-contexts are opened, and closed during creations.
+Several guests exist at a time. The creation of a guest succeeds, is cancelled, or has a short time limit. A
+guest stops by itself, crashes, is asked to stop by the library, or is destroyed by the library or by xl. At
+the same time, xenconsoled is restarted, and xl lists and pauses the same domains. Other contexts are opened,
+and are closed during creations.
 
 At the end the program compares the host with its initial state: domains, all nodes of xenstore, the
 hypervisor's free memory, and this process's descriptors and threads. It exits with 1 if something differs, or
@@ -94,7 +94,7 @@ class Soak:
         self.counts[what] += 1
         return True
 
-    # One life
+    # One domain, from its creation to its end
 
     def config(self, name: str = "") -> aioxen.DomainConfig:
         self.names += 1
@@ -292,7 +292,7 @@ async def nodes() -> set[str]:
             for child in children:
                 below = f"{path.rstrip('/')}/{child}"
                 if re.fullmatch(r"/tool|/tool/aioxen|/tool/aioxen/unfinished(/..)?", below):
-                    walk(below)  # The groups of marks stay when they are empty.
+                    walk(below)  # The groups of marks (src/xen/marks.h) stay when empty.
                     continue
                 found.add(below)
                 walk(below)

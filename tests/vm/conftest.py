@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the fixtures for the launcher, and for one dom0 that all tests of a file share."""
+"""The fixtures for the launcher, and for one dom0 that all tests of a file share."""
 
 import shutil
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the functions by which tests of the virtual machine use the launcher."""
+"""The functions by which tests of the virtual machine use the launcher."""
 
 import subprocess
 import uuid

@@ -16,7 +16,7 @@ NESTED = [Path(f"/sys/module/kvm_{vendor}/parameters/nested") for vendor in ("in
 
 
 def choose(cache: Path) -> str:
-    """Returns `kvm` or `tcg` (emulation). Tests once per boot of this machine; The file `cache`
+    """Returns `kvm` or `tcg` (emulation). Tests once per boot of this machine. The file `cache`
     stores the result."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         boot, accel = cache.read_text().split()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the output of Xen's console. dom0's kernel also writes to this console."""
+"""The output of Xen's console. dom0's kernel also writes to this console."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns one QEMU process: its command line, its sockets and its end. QEMU never outlives this
-Python process."""
+"""One QEMU process: its command line, its sockets and its end. QEMU never outlives this Python process."""
 
 import ctypes
 import os

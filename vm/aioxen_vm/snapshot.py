@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns snapshots of a dom0 that waits for its command. A snapshot is made at its first use.
+"""Snapshots of a dom0 that waits for its command. A snapshot is made when it is needed for the first time.
 
 A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts
 from a snapshot maps this file privately. A page is read at its first use, and any number of machines can

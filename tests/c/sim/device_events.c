@@ -216,7 +216,7 @@ static void a_device_that_changes_all_the_time_is_bounded(scene *s)
     while (last != LIBXL_EVENT_TYPE_DEVICE_FAILED)
         count_events(s, hostile, user, 10, &count, &last);
     assert_true(count > 1);
-    /* After the first looks there is one each second. */
+    /* After the first reads, the device's nodes are read once in a second (src/ops/device_rest.c). */
     assert_true(count <= AT_ONCE + 1 + (int)((now_ms() - begun) / 1000));
     /* An addition or a removal by a toolstack is reported at once, also for a device that rests. */
     remove_listed(hostile, 0);

@@ -113,7 +113,7 @@ static void live(struct life *l)
     libxl_evdisable_domain_lifecycle(l->ctx, evgen);
 }
 
-static int missed; /* The number of missed events in all lives. */
+static int missed; /* The number of calls of the disaster hook in all runs of live(). */
 
 /* Makes the n-th allocation fail. Returns whether the library has made n allocations. */
 static bool live_with_failure(unsigned n, bool callbacks)

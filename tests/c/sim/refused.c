@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The hypervisor refuses to list its domains. Each operation that waits for a domain fails, and all
- * followers are notified. The library logs only few messages. */
+ * followers (src/xen/followed.h) are notified. The library logs only few messages. */
 #include "harness.h"
 #include "simulation.h"
 

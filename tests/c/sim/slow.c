@@ -243,8 +243,8 @@ static void hang_and_close(void)
     _exit(libxl_ctx_free(ctx) ? 1 : 0);
 }
 
-/* Removes the mark of a creation. The process of the creation has ended without removing the mark, and the
- * domain is gone. */
+/* Removes the mark (src/xen/marks.h) of a creation. The process of the creation has ended without removing the mark,
+ * and the domain is gone. */
 static void remove_the_mark(void)
 {
     libxl_unfinished_list list;

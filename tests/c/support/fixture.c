@@ -41,7 +41,8 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
-/* Returns the number of nodes of the toolstack. Two directories stay when they are empty. */
+/* Returns the number of the children of /libxl, /libxl/pci and /libxl/usbback in xenstore. Does not count the
+ * nodes /libxl/pci and /libxl/usbback themselves, because they stay when they are empty. */
 static int toolstack_nodes(void)
 {
     unsigned length;
@@ -54,8 +55,8 @@ static int toolstack_nodes(void)
     return count;
 }
 
-/* Returns the number of marks of unfinished domains. A node that groups marks is not counted, because it
- * stays when it is empty. */
+/* Returns the number of marks of unfinished domains (src/xen/marks.h). Does not count the nodes of the groups
+ * of marks, because they stay when they are empty. */
 static int count_marks(void)
 {
     static const char top[] = "/tool/aioxen/unfinished";

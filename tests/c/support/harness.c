@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the list of tests. The list has one test for each body and each way that the body runs in. Only
- * the main thread uses the list. */
+/* Runs the tests of a program. harness.h explains bodies and ways. Owns: the list of tests, which has one test
+ * for each way of each body. Only the main thread uses the list. */
 #include "scene.h"
 #include "simulation.h"
 #include "styles.h"
@@ -28,8 +28,9 @@ static way one_of_few(size_t number, enum mode first, int i)
                  .several = i / modes % 2};
 }
 
-/* Returns way `i` of two: way 0 has one thread, and way 1 has several threads. Mode and style differ from
- * body to body. */
+/* Returns way `i` of a body that runs in two ways. Way 0 has one thread, and way 1 has several threads.
+ * `number`, the index of the body in the program's table, chooses the mode and the style. So the bodies of a
+ * program have different modes and styles. */
 static way one_of_two(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;

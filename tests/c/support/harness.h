@@ -20,8 +20,8 @@
  * its own guests, and selects events by domain and for_user. With AIOXEN_TEST_WAYS=few a body runs in six
  * ways. Each mode is in two of the six ways: one with one thread, and one with several. The six ways also
  * cover each style. With AIOXEN_TEST_WAYS=two a body runs in two ways: one with one thread, and one with
- * several. This value is for the real Xen, which is slow. The combinations of modes and styles differ from
- * body to body.
+ * several. This value is for the real Xen, which is slow. Different bodies have different
+ * combinations of mode and style.
  *
  * After each test the fixture (fixture.h) must find the same state as before, and each operation must have
  * completed exactly once. A cmocka assertion that fails on a thread other than the test's own ends the

@@ -31,7 +31,7 @@ struct operation_row {
     bool hidden; /* A program cannot start the operation itself. */
     bool takes_pci; /* See starter_takes_pci(). */
     bool idle;      /* The phase does not wait in the sweep, although it can wait. */
-    bool idle_hvm;  /* The same, in the creation of an HVM guest only. */
+    bool idle_hvm;  /* Like idle, but only if the sweep creates an HVM guest. */
 };
 
 /* The rows of a family of operations. */

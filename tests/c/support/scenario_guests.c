@@ -40,7 +40,8 @@ libxl_device_nic scenario_nic(void)
     return nic;
 }
 
-/* Gives the guest the mark of a domain whose creation was given up. */
+/* Writes a mark (src/xen/marks.h) for the guest. The mark says that a process has begun to create the guest, and
+ * has given up the creation. */
 static void mark_guest(libxl_ctx *ctx, struct subject *s)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
@@ -51,7 +52,7 @@ static void mark_guest(libxl_ctx *ctx, struct subject *s)
     fixture_write(path, text);
 }
 
-/* Makes a PV guest with the PCI device 01:00.1, and also with 01:00.0 if `both`. */
+/* Makes a PV guest with the PCI device 01:00.1. `both` true: the guest also has the device 01:00.0. */
 static libxl_domid pci_guest(libxl_ctx *ctx, bool both)
 {
     libxl_domid domid = LIBXL_DOMID_INVALID;
@@ -95,7 +96,7 @@ static libxl_domid new_hvm_guest(libxl_ctx *ctx)
     return domid;
 }
 
-/* Makes an HVM guest that can have PCI devices, with the device 01:00.0 if `has`. */
+/* Makes an HVM guest that can have PCI devices. `has` true: the guest has the device 01:00.0. */
 static libxl_domid hvm_pci_guest(libxl_ctx *ctx, bool has)
 {
     libxl_domid domid = LIBXL_DOMID_INVALID;
@@ -166,7 +167,7 @@ static void add_nic(libxl_ctx *ctx, libxl_domid guest)
     wait_connected(guest, "device/vif/0/state");
 }
 
-/* Writes the mark of a save that has asked the guest to suspend itself, and was given up. */
+/* Writes the mark (src/xen/save_mark.h) of a save that has asked the guest to suspend itself, and was given up. */
 static void mark_save(libxl_ctx *ctx, libxl_domid domid)
 {
     char path[64], text[LIBXL__MARK_TEXT], mark[LIBXL__MARK_TEXT + 8];

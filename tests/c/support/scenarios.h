@@ -16,12 +16,12 @@ enum scenario_guest {
     SCENARIO_WITH_QEMU, /* A QEMU serves the guest's disk. */
     SCENARIO_WITH_NIC,
     SCENARIO_WITH_CD,  /* An HVM guest with the empty CD drive hdc. */
-    SCENARIO_MARKED,   /* The guest has the mark of a domain whose creation was given up. */
+    SCENARIO_MARKED,   /* The guest has the mark (marks.h) of a creation that was given up. */
     SCENARIO_OBEDIENT, /* A PVH guest that obeys requests. */
     SCENARIO_SUSPENDED,
     SCENARIO_HVM,           /* An HVM guest that obeys requests, with a QEMU. */
     SCENARIO_HVM_SUSPENDED, /* An HVM guest that is suspended. */
-    SCENARIO_HALF_SAVED,    /* A suspended guest with the mark of a save that was given up. */
+    SCENARIO_HALF_SAVED,    /* A suspended guest with the mark (save_mark.h) of a save that was given up. */
     SCENARIO_SAVED,         /* No guest. The operation restores a saved domain. */
     SCENARIO_WITH_POOL,     /* There is the cpupool SCENARIO_POOL. */
     SCENARIO_WITHOUT_POOL,

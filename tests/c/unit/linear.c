@@ -2,7 +2,7 @@
 /*
  * The work for one operation does not grow with the number of operations. No single call does the work of all
  * operations. The tests count steps with libxl__loop.steps, and measure no time. A step is an operation that
- * runs, a follower that is notified, a timer that fires, or an element that a search examines.
+ * runs, a follower (src/xen/followed.h) that is notified, a timer that fires, or an element that a search examines.
  */
 #include "core.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The periodic check of domains. While a domain is followed, the library lists all domains regularly, even
- * without an event from xenstored. */
+/* The periodic check of domains, a look (src/xen/domains.h). While a domain is followed, the library lists all
+ * domains regularly, even without an event from xenstored. */
 #include "core.h"
 
 #include <stdio.h>
@@ -89,7 +89,7 @@ struct followed_guests {
     libxl_domid domids[GUESTS];
     libxl_uuid uuids[GUESTS];
     libxl__domain_follower followers[GUESTS];
-    int rule; /* It counts the calls of this process that list domains. */
+    int rule; /* The number of a rule that counts the calls of this process that list domains. */
 };
 
 static void ignore_phase(libxl_ctx *ctx, libxl__domain_follower *follower)
@@ -112,7 +112,8 @@ static void open_guests(struct followed_guests *f)
             assert_int_equal(libxl__domain_follow(f->ctx, &f->followers[i], &info, ignore_phase), 0);
     }
     libxl__domains_look(f->ctx);
-    simulate("xenconsoled stop"); /* It maps the console of each guest, so a destroyed guest stays dying. */
+    /* xenconsoled maps the console of each guest. So a destroyed guest stays dying while xenconsoled is stopped. */
+    simulate("xenconsoled stop");
     f->rule = fault_add("sysctl.getdomaininfolist:1ms");
 }
 
@@ -151,7 +152,7 @@ static void an_event_that_names_a_domain_looks_at_this_domain_only(scene *s)
     struct followed_guests f;
     (void)s;
     open_guests(&f);
-    assert_int_equal(fire(&f, "@releaseDomain", f.domids[2]), 0); /* Nobody follows it. */
+    assert_int_equal(fire(&f, "@releaseDomain", f.domids[2]), 0); /* No follower follows this domain. */
     assert_int_equal(fire(&f, "@releaseDomain", f.domids[0]), 1);
     assert_int_equal(f.followers[0].phase, LIBXL__DOMAIN_RUNNING);
     kill_guest(&f, 0);
@@ -160,7 +161,8 @@ static void an_event_that_names_a_domain_looks_at_this_domain_only(scene *s)
     assert_int_equal(f.followers[0].phase, LIBXL__DOMAIN_DYING);
     assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_RUNNING);
     libxl__watch_event(f.ctx, "@releaseDomain", libxl__watch_token_of(f.ctx->xen->domains.released).text);
-    assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING); /* Without a name it is about all domains. */
+    /* An event without a domain's name concerns all domains. */
+    assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING);
     close_guests(&f);
 }
 
@@ -212,7 +214,7 @@ static void the_checks_of_a_dying_domain_leave_others_out(scene *s)
     domains->next_complete = libxl__now();
     domains->again.callback(f.ctx, &domains->again);
     assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING);
-    libxl__domains_look_soon(f.ctx); /* A look that somebody asks for is at all domains. */
+    libxl__domains_look_soon(f.ctx); /* A look that was requested is a look at all domains. */
     assert_int_equal(domains->next_complete, 0);
     close_guests(&f);
 }

@@ -388,7 +388,7 @@ static void one_of_several_pollers_takes_and_none_blocks(scene *s)
 }
 
 /* If a duplicate of the pipe stayed open in the child, the pipe would have no end of file while the
- * child lives. */
+ * child runs. */
 static void a_forked_child_keeps_no_descriptor_of_the_loop(scene *s)
 {
     int ends[2];

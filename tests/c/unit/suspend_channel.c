@@ -149,7 +149,7 @@ static void the_error_says_that_the_guest_has_not_announced_the_suspension(scene
     time_out(s, domid, "acknowledge", "has not written 1 to control/feature-suspend");
 }
 
-/* After the time limit the guest is followed, and resumed when it suspends itself. */
+/* After the time limit, a recovery waits for the guest, and resumes it when it suspends itself. */
 static void a_guest_that_is_late_is_resumed(scene *s)
 {
     const libxl_domid domid = publisher(s, "l suspend-channel=mute");

@@ -333,8 +333,8 @@ static bool is_given_away(const struct run *r)
     return committed;
 }
 
-/* The first phase of a creation writes a mark, and the last phase removes the mark. So the mark stays if
- * the process is killed between these phases. */
+/* The first phase of a creation writes a mark (src/xen/marks.h), and the last phase removes the mark. So the
+ * mark stays if the process is killed between these phases. */
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     if (suspends(r->cls))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unfinished domains. The tests check which of these domains the library lists. They also check that the
- * removal of such a domain leaves other domains and nodes unchanged. */
+/* Unfinished domains, which have a mark (src/xen/marks.h). The tests check which of these domains the library
+ * lists. They also check that the removal of such a domain leaves other domains and nodes unchanged. */
 #include "core.h"
 #include "replace.h"
 #include "simulation.h"
@@ -18,7 +18,8 @@ static void path_of(const libxl_uuid *uuid, char path[LIBXL__MARK_PATH])
     snprintf(path, LIBXL__MARK_PATH, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
-/* Writes a mark for the domain, as if this process had given the domain up. `handle` NULL: the mark has none. */
+/* Writes a mark for the domain, as if this process had given the domain up. `handle` NULL: the mark has no
+ * HANDLE. marks.h describes marks and their words. */
 static void mark(scene *s, const libxl_uuid *uuid, uint32_t domid, const libxl_uuid *handle)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
@@ -182,8 +183,9 @@ static libxl_domid add_bare_domain(const libxl_uuid *uuid)
 }
 
 /*
- * The domain exists, and none of its nodes was written yet. The process has been killed before the mark had the
- * domid, before the domain had the UUID, or later.
+ * The domain exists, and none of its nodes was written. Each element of `moments` is a state of the mark and the
+ * domain when the process ends. has_domid: the mark has the domid. has_uuid: the domain already has the UUID of the
+ * configuration; false: it still has the random UUID. has_handle: the mark has the word HANDLE, the random UUID.
  */
 static void a_domain_without_nodes_is_removed(scene *s)
 {

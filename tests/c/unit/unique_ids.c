@@ -14,7 +14,7 @@ enum { ID = 1000 };
 
 /* The played libxenmanage. */
 static struct {
-    bool unreachable, refuses; /* It cannot be opened; it answers with an error. */
+    bool unreachable, refuses; /* unreachable: it cannot be opened. refuses: it answers with an error. */
     uint64_t id;               /* the unique number of every domain */
     unsigned state;
     int opened, open, asked; /* The attempts to open it, the open handles, and the questions so far. */
@@ -70,7 +70,8 @@ static libxl_ctx *follow_dying(libxl__domain_follower *follower, libxl__domain_c
     libxl_ctx *ctx = open_context();
     const libxl_domid domid = guest_new(ctx, "b", true);
     xc_domaininfo_t info;
-    simulate("xenconsoled stop"); /* It maps the console of each guest, so a destroyed guest stays dying. */
+    /* xenconsoled maps the console of each guest. So a destroyed guest stays dying while xenconsoled is stopped. */
+    simulate("xenconsoled stop");
     libxl__ctx_lock(ctx);
     assert_int_equal(xc_domain_getinfolist(libxl__xch(ctx), domid, 1, &info), 1);
     assert_int_equal(libxl__domain_follow(ctx, follower, &info, callback), 0);

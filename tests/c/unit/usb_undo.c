@@ -33,7 +33,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return fails ? ERROR_FAIL : 0;
 }
 
-/* Adds a controller, with a device for it if `with_device`, and returns the result. */
+/* Adds a controller, and returns the result. `with_device` true: adds a device to it. */
 static int add(scene *s, libxl_domid domid, bool with_device)
 {
     libxl_device_usbctrl ctrl;

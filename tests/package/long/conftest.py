@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns a fresh Debian in a directory, for tests that install packages. They need root and a mirror."""
+"""A fresh Debian in a directory, for tests that install packages. They need root and a mirror."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns functions for test programs in dom0. They make Linux guests from xl files, use the guests'
-consoles, and look for things that guests leave behind."""
+"""Functions for test programs in dom0. They make Linux guests from xl files, use the guests' consoles, and
+look for things that guests leave behind."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns functions for test programs that `aioxen-vm-pair` runs in two machines: for their network and their
+"""Functions for test programs that `aioxen-vm-pair` runs in two machines: for their network and their
 connections."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rows of the operations on a domain's life, and of those that look at domains (idl/operations.idl, console.idl,
- * configuration.idl). Owns: nothing. */
+/* The rows of the operations that create, control and end domains, and of those that describe domains
+ * (idl/operations.idl, console.idl, configuration.idl). Owns: nothing. */
 #include "operations.h"
 
 #include "fixture.h"

@@ -55,8 +55,9 @@ FILLS_GUEST(get_target, domain_get_memory_target, args->out.memkb = &s->results.
 
 STARTS_PLAIN(set_memory, uint64_t out,
              libxl_domain_set_memory(s->ctx, s->guest, 4 << 10, false, true, true, &out, NULL))
-/* The guest is PVH, because a PV guest has no memory pool. The guest has no balloon driver, so it does not reach the
- * target. */
+/* The guest is PVH: the operation then also sets the guest's pool of memory that is populated on demand
+ * (xc_domain_set_pod_target), which PV guests do not have. The guest has no balloon driver, so it does not reach
+ * the target, and the operation waits until a fault ends it. */
 FILLS_GUEST(set_memory, domain_set_memory, args->in.target_memkb = -(4 << 10),
             args->in.relative = args->in.wait = args->in.enforce = true, args->out.memkb = &s->results.kb)
 
