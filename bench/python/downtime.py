@@ -99,7 +99,7 @@ def moves(count: int) -> Iterator[str]:
 
 
 async def receive(xen: aioxen.Context, who: str, tell: socket.socket) -> None:
-    """Receives the guest from the other machine, which is told when it can connect."""
+    """Receives the guest from the other machine. Writes "+" to `tell` when that machine can connect."""
     loop = asyncio.get_running_loop()
     with socket.create_server((HOSTS[NUMBER], MOVE)) as server:
         server.setblocking(False)

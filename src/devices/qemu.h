@@ -110,7 +110,10 @@ void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
                                          unsigned long megabytes, const libxl_domain_config *config,
                                          bool restores);
-/* The same for the QEMU of a driver domain, which serves disks and shared folders of the guest `domid`. */
+/*
+ * Like libxl__qemu_arguments, for a QEMU in a driver domain. This QEMU serves disks and shared folders of the guest
+ * `domid`.
+ */
 const char *const *libxl__qemu_backend_arguments(libxl__ao *ao, uint32_t domid);
 /*
  * Writes the path of the node with QEMU's process id. `server` is the domain in which QEMU runs: 0, or a driver

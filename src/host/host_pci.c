@@ -41,7 +41,7 @@ bool libxl__pci_is_driver(const char *path)
     return libxl__sysfs_is_driver(DRIVERS, path);
 }
 
-/* ---- what the kernel tells */
+/* ---- reading what the kernel tells about PCI devices */
 
 /* Stores the path of the driver's directory in facts->driver. */
 static int find_driver(const char *bdf, libxl__pci_facts *facts, char why[LIBXL__SYSFS_WHY])
@@ -135,7 +135,7 @@ int libxl__pci_list(uint32_t **list, uint32_t *count, char why[LIBXL__SYSFS_WHY]
     return 0;
 }
 
-/* ---- drivers */
+/* ---- binding PCI devices to pciback, and giving them back */
 
 /* Returns whether pciback has a slot for the device. */
 static bool has_slot(const char *bdf)

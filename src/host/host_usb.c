@@ -40,7 +40,7 @@ bool libxl__usb_has_usbback(void)
     return !access(LIBXL__USBBACK, F_OK);
 }
 
-/* ---- what the kernel tells */
+/* ---- reading what the kernel tells about USB devices */
 
 /* Returns the number in a file of a device, in base `base`; -1: the file is missing or has no number. */
 static int number_in(const char *busid, const char *name, int base)
@@ -135,7 +135,7 @@ int libxl__usb_look(libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
     return rc || !*device->busid ? rc : read_facts(device, why);
 }
 
-/* ---- drivers */
+/* ---- binding USB interfaces to usbback, and giving them back */
 
 /* Unbinds an interface from its driver, if it has one. Then binds it to another driver; "": to no driver. */
 static int rebind(const char *name, const char *driver, char why[LIBXL__SYSFS_WHY])

@@ -103,7 +103,7 @@ void libxl_vminfo_list_free(libxl_vminfo *list, int nb_vm)
     free(list);
 }
 
-/* ---- others */
+/* ---- the history of domids, and generation IDs */
 
 int libxl_clear_domid_history(libxl_ctx *ctx)
 {

@@ -127,7 +127,7 @@ static yajl_gen_status put_struct(yajl_gen hand, const libxl__json_field *fields
     return status == yajl_gen_status_ok ? yajl_gen_map_close(hand) : status;
 }
 
-/* ---- for the functions of each type */
+/* ---- functions that the generated functions of each type call */
 
 yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *object)
 {

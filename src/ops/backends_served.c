@@ -16,7 +16,7 @@
 
 #define ROOT "/local/domain/%u/backend"
 
-/* ---- the table */
+/* ---- the table of backends */
 
 const uint64_t *libxl__served_key(const libxl__index_link *link)
 {
@@ -149,7 +149,7 @@ void libxl__served_forget(struct served_backend *b)
     free(b);
 }
 
-/* ---- changed nodes */
+/* ---- marking the backend whose node has changed */
 
 /* Reads a number that ends at a slash or at the end of the text. Returns the rest of the text; NULL: no number. */
 static const char *number_in(const char *text, uint32_t *number)
@@ -191,7 +191,7 @@ void libxl__served_changed(struct device_events_handler *s, const char *path)
         s->list_again = true;
 }
 
-/* ---- the list */
+/* ---- listing the backends of this domain */
 
 static int add_folder(struct device_events_handler *s, const char *kind, uint32_t domid)
 {

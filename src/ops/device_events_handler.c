@@ -106,7 +106,7 @@ static int connect_backend(struct served_backend *b)
     return 0;
 }
 
-/* The release goes on if this operation ends. */
+/* Starts the nested operation that releases the backend. It continues in the background if this operation ends. */
 static int release_backend(struct served_backend *b)
 {
     libxl__ao *child = make_work(b, LIBXL__OP_BACKEND_RELEASE);
@@ -273,7 +273,7 @@ static int backends_read(struct device_events_handler *s)
     return lost ? lost : rc;
 }
 
-/* ---- serve: the phase that does all this */
+/* ---- serve: the phase that reads the marked backends and starts their nested operations */
 
 static int step(libxl__ao *ao, struct device_events_handler *s)
 {
@@ -329,7 +329,10 @@ static void serve_stop(libxl__ao *ao, struct device_events_handler *s)
             libxl__ao_request_stop(b->work.child, ERROR_ABORTED);
 }
 
-/* Returns whether a backend is being connected. A release goes on if this operation ends. */
+/*
+ * Returns whether a backend is being connected. This operation must wait for such a backend before it ends. It does
+ * not wait for a backend that is being released.
+ */
 static bool is_connecting(const struct device_events_handler *s)
 {
     const struct served_backend *b;

@@ -22,7 +22,7 @@ struct libxl__evgen_disk_eject {
     libxl__operation_generator common;
 };
 
-/* ---- the operation: watch */
+/* ---- the operation's state, and the report that a guest has ejected a medium */
 
 typedef struct eject {
     libxl__await ejected;

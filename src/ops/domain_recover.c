@@ -47,7 +47,7 @@ static const libxl__domain_recover_args *args_of(libxl__ao *ao)
     return libxl__ao_args(ao);
 }
 
-/* ---- resources */
+/* ---- reserving the resources */
 
 /* Makes the command for QEMU. A domain that is gone needs none. */
 static int reserve_commands(libxl__ao *ao, struct recovering *s)
@@ -78,7 +78,7 @@ static int reserve(libxl__ao *ao, struct recovering *s)
     return rc;
 }
 
-/* ---- attempts */
+/* ---- planning another attempt, and giving up */
 
 /* Plans another attempt after one that has failed with `rc`, and wakes the parent. */
 static int plan_retry(libxl__ao *ao, struct recovering *s, int rc)
@@ -159,8 +159,9 @@ static void follow_stop(libxl__ao *ao, struct recovering *s)
 }
 
 /*
- * ---- model: the QEMU of an HVM domain goes on. If the program was killed, QEMU still notes which pages it changes. It
- * is not told to end this, because QEMU 7.2 aborts if it does not note them. The next save ends it.
+ * ---- model: the QEMU of an HVM domain goes on. If the program of the save was killed, QEMU still notes
+ * which pages it changes. The recovery does not tell QEMU to end this, because QEMU 7.2 aborts if it gets this command
+ * while it notes no pages. The next save ends the notes.
  */
 
 static int ask_model(libxl__ao *ao, struct recovering *s)

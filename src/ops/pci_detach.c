@@ -32,7 +32,7 @@ typedef struct pci_detach {
     libxl__pci_model model;
     libxl__await settled, closed;
     libxl__xs_batch *batch;
-    libxl__nested whole; /* closes the backend, if `all` */
+    libxl__nested whole; /* closes the backend, if `all` is set */
     libxl__pci_job look, access;
     bool revoking;
     libxl__userdata stored;

@@ -182,7 +182,7 @@ const char *libxl__pci_tree_value(const libxl__pci_tree *tree, uint32_t index, l
     return libxl__xs_value(tree->keys[index][key]);
 }
 
-/* ---- names */
+/* ---- finding an assignable device by its name */
 
 bool libxl__pci_is_named(const libxl_device_pci *pci)
 {

@@ -48,7 +48,7 @@ int libxl__teardown_devices_remove_poll(libxl__ao *ao, libxl__teardown_devices *
     return removal_ended(ao, devices, libxl__device_sweep_remove_poll(ao, &devices->sweep));
 }
 
-/* ---- when the domain is gone */
+/* ---- removing the devices that are left when the domain is gone */
 
 /* `rc` is the result of removal_ended. */
 static int late_removal_ended(libxl__teardown_devices *devices, libxl__teardown_nodes *nodes,

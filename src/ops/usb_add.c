@@ -327,10 +327,10 @@ static int write_undo(libxl__ao *ao, struct usb_add *s)
 }
 
 /*
- * ---- host: usbback or the device model gets the device. A destruction of the domain takes no lock. It writes 0 into
- * the node `online`, gives the device in the port back, and removes the nodes. It may have looked at the device
- * before usbback got it. So the nodes are read afterwards: if `online` is not 0 then, a later destruction finds the
- * device with usbback.
+ * ---- host: usbback or the device model gets the device. A destruction of the domain takes no lock. A destruction
+ * writes 0 into the node `online`, gives the device in the port back, and removes the nodes. It is possible that it
+ * has looked at the device before usbback got the device. So this phase reads the nodes after usbback has got the
+ * device: if `online` is not 0 at this time, a later destruction finds the device with usbback.
  */
 
 static int host_start(libxl__ao *ao, struct usb_add *s)

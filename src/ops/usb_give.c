@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- usbback */
+/* ---- giving a device to usbback, and its undo */
 
 /* Reserves the undo: the worker, and the request that removes the nodes. */
 static int reserve(libxl__ao *ao, libxl__usb_give *give)
@@ -81,7 +81,7 @@ static int undo_taking(libxl__ao *ao, libxl__usb_give *give)
     return libxl__xs_done(give->forgetting) ? 0 : LIBXL__AO_WAIT;
 }
 
-/* ---- the device model */
+/* ---- giving a device to the device model, and its undo */
 
 static bool add_number(struct json_object *object, const char *key, int number)
 {
@@ -129,7 +129,7 @@ static int undo_plugging(libxl__ao *ao, libxl__usb_give *give)
     return libxl__usb_unplug_poll(ao, &give->unplug);
 }
 
-/* ---- both ways */
+/* ---- functions for the operations that give a device to a guest */
 
 int libxl__usb_give_start(libxl__ao *ao, libxl__usb_give *give)
 {

@@ -32,8 +32,8 @@ STILL_S = 0.06
 works on after xl has ended."""
 STILL_LIMIT_S = 30.0
 
-# A UUID that begins with eight times 1 is a script's. It stays, because a run may not see a domain that ends
-# at once.
+# The pattern leaves out UUIDs that begin with eight times 1, which the scripts choose. If these UUIDs got
+# numbers, a run that misses a domain that ends at once would give other numbers to the UUIDs after it.
 UUID = re.compile(r"(?!1{8})[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The words of libxl's log differ from those of this library's. A program's own messages are compared.
 LOGGED = re.compile(r"^(?:libxl|libxl-save-helper|xc|aioxen): .*\n\n?", re.MULTILINE)

@@ -178,8 +178,9 @@ def test_what_the_macros_say() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS[1:], ids=hex)
 def test_the_macros_of_a_version(version: int) -> None:
-    """The same macros are undefined for an older version as in libxl. But libxl says that libxl_uuid_copy has
-    the parameter ctx in versions in which it has not."""
+    """For an older version of the interface, the library leaves out the same macros as libxl, with one
+    exception: libxl's macro says that libxl_uuid_copy has the parameter ctx in versions in which the function
+    does not have it."""
     chosen = f"-DLIBXL_API_VERSION={version:#x}"
     theirs, ours = (re.findall(r"#define (LIBXL_HAVE_\w+)", preprocess(f, "-dM", chosen)) for f in ([], OURS))
     allowed = set(table("Macros that are not defined"))

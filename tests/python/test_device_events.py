@@ -157,7 +157,7 @@ async def test_a_loss_is_reported(xen: aioxen.Context, guest: Configure, image: 
 async def test_a_domain_that_ends_without_xenstored(
     xen: aioxen.Context, guest: Configure, image: str
 ) -> None:
-    """The device is read when its domain ends. Without xenstored that fails; the generator goes on."""
+    """The device is read when its domain ends. Without xenstored the read fails. The generator continues."""
     config = guest("b")
     config.disks = [disk_of(image)]
     dom = await xen.domain_create(config)
@@ -245,7 +245,8 @@ async def test_the_end_of_a_channel_is_no_failure(xen: aioxen.Context, image: st
 
 
 async def test_a_refused_listing_is_tried_again(xen: aioxen.Context, guest: Configure, image: str) -> None:
-    """After a loss the domains are listed. The generator goes on although the hypervisor refuses that."""
+    """After a loss of events the generator lists the domains. If the hypervisor refuses the list, the
+    generator tries again."""
     dom = await xen.domain_create(guest("b"))
     await dom.unpause()
     async with xen.device_events() as events:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
 UNPACK = str(ROOT / "tools/unpack-packages")
 RELEASES = ["4.20"]
-# What the library uses of the headers of later releases, which Debian does not have.
+# The declarations of later releases that the library uses. Debian does not have these releases' headers.
 PLAYED = ROOT / "tests/releases/played"
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-DXEN_MINOR=0"]
 GENERATED = {"src": ["gen/include", "gen/src"], "sim": ["sim"]}

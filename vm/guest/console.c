@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The console ring, output only: what does not fit is dropped, so that nobody has to listen.
+ * Writes output to the console ring. Output that does not fit into the ring is dropped, so the guest does not
+ * wait if no program reads the console.
  */
 #include "guest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Where the domain builder put the command line and the shared pages: a PV guest reads it in its start info,
- * a PVH guest asks Xen.
+ * Finds the command line and the rings of the console and of xenstore, and maps the shared info page. A PV
+ * guest reads the places of the rings in its start info. A PVH guest asks Xen for them.
  */
 #include "guest.h"
 

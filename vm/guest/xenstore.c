@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * xenstore over its ring: one request at a time, and one thing watched. A watch event that arrives while a
- * reply is awaited is remembered as "fired".
+ * A client of xenstore that uses the ring of the guest. It sends one request at a time, and has one watch. If a
+ * watch event arrives while the client waits for a reply, it sets "fired".
  */
 #include "guest.h"
 

@@ -2,8 +2,8 @@
 /*
  * Measures a floor: only the hypercalls and the reads of files that statistics of all domains need.
  *
- * statistics DOMAINS N   N looks at DOMAINS domains with two disks and a network interface each; "ms" is the median of
- *                        one look
+ * statistics DOMAINS N   reads N times the statistics of DOMAINS domains with two disks and a network interface each;
+ *                        "ms" is the median time of one reading
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-/* ---- bridged */
+/* ---- interfaces with a bridge */
 
 static void an_interface_is_bridged_and_removed(scene *s)
 {

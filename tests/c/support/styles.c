@@ -216,7 +216,7 @@ static void end_loop(scene *s)
     assert_false(s->registration.registered);
 }
 
-/* ---- */
+/* ---- the table of styles */
 
 const struct styles styles[STYLES] = {
     [WAIT] = {"event_wait", NULL, wait_by_event_wait, NULL},

@@ -107,7 +107,7 @@ static void remove_link(const char *name)
     simulate("link delete %s", name);
 }
 
-/* ---- */
+/* ---- tests */
 
 static void one_message_makes_an_interface_a_port_of_a_bridge(scene *s)
 {

@@ -22,7 +22,7 @@ def join() -> None:
 
 
 async def connected(port: int) -> socket.socket:
-    """Returns a connection to machine 2, which may not listen yet."""
+    """Waits until machine 2 listens, and returns a connection to it."""
     deadline = time.monotonic() + LIMIT
     while True:
         connection = socket.socket()

@@ -23,7 +23,7 @@ LOG = Path("/var/log/xen/aioxen-devd.log")
 
 
 def _show_failures() -> None:
-    """Prints the library's warnings and errors: nobody else is told why a device is not connected."""
+    """Prints the library's warnings and errors. No other program reports why a device is not connected."""
     logger = logging.getLogger("aioxen")
     if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
         logger.addHandler(logging.StreamHandler())

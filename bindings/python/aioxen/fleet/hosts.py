@@ -13,7 +13,7 @@ from aioxen.fleet import wire
 from aioxen.fleet.events import EPOCH
 
 SILENT = 3.0
-"""The time without a heartbeat after which a host is silent, in seconds."""
+"""The time without a heartbeat after which a host counts as silent, in seconds."""
 MOST_BEAT = 4096
 MOST_HOSTS = 100_000
 

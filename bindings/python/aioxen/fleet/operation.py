@@ -64,7 +64,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         self._accepted = False
         self._sent = 0  # How often the message was sent.
         self._absent = 0  # How often the message was not delivered.
-        self._next = 0.0  # When it is sent again.
+        self._next = 0.0  # When the message is sent again.
         self._stopping = False
         self._stop_message: Any = None
         self._observes = False  # This operation only asks for the outcome of another request.

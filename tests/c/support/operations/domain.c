@@ -54,7 +54,7 @@ FILLS(remove_unfinished, domain_remove_unfinished, args->in.uuid = s->uuid)
  * ejected. */
 FILLS_GUEST(disk_eject, disk_eject, args->in.vdev = strdup("xvda"))
 
-/* ---- looking at domains */
+/* ---- describing domains */
 
 STARTS_PLAIN(get_info, libxl_dominfo info, libxl_domain_get_info(s->ctx, s->guest, &info, NULL))
 STARTS_WITHOUT(check_uuid, ERROR_DOMAIN_GONE, libxl_uuid uuid;
