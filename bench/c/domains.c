@@ -54,6 +54,7 @@ static uint32_t create(uint32_t flags)
     if (!count)
         atexit(domains_end);
     bench_check(!xc_domain_create(domains_xc(), &domid, &config), "xc_domain_create");
+    bench_check(!xc_domain_max_vcpus(domains_xc(), domid, config.max_vcpus), "xc_domain_max_vcpus");
     return made[count++] = domid;
 }
 

@@ -140,6 +140,24 @@ static void fill_events_handler(struct subject *s, void *args)
     (void)args;
 }
 
+enum { XVDA = 51712 };
+
+static void fill_backend_connect(struct subject *s, void *p)
+{
+    libxl__backend_connect_args *args = p;
+    args->in.domid = s->guest;
+    args->in.kind = strdup("vbd");
+    args->in.devid = XVDA;
+}
+
+static void fill_backend_release(struct subject *s, void *p)
+{
+    libxl__backend_release_args *args = p;
+    args->in.domid = s->guest;
+    args->in.kind = strdup("vbd");
+    args->in.devid = XVDA;
+}
+
 /* ---- lists */
 
 #define LISTS(NAME, name)                                                                                    \
@@ -179,8 +197,19 @@ static const struct operation_row rows[] = {
     {PHASE_IN(DEVICE_MODEL, "configure", DOMAIN_CREATE_NEW, fill_create_screen, NO_GUEST)},
     {HIDDEN(DEVICE_EVENTS)},
     {SWEPT(DEVICE_EVENTS_HANDLER, events_handler, fill_events_handler, ANY_GUEST)},
-    {HIDDEN(BACKEND_CONNECT)},
-    {HIDDEN(BACKEND_RELEASE)},
+    {HIDDEN_IN(BACKEND_CONNECT, BACKEND_CONNECT, fill_backend_connect, WITH_DISK)},
+    /* The backend is connected already. tests/python/test_devd.py runs the phases that connect a backend. */
+    {IDLE(BACKEND_CONNECT, "check")},
+    {IDLE(BACKEND_CONNECT, "model")},
+    {IDLE(BACKEND_CONNECT, "backend")},
+    {IDLE(BACKEND_CONNECT, "host")},
+    {IDLE(BACKEND_CONNECT, "keep")},
+    {HIDDEN_IN(BACKEND_RELEASE, BACKEND_RELEASE, fill_backend_release, WITH_DISK)},
+    /* The backend has not closed. tests/python/test_devd.py runs the phases that release a resource. */
+    {IDLE(BACKEND_RELEASE, "host")},
+    {IDLE(BACKEND_RELEASE, "model")},
+    {IDLE(BACKEND_RELEASE, "clean")},
+    {IDLE(BACKEND_RELEASE, "gone")},
     {HIDDEN(DEVICE_CHANNEL_ADD)},
     {HIDDEN(DEVICE_NIC_CHECK)},
     {HIDDEN(DEVICE_P9_CHECK)},
