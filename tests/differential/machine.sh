@@ -23,7 +23,11 @@ virsh() {
     LD_LIBRARY_PATH=$private "$libvirt/usr/bin/virsh" -c "xen+unix:///system?socket=$PWD/$machine/libvirt-sock" "$@"
 }
 if [ "$name" = near ]; then
-    until virsh near version && virsh far version; do sleep 0.1; done >/dev/null 2>&1
+    # shellcheck disable=SC2034
+    for attempt in $(seq 600); do
+        virsh near version && virsh far version && break
+        sleep 0.1
+    done >/dev/null 2>&1
     cat >guest.xml <<EOF
 <domain type='xen'><name>v</name><memory unit='MiB'>32</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='xenpvh'>xenpvh</type><kernel>$kernel</kernel><cmdline>l</cmdline></os>
