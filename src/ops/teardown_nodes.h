@@ -21,8 +21,8 @@ typedef struct libxl__teardown_nodes {
     uint32_t domid; /* the domid of the domain; LIBXL_DOMID_INVALID: there is only a mark */
     libxl_uuid uuid;
     libxl_uuid handle; /* the UUID that the hypervisor has for the domain */
-    bool unfinished; /* the mark is removed only when the domain is gone */
-    bool has_tree;   /* the nodes whose paths contain the domid belong to the domain */
+    bool unfinished;   /* the mark is removed only when the domain is gone */
+    bool has_tree;     /* the nodes whose paths contain the domid belong to the domain */
     bool keeps_tree; /* these nodes are not removed, because they name devices that are still to be removed */
     bool shared;     /* another living domain had the UUID when the first step started */
     bool again;      /* an attempt has failed; the next attempt removes all nodes */

@@ -304,12 +304,13 @@ class Remote:
         """Whether the operation waits. Only such an operation reports progress."""
 
     def encode_inputs(self, given: Mapping[str, Any]) -> Json:
-        """Returns the JSON form of the inputs. An optional input may be missing. Raises TypeError or
-        ValueError, with the name of the input."""
+        """Returns the JSON form of the inputs. An optional input, and one with a default, may be missing.
+        Raises TypeError or ValueError, with the name of the input."""
+        given = {name: value for name, value in given.items() if value is not None}
         return {
-            i.name: i.kind.to(given[i.name])
+            i.name: i.kind.to(given.get(i.name))
             for i in self.inputs
-            if i.need is not Need.OPTIONAL or given.get(i.name) is not None
+            if i.need is Need.REQUIRED or i.name in given
         }
 
     def decode_inputs(self, given: Json) -> dict[str, Any]:
