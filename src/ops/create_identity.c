@@ -97,8 +97,8 @@ static int make_mark(libxl__ao *ao, libxl__create_identity *identity, const libx
     return 0;
 }
 
-int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
-                         const libxl_domain_create_info *info)
+static int start_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
+                      const libxl_domain_create_info *info)
 {
     libxl__xs_batch *mark;
     int rc = make_mark(ao, identity, build, &mark);
@@ -108,10 +108,62 @@ int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const 
     return rc;
 }
 
-int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity,
+int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
+                         const libxl_domain_create_info *info)
+{
+    if (!libxl__identity_comes_later(build))
+        return start_mark(ao, identity, build, info);
+    identity->former = libxl__xs_batch_new(ao, 0);
+    if (!identity->former)
+        return ERROR_NOMEM;
+    identity->request = libxl__xs_read(identity->former, LIBXL__MARK_FMT, LIBXL__MARK_OF(build->uuid));
+    return libxl__xs_run(identity->former, LIBXL__XS_ONE_BY_ONE);
+}
+
+/*
+ * Checks the mark of an earlier creation with the same UUID. The new mark would replace it, and the domain of the
+ * earlier creation may still have its random UUID. Then nothing could find this domain.
+ */
+static int check_former(libxl__ao *ao, const char *text, const libxl_uuid *uuid)
+{
+    libxl__mark mark;
+    uint32_t domid;
+    char who[64];
+    if (!text || !libxl__mark_read(ao->ctx, text, &mark))
+        return 0;
+    snprintf(who, sizeof(who), "a domain that process %u creates", mark.pid);
+    if (mark.runs)
+        return uuid_exists(ao, uuid, who);
+    if (!mark.left || libxl_uuid_is_nil(&mark.handle))
+        return 0;
+    const int rc = libxl__hv_find(ao, &mark.handle, LIBXL_DOMID_INVALID, &domid);
+    if (rc || domid == LIBXL_DOMID_INVALID)
+        return rc;
+    snprintf(who, sizeof(who), "the unfinished domain %u", domid);
+    return uuid_exists(ao, uuid, who);
+}
+
+static int former_poll(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
+                       const libxl_domain_create_info *info)
+{
+    if (!libxl__xs_done(identity->former))
+        return LIBXL__AO_WAIT;
+    int rc = libxl__xs_result(identity->former);
+    if (!rc)
+        rc = check_former(ao, libxl__xs_value(identity->request), &build->uuid);
+    libxl__xs_batch_free(identity->former);
+    identity->former = NULL;
+    if (!rc)
+        rc = start_mark(ao, identity, build, info);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info)
 {
     uint32_t namesake;
+    if (identity->former)
+        return former_poll(ao, identity, build, info);
     int rc = libxl__name_search_step(ao, &identity->namesake, &namesake);
     if (rc)
         return rc;
@@ -141,6 +193,8 @@ int libxl__identity_give_uuid(libxl__ao *ao, libxl__create_identity *identity, l
     if (!libxl__xs_done(identity->remark))
         return LIBXL__AO_WAIT;
     int rc = libxl__xs_result(identity->remark);
+    if (!rc)
+        rc = check_domains(ao, &build->uuid);
     if (!rc)
         rc = libxl__hv_set_handle(ao, LIBXL__CALL_NEW_DOMAIN, build->domid, &build->uuid);
     if (!rc)

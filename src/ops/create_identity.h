@@ -17,8 +17,11 @@ typedef struct libxl__create_identity {
     libxl__name_search namesake;
     /* Another name that no domain may have, because the domain will get it; NULL: none. */
     const char *later;
-    bool searches_later;     /* this name is being searched */
-    libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
+    bool searches_later; /* this name is being searched */
+    /* Reads the mark of an earlier creation with the same UUID; NULL: this is done, or is not necessary. */
+    libxl__xs_batch *former;
+    const libxl__xs_request *request; /* the only request of this batch */
+    libxl__xs_batch *unmark;          /* removes the mark; reserved before the mark is written */
     /* Writes the mark a second time, with the domid; NULL: the domain is made with its UUID. */
     libxl__xs_batch *remark;
     bool marked;   /* the mark without the domid was sent to xenstored */
@@ -34,16 +37,18 @@ typedef struct libxl__create_identity {
 int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                           const libxl_domain_create_info *info);
 /*
- * Writes the mark, and starts to search for a domain that has the name. Continue with
- * libxl__identity_poll. Errors: NOMEM and those of libxl__name_search_start.
+ * Writes the mark, and starts to search for a domain that has the name. If the configuration has a UUID, first reads
+ * the mark of an earlier creation with this UUID. Continue with libxl__identity_poll. Errors: NOMEM and those of
+ * libxl__name_search_start.
  */
 int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info);
 /*
  * Returns LIBXL__AO_WAIT until the mark is written and the search has ended. Then returns 0 or an error.
- * Errors, recorded in ao: DOMAIN_EXISTS and those of libxl__name_search_step.
+ * Errors, recorded in ao: DOMAIN_EXISTS (a domain has the name, another process creates a domain with the UUID, or an
+ * unfinished domain will get the UUID) and those of libxl__name_search_step.
  */
-int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity,
+int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info);
 /* Returns whether the domain is made with a random UUID, and gets the UUID of the configuration afterwards. */
 static inline bool libxl__identity_comes_later(const libxl__build *build)
@@ -52,8 +57,8 @@ static inline bool libxl__identity_comes_later(const libxl__build *build)
 }
 /*
  * Adds the domid of the made domain to the mark, and then gives the domain the configuration's UUID. Returns
- * LIBXL__AO_WAIT until the domain has its UUID. Errors, recorded in ao: those of libxl__xs_result and
- * libxl__hv_set_handle.
+ * LIBXL__AO_WAIT until the domain has its UUID. Errors, recorded in ao: DOMAIN_EXISTS (another domain has got the
+ * UUID meanwhile), those of libxl__xs_result and libxl__hv_set_handle.
  */
 int libxl__identity_give_uuid(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build);
 

@@ -140,7 +140,7 @@ static int name_start(libxl__ao *ao, struct create *s)
 static int name_poll(libxl__ao *ao, struct create *s)
 {
     libxl_domain_create_info *info = &config_of(ao)->c_info;
-    const int rc = libxl__identity_poll(ao, &s->identity, info);
+    const int rc = libxl__identity_poll(ao, &s->identity, &s->build, info);
     return rc ? rc : libxl__create_pool_poll(ao, &s->pools, info);
 }
 

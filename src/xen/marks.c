@@ -153,6 +153,7 @@ bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark)
     const libxl__marker *self = marker_of(ctx);
     const bool here = strcmp(where, self->where) == 0;
     mark->left = here && has_ended(mark->pid, start);
+    mark->runs = here && !mark->left;
     mark->own = here && mark->pid == self->pid && start == self->start;
     mark->age_ms = here && now > then ? now - then : 0;
     return true;

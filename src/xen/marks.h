@@ -85,7 +85,8 @@ typedef struct libxl__mark {
      * finished.
      */
     bool left;
-    bool own; /* this process has written the mark, and has not given up the domain */
+    bool runs; /* the process that has written the mark runs, and has not given up the domain */
+    bool own;  /* this process has written the mark, and has not given up the domain */
     uint64_t age_ms;
 } libxl__mark;
 

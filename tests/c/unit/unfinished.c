@@ -209,6 +209,28 @@ static void a_domain_without_nodes_is_removed(scene *s)
     }
 }
 
+/* The domain of a killed creation still has its random UUID. Its mark must not be lost. */
+static void a_second_creation_does_not_replace_the_mark(scene *s)
+{
+    libxl_domid found, domid;
+    libxl_uuid uuid, handle;
+    libxl_uuid_generate(&uuid);
+    libxl_uuid_generate(&handle);
+    const libxl_domid bare = add_bare_domain(&handle);
+    mark(s, &uuid, LIBXL_DOMID_INVALID, &handle);
+    libxl_domain_config config = guest_config("b");
+    config.c_info.uuid = uuid;
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)),
+                     ERROR_DOMAIN_EXISTS);
+    assert_non_null(strstr(last_message(s), "the unfinished domain"));
+    assert_true(is_listed(s, &uuid, &found));
+    assert_int_equal(found, bare);
+    assert_int_equal(remove_it(s, &uuid), 0);
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), 0);
+    libxl_domain_config_dispose(&config);
+    destroy(s, domid);
+}
+
 /* Another program has made a domain without nodes that has the UUID of the mark. */
 static void a_bare_domain_of_another_program_is_left_alone(scene *s)
 {
@@ -385,6 +407,7 @@ static const body bodies[] = {
     BODY(the_domain_without_its_uuid_is_removed, RUNS_ONCE),
     BODY(a_mark_without_a_domain_is_listed_and_removed),
     BODY(a_domain_without_nodes_is_removed),
+    BODY(a_second_creation_does_not_replace_the_mark),
     BODY(a_bare_domain_of_another_program_is_left_alone),
     BODY(nodes_of_a_dead_domain_are_removed, RUNS_ONCE),
     BODY(a_domain_of_another_toolstack_is_left_alone),
