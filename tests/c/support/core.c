@@ -43,8 +43,11 @@ void core_run(libxl_ctx *ctx, const int *done)
 
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds)
 {
-    for (uint64_t end = now_ms() + milliseconds; now_ms() < end;)
+    const uint64_t end = now_ms() + milliseconds;
+    while (now_ms() < end)
         wait_once(ctx, end);
+    /* If the process was off the processor until the end, nothing has been read yet. */
+    wait_once(ctx, now_ms());
 }
 
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how)
