@@ -28,7 +28,7 @@ typedef struct backend_connect {
     libxl__device_model model;
     libxl__backend_wait wait;
     bool connected; /* the backend was connected before */
-    bool probing, onlining, explaining;
+    bool probing, onlining, asking, explaining;
 } backend_connect_state;
 
 static const libxl__backend_connect_args *args_of(libxl__ao *ao)
@@ -182,15 +182,23 @@ static int read_poll(libxl__ao *ao, struct backend_connect *s)
 
 /*
  * Writes why the device was not connected, as a kernel and a hotplug script do. The toolstack of the other domain
- * reads it. Nothing depends on this, so an error is ignored.
+ * reads it. Nothing depends on this, so an error is ignored. Reads a node first: all events before the answer are
+ * handled then, so this operation was asked to stop if the nodes are those of a new device, which has no error.
  */
 static int read_undo(libxl__ao *ao, struct backend_connect *s)
 {
     char words[WORDS];
-    if (s->explaining)
-        return libxl__xs_done(s->batch) ? 0 : LIBXL__AO_WAIT;
-    if (ao->stop || !s->state || new_batch(ao, s))
+    const bool waits = s->asking || s->explaining;
+    if (waits && !libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    if (s->explaining || ao->stop || !s->state || new_batch(ao, s))
         return 0;
+    if (!s->asking) {
+        s->asking = true;
+        libxl__xs_read(s->batch, LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&s->device));
+        libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
+        return LIBXL__AO_WAIT;
+    }
     libxl__escape(words, sizeof(words), ao->message ? ao->message : libxl__error_words(ao->rc));
     s->explaining = true;
     libxl__xs_require(s->batch, ERROR_NOTFOUND, NULL, LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&s->device));
@@ -299,10 +307,28 @@ static int backend_start(libxl__ao *ao, struct backend_connect *s)
 
 /* ---- host: the fast path, or the hotplug script */
 
+/* Keeps the values that are known before the script runs, because an unfinished connection must be released, too. */
+static int keep_known(const struct backend_connect *s)
+{
+    const char *const *keys = s->device.cls->offline_keys, *const *known = s->device.cls->read_keys;
+    for (unsigned i = 0; s->kept && keys && keys[i]; i++)
+        for (unsigned j = 0; known && known[j]; j++) {
+            const char *value = strcmp(keys[i], known[j]) == 0 ? libxl__xs_value(s->values[j]) : NULL;
+            if (!value || s->kept->values[i])
+                continue;
+            s->kept->values[i] = strdup(value);
+            if (!s->kept->values[i])
+                return ERROR_NOMEM;
+        }
+    return 0;
+}
+
 static int host_start(libxl__ao *ao, struct backend_connect *s)
 {
     if (!has_driver(s))
         return 0;
+    if (keep_known(s))
+        return ERROR_NOMEM;
     s->onlining = true;
     return s->device.cls->online_start(ao, &s->device);
 }

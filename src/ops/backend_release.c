@@ -20,6 +20,7 @@ typedef struct backend_release {
     const char *kept[LIBXL__DEVICE_VALUES]; /* in the operation's memory */
     libxl__qemu_end model;
     bool exists; /* the backend's nodes exist, and it has closed for good */
+    bool reused; /* the nodes are those of a new device with the same number */
     bool failed; /* an error node exists */
 } backend_release_state;
 
@@ -80,6 +81,7 @@ static int read_poll(libxl__ao *ao, struct backend_release *s)
     int rc = libxl__xs_result(s->batch);
     const char *online = rc ? NULL : libxl__xs_value(s->online);
     s->exists = !rc && libxl__xs_value(s->state) && online && strcmp(online, "0") == 0;
+    s->reused = !rc && !s->exists && libxl__xs_value(s->state);
     s->failed = !rc && libxl__xs_value(s->error);
     for (unsigned i = 0; !rc && i < LIBXL__DEVICE_VALUES && s->values[i]; i++) {
         const char *value = s->exists ? libxl__xs_value(s->values[i]) : NULL;
@@ -172,9 +174,11 @@ static int clean_poll(libxl__ao *ao, struct backend_release *s)
 
 /* ---- gone: the kernel has removed its device */
 
+/* Does not wait if the nodes are those of a new device, because its interface has the same name. */
 static int gone_start(libxl__ao *ao, struct backend_release *s)
 {
-    return has_resource(s) && s->device.cls->gone_start ? s->device.cls->gone_start(ao, &s->device) : 0;
+    const bool waits = has_resource(s) && !s->reused && s->device.cls->gone_start;
+    return waits ? s->device.cls->gone_start(ao, &s->device) : 0;
 }
 
 static int gone_poll(libxl__ao *ao, struct backend_release *s)

@@ -51,11 +51,15 @@ void libxl__served_mark(struct served_backend *b)
     libxl__source_fire(&s->source);
 }
 
-void libxl__served_mark_all(struct device_events_handler *s)
+/*
+ * Marks all backends. `lost` true: events may have been lost, so the nodes of each may have changed. `lost` false: some
+ * of them may be gone; a backend that was made has an event of its own.
+ */
+static void mark_all(struct device_events_handler *s, bool lost)
 {
     struct served_backend *b;
     LIST_FOREACH (b, &s->all, all_link) {
-        b->told = true;
+        b->told |= lost || b->held;
         libxl__served_mark(b);
     }
 }
@@ -84,8 +88,12 @@ static bool is_bounded(struct device_events_handler *s)
     return false;
 }
 
-int libxl__served_mark_number(struct device_events_handler *s, const char *kind, uint32_t domid,
-                              uint32_t devid)
+/*
+ * Marks the backend. If it is not known yet, adds it. A backend beyond the greatest number is ignored, and that is
+ * logged. `renewed`: its folder was removed or made. Returns 0 or NOMEM.
+ */
+static int mark_number(struct device_events_handler *s, const char *kind, uint32_t domid, uint32_t devid,
+                       bool renewed)
 {
     struct served_backend *b;
     const libxl__index_link *first;
@@ -93,6 +101,9 @@ int libxl__served_mark_number(struct device_events_handler *s, const char *kind,
     {
         if (b->devid == devid && strcmp(b->kind, kind) == 0) {
             b->told = true;
+            b->renewed |= renewed;
+            if (renewed && b->state == LIBXL__BACKEND_CONNECTING && b->work.child)
+                libxl__ao_request_stop(b->work.child, ERROR_ABORTED);
             libxl__served_mark(b);
             return 0;
         }
@@ -120,6 +131,18 @@ bool libxl__served_has_model(const struct served_backend *b)
     const libxl__index_link *first;
     OF_GUEST(other, b->handler, b->domid, first)
     if (other != b && other->uses_model)
+        return true;
+    return false;
+}
+
+bool libxl__served_has_unknown(const struct served_backend *b)
+{
+    const struct served_backend *other;
+    const libxl__index_link *first;
+    if (!libxl__backend_is_of_qemu(b->kind))
+        return false;
+    OF_GUEST(other, b->handler, b->domid, first)
+    if (other != b && !other->known && libxl__backend_is_of_qemu(other->kind))
         return true;
     return false;
 }
@@ -183,11 +206,11 @@ void libxl__served_changed(struct device_events_handler *s, const char *path)
         /* A folder: backends below it were removed, or a backend was made, which has an event of its own, too. */
         rest = NULL;
     if (!rest) {
-        libxl__served_mark_all(s);
+        mark_all(s, false);
         return;
     }
     snprintf(kind, sizeof(kind), "%.*s", (int)end, at);
-    if (is_telling(rest) && libxl__served_mark_number(s, kind, domid, devid))
+    if (is_telling(rest) && mark_number(s, kind, domid, devid, !*rest))
         s->list_again = true;
 }
 
@@ -218,7 +241,7 @@ void libxl__served_list_end(struct device_events_handler *s)
 int libxl__served_list(struct device_events_handler *s)
 {
     libxl__served_list_end(s);
-    libxl__served_mark_all(s);
+    mark_all(s, true);
     return add_folder(s, "", UINT32_MAX);
 }
 
@@ -253,7 +276,7 @@ static int add_name(struct device_events_handler *s, const struct backends_folde
     if (!rest || *rest)
         return 0;
     if (folder->domid != UINT32_MAX)
-        return libxl__served_mark_number(s, folder->kind, folder->domid, number);
+        return mark_number(s, folder->kind, folder->domid, number, false);
     return number < LIBXL__DOMID_FIRST_RESERVED ? add_folder(s, folder->kind, number) : 0;
 }
 

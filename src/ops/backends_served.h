@@ -29,12 +29,15 @@ struct served_backend {
         LIBXL__BACKEND_CONNECTING,
         LIBXL__BACKEND_RELEASING,
     } state;
-    bool uses_model; /* the guest's QEMU serves it, or is being started for it */
+    bool known;      /* its nodes were read */
+    bool uses_model; /* the guest's QEMU serves it or may serve it, or is being started for it */
     bool ends_model; /* RELEASING: the guest's QEMU is being ended */
     bool marked, reading;
     bool waits; /* in the queue `waiting` */
     /* The nodes may have changed since the last nested operation was started. A failed one is repeated only if so. */
     bool told;
+    bool renewed; /* since then, the backend's folder was removed or made, so the device may be a new one */
+    bool held;    /* FAILED: the release has failed. It is repeated only when `told` */
     const libxl__xs_request *state_node, *online_node, *status_node;
     libxl__backend_kept kept;
     libxl__nested work;                     /* the nested operation that connects or releases the backend */
@@ -81,15 +84,10 @@ typedef struct device_events_handler {
 
 /* Marks a backend, so that its nodes are read. */
 void libxl__served_mark(struct served_backend *b);
-void libxl__served_mark_all(struct device_events_handler *s);
-/*
- * Marks the backend. If it is not known yet, adds it. A backend beyond the greatest number is ignored, and that is
- * logged. Returns 0 or NOMEM.
- */
-int libxl__served_mark_number(struct device_events_handler *s, const char *kind, uint32_t domid,
-                              uint32_t devid);
 /* Returns whether the guest's QEMU serves another backend. */
 bool libxl__served_has_model(const struct served_backend *b);
+/* Returns whether a QEMU serves this backend, and may serve another one of the guest whose nodes were not read yet. */
+bool libxl__served_has_unknown(const struct served_backend *b);
 /* Returns whether the guest's QEMU is being ended. */
 bool libxl__served_ends_model(const struct served_backend *b);
 /* Frees a backend on which no nested operation works. */

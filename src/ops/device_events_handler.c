@@ -64,6 +64,7 @@ static void start_work(struct served_backend *b, int state)
     struct device_events_handler *s = b->handler;
     b->state = state;
     b->told = false;
+    b->renewed = false;
     TAILQ_INSERT_TAIL(&s->working, b, working_link);
     s->working_count++;
     libxl__nested_start(&b->work);
@@ -160,11 +161,16 @@ static void take_results(libxl__ao *ao, struct device_events_handler *s)
         end_work(b);
         if (b->work.rc)
             libxl__ao_forget_failure(ao); /* the failure was logged */
-        if (b->state == LIBXL__BACKEND_RELEASING)
+        b->held = b->state == LIBXL__BACKEND_RELEASING && b->work.rc;
+        if (b->state == LIBXL__BACKEND_RELEASING && !b->held)
             libxl__backend_forget_kept(&b->kept);
         b->state = state_after(b);
-        /* A backend whose connection was given up, because its nodes have changed, is looked at again. */
-        b->told = (b->told && b->state != LIBXL__BACKEND_FAILED) || b->work.rc == ERROR_ABORTED;
+        /*
+         * A backend whose connection was given up, because its nodes have changed, is looked at again. If the work has
+         * failed, changes that it may have caused itself do not count.
+         */
+        b->told =
+            (b->told && (b->state != LIBXL__BACKEND_FAILED || b->renewed)) || b->work.rc == ERROR_ABORTED;
         libxl__served_mark(b);
         let_waiting_go(s, b->ends_model);
         b->ends_model = false;
@@ -238,20 +244,29 @@ static int look_at(struct served_backend *b)
     const int state = libxl__device_state(value);
     const bool ends = !value || (state == XenbusStateClosed && is(b->online_node, "0"));
     libxl__served_wait_no_more(b);
+    b->known = true;
     if (b->state == LIBXL__BACKEND_CONNECTING && ends && b->work.child)
         libxl__ao_request_stop(b->work.child, ERROR_ABORTED);
     if (b->state >= LIBXL__BACKEND_CONNECTING)
         return 0;
-    if (!value && b->state == LIBXL__BACKEND_NEW) {
+    /* A QEMU that a former process has started may serve this backend, so another backend's release must not end it. */
+    b->uses_model |= !ends && libxl__backend_is_of_qemu(b->kind);
+    if (!value && b->state == LIBXL__BACKEND_NEW && !b->uses_model) {
         if (!b->marked)
             libxl__served_forget(b);
         return 0;
     }
-    if (b->state == LIBXL__BACKEND_FAILED && !b->told)
+    if (b->state == LIBXL__BACKEND_FAILED && !b->told && (!ends || b->held))
         return 0;
-    /* What an unfinished connection has left on the host is released before the next one. */
-    const bool release = ends || (b->state == LIBXL__BACKEND_FAILED && libxl__backend_keeps(&b->kept));
-    return release || must_connect(b, state) ? begin_work(b, release) : 0;
+    if (!ends && !must_connect(b, state) &&
+        !(b->state == LIBXL__BACKEND_FAILED && libxl__backend_keeps(&b->kept)))
+        return 0;
+    if (ends && libxl__served_has_unknown(b)) {
+        libxl__served_mark(b);
+        return 0;
+    }
+    /* What a former device, or an unfinished connection, has left on the host is released before the next connection. */
+    return begin_work(b, ends || libxl__backend_keeps(&b->kept));
 }
 
 static int backends_read(struct device_events_handler *s)
