@@ -99,27 +99,12 @@ static uint32_t undo_limit(const libxl__ao *ao)
     if (ao->phase.left && ao->phase.hurried)
         return LIBXL__PHASE_LATE_MS;
     if (ao->phase.left)
-        return undoes_more(ao) ? limit_ms : 0;
+        return undoes_more(ao) && !ao->phase.persists ? limit_ms : 0;
     if (!ao->phase.leaves)
         return limit_ms;
     const int32_t time = time_to_leave(ao);
     const uint32_t left_ms = time > 0 ? (uint32_t)time : 1;
     return limit_ms && limit_ms < left_ms ? limit_ms : left_ms;
-}
-
-/*
- * Called when the time limit of the undo has passed. Moves the undo to the background if the operation may
- * complete before its undo. Returns whether the undo goes on.
- */
-static bool goes_on(libxl__ao *ao)
-{
-    if (!ao->phase.leaves || ao->phase.left || time_to_leave(ao) > 0)
-        return false;
-    libxl__ao_fail_also(ao, "undoing phase %s goes on in the background", libxl__phase_of(ao)->name);
-    ao->phase.left = libxl__ao_leave(ao);
-    if (ao->phase.left)
-        set_limit(ao, undo_limit(ao));
-    return ao->phase.left;
 }
 
 /* Called for an undo in the background. Sets a short limit once the context is closing. */
@@ -129,6 +114,32 @@ static void hurry(libxl__ao *ao)
         return;
     ao->phase.hurried = true;
     set_limit(ao, undo_limit(ao));
+}
+
+void libxl__phase_persist(libxl__ao *ao)
+{
+    if (ao->phase.persists || ao->notify_target == LIBXL__AO_PARENT)
+        return;
+    ao->phase.persists = true;
+    if (ao->phase.left)
+        set_limit(ao, undo_limit(ao));
+}
+
+/*
+ * Called when the time limit of the undo has passed. Moves the undo to the background if the operation may
+ * complete before its undo. Returns whether the undo goes on.
+ */
+static bool goes_on(libxl__ao *ao)
+{
+    const bool late = ao->phase.leaves && time_to_leave(ao) <= 0;
+    if (ao->phase.left || !(late || ao->phase.persists))
+        return false;
+    libxl__ao_fail_also(ao, "undoing phase %s goes on in the background", libxl__phase_of(ao)->name);
+    ao->phase.left = libxl__ao_leave(ao);
+    if (ao->phase.left)
+        set_limit(ao, undo_limit(ao));
+    hurry(ao);
+    return ao->phase.left;
 }
 
 /* Writes a limit to `text`, for example "60 s" or "1500 ms", and returns `text`. */
@@ -178,6 +189,7 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
 
 static void enter_undo(libxl__ao *ao)
 {
+    ao->phase.persists = false;
     ao->phase.since = libxl__now();
     set_limit(ao, undo_limit(ao));
     if (libxl__phase_of(ao)->undo && ao->phase.started)

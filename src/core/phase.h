@@ -29,7 +29,8 @@
  * Undo after the operation's time limit: the driver waits LIBXL__PHASE_LATE_MS at most for all undos
  * together. Then the operation completes for the application, and the undos go on in the background until
  * they end. In the background, undo_ms limits each undo except the last. The last undo has no limit. When the
- * context is closing, each undo in the background has LIBXL__PHASE_LATE_MS left.
+ * context is closing, each undo in the background has LIBXL__PHASE_LATE_MS left. An undo that calls
+ * libxl__phase_persist goes on in the background in the same way, whatever has ended the operation.
  *
  * Commit: after the start of a phase that commits, nothing is undone any more. From then on, a stop request
  * ends only phases that have a stop function.
@@ -74,6 +75,7 @@ typedef struct libxl__phase_position {
     bool left : 1;
     /* `left` is true, and the context is closing. So the undo has a short time limit. */
     bool hurried : 1;
+    bool persists : 1; /* the present undo goes on in the background after its limit */
 } libxl__phase_position;
 
 /* Points at which a test can make a phase fail, stop its operation, or end the process. */
@@ -107,6 +109,13 @@ int libxl__phases_run(libxl__ao *ao);
  * undo). Call it with the context locked.
  */
 void libxl__phase_extend(libxl__ao *ao);
+
+/*
+ * For undo functions: after undo_ms, the operation completes for the application, and this undo goes on in the
+ * background without a limit until it ends or the context closes. Then the earlier undos run. Has no effect in a
+ * nested operation. Call it with the context locked.
+ */
+void libxl__phase_persist(libxl__ao *ao);
 
 /* Returns the phase that the operation is in. Call it with the context locked. */
 const libxl__phase *libxl__phase_of(const libxl__ao *ao);

@@ -130,9 +130,8 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
     }
     if (json_object_object_get_ex(message, "error", &error)) {
         json_object_object_get_ex(error, "desc", &words);
-        libxl__escape(command->refusal, sizeof(command->refusal),
-                      json_object_is_type(words, json_type_string) ? json_object_get_string(words)
-                                                                   : "it gives no reason");
+        const char *text = json_object_is_type(words, json_type_string) ? json_object_get_string(words) : "";
+        libxl__escape(command->refusal, sizeof(command->refusal), *text ? text : "it gives no reason");
         if (!qmp->all) {
             end(ctx, qmp, 0);
             return;

@@ -179,7 +179,10 @@ static int abandon(libxl__ao *ao, libxl__device *device)
 
 /* ---- removal: first the host gets back the devices in the ports */
 
-/* The removal waits for QEMU without a limit, because a QEMU that answers late would keep the controller. */
+/*
+ * The command has no limit of its own, because a QEMU that answers late would keep the controller. The limit of the
+ * removal's phase `host` ends the wait.
+ */
 static int offline_reserve(libxl__ao *ao, libxl__device *device)
 {
     struct usbctrl_host *host = device->host;

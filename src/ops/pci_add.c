@@ -337,6 +337,7 @@ static int model_poll(libxl__ao *ao, struct pci_add *s)
 
 static int model_undo(libxl__ao *ao, struct pci_add *s)
 {
+    libxl__phase_persist(ao);
     return libxl__pci_model_pull(ao, &s->model);
 }
 

@@ -65,6 +65,8 @@ static int lock_start(libxl__ao *ao, struct usb_add *s)
     s->creating = ao->notify_target == LIBXL__AO_PARENT;
     s->usbdev = args->in.usbdev;
     int rc = check_config(ao, &s->usbdev);
+    if (!rc && !ao->subject.number)
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 has this host's USB devices already");
     if (!rc)
         rc = libxl__hv_info(ao, ao->subject.number, &info);
     s->hvm = !rc && libxl__hv_type(&info) == LIBXL_DOMAIN_TYPE_HVM;
@@ -379,8 +381,11 @@ static int host_poll(libxl__ao *ao, struct usb_add *s)
     return rc ? rc : read_port(ao, s);
 }
 
+/* If a creation fails, its teardown ends QEMU. So the device is not unplugged before. */
 static int host_undo(libxl__ao *ao, struct usb_add *s)
 {
+    if (s->creating && s->give.type == LIBXL_USBCTRL_TYPE_DEVICEMODEL)
+        return 0;
     return libxl__usb_give_undo(ao, &s->give);
 }
 

@@ -113,7 +113,7 @@ static int start_plugging(libxl__ao *ao, libxl__usb_give *give)
 }
 
 /*
- * Waits until QEMU has unplugged the device, or has ended. QEMU may answer late, and would keep a device that it plugs
+ * Returns LIBXL__AO_WAIT until QEMU has unplugged the device, or has ended. QEMU may answer late, and would keep a device that it plugs
  * in then. A device that QEMU has refused is not unplugged: another device may have the same name.
  */
 static int undo_plugging(libxl__ao *ao, libxl__usb_give *give)
@@ -147,6 +147,7 @@ int libxl__usb_give_poll(libxl__ao *ao, libxl__usb_give *give)
 
 int libxl__usb_give_undo(libxl__ao *ao, libxl__usb_give *give)
 {
+    libxl__phase_persist(ao);
     if (give->type == LIBXL_USBCTRL_TYPE_PV)
         return undo_taking(ao, give);
     return give->type == LIBXL_USBCTRL_TYPE_DEVICEMODEL ? undo_plugging(ao, give) : 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A device model that answers an addition after its end does not keep the device. The test plays the monitor
-of QEMU, which serves one connection after the other."""
+"""A device model that answers an addition after its end does not keep the device, and does not delay the end.
+
+The tests play the monitor of QEMU, which serves one connection after the other."""
 
 from __future__ import annotations
 
@@ -24,17 +25,18 @@ from aioxen import (
 )
 from limits import scaled
 
-CARD = DevicePci(bus=1, vfunc_mask=1, seize=True)
+CARD = DevicePci(bus=1, vfunc_mask=1)
 STICK = DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=2))
 
 
 class Monitor:
-    """Keeps the answer to device_add back until `answers` is set. `plugged` has the names of the devices."""
+    """Keeps the answer to device_add back until `answers` is set. `plugged` has the names of the devices.
+    `refuses` true: refuses all commands without a reason."""
 
-    def __init__(self, answers: asyncio.Event) -> None:
+    def __init__(self, refuses: bool) -> None:
         self.plugged: list[str] = []
-        self.answers = answers
-        self.asked, self.unplugged = asyncio.Event(), asyncio.Event()
+        self.refuses = refuses
+        self.answers, self.asked, self.unplugged = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._one = asyncio.Lock()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,15 +45,22 @@ class Monitor:
             while line := await reader.readline():
                 request = json.loads(line)
                 await self._obey(request["execute"], request.get("arguments", {}))
-                self._say(writer, {"return": {}, "id": request.get("id")})
+                refused = self.refuses and request["execute"] != "qmp_capabilities"
+                self._say(
+                    writer,
+                    {
+                        "error" if refused else "return": {"desc": ""} if refused else {},
+                        "id": request.get("id"),
+                    },
+                )
             writer.close()
 
     async def _obey(self, name: str, arguments: dict[str, str]) -> None:
-        if name == "device_add":
+        if name == "device_add" and not self.refuses:
             self.asked.set()
             await self.answers.wait()
             self.plugged.append(arguments["id"])
-        elif name == "device_del":
+        elif name == "device_del" and not self.refuses:
             self.plugged.remove(arguments["id"])
             self.unplugged.set()
 
@@ -61,12 +70,12 @@ class Monitor:
 
 
 @asynccontextmanager
-async def monitor(dom: aioxen.Domain, answers: asyncio.Event) -> AsyncIterator[Monitor]:
+async def monitor(dom: aioxen.Domain, refuses: bool = False) -> AsyncIterator[Monitor]:
     """Takes the place of the monitor of the guest's QEMU, until the end of the block."""
     path = Path(f"/run/xen/qmp-libxl-{dom.domid}")
     kept = path.with_suffix(".kept")
     path.rename(kept)
-    played = Monitor(answers)
+    played = Monitor(refuses)
     server = await asyncio.start_unix_server(played.serve, path)
     try:
         yield played
@@ -75,10 +84,7 @@ async def monitor(dom: aioxen.Domain, answers: asyncio.Event) -> AsyncIterator[M
         kept.rename(path)
 
 
-async def cancelled_too_late(
-    xen: aioxen.Context, name: str, add: Callable[[aioxen.Domain], Operation[None]], answers: asyncio.Event
-) -> None:
-    """Cancels an addition that QEMU has not answered."""
+async def guest(xen: aioxen.Context, name: str) -> aioxen.Domain:
     config = DomainConfig()
     config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
     config.c_info.name = name
@@ -88,25 +94,46 @@ async def cancelled_too_late(
     config.usbctrls = [DeviceUsbctrl(version=3)]
     dom = await xen.domain_create(config)
     await dom.unpause()
-    async with monitor(dom, answers) as played:
+    return dom
+
+
+async def cancelled_too_late(
+    xen: aioxen.Context, name: str, add: Callable[[aioxen.Domain], Operation[None]]
+) -> None:
+    """Cancels an addition. QEMU answers only after the end of the addition."""
+    dom = await guest(xen, name)
+    async with monitor(dom) as played:
         adding = add(dom)
         await played.asked.wait()
         adding.cancel()
-        await asyncio.wait_for(played.unplugged.wait(), scaled(60))
         with pytest.raises(asyncio.CancelledError):
-            await adding
+            await asyncio.wait_for(adding, scaled(60))
+        played.answers.set()
+        await asyncio.wait_for(played.unplugged.wait(), scaled(60))
         assert played.plugged == []
     await dom.destroy()
 
 
 async def test_a_late_device_is_unplugged(xen: aioxen.Context) -> None:
-    """QEMU answers after the limit of a command, which is 10 s."""
-    answers = asyncio.Event()
-    asyncio.get_running_loop().call_later(11, answers.set)
+    """The device model is mute until the undo of each addition has reached its limit."""
+    await xen.pci_assignable_add(CARD, True)
     await asyncio.gather(
-        cancelled_too_late(xen, "ctrl", lambda dom: dom.usbctrl_add(DeviceUsbctrl(version=3)), answers),
-        cancelled_too_late(xen, "stick", lambda dom: dom.usbdev_add(STICK), answers),
-        cancelled_too_late(xen, "card", lambda dom: dom.pci_add(CARD), answers),
+        cancelled_too_late(xen, "ctrl", lambda dom: dom.usbctrl_add(DeviceUsbctrl(version=3))),
+        cancelled_too_late(xen, "stick", lambda dom: dom.usbdev_add(STICK)),
+        cancelled_too_late(xen, "card", lambda dom: dom.pci_add(CARD)),
     )
     for device in await xen.pci_assignable():
         await xen.pci_assignable_remove(device, True)
+
+
+async def test_a_refusal_without_a_reason_is_an_error(xen: aioxen.Context) -> None:
+    dom = await guest(xen, "refused")
+    async with monitor(dom, refuses=True):
+        with pytest.raises(aioxen.Error, match="it gives no reason"):
+            await dom.usbdev_add(STICK)
+    await dom.destroy()
+
+
+async def test_domain_0_gets_no_usb_device(xen: aioxen.Context) -> None:
+    with pytest.raises(aioxen.Error, match="domid: domain 0"):
+        await (await xen.domain(0)).usbdev_add(STICK)
