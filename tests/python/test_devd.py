@@ -49,12 +49,6 @@ class Daemon:
         async with asyncio.timeout(LIMIT):
             assert b"serves" in await self._process.stdout.readline()
 
-    async def line(self) -> str:
-        """Waits for a line that the daemon writes."""
-        assert self._process and self._process.stdout
-        async with asyncio.timeout(LIMIT):
-            return (await self._process.stdout.readline()).decode()
-
     async def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Ends the daemon. Returns its status and what it has written."""
         assert self._process
@@ -447,32 +441,6 @@ async def test_a_new_disk_does_not_get_the_error_of_the_former_one(
             await dom.device_wait_connected("vbd", 51712)
             assert read_node(path + "/hotplug-error") is None
             assert loops(sim) == [str(image)]
-
-
-async def test_a_failed_release_is_repeated_when_the_nodes_are_gone(
-    xen: aioxen.Context, guest: Configure, image: Path, tmp_path: Path
-) -> None:
-    log = tmp_path / "log"
-    text = (
-        f"echo $1 >>{log}; [ $1 = remove ] && exit 0\n"
-        "xenstore-write $XENBUS_PATH/physical-device 7:9 $XENBUS_PATH/hotplug-status connected"
-    )
-    with own_script("block-own", text) as name:
-        async with driver_domain(xen, guest) as (daemon, dom):
-            await dom.disk_add(disk(image, script=name))
-            await dom.device_wait_connected("vbd", 51712)
-            path = daemon.backend(dom, "vbd", 51712)
-            # The daemon may still read the nodes, and cannot remove them.
-            subprocess.run(["xenstore-chmod", path, "n0", f"r{daemon.server.domid}"], check=True)
-            removal = dom.disk_remove(disk(image, script=name))
-            # The daemon logs that the release has failed. It may have repeated the connection before.
-            while "backend_release" not in await daemon.line():
-                pass
-            before = log.read_text().split()
-            assert before[-1] == "remove"
-            remove_node(path)
-            await until(lambda: log.read_text().split() == [*before, "remove"])
-            await removal
 
 
 async def test_in_domain_0_it_waits_and_does_nothing(
