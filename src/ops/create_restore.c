@@ -114,12 +114,15 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
     libxl__transfer_message message;
     if (parsed->text)
         return parsed->job.state == LIBXL__JOB_DONE ? take_configuration(ao, parsed) : LIBXL__AO_WAIT;
-    if (libxl__transfer_next(ao, transfer, &message) == 0) {
+    while (libxl__transfer_next(ao, transfer, &message) == 0) {
+        if (message.kind == LIBXL__TRANSFER_ASKED) {
+            if (libxl__is_incoming(ao))
+                libxl__receive_asked(ao);
+            continue;
+        }
         parsed->asked = message.value;
         if (parsed->asked && !libxl__is_incoming(ao))
             return libxl__ao_fail(ao, ERROR_INVAL, "fd: a migration, and not a saved domain");
-        if (parsed->asked)
-            libxl__receive_asked(ao);
         return parse_configuration(ao, transfer, message.numbers[0], parsed);
     }
     return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;

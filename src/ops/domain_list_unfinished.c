@@ -17,6 +17,7 @@ struct candidate {
     /* The request that reads the mark, and later the tree; NULL: no domain was found. */
     libxl__xs_request *request;
     uint32_t domid;
+    bool has_run; /* the domain `domid` was let run */
     libxl_unfinished_work work;
 };
 
@@ -150,8 +151,10 @@ static void assign(struct list_unfinished *s, struct candidate **ordered, const 
         struct candidate **const other = bsearch(&at, ordered, s->count, sizeof(at), by_handle);
         found = other ? *other : NULL;
     }
-    if (found && libxl__mark_names(&found->mark, &found->uuid, info))
+    if (found && libxl__mark_names(&found->mark, &found->uuid, info)) {
         found->domid = info->domain;
+        found->has_run = libxl__has_run(info);
+    }
 }
 
 /* Stores the domids of the candidates. Ignores dying domains, because they need no more work. */
@@ -192,18 +195,22 @@ static int compare_start(libxl__ao *ao, struct list_unfinished *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Completes the candidates that are creations: stores whether their domains exist. */
+/* Completes the candidates that are creations: stores whether their domains exist. Removes those that have run. */
 static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
 {
     (void)ao;
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_result(s->batch);
+    uint32_t kept = 0;
     for (uint32_t i = 0; !rc && i < s->count; i++) {
         struct candidate *c = &s->all[i];
         if (!c->request || libxl__tree_is_foreign(c->request))
             c->domid = LIBXL_DOMID_INVALID;
+        if (c->domid == LIBXL_DOMID_INVALID || !c->has_run)
+            s->all[kept++] = *c;
     }
+    s->count = kept;
     return rc;
 }
 

@@ -5,7 +5,11 @@
  * has told the sender that the domain is here, the undos tell the sender that the guest does not run here, destroy
  * the domain, and send the permission to run the guest there, in this order. These are xl's messages.
  *
- * Owns: the domain and its mark (marks.h), until the phase `unmark` is done. The caller holds the context's lock.
+ * The mark of a guest that is to run here is removed after the guest runs. So a receiver whose process is killed leaves
+ * a guest that runs, or a marked domain that has never run. Only the latter is unfinished (unfinished.h). If the domain
+ * stays paused, the mark is removed before the sender is told, because such a domain is complete without having run.
+ *
+ * Owns: the domain, until the phase `run` is done, and its mark (marks.h). The caller holds the context's lock.
  */
 #include "create_restore.h"
 #include "migrate_ask.h"
@@ -267,7 +271,7 @@ static void rename_stop(libxl__ao *ao, struct receipt *s)
         libxl__ao_request_stop(s->renaming.child, ERROR_ABORTED);
 }
 
-/* ---- unmark: the domain is complete */
+/* ---- unmark: the batch that removes the mark is made. A domain that stays paused is complete now. */
 
 static int unmark_start(libxl__ao *ao, struct receipt *s)
 {
@@ -275,7 +279,7 @@ static int unmark_start(libxl__ao *ao, struct receipt *s)
     if (rc)
         return rc;
     libxl__mark_remove(s->batch, &s->uuid);
-    return run_batch(s);
+    return args_of(ao)->in.paused ? run_batch(s) : 0;
 }
 
 static int unmark_poll(libxl__ao *ao, struct receipt *s)
@@ -287,21 +291,39 @@ static int unmark_poll(libxl__ao *ao, struct receipt *s)
 /* ---- run: the guest runs here */
 
 /*
- * The unpausing and the answer are one step, so that nothing is undone after the guest runs. If the answer cannot
+ * The unpausing and the answer are one step, and the next phase commits, so that nothing is undone after the guest runs.
+ * A stop request that comes before this step is obeyed. If the answer cannot
  * be sent, the guest still runs here, and the sender does not know this.
  */
 static int run_start(libxl__ao *ao, struct receipt *s)
 {
+    if (ao->stop)
+        return ao->stop;
     int rc = args_of(ao)->in.paused ? 0 : libxl__hv_unpause(ao, s->domid);
     if (rc)
         return rc;
-    *args_of(ao)->out.domid = s->domid;
     rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_ANSWER, NULL);
     if (!rc)
         rc = libxl__peer_send_status(ao, &s->peer, 0);
     if (rc)
         libxl__ao_log(ao, XTL_WARN, -1, "domain %u runs, but the sender could not be told so", s->domid);
     return 0;
+}
+
+/* ---- clear: the mark of a guest that runs is removed. A mark that stays does no harm: the guest has run. */
+
+static int clear_poll(libxl__ao *ao, struct receipt *s)
+{
+    (void)ao;
+    return libxl__xs_done(s->batch) ? 0 : LIBXL__AO_WAIT;
+}
+
+static int clear_start(libxl__ao *ao, struct receipt *s)
+{
+    *args_of(ao)->out.domid = s->domid;
+    if (!args_of(ao)->in.paused)
+        libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return clear_poll(ao, s);
 }
 
 #include "_libxl_phases_domain_receive.h"

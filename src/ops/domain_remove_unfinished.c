@@ -119,7 +119,7 @@ static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
     return s->text ? find_domain(ao, s, &mark) : ERROR_NOMEM;
 }
 
-/* ---- tree: a domain of another toolstack is left alone */
+/* ---- tree: a domain of another toolstack is left alone, and so is a domain that has run */
 
 static int begin_batch(libxl__ao *ao, struct remove_unfinished *s)
 {
@@ -146,15 +146,29 @@ static int tree_start(libxl__ao *ao, struct remove_unfinished *s)
     return run_batch(s, LIBXL__XS_ONE_BY_ONE);
 }
 
+static int check_not_run(libxl__ao *ao, const struct remove_unfinished *s)
+{
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_look(ao, s->domid, &info);
+    if (rc)
+        return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
+    if (!libxl__has_handle(&info, &s->handle) || info.flags & XEN_DOMINF_dying || !libxl__has_run(&info))
+        return 0;
+    return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: domain %u has run, so its creation is complete",
+                          s->domid);
+}
+
 static int tree_poll(libxl__ao *ao, struct remove_unfinished *s)
 {
-    (void)ao;
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_result(s->batch);
-    if (!rc && libxl__tree_is_foreign(s->tree))
-        s->domid = LIBXL_DOMID_INVALID;
-    return rc;
+    if (rc)
+        return rc;
+    if (!libxl__tree_is_foreign(s->tree))
+        return check_not_run(ao, s);
+    s->domid = LIBXL_DOMID_INVALID;
+    return 0;
 }
 
 /*

@@ -110,13 +110,22 @@ static bool has(const int *errors, int error)
     return *errors == error;
 }
 
-/* Returns the error of a receiver, if domain_restore can return it, and an operation that is stopped cannot. */
+/*
+ * Returns the error of a receiver if domain_restore can return it. An error that would say something about the sender's
+ * operation, or about the domain here, becomes FAIL.
+ */
 static int known_error(int error)
 {
-    const bool own =
-        error == ERROR_NOMEM || error == ERROR_ABORTED || error == ERROR_TIMEDOUT || error == ERROR_CLOSED;
-    return error && !own && has(libxl__operations[LIBXL__OP_DOMAIN_RESTORE].errors, error) ? error
-                                                                                           : ERROR_FAIL;
+    static const int own[] = {ERROR_NOMEM,
+                              ERROR_ABORTED,
+                              ERROR_TIMEDOUT,
+                              ERROR_CLOSED,
+                              ERROR_DOMAIN_DESTROYED,
+                              ERROR_DOMAIN_NOTFOUND,
+                              0};
+    return error && !has(own, error) && has(libxl__operations[LIBXL__OP_DOMAIN_RESTORE].errors, error)
+               ? error
+               : ERROR_FAIL;
 }
 
 int libxl__ask_accepted(libxl__ao *ao, libxl__migrate_ask *ask, libxl__peer *peer)

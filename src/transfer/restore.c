@@ -139,6 +139,8 @@ static int read_head(bool *asked_out)
     if (!read_all(STREAM, header.magic, sizeof(header.magic)))
         return refuse_read();
     *asked_out = memcmp(header.magic, LIBXL__REQUEST_MAGIC, sizeof(header.magic)) == 0;
+    if (*asked_out)
+        send_message(&(libxl__transfer_message){.kind = LIBXL__TRANSFER_ASKED});
     int status = *asked_out ? read_request(&header) : read_xl_header(&header);
     if (!status && !*asked_out)
         status = read_configuration(header.optional_size);

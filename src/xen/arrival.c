@@ -110,7 +110,16 @@ int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, uns
 
 int libxl__hv_claim(libxl__ao *ao, uint32_t domid, uint64_t kb)
 {
+    xc_domaininfo_t info;
     uint64_t free_kb = 0;
+    /* Xen refuses a claim above the domain's limit with EINVAL, and would refuse the pages, too. */
+    const int rc = libxl__hv_look(ao, domid, &info);
+    if (rc)
+        return rc;
+    if (kb / 4 > info.max_pages)
+        return libxl__ao_fail(ao, ERROR_NO_MEMORY_FOR_GUEST,
+                              "memory_kb: the guest has %llu KiB, and its configuration allows %llu KiB",
+                              (unsigned long long)kb, (unsigned long long)info.max_pages * 4);
     if (!xc_domain_claim_pages(libxl__xch(ao->ctx), domid, (unsigned long)(kb / 4)))
         return 0;
     if (errno != ENOMEM) {

@@ -25,6 +25,7 @@
 #define LIBXL__TRANSFER_MESSAGES(X)                                                                          \
     X(LOG, program, "a message of libxenguest: level is value, the text is text")                            \
     X(PROGRESS, program, "value: the round of the save, from 0; numbers: done, total, in pages")             \
+    X(ASKED, program, "the stream begins with a request to receive a guest")                                 \
     X(HEAD, program,                                                                                         \
       "the header was read: the head has numbers[0] octets of JSON; value: 1: they are a request to "        \
       "receive a "                                                                                           \

@@ -163,6 +163,10 @@ static bool has_undo(const libxl__ao_class *cls, unsigned index)
 static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault fault)
 {
     const libxl__phase *phase = &cls->phases->list[index];
+    /* The phase `clear` of domain_receive ignores every failure, because the guest runs already. */
+    const bool cannot_fail = phase->commits && phase->limit_ms && !phase->limit_rc;
+    if (cannot_fail && (fault == FAIL_AT_START || fault == FAIL_WHILE_WAITING))
+        return false;
     switch (fault) {
     case PHASE_LIMIT: return phase->limit_ms && waits(phase);
     /* A phase with a stop function is left out. Such a phase fails by itself, when the thing that it waits

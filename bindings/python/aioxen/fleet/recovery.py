@@ -57,7 +57,7 @@ async def _made(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
     if found is None or found.dying:  # An earlier recovery has removed the unfinished domain.
         return never
     await xen.domain_get_name(found.domid)  # Fails if the domain is not complete.
-    # The agent was killed after domain_receive had completed the domain, and before domain_receive ended.
+    # An earlier version of domain_receive removed the mark before it let the guest run.
     if entry.operation == RECEIVE and not entry.paused and found.paused and not found.cpu_time:
         await xen.domain_unpause(xen.domain_class(xen, found.domid, uuid.bytes))
     return reply(entry.id, State.DONE, result=[{"domid": found.domid, "uuid": str(uuid)}])

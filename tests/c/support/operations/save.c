@@ -36,6 +36,12 @@ STARTS_PLAIN(receive, (void)0,
 FILLS(receive, domain_receive, args->in.in_fd = saving_sender(), args->in.out_fd = saving_sink(),
       args->out.domid = &s->results.domid)
 
+static void fill_receive_paused(struct subject *s, void *args)
+{
+    fill_receive(s, args);
+    ((libxl__domain_receive_args *)args)->in.paused = 1;
+}
+
 static const struct operation_row rows[] = {
     /* A single creation is admitted at once. */
     {IDLE(DOMAIN_RESTORE, "admission")},
@@ -66,5 +72,7 @@ static const struct operation_row rows[] = {
     {HIDDEN_IN(DEVICE_DISK_CHECK, DOMAIN_RESTORE, fill_restore, SAVED)},
     {SWEPT(DOMAIN_MIGRATE, migrate, fill_migrate, OBEDIENT)},
     {SWEPT(DOMAIN_RECEIVE, receive, fill_receive, SAVED)},
+    /* Only a domain that stays paused waits in this phase. */
+    {SWEPT(DOMAIN_RECEIVE, receive, fill_receive_paused, SAVED), .phase = "unmark"},
 };
 OPERATION_FAMILY(save_operations);
