@@ -178,7 +178,7 @@ enum { OLD_LOG_FILES = 10 };
 /* Renames NAME.log.N to NAME.log.N+1, the oldest first. The oldest of all is lost. */
 static int rotate(const char *path)
 {
-    char from[PATH_MAX], to[PATH_MAX];
+    char from[PATH_MAX + 16], to[PATH_MAX + 16]; /* a path with a number */
     for (int i = OLD_LOG_FILES - 1; i >= 0; i--) {
         snprintf(to, sizeof(to), "%s.%d", path, i + 1);
         snprintf(from, sizeof(from), i ? "%s.%d" : "%s", path, i);
