@@ -35,6 +35,7 @@ ALLOCATORS = [
     "unit/device_events",
     "unit/exhaustion",
     "unit/sweep",
+    "unit/usb_undo",
     "unit/withdrawals",
     "unit/xenstore_memory",
 ]
