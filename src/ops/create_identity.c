@@ -132,7 +132,7 @@ static int check_former(libxl__ao *ao, const char *text, const libxl_uuid *uuid)
     if (!text || !libxl__mark_read(ao->ctx, text, &mark))
         return 0;
     snprintf(who, sizeof(who), "a domain that process %u creates", mark.pid);
-    if (mark.runs)
+    if (mark.runs && !mark.own)
         return uuid_exists(ao, uuid, who);
     if (!mark.left || libxl_uuid_is_nil(&mark.handle))
         return 0;

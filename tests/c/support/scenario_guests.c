@@ -126,6 +126,7 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_HVM_FOR_PCI: return hvm_pci_guest(ctx, false);
     case SCENARIO_HVM_WITH_PCI: return hvm_pci_guest(ctx, true);
     case SCENARIO_WITH_CD: return new_hvm_guest(ctx);
+    case SCENARIO_MARKED: return guest_new(ctx, "b", false);
     default: return guest_new(ctx, "b", true);
     }
 }

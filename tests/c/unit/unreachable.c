@@ -104,7 +104,8 @@ static int cut_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
 
 static void a_creation_removes_its_nodes_when_the_connection_is_back(scene *s)
 {
-    static const char *const phases[] = {"name", "build", "introduce", "console"};
+    /* In the phase `name` a creation with a given UUID first reads, so it has written nothing. */
+    static const char *const phases[] = {"build", "introduce", "console"};
     for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++) {
         struct moment m = {.phase = phases[i]};
         char mark[LIBXL__MARK_PATH];
