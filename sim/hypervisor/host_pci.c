@@ -47,8 +47,8 @@ void host_pci_opened(int fd, const char *path, int flags)
 }
 
 /*
- * Stores the path of a descriptor, relative to its folder, and returns the folder. Returns NULL if the path is
- * below neither folder.
+ * Finds the file of a descriptor below one of the two simulated folders. Returns the folder, and stores the path below
+ * it in `path`. Returns NULL if the file is in neither folder.
  */
 static const char *path_of(int fd, char *path, size_t size)
 {

@@ -103,7 +103,7 @@ static int host_ended(libxl__ao *ao, const struct backend_release *s, int rc)
     return rc == LIBXL__AO_WAIT ? rc : 0;
 }
 
-/* Only the kernel's backends have a resource on the host. */
+/* A loop device, an interface or a script belongs to a backend of the kernel. A QEMU opens its files itself. */
 static bool has_resource(const struct backend_release *s)
 {
     return !libxl__backend_is_of_qemu(s->device.backend_kind);

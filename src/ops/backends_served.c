@@ -36,7 +36,7 @@ static struct served_backend *first_of_guest(const struct device_events_handler 
     return link ? LIBXL__CONTAINER(link, struct served_backend, link) : NULL;
 }
 
-/* Visits the backends of a guest. `first` is a variable for the macro. */
+/* A loop over the backends of the guest `domid`. The caller declares `b` and `first`, which the loop sets. */
 #define OF_GUEST(b, s, domid, first)                                                                         \
     for (b = first_of_guest(s, domid), first = b ? &b->link : NULL; b; b = next_of_guest(b, first))
 

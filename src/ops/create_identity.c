@@ -177,8 +177,8 @@ int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity, const 
 }
 
 /*
- * ---- the UUID of the configuration. The mark must have the domid first: if the process is killed between both
- * steps, the domain still has the random UUID.
+ * ---- the domain gets the UUID of the configuration. The mark gets the domid first. If the process is killed after
+ * that, the domain still has its random UUID, and the mark names both.
  */
 
 int libxl__identity_give_uuid(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build)

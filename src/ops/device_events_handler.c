@@ -166,8 +166,8 @@ static void take_results(libxl__ao *ao, struct device_events_handler *s)
             libxl__backend_forget_kept(&b->kept);
         b->state = state_after(b);
         /*
-         * A backend whose connection was given up, because its nodes have changed, is looked at again. If the work has
-         * failed, changes that it may have caused itself do not count.
+         * The connection is aborted if the nodes of the backend change. The backend is then looked at again. A failed
+         * connection has changed nodes itself, so those changes do not lead to another look.
          */
         b->told =
             (b->told && (b->state != LIBXL__BACKEND_FAILED || b->renewed)) || b->work.rc == ERROR_ABORTED;

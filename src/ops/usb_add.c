@@ -307,8 +307,8 @@ static int write_poll(libxl__ao *ao, struct usb_add *s)
 }
 
 /*
- * Empties the port. If the port no longer names the device, for example after a destruction, does not change the
- * port.
+ * Empties the port's node if the node still names the device. After a destruction it may name another device, or not
+ * exist.
  */
 static int write_undo(libxl__ao *ao, struct usb_add *s)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Watches over the wire protocol: events of removed watches, events in two parts, and events that name a domain.
- * The tests use their own xenstored; support/xenstored.h describes it. */
+ * A thread of the test plays xenstored (support/xenstored.h). */
 #include "xenstored.h"
 
 static void count_call(libxl_ctx *ctx, void *user, bool failed)

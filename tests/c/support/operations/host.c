@@ -23,8 +23,8 @@ static int create_pool(struct starter *s)
 }
 
 /*
- * Creates an empty cpupool, and destroys it. First destroys a cpupool that an earlier call has left. If the
- * creation fails, makes no further call, because a later call would replace the error message.
+ * Destroys the cpupool that an earlier call of this function may have left, creates an empty cpupool, and destroys it.
+ * Returns at once if the creation fails, because another library call would replace the error message.
  */
 static int start_create_cpupool(struct starter *s)
 {
