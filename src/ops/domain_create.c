@@ -9,12 +9,10 @@
  */
 #include "create.h"
 #include "create_boot.h"
+#include "create_devices.h"
 #include "create_identity.h"
 #include "create_restore.h"
-#include "device_model.h"
-#include "device_operations.h"
 #include "migrate_ask.h"
-#include "qemu.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,11 +30,8 @@ typedef struct create {
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
     /* The wait for the terminal's node, started before the domain is introduced. */
     libxl__await console;
-    libxl__device_groups devices; /* first checks the devices of a saved domain, and then adds the devices */
-    libxl__userdata record;       /* stores the configuration while xenstored handles the nodes */
-    libxl__device_model model;
-    bool needs_model;
-    int devices_rc; /* the first error of the phase `devices` */
+    libxl__create_devices devices; /* first checks the devices of a saved domain, and then adds the devices */
+    libxl__userdata record;        /* stores the configuration while xenstored handles the nodes */
     libxl__xs_batch *nodes;
     /*
      * The number of domains that the context had introduced when this domain was introduced, including this domain. 0:
@@ -304,7 +299,7 @@ static int take_down(libxl__ao *ao, struct create *s)
 
 static int check_poll(libxl__ao *ao, struct create *s)
 {
-    const int rc = libxl__device_groups_poll(ao, &s->devices);
+    const int rc = libxl__device_groups_poll(ao, &s->devices.groups);
     return rc < 0 ? reason_of(ao, s, rc) : rc;
 }
 
@@ -314,14 +309,15 @@ static int check_start(libxl__ao *ao, struct create *s)
     if (!rc)
         rc = libxl__restore_check_request(ao, &s->parsed, &s->build);
     if (!rc)
-        rc = libxl__device_groups_check(ao, &s->devices, config_of(ao), s->build.domid, &s->build.uuid);
+        rc =
+            libxl__device_groups_check(ao, &s->devices.groups, config_of(ao), s->build.domid, &s->build.uuid);
     return rc < 0 ? reason_of(ao, s, rc) : rc;
 }
 
 static void check_stop(libxl__ao *ao, struct create *s)
 {
     (void)ao;
-    libxl__device_groups_stop(&s->devices);
+    libxl__device_groups_stop(&s->devices.groups);
 }
 
 /* ---- accept: the sender of a migration begins */
@@ -453,49 +449,23 @@ static void devices_stop(libxl__ao *ao, struct create *s)
 {
     (void)ao;
     s->stopping = true;
-    libxl__device_groups_stop(&s->devices);
-    libxl__device_model_stop(&s->model);
+    libxl__create_devices_stop(&s->devices);
 }
 
 static int devices_poll(libxl__ao *ao, struct create *s)
 {
-    const int model = s->needs_model ? libxl__device_model_poll(ao, &s->model) : 0;
-    if (!model)
-        s->devices.held = false;
-    /*
-     * The additions are stopped before they are polled. If they were stopped after the poll, it might be that nothing
-     * wakes the operation.
-     */
-    if (model < 0 && !s->devices_rc) {
-        s->devices_rc = model;
-        devices_stop(ao, s);
-    }
-    const int devices = libxl__device_groups_poll(ao, &s->devices);
-    if (!s->devices_rc && devices < 0)
-        s->devices_rc = devices;
-    if (s->devices_rc)
-        devices_stop(ao, s);
-    if (model == LIBXL__AO_WAIT || devices == LIBXL__AO_WAIT)
-        return LIBXL__AO_WAIT;
-    return reason_of(ao, s, s->devices_rc);
+    const int rc = libxl__create_devices_poll(ao, &s->devices);
+    s->stopping |= s->devices.rc != 0;
+    return reason_of(ao, s, rc);
 }
 
 static int devices_start(libxl__ao *ao, struct create *s)
 {
+    libxl__qemu_saved *saved = s->saved.nodes ? &s->saved : NULL;
     int rc = check_domain(ao, s);
     if (rc)
         return rc;
-    rc = libxl__create_keyboard(config_of(ao));
-    if (rc)
-        return rc;
-    s->needs_model = libxl__qemu_is_needed(config_of(ao));
-    s->model.saved = s->saved.nodes ? &s->saved : NULL;
-    if (s->needs_model)
-        rc = libxl__device_model_start(ao, &s->model, s->build.domid, &s->build.uuid, config_of(ao));
-    s->devices = (libxl__device_groups){.rc = 0};
-    s->devices.held = config_of(ao)->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
-    if (rc >= 0)
-        rc = libxl__device_groups_start(ao, &s->devices, config_of(ao), s->build.domid, &s->build.uuid);
+    rc = libxl__create_devices_start(ao, &s->devices, &s->build, config_of(ao), saved);
     return rc < 0 ? reason_of(ao, s, rc) : devices_poll(ao, s);
 }
 
