@@ -132,8 +132,12 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
         saving_suspend(r->subject.guest); /* A guest that has acknowledged the request suspends itself. */
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
         allocation_fail_from(1); /* From here on all allocations fail until the operation completes. */
+    /*
+     * Only one undo fails. A device may start a second operation of the class, and its undo must close the descriptor
+     * that a worker may have opened.
+     */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
-        return r->fault == FAIL_TO_UNDO && ao->phase.index == r->phase ? inject(r, ao) : 0;
+        return r->fault == FAIL_TO_UNDO && !r->reached && ao->phase.index == r->phase ? inject(r, ao) : 0;
     /* This phase is undone when a later phase fails. If this phase is the last phase, it must fail itself. */
     const unsigned last = ao->cls->phases->count - 1u;
     const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
