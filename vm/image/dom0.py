@@ -27,7 +27,7 @@ MODULES = _words("""
     virtio_pci virtio_console virtio_net virtio_blk 9pnet_virtio 9p
     loop ext4 crc32c_generic bridge xen-blkback xen-netback
 """)
-# The modules that dom0 loads if the machine has a network card and a USB stick for guests (`aioxen-vm --passthrough`).
+# The modules that dom0 loads if the machine has devices for guests (`aioxen-vm --passthrough`).
 PASSTHROUGH_MODULES = _words("xen-pciback e1000e xhci-pci usb-storage")
 
 XEN_PROGRAMS = _words("""
