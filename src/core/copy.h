@@ -39,6 +39,13 @@ typedef struct libxl__copy {
 int libxl__copy_start(libxl__ao *ao, libxl__copy *copy, int from, int to, const void *prefix, size_t length);
 
 /*
+ * Like read(2), but returns 0 if `fd` is a terminal whose other end is closed and all data has been read. Linux
+ * fails with EIO then, and sometimes also while data is left. Call from any thread, with or without the context's
+ * lock.
+ */
+ssize_t libxl__read_terminal(int fd, void *data, size_t length);
+
+/*
  * Like write(2), but raises no SIGPIPE. The application's handling of SIGPIPE does not change. Call from any thread,
  * with or without the context's lock.
  */

@@ -9,6 +9,8 @@
  */
 #include "terminal.h"
 
+#include "copy.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -86,9 +88,9 @@ static void keep(libxl__terminal *terminal, const char *text, size_t length)
 static ssize_t pass(libxl__terminal *terminal, int from, int to)
 {
     char text[ROOM];
-    const ssize_t got = read(from, text, sizeof(text));
+    const ssize_t got = libxl__read_terminal(from, text, sizeof(text));
     if (got < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1; /* EIO: the program has closed its end */
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
     if (got == 0)
         return -1;
     const ssize_t written = write(to, text, (size_t)got);

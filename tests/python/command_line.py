@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,10 +118,10 @@ class OnTerminal:
     def _read(self, deadline: float) -> str:
         """Returns the output that has come, or "" after the end."""
         assert select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0], self.seen
-        try:
-            return os.read(self._master, 65536).decode(errors="replace")
-        except OSError:  # EIO: no other process has the terminal open.
-            return ""
+        for _ in range(2):  # The first EIO can hide data that came after Linux had looked for data.
+            with suppress(OSError):  # EIO: no other process has the terminal open.
+                return os.read(self._master, 65536).decode(errors="replace")
+        return ""
 
 
 def _take_terminal() -> None:

@@ -66,6 +66,21 @@ class Port:
         return list(self._reader.feed(data))
 
 
+def read_terminal(fd: int) -> bytes:
+    """Reads from a pipe or from the master side of a terminal. Returns b"" at the end. Raises OSError.
+
+    A read fails with EIO if no process has the terminal open. Linux looks for data before it looks for the
+    close, so the first failure can hide data. The second read returns this data.
+    """
+    for _ in range(2):
+        try:
+            return os.read(fd, CHUNK)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+    return b""
+
+
 def set_clock_and_randomness(now: float, entropy: bytes) -> None:
     """Sets the clock and adds entropy. Without this call, all machines of a snapshot would have the same
     time and random numbers."""
@@ -187,11 +202,9 @@ class Command:
     def _copy(self, fd: int) -> None:
         """Forwards the command's output."""
         try:
-            data = os.read(fd, CHUNK)
+            data = read_terminal(fd)
         except BlockingIOError:
             return
-        except OSError:  # The error is EIO if no process has the terminal open.
-            data = b""
         if data:
             self._port.send(self._streams[fd], data)
             return

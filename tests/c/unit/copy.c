@@ -5,11 +5,34 @@
  */
 #include "peer.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* ---- a read() that fails once */
+
+/* The peer whose source fails, else NULL. */
+static struct peer *failing;
+
+/* The library calls this function instead of the C library's. The first read of the failing peer's source
+ * finds no data, and then the peer writes its data and closes its end. */
+ssize_t read(int fd, void *data, size_t length)
+{
+    typedef ssize_t reader(int, void *, size_t);
+    static reader *real;
+    if (!real)
+        real = (reader *)(uintptr_t)dlsym(RTLD_NEXT, "read");
+    if (!failing || fd != failing->source.ours)
+        return real(fd, data, length);
+    struct peer *p = failing;
+    failing = NULL;
+    feed(p);
+    errno = EIO;
+    return -1;
+}
 
 /* ---- the data */
 
@@ -55,6 +78,33 @@ static void all_data_is_copied_however_the_source_ends(scene *s)
             check_peer(&p);
         }
     free(data);
+}
+
+/* Linux tests a terminal for data first and for the close afterwards. */
+static void data_that_arrives_with_the_close_is_copied(scene *s)
+{
+    struct peer p = {.data = "written between both tests", .length = 26};
+    begin_peer(&p, PTY, REGULAR);
+    failing = &p;
+    assert_int_equal(RUN(s, core_begin(s->ctx, &copy_class, &p.copying, how)), 0);
+    lseek(p.sink.ours, 0, SEEK_SET);
+    collect(&p);
+    check_peer(&p);
+    close_ends(&p.source);
+    close_ends(&p.sink);
+}
+
+static void a_file_that_cannot_be_read_is_an_error(scene *s)
+{
+    struct peer p = {.data = "", .length = 0};
+    begin_peer(&p, REGULAR, REGULAR);
+    failing = &p;
+    assert_int_equal(RUN(s, core_begin(s->ctx, &copy_class, &p.copying, how)), ERROR_FAIL);
+    if (!s->way.several)
+        assert_non_null(strstr(last_message(s), strerror(EIO)));
+    free(p.got);
+    close_ends(&p.source);
+    close_ends(&p.sink);
 }
 
 /* The peer closes a socket that has unread data. This resets the connection. The copy delivers the data
@@ -287,6 +337,8 @@ static void unusable_descriptors_are_reported(scene *s)
 static const body bodies[] = {
     BODY(prefix_and_data_arrive_completely),
     BODY(all_data_is_copied_however_the_source_ends),
+    BODY(data_that_arrives_with_the_close_is_copied),
+    BODY(a_file_that_cannot_be_read_is_an_error),
     BODY(a_reset_source_is_an_error_after_its_data),
     BODY(two_copies_go_both_ways_over_one_socket),
     BODY(the_caller_s_descriptor_flags_are_restored),
