@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the clock, the timers, and the number of allocations until one fails. world_begin() resets all three.
+ * Owns: the clock, the timers, and the number of allocations until one fails. world_begin() resets all three. Owns
+ * also the socket of the next connection.
  * A timer is an eventfd that stands for the library's timerfd. The library closes the eventfd.
  */
 #include "world.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,6 +136,28 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
         world.idle();
     }
     return __real_epoll_wait(fd, events, most, 0);
+}
+
+/* ---- a connection */
+
+static int prepared = -1; /* the socket of the next connection, or -1 */
+
+void world_connect(int fd)
+{
+    if (prepared >= 0)
+        close(prepared);
+    prepared = fd;
+}
+
+int __real_connect(int fd, const struct sockaddr *address, socklen_t length);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (prepared < 0)
+        return __real_connect(fd, address, length);
+    CHECK(dup3(prepared, fd, O_CLOEXEC) == fd);
+    world_connect(-1);
+    return 0;
 }
 
 /* ---- allocations */

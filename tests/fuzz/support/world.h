@@ -23,6 +23,12 @@ void world_fail_allocation(unsigned after);
 /* Lets all allocations succeed. */
 void world_allow_allocations(void);
 
+/*
+ * The next connect() of the library succeeds, and its socket is then `fd`, which this call takes over. If `fd` is -1,
+ * closes a socket that was not used, and the next connect() is the C library's.
+ */
+void world_connect(int fd);
+
 /* If `condition` does not hold, ends the process with a message, as an assertion does. */
 #define CHECK(condition)                                                                                     \
     do {                                                                                                     \
