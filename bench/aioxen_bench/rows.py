@@ -317,10 +317,11 @@ def start() -> Iterator[Line]:
         # The floor is the import of asyncio, which aioxen imports. Measured: the other imports take 0.19 to
         # 0.3 of the floor.
         ("import", "import aioxen", at_most(1.3, of="floor")),
+        ("import_cpu", "import aioxen, in processor time", at_most_beyond(10, of="floor")),
         ("context", "a context opened", None),
         ("first", "the first operation", None),
     ):
-        floor = "start.py bare" if key == "import" else None
+        floor = "start.py bare" if key.startswith("import") else None
         yield Line(17, words, "ms", key, "start.py", floor=floor, goal=goal)
     what, many = "10,000 live domains listed", {"n": 10_000, "quick": 10}
     # The floor is the raw hypercalls. Filling in the structures may cost a fifth of the floor.

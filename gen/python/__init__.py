@@ -2,10 +2,10 @@
 """Generates the Python modules, below `python/` of the output. One module here writes one file:
 
 names        the names and types that the others use
-classes      enumerations, dataclasses, events        -> aioxen/types.py, aioxen/_late_types.py
-late         which classes are in _late_types.py
+classes      enumerations, dataclasses, events        -> aioxen/types.py, aioxen/_{result,late}_types.py
+late         which classes are in _result_types.py and _late_types.py
 errors       one exception class per error            -> aioxen/errors.py
-convert      conversion to and from C                 -> aioxen/_convert.py, aioxen/_late_convert.py
+convert      conversion to and from C                 -> aioxen/_convert.py, aioxen/_{result,late}_convert.py
 to_c         the functions of convert that store values in C
 from_c       the functions of convert that read values of C
 json         conversion to and from JSON              -> aioxen/_json.py
@@ -17,8 +17,11 @@ native       the types of the cffi module             -> aioxen/_native.pyi
 
 from __future__ import annotations
 
+from functools import partial
+
 from gen import model as m
 from gen.python import classes, convert, errors, fleet, json, native, operations, sync
+from gen.python.late import LATE
 from gen.python.names import HEAD, LINE, Names, is_domid
 from gen.python.names import operations as in_python
 
@@ -91,8 +94,9 @@ def outputs(model: m.Model) -> dict[str, str]:
         modules["__init__.py"] = extended
     else:
         modules["_sync_operations.py"] = sync.text
-        modules["_late_types.py"] = classes.late_text
-        modules["_late_convert.py"] = convert.late_text
+        for stage in LATE:
+            modules[f"{stage}_types.py"] = partial(classes.late_text, stage=stage)
+            modules[f"{stage}_convert.py"] = partial(convert.late_text, stage=stage)
         modules["_fleet_operations.py"] = fleet.text
     texts = {name: text(model) for name, text in modules.items()}
     return {f"python/{package}/{name}": laid_out(text) for name, text in texts.items() if text}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes types.py and _late_types.py: enumerations, dataclasses and events."""
+"""Writes types.py, _result_types.py and _late_types.py: enumerations, dataclasses and events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gen import model as m
 from gen.check_attributes import FRACTION
 from gen.model import Mistake
-from gen.python.late import class_name, late, own
+from gen.python.late import CONFIGURED, EARLY, LATE, RESULT, Kind, class_name, own, stages
 from gen.python.names import (
     FORMS,
     HEAD,
@@ -25,7 +25,10 @@ from gen.python.names import (
 )
 
 DOC = "The inputs and results of operations, and the events."
-LATE_DOC = "The classes of aioxen.types that few programs use: those of a domain's configuration."
+LATE_DOCS = {
+    RESULT: "The classes of aioxen.types that are inputs and results of operations, and their parts.",
+    CONFIGURED: "The classes of aioxen.types that belong to a domain's configuration.",
+}
 
 IMPORTS = f'''"""{DOC}"""
 
@@ -49,13 +52,13 @@ if TYPE_CHECKING:
 {names}    }}
 
     def __getattr__(name: str) -> object:
-        """Makes the late classes when one of them is used first."""
-        if name not in _LATE:
-            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
-        from aioxen import _late_types
-
-        globals().update({{late: getattr(_late_types, late) for late in _LATE}})
-        return globals()[name]
+        """Makes the classes of one of the late modules when one of them is used first."""
+        for module, late in _LATE.items():
+            if name in late:
+                made = import_module(f"aioxen.{{module}}")
+                globals().update({{late_name: getattr(made, late_name) for late_name in late}})
+                return globals()[name]
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
 '''
 
 # The form of an integer constant in C.
@@ -77,31 +80,39 @@ def text(model: m.Model) -> str:
         *(camel(e.name) for e in events),
     ]
     base = model.base is None
-    later = late(names)
-    made = made_classes(names, [kind for kind in own(names) if kind not in later])
+    made = made_classes(names, of_stage(names, EARLY))
+    end = loader(names) if of_stage(names, *LATE) else ""
+    head = imports(names, made)
+    if end:
+        head = head.replace("import enum\n", "import enum\nfrom importlib import import_module\n")
     return "".join(
         [
-            imports(names, made), "" if base else EXTENDED,
+            head, "" if base else EXTENDED,
             exported([*classes, "Event"] if base else classes), made,
             "\n\n" + fields_class("Event", "Fields", EVENT_DOC, [], EVENT) if base else "",
             *("\n\n" + event_class(names, e) for e in events),
-            loader(sorted(class_name(names, kind) for kind in later)) if later else "",
+            end,
         ]
     )  # fmt: skip
 
 
-def late_text(model: m.Model) -> str:
-    """Returns _late_types.py, or "" if no type is late."""
+def of_stage(names: Names, *chosen: str) -> list[Kind]:
+    """Returns the types of the given stages, in the order of the IDL."""
+    return [kind for kind, stage in stages(names).items() if stage in chosen]
+
+
+def late_text(model: m.Model, stage: str) -> str:
+    """Returns the module of a stage's classes, or "" if the stage has no types."""
     names = Names(model)
-    if not (later := late(names)):
+    if not (kinds := of_stage(names, stage)):
         return ""
-    made = made_classes(names, later)
+    made = made_classes(names, kinds)
     words = set(re.findall(r"\w+", made))
-    early = [class_name(names, kind) for kind in own(names) if kind not in later]
-    used = "".join(f"    {name},\n" for name in sorted(words & set(early)))
+    others = [class_name(names, kind) for kind in own(names) if kind not in kinds]
+    used = "".join(f"    {name},\n" for name in sorted(words & set(others)))
     given = f"from aioxen.types import (\n{used})\n\n" if used else ""
-    head = imports(names, made).replace(DOC, LATE_DOC)
-    return head + given + exported([class_name(names, kind) for kind in later]) + made
+    head = imports(names, made).replace(DOC, LATE_DOCS[stage])
+    return head + given + exported([class_name(names, kind) for kind in kinds]) + made
 
 
 def imports(names: Names, made: str) -> str:
@@ -111,18 +122,25 @@ def imports(names: Names, made: str) -> str:
     return HEAD + base + native
 
 
-def made_classes(names: Names, kinds: list[m.Enumeration | m.Struct]) -> str:
+def made_classes(names: Names, kinds: list[Kind]) -> str:
     return "".join(
         "\n\n" + (struct(names, k, names.structs[k]) if isinstance(k, m.Struct) else enumeration(k))
         for k in kinds
     )
 
 
-def loader(later: list[str]) -> str:
-    """Returns the end of types.py, which makes the late classes when one of them is used first."""
-    names = "".join(f'        "{name}",\n' for name in later)
-    typed = "".join(f"    from aioxen._late_types import {name} as {name}\n" for name in later)
-    return LOADER.format(typed=typed, names=names)
+def loader(names: Names) -> str:
+    """Returns the end of types.py, which makes the late classes when they are used first."""
+    typed, tables = [], []
+    for stage in LATE:
+        later = sorted(class_name(names, kind) for kind in of_stage(names, stage))
+        typed += [f"    from aioxen.{stage}_types import {name} as {name}\n" for name in later]
+        tables += [
+            f'        "{stage}_types": {{\n',
+            *(f'            "{name}",\n' for name in later),
+            "        },\n",
+        ]
+    return LOADER.format(typed="".join(sorted(typed)), names="".join(tables))
 
 
 def enumeration(kind: m.Enumeration) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes _convert.py and _late_convert.py: the conversion of values to and from C, one function per struct
-and direction. _late_convert.py has the functions of the late types (late.py), and is imported when one of
-them is used.
+"""Writes _convert.py, _result_convert.py and _late_convert.py: the conversion of values to and from C, one
+function per struct and direction. _result_convert.py and _late_convert.py have the functions of the late
+types (late.py), and are imported when one of them is used.
 
 X stands for the name of a struct. `put_X(c, value, path, keep)` fills *c. `path` names the value in errors.
 The objects in `keep` must live as long as *c is used. `get_X(c)` reads *c. `get_X_list(c, n)` reads an array
@@ -15,12 +15,12 @@ import re
 
 from gen import model as m
 from gen.python.from_c import FromC, table
-from gen.python.late import late
+from gen.python.late import EARLY, LATE, stages
 from gen.python.names import HEAD, Names, exported, sole_array
 from gen.python.to_c import ToC
 
 DOC = '"""Conversion of values to and from C."""'
-LATE_DOC = '"""Conversion to and from C of the classes of _late_types."""'
+LATE_DOC = '"""Conversion to and from C of the classes of {}_types."""'
 IMPORTS = f"""{DOC}
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # may call them.
 EXTENDED = (
     "from aioxen._convert import *\nfrom aioxen._extend import register\n"
-    "from aioxen._late_convert import *\nfrom {}._native import ffi\n"
+    "from aioxen._late_convert import *\nfrom aioxen._result_convert import *\nfrom {}._native import ffi\n"
 )
 
 LOADER = '''
@@ -50,14 +50,13 @@ if TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Imports the conversions of the late types when one of them is used first."""
-        if name.startswith("__"):
-            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
-        from aioxen import _late_convert
-
-        globals().update((late, getattr(_late_convert, late)) for late in _late_convert.__all__)
-        if name not in globals():
-            raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
-        return globals()[name]
+        if not name.startswith("__"):
+            for module in {modules}:
+                made = import_module(f"aioxen.{{module}}")
+                globals().update((late, getattr(made, late)) for late in made.__all__)
+                if name in globals():
+                    return globals()[name]
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
 '''
 
 DEFINED = re.compile(r"^(?:def )?(\w+)(?:\(| = |: dict)", re.M)
@@ -67,25 +66,45 @@ DEFINED = re.compile(r"^(?:def )?(\w+)(?:\(| = |: dict)", re.M)
 def text(model: m.Model) -> str:
     convert = Converters(Names(model))
     names = convert.names
-    made = convert.functions(model, False)
+    made = convert.functions(model, EARLY)
     if model.base is None or model.events:
         made += "\n\n" + convert.from_c.events(model)
+    late = {stage: found for stage in LATE if (found := defined(convert.functions(model, stage)))}
     head = names.imports(imports(made), EXTENDED.format(names.package))
-    late = sorted(word for word in DEFINED.findall(convert.functions(model, True)) if word[0] != "_")
-    typed = "".join(f"    from aioxen._late_convert import {name} as {name}\n" for name in late)
-    return HEAD + head + "\n" + made + (LOADER.format(typed=typed) if late else "")
+    if not late:
+        return HEAD + head + "\n" + made
+    head = head.replace("from typing import", "from importlib import import_module\nfrom typing import", 1)
+    typed = [
+        f"    from aioxen.{stage}_convert import {name} as {name}\n"
+        for stage, found in late.items()
+        for name in found
+        if name[0] != "_"
+    ]
+    modules = tuple(f"{stage}_convert" for stage in late)
+    loader = LOADER.format(typed="".join(sorted(typed)), modules=str(modules).replace("'", '"'))
+    return HEAD + head + "\n" + made + loader
 
 
-def late_text(model: m.Model) -> str:
-    """Returns _late_convert.py, or "" if no type is late."""
+def defined(made: str) -> list[str]:
+    """Returns the names that the text of a module defines."""
+    return sorted(DEFINED.findall(made))
+
+
+def late_text(model: m.Model, stage: str) -> str:
+    """Returns the module of a stage's conversions, or "" if the stage has no types."""
     convert = Converters(Names(model))
-    if not (made := convert.functions(model, True)):
+    if not (made := convert.functions(model, stage)):
         return ""
-    early = set(DEFINED.findall(convert.functions(model, False)))
-    used = "".join(f"    {name},\n" for name in sorted(early & set(re.findall(r"\w+", made))))
-    given = f"from aioxen._convert import (\n{used})\n" if used else ""
-    names = [word for word in DEFINED.findall(made) if word[0] != "_"]
-    head = imports(made).replace(DOC, LATE_DOC).replace("from aioxen._native", f"{given}from aioxen._native")
+    words = set(re.findall(r"\w+", made))
+    given = ""
+    for earlier in (EARLY, *LATE[: LATE.index(stage)]):
+        names = [name for name in defined(convert.functions(model, earlier)) if name in words]
+        if names:
+            used = "".join(f"    {name},\n" for name in names)
+            given += f"from aioxen.{earlier}_convert import (\n{used})\n"
+    head = imports(made).replace(DOC, LATE_DOC.format(stage))
+    head = head.replace("from aioxen import types\n", f"from aioxen import types\n{given}")
+    names = [name for name in defined(made) if name[0] != "_"]
     return HEAD + head.replace("from collections.abc import Callable\n", "") + "\n" + exported(names) + made
 
 
@@ -104,13 +123,14 @@ class Converters:
         self.to_c = ToC(names)
         self.from_c = FromC(names)
 
-    def functions(self, model: m.Model, later: bool) -> str:
-        """Returns the tables and functions of the late types, or of the others."""
-        names, chosen = self.names, set(late(self.names))
+    def functions(self, model: m.Model, stage: str) -> str:
+        """Returns the tables and functions of a stage's types."""
+        names, found = self.names, stages(self.names)
         used = {kind for s in names.own_structs for kind in m.walk(s)}
         used |= {f.enumeration for s in names.own_structs for f in s.fields if f.enumeration}
-        enumerations = [e for e in names.enumerations if (e in chosen) == later]
-        structs = {s: name for s, name in names.own_structs.items() if (s in chosen) == later}
+        enumerations = [e for e in names.enumerations if found.get(e, EARLY) == stage]
+        structs = {s: name for s, name in names.own_structs.items() if found[s] == stage}
+        later = stage != EARLY
         parts = [table(e, later) for e in enumerations if e in used or e in model.types]
         for struct, name in structs.items():
             parts += [self.to_c.put(struct, name), self.from_c.get(struct, name)]

@@ -10,7 +10,7 @@ from gen import model as m
 from gen import phase_text
 from gen.model import Speed
 from gen.python.classes import default
-from gen.python.late import late
+from gen.python.late import EARLY, stages
 from gen.python.names import (
     HEAD,
     LINE,
@@ -190,12 +190,18 @@ def result(names: Names, f: m.Field) -> str:
             free = f"lambda c: {free}(c[0])"
         return f"Result({pointer}, v.get_{found}" + (f", {free})" if free else ")")
     if f.enumeration is not None:
-        return f"Result({pointer}, _convert.take_{f.enumeration.name})"
+        return f"Result({pointer}, {by_name(names, f.enumeration, f'take_{f.enumeration.name}')})"
     if isinstance(kind, m.Struct):
         read = f"take_{kind.name}" if sole_array(kind) else f"get_{names.structs[kind]}"
-        read = f'"{read}"' if kind in late(names) else f"_convert.{read}"
-        return f"Result({pointer}, {read}" + (f", lib.{kind.dispose_fn})" if kind.owns else ")")
+        return f"Result({pointer}, {by_name(names, kind, read)}" + (
+            f", lib.{kind.dispose_fn})" if kind.owns else ")"
+        )
     return f"Result({pointer}, v.take_{'float' if isinstance(kind, m.Float) else 'number'})"
+
+
+def by_name(names: Names, kind: m.Enumeration | m.Struct, read: str) -> str:
+    """Returns the expression for a function of _convert. It is the function's name if the type is late."""
+    return f"_convert.{read}" if stages(names).get(kind, EARLY) == EARLY else f'"{read}"'
 
 
 # The methods

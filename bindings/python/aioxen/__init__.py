@@ -17,26 +17,26 @@ from typing import TYPE_CHECKING
 
 from aioxen import types as _types
 from aioxen._base import Counters as Counters
-from aioxen._queue import EventsLost as EventsLost
 from aioxen._version import __version__ as __version__
-from aioxen.console import Console as Console
 from aioxen.context import Context as Context
 from aioxen.domain import Domain as Domain
 from aioxen.errors import *
 from aioxen.errors import PermissionError as PermissionError
-from aioxen.events import Events as Events
 from aioxen.operation import Operation as Operation
 
 if TYPE_CHECKING:
+    from aioxen._queue import EventsLost as EventsLost
     from aioxen.config import disk as disk
     from aioxen.config import nic as nic
     from aioxen.config import pv as pv
     from aioxen.config import pvh as pvh
     from aioxen.config import shutdown_action as shutdown_action
+    from aioxen.console import Console as Console
     from aioxen.domains import Domains as Domains
     from aioxen.domains import DomainState as DomainState
     from aioxen.domains import DomainStatus as DomainStatus
     from aioxen.domains import DomainView as DomainView
+    from aioxen.events import Events as Events
     from aioxen.json import from_json as from_json
     from aioxen.json import to_json as to_json
     from aioxen.types import *
@@ -51,8 +51,11 @@ else:
     # Importing these names takes time, and not all programs need them. So each name is imported at its first
     # use.
     _LATE = {
+        "_queue": ("EventsLost",),
         "config": ("disk", "nic", "pv", "pvh", "shutdown_action"),
+        "console": ("Console",),
         "domains": ("Domains", "DomainState", "DomainStatus", "DomainView"),
+        "events": ("Events",),
         "json": ("from_json", "to_json"),
         "xl": ("XlFileError", "XlFileWarning", "dump", "dumps", "load", "load_conf", "loads"),
         "types": tuple(name for name in _types.__all__ if name not in vars(_types)),

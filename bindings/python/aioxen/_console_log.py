@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aioxen.context import Context
+    from aioxen._loop_context import LoopContext
 
 PENDING = 1 << 20
 """The greatest number of octets that wait to be written. Further output is dropped."""
@@ -20,7 +20,7 @@ class ConsoleLog:
     """Appends to a file. The methods below the comment "In a thread" run in a thread. All other methods
     run in the loop's thread."""
 
-    def __init__(self, xen: Context, path: str, max_bytes: int, keep: int) -> None:
+    def __init__(self, xen: LoopContext, path: str, max_bytes: int, keep: int) -> None:
         if max_bytes < 1 or keep < 0:
             raise ValueError(f"max_bytes {max_bytes} and keep {keep} name no log")
         self._xen, self._loop = xen, xen._running_loop()

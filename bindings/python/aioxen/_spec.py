@@ -43,6 +43,7 @@ Otherwise the operation raises DomainGoneError.
 """
 
 _HOW = ctype("libxl_asyncop_how *")
+_ADDRESS = ctype("uintptr_t")
 
 
 class ProgressQueue(Protocol[E_contra]):
@@ -131,15 +132,15 @@ class CffiSpec(OperationSpec):
         limit: float | None = None,
         instant: bool = False,
         ends_if_gone: bool = False,
-        initiator: CData = ffi.NULL,
+        initiator: CData | None = None,
     ) -> None:
         super().__init__(
-            initiator=int(ffi.cast("uintptr_t", initiator)),
+            initiator=0 if initiator is None else int(ffi.cast(_ADDRESS, initiator)),
             domid_index=-1 if domid is None else domid,
             limit=limit,
             instant=instant,
             has_results=bool(results),
-            owns_memory=any(result.free for result in results),
+            owns_memory=bool(results) and any(result.free for result in results),
             undoable=undo is not None,
             ends_if_gone=ends_if_gone,
         )

@@ -13,7 +13,7 @@ from aioxen.types import Event
 
 if TYPE_CHECKING:
     from aioxen._base import Generator
-    from aioxen.context import Context
+    from aioxen._loop_context import LoopContext
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -25,7 +25,9 @@ class Subscription(Closing, Generic[E_co]):
     with`, and when the object is garbage-collected.
     """
 
-    def __init__(self, xen: Context, queue: Queue, kind: str, about: Any, domid: int | None = None) -> None:
+    def __init__(
+        self, xen: LoopContext, queue: Queue, kind: str, about: Any, domid: int | None = None
+    ) -> None:
         """Enables the event generator `kind`. `about` is the first input of its C function, and `domid` the
         domain that an error names."""
         self._queue = queue

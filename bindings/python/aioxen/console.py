@@ -22,7 +22,7 @@ from aioxen.errors import FailedError
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
-    from aioxen.context import Context
+    from aioxen._loop_context import LoopContext
     from aioxen.operation import Operation
 
 PSEUDO_TERMINALS = range(136, 144)
@@ -77,7 +77,9 @@ class Console:
     reader.
     """
 
-    def __init__(self, xen: Context, domain: DomainLike, number: int, kind: ConsoleType, limit: int) -> None:
+    def __init__(
+        self, xen: LoopContext, domain: DomainLike, number: int, kind: ConsoleType, limit: int
+    ) -> None:
         if limit < 2:
             raise ValueError(f"limit: {limit} is less than 2")
         self._xen = xen

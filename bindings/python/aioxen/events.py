@@ -13,7 +13,7 @@ from aioxen._subscription import Subscription
 from aioxen.types import DomainGone, Event
 
 if TYPE_CHECKING:
-    from aioxen.context import Context
+    from aioxen._loop_context import LoopContext
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -31,7 +31,7 @@ class Events(Subscription[E_co]):
 
     def __init__(
         self,
-        xen: Context,
+        xen: LoopContext,
         domid: int | None,
         types: Iterable[type[E_co]] | None,
         capacity: int,

@@ -25,17 +25,18 @@ import asyncio
 import contextlib
 import contextvars
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import trio
 
-from aioxen import console, context, errors, events, operation
+from aioxen import _loop_context, console, context, errors, events, operation
 from aioxen._queue import EventsLost
 from aioxen._shutdown import ShutdownFuture
-from aioxen.types import Event
+from aioxen._spec import DomainLike
+from aioxen.types import ConsoleType, Event, ShutdownReason
 
 __all__ = ["Console", "Context", "Events", "Operation", "UndoableOperation"]
 
@@ -317,10 +318,7 @@ class Console(console.Console):
 class Context(context.Context):
     """The context for trio. It belongs to the run of trio in which it is used first."""
 
-    _operation_types: context.OperationTypes = Operation, UndoableOperation
-    _shutdown_type: type[ShutdownFuture] = _Shutdown
-    _events_type: type[events.Events[Any]] = Events
-    _console_type: type[console.Console] = Console
+    _operation_types: _loop_context.OperationTypes = Operation, UndoableOperation
     _lock_type = trio.Lock
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -334,6 +332,19 @@ class Context(context.Context):
 
     def _timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         return _timeout(seconds)
+
+    def _console(self, domain: DomainLike, number: int, kind: ConsoleType, limit: int) -> console.Console:
+        return Console(self, domain, number, kind, limit)
+
+    def _shutdown(
+        self, request: operation.Operation[None], stopped: operation.Operation[ShutdownReason]
+    ) -> ShutdownFuture:
+        return _Shutdown(request, stopped)
+
+    def _events(
+        self, domid: int | None, types: Iterable[type[Event]] | None, capacity: int, devices: bool
+    ) -> events.Events[Event]:
+        return Events(self, domid, types, capacity, devices=devices)
 
 
 @contextlib.asynccontextmanager
