@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NEVER (UINT64_MAX / 2)
-
 const libxl__phase *libxl__phase_of(const libxl__ao *ao)
 {
     return &ao->cls->phases->list[ao->phase.index];
@@ -34,7 +32,7 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     libxl__ao *ao = LIBXL__CONTAINER(timer, libxl__ao, phase.timer);
     ao->phase.expired = true;
     /* Cannot fail, because the timer has just expired and the heap has room for it. */
-    libxl__timer_start(ctx, timer, NEVER, limit_reached);
+    libxl__timer_start(ctx, timer, LIBXL__NEVER, limit_reached);
     libxl__ao_wake(ao);
 }
 
@@ -44,7 +42,7 @@ static void set_limit(libxl__ao *ao, uint32_t milliseconds)
     ao->phase.expired = false;
     if (ao->phase.timer.callback)
         libxl__timer_start(ao->ctx, &ao->phase.timer,
-                           milliseconds ? LIBXL__MILLISECONDS(milliseconds) : NEVER, limit_reached);
+                           milliseconds ? LIBXL__MILLISECONDS(milliseconds) : LIBXL__NEVER, limit_reached);
 }
 
 static uint32_t undo_limit(const libxl__ao *ao);
@@ -63,7 +61,7 @@ int libxl__phases_reserve(libxl__ao *ao)
     const libxl__phases *phases = ao->cls->phases;
     for (unsigned i = 0; i < phases->count; i++)
         if (phases->list[i].limit_ms || phases->list[i].stop_ms || phases->list[i].undo_ms)
-            return libxl__timer_start(ao->ctx, &ao->phase.timer, NEVER, limit_reached);
+            return libxl__timer_start(ao->ctx, &ao->phase.timer, LIBXL__NEVER, limit_reached);
     return 0;
 }
 

@@ -121,7 +121,7 @@ int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libx
         timers->heap = heap;
         timers->room = room;
     }
-    timer->deadline = delay > UINT64_MAX / 2 - now ? UINT64_MAX / 2 : now + delay;
+    timer->deadline = delay > LIBXL__NEVER - now ? LIBXL__NEVER : now + delay;
     timer->callback = callback;
     sift_up(timers, timers->count++, timer);
     arm_timerfd(timers);

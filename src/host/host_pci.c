@@ -87,18 +87,6 @@ int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__SYSF
     return find_driver(bdf, facts, why);
 }
 
-uint32_t libxl__pci_siblings(uint32_t sbdf)
-{
-    uint32_t found = 0;
-    for (uint32_t function = 0; function < LIBXL__PCI_FUNCTIONS; function++) {
-        char bdf[LIBXL__PCI_BDF], path[PATH_SIZE];
-        name_of((sbdf & ~7u) | function, bdf);
-        snprintf(path, sizeof(path), DEVICES "/%s", bdf);
-        found |= !access(path, F_OK) ? 1u << function : 0;
-    }
-    return found;
-}
-
 static int by_number(const void *left, const void *right)
 {
     const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;

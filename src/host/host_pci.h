@@ -45,8 +45,6 @@ typedef struct libxl__pci_facts {
 
 /* Stores the facts about a device. A device that does not exist is no error. Errors: PERMISSION, FAIL. */
 int libxl__pci_look(uint32_t sbdf, libxl__pci_facts *facts, char why[LIBXL__SYSFS_WHY]);
-/* Returns which functions exist in the slot of this function, as bits 0 to 7. The function itself is one of them. */
-uint32_t libxl__pci_siblings(uint32_t sbdf);
 /*
  * Stores the devices that are bound to pciback, in order of their SBDF, in a malloc'ed array. Without pciback
  * there are none. Errors: NOMEM, PERMISSION, FAIL.

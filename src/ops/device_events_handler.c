@@ -22,8 +22,6 @@
 #include <xen/io/xenbus.h>
 
 #define RETRY_INTERVAL LIBXL__SECONDS(1)
-/* A delay of a timer that is started only to keep its place in the heap. Starting it again then needs no memory. */
-#define NEVER (UINT64_MAX / 2)
 
 /* ---- self: the number of this domain */
 
@@ -314,7 +312,7 @@ static int step(libxl__ao *ao, struct device_events_handler *s)
 static void try_again(libxl_ctx *ctx, libxl__timer *timer)
 {
     struct device_events_handler *s = LIBXL__CONTAINER(timer, struct device_events_handler, retry);
-    libxl__timer_start(ctx, timer, NEVER,
+    libxl__timer_start(ctx, timer, LIBXL__NEVER,
                        try_again); /* cannot fail, because the timer has just left the heap */
     s->paused = false;
     libxl__source_fire(&s->source);
@@ -420,7 +418,8 @@ static int serve_start(libxl__ao *ao, struct device_events_handler *s)
         libxl__ao_log(ao, XTL_WARN, -1, "domain 0 serves its backends itself, so nothing is done here");
         return LIBXL__AO_WAIT;
     }
-    int rc = libxl__timer_start(ao->ctx, &s->retry, NEVER, try_again); /* so that a retry needs no memory */
+    int rc =
+        libxl__timer_start(ao->ctx, &s->retry, LIBXL__NEVER, try_again); /* so that a retry needs no memory */
     snprintf(path, sizeof(path), "/local/domain/%u/backend", s->self);
     if (!rc)
         rc = libxl__watch_add(ao->ctx, path, changed, s, true, &s->watch);

@@ -10,9 +10,6 @@
 #include "device_operations.h"
 #include "generators.h"
 
-/* A delay of a timer that is started only to keep its place in the heap. Starting it again then needs no memory. */
-#define LIBXL__NEVER (UINT64_MAX / 2)
-
 struct libxl__evgen_devices {
     libxl__operation_generator common;
 };

@@ -14,6 +14,7 @@
  * job's data.
  */
 #include "memory_nodes.h"
+#include "reserved_worker.h"
 #include "setting.h"
 
 #include <errno.h>
@@ -123,7 +124,7 @@ static int read_only_poll(libxl__ao *ao, libxl__memory_nodes *nodes)
 /* ---- domain_set_memory: the pool of a guest that is populated on demand */
 
 typedef struct pool {
-    libxl__source source; /* a source that is attached while a worker is reserved for the undo */
+    libxl__reserved_worker worker; /* reserved for the undo */
     libxl__job job;
     uint32_t domid;
     uint64_t pages, before_pages;
@@ -136,12 +137,6 @@ static void pool_work(libxl_ctx *ctx, libxl__job *job)
     pool *p = LIBXL__CONTAINER(job, pool, job);
     const int failed = xc_domain_set_pod_target(libxl__xch(ctx), p->domid, p->pages, NULL, NULL, NULL);
     p->errnoval = failed ? errno : 0;
-}
-
-static void release_worker(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)source;
-    libxl__lane_release(&ctx->xen->memory_lane);
 }
 
 static int submit(libxl__ao *ao, pool *p, uint64_t pages)
@@ -213,10 +208,9 @@ static int pool_start(libxl__ao *ao, struct set_memory *s)
 {
     if (!(s->nodes.info.flags & XEN_DOMINF_hvm_guest))
         return 0;
-    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->memory_lane);
+    const int rc = libxl__worker_reserve(ao, &s->pool.worker, &ao->ctx->xen->memory_lane);
     if (rc)
         return rc;
-    libxl__source_attach(ao, &s->pool.source, release_worker);
     s->pool.before_pages = (s->nodes.target_kb + SLACK_KB) / LIBXL__PAGE_KB;
     return submit(ao, &s->pool, (s->target_kb + SLACK_KB) / LIBXL__PAGE_KB);
 }

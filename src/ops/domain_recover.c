@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
 
 typedef struct recovering {
@@ -73,7 +72,7 @@ static int reserve(libxl__ao *ao, struct recovering *s)
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &s->domain);
     if (!rc)
-        rc = libxl__alarm_set(ao, &s->alarm, NEVER);
+        rc = libxl__alarm_set(ao, &s->alarm, LIBXL__NEVER);
     s->reserved = !rc;
     return rc;
 }

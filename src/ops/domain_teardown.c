@@ -28,7 +28,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
 #define FOR_AN_ANSWER LIBXL__SECONDS(1)
 
@@ -67,7 +66,7 @@ static int reserve(libxl__ao *ao, struct teardown *t)
     if (!rc)
         rc = libxl__userdata_reserve_removal(ao, &t->files);
     if (!rc)
-        rc = libxl__alarm_set(ao, &t->alarm, NEVER);
+        rc = libxl__alarm_set(ao, &t->alarm, LIBXL__NEVER);
     return rc;
 }
 

@@ -49,18 +49,9 @@ void libxl__hv_destroy_open(libxl_ctx *ctx)
     libxl__lane_open(ctx, &ctx->xen->destroy_lane, "xl-destroy", MOST_AT_ONCE, false);
 }
 
-static void release_worker(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)source;
-    libxl__lane_release(&ctx->xen->destroy_lane);
-}
-
 int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy)
 {
-    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->destroy_lane);
-    if (!rc)
-        libxl__source_attach(ao, &destroy->source, release_worker);
-    return rc;
+    return libxl__worker_reserve(ao, &destroy->worker, &ao->ctx->xen->destroy_lane);
 }
 
 void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,

@@ -7,11 +7,11 @@
 #define LIBXL__DESTROY_H
 
 #include "ao.h"
-#include "worker.h"
+#include "reserved_worker.h"
 
 /* The destruction of one domain. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__hv_destroy {
-    libxl__source source; /* attached while a worker is reserved; never fires */
+    libxl__reserved_worker worker;
     libxl__job job;
     uint32_t domid;
     libxl_uuid uuid;

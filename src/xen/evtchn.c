@@ -66,35 +66,23 @@ static void evtchn_stop(libxl_ctx *ctx, libxl__source *source)
     close_if_unused(ctx);
 }
 
-static int attach(libxl__ao *ao, libxl__evtchn *evtchn, xenevtchn_port_or_error_t port, uint32_t domid)
+int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port)
 {
+    libxl__evtchns *evtchns = &ao->ctx->xen->evtchns;
+    int rc = open_handle(ao);
+    if (rc)
+        return rc;
+    const xenevtchn_port_or_error_t port = xenevtchn_bind_interdomain(evtchns->handle, domid, remote_port);
     if (port < 0) {
-        const int rc = libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno),
-                                      "binding an event channel to domain %u: %m", domid);
+        rc = libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno),
+                            "binding an event channel to domain %u: %m", domid);
         close_if_unused(ao->ctx);
         return rc;
     }
     evtchn->port = (evtchn_port_t)port;
-    LIST_INSERT_HEAD(&ao->ctx->xen->evtchns.list, evtchn, link);
+    LIST_INSERT_HEAD(&evtchns->list, evtchn, link);
     libxl__source_attach(ao, &evtchn->source, evtchn_stop);
     return 0;
-}
-
-int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port)
-{
-    int rc = open_handle(ao);
-    if (rc)
-        return rc;
-    xenevtchn_handle *handle = ao->ctx->xen->evtchns.handle;
-    return attach(ao, evtchn, xenevtchn_bind_interdomain(handle, domid, remote_port), domid);
-}
-
-int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid)
-{
-    int rc = open_handle(ao);
-    if (rc)
-        return rc;
-    return attach(ao, evtchn, xenevtchn_bind_unbound_port(ao->ctx->xen->evtchns.handle, domid), domid);
 }
 
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn)

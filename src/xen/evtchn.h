@@ -39,11 +39,6 @@ void libxl__evtchns_close(libxl_ctx *ctx);
  * recorded in ao.
  */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
-/*
- * Allocates a local port to which the domain may bind, and stores it in evtchn->port. Errors: those of
- * libxl__evtchn_bind.
- */
-int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid);
 /* Notifies the domain at the other end. Errors: FAIL, recorded in ao. */
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn);
 

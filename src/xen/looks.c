@@ -16,7 +16,6 @@
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
 #define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* the interval for domains that xenstored does not know */
 #define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* the interval while there is no connection to xenstored */
-#define NEVER          (UINT64_MAX / 2)
 
 /*
  * Calls the observers for the domains of a page. An observer is not called for a domain that one of the
@@ -43,7 +42,7 @@ static libxl__timer_callback timer_expired;
 
 static void plan(libxl_ctx *ctx, uint64_t delay)
 {
-    ctx->xen->domains.resting = delay == NEVER;
+    ctx->xen->domains.resting = delay == LIBXL__NEVER;
     libxl__timer_start(ctx, &ctx->xen->domains.again, delay, timer_expired);
 }
 
@@ -67,7 +66,7 @@ void libxl__looks_plan_next(libxl_ctx *ctx)
             domains->interval *= 2;
     } else {
         domains->interval = FIRST_INTERVAL;
-        plan(ctx, libxl__domains_in_use(ctx) ? idle_interval(ctx) : NEVER);
+        plan(ctx, libxl__domains_in_use(ctx) ? idle_interval(ctx) : LIBXL__NEVER);
     }
 }
 
@@ -275,5 +274,5 @@ int libxl__looks_open(libxl_ctx *ctx)
     libxl__domains *domains = &ctx->xen->domains;
     domains->interval = FIRST_INTERVAL;
     domains->resting = true;
-    return libxl__timer_start(ctx, &domains->again, NEVER, timer_expired);
+    return libxl__timer_start(ctx, &domains->again, LIBXL__NEVER, timer_expired);
 }

@@ -212,20 +212,9 @@ void libxl__pci_open(libxl_ctx *ctx)
     libxl__lane_open(ctx, &ctx->xen->pci_lane, "xl-pci", MOST_AT_ONCE, false);
 }
 
-static void release_worker(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)source;
-    libxl__lane_release(&ctx->xen->pci_lane);
-}
-
 int libxl__pci_reserve(libxl__ao *ao, libxl__pci_job *job)
 {
-    if (job->source.ao)
-        return 0;
-    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->pci_lane);
-    if (!rc)
-        libxl__source_attach(ao, &job->source, release_worker);
-    return rc;
+    return libxl__worker_reserve(ao, &job->worker, &ao->ctx->xen->pci_lane);
 }
 
 int libxl__pci_start(libxl__ao *ao, libxl__pci_job *job, libxl__pci_verb verb)

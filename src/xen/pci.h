@@ -11,7 +11,7 @@
 
 #include "ao.h"
 #include "host_pci.h"
-#include "worker.h"
+#include "reserved_worker.h"
 
 /*
  * The nodes of xenstore about one device of this host; libxl has the same. Key: driver_path, name, domid. The
@@ -60,7 +60,7 @@ typedef struct libxl__pci_job {
     libxl__pci_function *functions; /* in the operation's memory */
     uint32_t count;
 
-    libxl__source source; /* attached while a worker is reserved; never fires */
+    libxl__reserved_worker worker;
     libxl__job job;
     libxl__pci_verb verb;
     uint32_t *list; /* the result of LIST: malloc'ed, list_count elements; the caller takes it */

@@ -54,18 +54,9 @@ void libxl__resume_open(libxl_ctx *ctx)
     libxl__lane_open(ctx, &ctx->xen->resume_lane, "xl-resume", MOST_AT_ONCE, false);
 }
 
-static void release_worker(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)source;
-    libxl__lane_release(&ctx->xen->resume_lane);
-}
-
 int libxl__resume_reserve(libxl__ao *ao, libxl__resume *resume)
 {
-    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->resume_lane);
-    if (!rc)
-        libxl__source_attach(ao, &resume->source, release_worker);
-    return rc;
+    return libxl__worker_reserve(ao, &resume->worker, &ao->ctx->xen->resume_lane);
 }
 
 void libxl__resume_start(libxl__ao *ao, libxl__resume *resume)

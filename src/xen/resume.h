@@ -7,11 +7,11 @@
 #define LIBXL__RESUME_H
 
 #include "ao.h"
-#include "worker.h"
+#include "reserved_worker.h"
 
 /* The resumption of one domain. Embed this in the operation's state; zero-initialise it and set the inputs. */
 typedef struct libxl__resume {
-    libxl__source source; /* attached while a worker is reserved; never fires */
+    libxl__reserved_worker worker;
     libxl__job job;
     /* Inputs. */
     uint32_t domid;

@@ -39,20 +39,9 @@ void libxl__usb_open(libxl_ctx *ctx)
     libxl__lane_open(ctx, &ctx->xen->usb_lane, "xl-usb", MOST_AT_ONCE, false);
 }
 
-static void release_worker(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)source;
-    libxl__lane_release(&ctx->xen->usb_lane);
-}
-
 int libxl__usb_reserve(libxl__ao *ao, libxl__usb_job *job)
 {
-    if (job->source.ao)
-        return 0;
-    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->usb_lane);
-    if (!rc)
-        libxl__source_attach(ao, &job->source, release_worker);
-    return rc;
+    return libxl__worker_reserve(ao, &job->worker, &ao->ctx->xen->usb_lane);
 }
 
 int libxl__usb_start(libxl__ao *ao, libxl__usb_job *job, libxl__usb_verb verb)

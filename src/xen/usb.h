@@ -11,7 +11,7 @@
 
 #include "ao.h"
 #include "host_usb.h"
-#include "worker.h"
+#include "reserved_worker.h"
 
 /*
  * The node of xenstore that keeps the former driver of an interface while usbback has the device; libxl has the
@@ -32,7 +32,7 @@ typedef struct libxl__usb_job {
     libxl__usb_device *devices; /* in the operation's memory */
     uint32_t count;
 
-    libxl__source source; /* attached while a worker is reserved; never fires */
+    libxl__reserved_worker worker;
     libxl__job job;
     libxl__usb_verb verb;
     int rc;

@@ -245,18 +245,9 @@ libxl_domain_config *libxl__userdata_config(const libxl__userdata *userdata)
     return &userdata->work->config;
 }
 
-static void release_worker(libxl_ctx *ctx, libxl__source *source)
-{
-    (void)source;
-    libxl__lane_release(&ctx->xen->userdata_lane);
-}
-
 int libxl__userdata_reserve_removal(libxl__ao *ao, libxl__userdata_removal *removal)
 {
-    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->userdata_lane);
-    if (!rc)
-        libxl__source_attach(ao, &removal->source, release_worker);
-    return rc;
+    return libxl__worker_reserve(ao, &removal->worker, &ao->ctx->xen->userdata_lane);
 }
 
 void libxl__userdata_remove(libxl__ao *ao, libxl__userdata_removal *removal, uint32_t domid,

@@ -23,7 +23,7 @@
 
 #include "ao.h"
 #include "userdata_files.h"
-#include "worker.h"
+#include "reserved_worker.h"
 
 typedef struct libxl__userdata_work libxl__userdata_work;
 
@@ -95,7 +95,7 @@ libxl_domain_config *libxl__userdata_config(const libxl__userdata *userdata);
 
 /* A job that removes all files of a domain. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__userdata_removal {
-    libxl__source source; /* attached while a worker is reserved; never fires */
+    libxl__reserved_worker worker;
     libxl__job job;
     libxl__userdata_files files;
     /* Valid once the job is done: 0, PERMISSION or FAIL; files.why has the error message. */

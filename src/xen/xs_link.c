@@ -23,7 +23,6 @@
 #define FIRST_DELAY LIBXL__MILLISECONDS(10)
 #define LAST_DELAY  LIBXL__SECONDS(1)
 #define PING_DELAY  LIBXL__SECONDS(1)
-#define NEVER       (UINT64_MAX / 2)
 
 static libxl__timer_callback timer_expired;
 
@@ -126,7 +125,7 @@ static int connect_now(libxl_ctx *ctx)
 static void keep_up(libxl_ctx *ctx, bool now)
 {
     void (*const ping)(libxl_ctx *) = ctx->xen->transport->ping;
-    plan(ctx, ping ? PING_DELAY : NEVER);
+    plan(ctx, ping ? PING_DELAY : LIBXL__NEVER);
     if (ping && now)
         ping(ctx);
 }
@@ -143,7 +142,7 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     libxl__xs_link *link = LIBXL__CONTAINER(timer, libxl__xs_link, timer);
     /* Cannot fail now, because the timer has just left the heap and its slot there is free. */
-    plan(ctx, NEVER);
+    plan(ctx, LIBXL__NEVER);
     /* The answer may have arrived while the application was busy. */
     if (link->state == LIBXL__XS_PROVING)
         ctx->xen->transport->receive(ctx);
@@ -262,7 +261,7 @@ int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
     libxl__xs_link *link = &ctx->xen->link;
     TAILQ_INIT(&link->deferred);
     link->delay = FIRST_DELAY;
-    int rc = libxl__timer_start(ctx, &link->timer, NEVER, timer_expired);
+    int rc = libxl__timer_start(ctx, &link->timer, LIBXL__NEVER, timer_expired);
     if (rc)
         return libxl__refuse_in(rc, "connecting to xenstored");
     libxl__ctx_lock(ctx);
