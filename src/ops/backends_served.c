@@ -211,7 +211,7 @@ void libxl__served_changed(struct device_events_handler *s, const char *path)
     }
     snprintf(kind, sizeof(kind), "%.*s", (int)end, at);
     if (is_telling(rest) && mark_number(s, kind, domid, devid, !*rest))
-        s->list_again = true;
+        s->relisting.list_again = true;
 }
 
 /* ---- listing the backends of this domain */

@@ -7,6 +7,7 @@
 #define LIBXL__BACKENDS_SERVED_H
 
 #include "backend.h"
+#include "relisting.h"
 
 enum {
     LIBXL__BACKENDS_MOST = 8192, /* the greatest number of backends that are served */
@@ -62,7 +63,6 @@ STAILQ_HEAD(backends_folders, backends_folder);
 typedef struct device_events_handler {
     libxl__source source; /* fires when there is something to do; its stop function frees all memory */
     libxl__ao *ao;
-    libxl__xs_observer observer;
     libxl__watch *watch;
     libxl__xs_batch *batch;   /* reads the number of this domain, and then nodes of the marked backends */
     libxl__xs_batch *listing; /* reads parts of the first folders */
@@ -76,10 +76,8 @@ typedef struct device_events_handler {
     struct served_backends waiting;
     uint32_t count, working_count;
     struct backends_folders folders;
-    libxl__timer retry; /* ends a pause after an error */
-    libxl__recurring failures, refusals;
-    bool paused;     /* waits for the connection to xenstored or for the timer */
-    bool list_again; /* all folders are listed from the start */
+    libxl__relisting relisting;
+    libxl__recurring refusals;
 } device_events_handler_state;
 
 /* Marks a backend, so that its nodes are read. */

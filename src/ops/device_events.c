@@ -26,8 +26,7 @@
 #include <xen/io/xenbus.h>
 
 enum { AT_ONCE = 32 /* the number of devices that are read in one batch */ };
-#define ENABLING       "enabling events of devices" /* for messages */
-#define RETRY_INTERVAL LIBXL__SECONDS(1)
+#define ENABLING "enabling events of devices" /* for messages */
 
 typedef struct device_events device_events_state;
 
@@ -38,8 +37,9 @@ static uint32_t only_domid(const struct device_events *s)
 
 /* ---- listing: the devices of the domains */
 
-static void report_loss(libxl_ctx *ctx, struct device_events *s)
+static void report_loss(libxl_ctx *ctx, libxl__source *source)
 {
+    struct device_events *s = LIBXL__CONTAINER(source, struct device_events, source);
     libxl_event *event = libxl__watched_event(s, only_domid(s), LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
     if (event) {
         libxl__event_fits_record(event, 0);
@@ -47,16 +47,6 @@ static void report_loss(libxl_ctx *ctx, struct device_events *s)
     } else {
         libxl__event_missed(ctx, 0);
     }
-}
-
-static void connected(libxl_ctx *ctx, libxl__xs_observer *observer, bool again)
-{
-    struct device_events *s = LIBXL__CONTAINER(observer, struct device_events, observer);
-    if (again)
-        report_loss(ctx, s);
-    s->list_again |= again;
-    s->paused = false;
-    libxl__source_fire(&s->source);
 }
 
 /*
@@ -79,7 +69,7 @@ static int begin_listing(struct device_events *s)
     libxl__watched_mark_all(s);
     s->domid_count = (uint32_t)count;
     const int rc = libxl__watched_models_list(s);
-    s->list_again = rc;
+    s->relisting.list_again = rc;
     return rc;
 }
 
@@ -108,7 +98,7 @@ static int list_step(struct device_events *s)
     while (!rc) {
         if (s->listing && (rc = listed(s)))
             return rc;
-        if (s->list_again && (rc = begin_listing(s)))
+        if (s->relisting.list_again && (rc = begin_listing(s)))
             return rc;
         if (!s->domid_count)
             return 0;
@@ -242,9 +232,9 @@ static int devices_read(struct device_events *s)
 
 static int step(libxl__ao *ao, struct device_events *s)
 {
-    int rc = s->paused ? 0 : libxl__watched_models_step(ao, s);
+    int rc = s->relisting.paused ? 0 : libxl__watched_models_step(ao, s);
     rc = rc == LIBXL__AO_WAIT ? 0 : rc;
-    while (!rc && !s->paused) {
+    while (!rc && !s->relisting.paused) {
         if (s->batch)
             rc = libxl__xs_done(s->batch) ? devices_read(s) : LIBXL__AO_WAIT;
         if (!rc)
@@ -259,33 +249,6 @@ static int step(libxl__ao *ao, struct device_events *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-static void try_again(libxl_ctx *ctx, libxl__timer *timer)
-{
-    struct device_events *s = LIBXL__CONTAINER(timer, struct device_events, retry);
-    libxl__timer_start(ctx, timer, LIBXL__NEVER,
-                       try_again); /* cannot fail, because the timer has just left the heap */
-    s->paused = false;
-    libxl__source_fire(&s->source);
-}
-
-/*
- * Pauses after an error. If the connection to xenstored is lost, waits for the next connection. The watches belong
- * to the context, so they are registered again then. After any other error waits for RETRY_INTERVAL.
- */
-static void pause_after(libxl__ao *ao, struct device_events *s, int rc)
-{
-    char text[128];
-    libxl__ao_forget_failure(ao);
-    end_listing(s);
-    s->list_again = true;
-    s->paused = rc != ERROR_NO_XENSTORE || !libxl__xs_link_is_up(ao->ctx);
-    if (rc == ERROR_NO_XENSTORE)
-        return;
-    snprintf(text, sizeof(text), "following devices: %s; this is tried again", libxl_error_describe(rc));
-    libxl__log_recurring(ao->ctx, &s->failures, XTL_ERROR, -1, text);
-    libxl__timer_start(ao->ctx, &s->retry, RETRY_INTERVAL, try_again);
-}
-
 static int watch_poll(libxl__ao *ao, struct device_events *s)
 {
     int rc;
@@ -293,8 +256,9 @@ static int watch_poll(libxl__ao *ao, struct device_events *s)
         rc = step(ao, s);
         if (rc == LIBXL__AO_WAIT || rc == ERROR_DOMAIN_DESTROYED)
             return rc;
-        pause_after(ao, s, rc);
-    } while (!s->paused);
+        end_listing(s);
+        libxl__relisting_pause(ao, &s->relisting, rc);
+    } while (!s->relisting.paused);
     return LIBXL__AO_WAIT;
 }
 
@@ -303,9 +267,8 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     struct device_events *s = LIBXL__CONTAINER(source, struct device_events, source);
     struct watched_device *d;
     libxl__watched_end(s);
-    libxl__timer_stop(ctx, &s->retry);
+    libxl__relisting_close(ctx, &s->relisting);
     libxl__timer_stop(ctx, &s->rest);
-    libxl__xs_unobserve(&s->observer);
     libxl__watched_models_close(s);
     while ((d = LIST_FIRST(&s->all)))
         libxl__watched_forget(d);
@@ -319,7 +282,6 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
 {
     xc_domaininfo_t info;
     s->ao = ao;
-    s->list_again = true;
     LIST_INIT(&s->all);
     TAILQ_INIT(&s->marked);
     TAILQ_INIT(&s->reading);
@@ -327,11 +289,9 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     libxl__watched_models_open(s);
     libxl__index_open(&s->devices, libxl__watched_key, 1, &s->index_steps);
     libxl__index_open(&s->domains, libxl__watched_domain_key, 1, &s->index_steps);
-    s->observer = (libxl__xs_observer){.connected = connected};
-    libxl__xs_observe(ao->ctx, &s->observer);
+    s->relisting = (libxl__relisting){.what = "following devices", .source = &s->source, .lost = report_loss};
     libxl__source_attach(ao, &s->source, stop);
-    int rc =
-        libxl__timer_start(ao->ctx, &s->retry, LIBXL__NEVER, try_again); /* so that a retry needs no memory */
+    int rc = libxl__relisting_open(ao->ctx, &s->relisting);
     if (!rc)
         rc = libxl__watched_reserve_rests(s);
     if (!rc && only_domid(s) != LIBXL_DOMID_ALL) {

@@ -13,15 +13,12 @@
  * context's lock.
  */
 #include "backends_served.h"
-#include "xs_link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <xen/io/xenbus.h>
-
-#define RETRY_INTERVAL LIBXL__SECONDS(1)
 
 /* ---- self: the number of this domain */
 
@@ -292,9 +289,9 @@ static int step(libxl__ao *ao, struct device_events_handler *s)
 {
     int rc = 0;
     take_results(ao, s);
-    while (!rc && !s->paused) {
-        if (s->list_again) {
-            s->list_again = false;
+    while (!rc && !s->relisting.paused) {
+        if (s->relisting.list_again) {
+            s->relisting.list_again = false;
             rc = libxl__served_list(s);
         }
         if (!rc && s->batch)
@@ -307,29 +304,6 @@ static int step(libxl__ao *ao, struct device_events_handler *s)
             rc = read_backends(ao, s);
     }
     return rc ? rc : LIBXL__AO_WAIT;
-}
-
-static void try_again(libxl_ctx *ctx, libxl__timer *timer)
-{
-    struct device_events_handler *s = LIBXL__CONTAINER(timer, struct device_events_handler, retry);
-    libxl__timer_start(ctx, timer, LIBXL__NEVER,
-                       try_again); /* cannot fail, because the timer has just left the heap */
-    s->paused = false;
-    libxl__source_fire(&s->source);
-}
-
-/* Pauses after an error: until xenstored can be reached again, or for RETRY_INTERVAL. */
-static void pause_after(libxl__ao *ao, struct device_events_handler *s, int rc)
-{
-    char text[128];
-    libxl__ao_forget_failure(ao);
-    s->list_again = true;
-    s->paused = rc != ERROR_NO_XENSTORE || !libxl__xs_link_is_up(ao->ctx);
-    if (rc == ERROR_NO_XENSTORE)
-        return;
-    snprintf(text, sizeof(text), "serving backends: %s; this is tried again", libxl_error_describe(rc));
-    libxl__log_recurring(ao->ctx, &s->failures, XTL_ERROR, -1, text);
-    libxl__timer_start(ao->ctx, &s->retry, RETRY_INTERVAL, try_again);
 }
 
 /* Asks the nested operations that connect backends to stop. The nested operations that release backends continue. */
@@ -367,18 +341,9 @@ static int serve_poll(libxl__ao *ao, struct device_events_handler *s)
         const int rc = step(ao, s);
         if (rc == LIBXL__AO_WAIT)
             return rc;
-        pause_after(ao, s, rc);
-    } while (!s->paused);
+        libxl__relisting_pause(ao, &s->relisting, rc);
+    } while (!s->relisting.paused);
     return LIBXL__AO_WAIT;
-}
-
-static void connected(libxl_ctx *ctx, libxl__xs_observer *observer, bool again)
-{
-    (void)ctx;
-    struct device_events_handler *s = LIBXL__CONTAINER(observer, struct device_events_handler, observer);
-    s->list_again |= again;
-    s->paused = false;
-    libxl__source_fire(&s->source);
 }
 
 static void changed(libxl_ctx *ctx, void *user, bool failed)
@@ -393,8 +358,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     struct device_events_handler *s = LIBXL__CONTAINER(source, struct device_events_handler, source);
     struct served_backend *b;
     libxl__watch_remove(ctx, s->watch);
-    libxl__timer_stop(ctx, &s->retry);
-    libxl__xs_unobserve(&s->observer);
+    libxl__relisting_close(ctx, &s->relisting);
     libxl__served_list_end(s);
     while ((b = LIST_FIRST(&s->all)))
         libxl__served_forget(b);
@@ -411,19 +375,17 @@ static int serve_start(libxl__ao *ao, struct device_events_handler *s)
     TAILQ_INIT(&s->waiting);
     STAILQ_INIT(&s->folders);
     libxl__index_open(&s->index, libxl__served_key, 1, &s->index_steps);
-    s->observer = (libxl__xs_observer){.connected = connected};
-    libxl__xs_observe(ao->ctx, &s->observer);
+    s->relisting = (libxl__relisting){.what = "serving backends", .source = &s->source};
     libxl__source_attach(ao, &s->source, stop);
+    int rc = libxl__relisting_open(ao->ctx, &s->relisting);
+    if (rc)
+        return rc;
     if (!s->self) {
         libxl__ao_log(ao, XTL_WARN, -1, "domain 0 serves its backends itself, so nothing is done here");
         return LIBXL__AO_WAIT;
     }
-    int rc =
-        libxl__timer_start(ao->ctx, &s->retry, LIBXL__NEVER, try_again); /* so that a retry needs no memory */
     snprintf(path, sizeof(path), "/local/domain/%u/backend", s->self);
-    if (!rc)
-        rc = libxl__watch_add(ao->ctx, path, changed, s, true, &s->watch);
-    s->list_again = true;
+    rc = libxl__watch_add(ao->ctx, path, changed, s, true, &s->watch);
     libxl__source_fire(&s->source); /* wakes the operation, which starts the listing */
     return rc ? rc : LIBXL__AO_WAIT;
 }

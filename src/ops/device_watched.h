@@ -9,6 +9,7 @@
 
 #include "device_operations.h"
 #include "generators.h"
+#include "relisting.h"
 
 struct libxl__evgen_devices {
     libxl__operation_generator common;
@@ -61,7 +62,6 @@ struct watched_models {
 struct device_events {
     libxl__source source; /* fires when a device is marked; the source's stop function frees all memory */
     libxl__ao *ao;
-    libxl__xs_observer observer;
     libxl__watch *toolstack, *pcis;
     struct watched_models models;
     libxl__index devices, domains;
@@ -75,10 +75,8 @@ struct device_events {
     libxl__gc sweep_memory;    /* freed after each list, because the operation may last for years */
     uint32_t *domids;          /* the domids of the domains whose devices must still be listed; malloc'ed */
     uint32_t domid_count;
-    libxl__timer retry; /* ends a pause after an error */
-    libxl__recurring failures;
-    bool listing, list_again;
-    bool paused; /* waits for the connection to xenstored or for the timer */
+    libxl__relisting relisting;
+    bool listing;
 };
 
 /* Return the key of an entry in each of the two indexes. */
