@@ -58,7 +58,8 @@ typedef struct libxl__ao_class {
     /* The function of an operation without phases; NULL: the operation has phases. */
     int (*body)(libxl__ao *ao, void *args);
     const libxl__phases *phases; /* the phases of the operation; NULL: the operation has a body */
-    void (*dispose)(void *args); /* Frees the copies of the inputs; NULL: there is nothing to free */
+    /* Frees the copies of the inputs, or does nothing if args is zero; NULL: there is nothing to free */
+    void (*dispose)(void *args);
     size_t args_size;
     unsigned limit_ms; /* the default time limit, in ms; 0: no limit */
     bool slow;

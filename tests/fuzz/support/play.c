@@ -177,7 +177,9 @@ static void stop_any(libxl__ao *ao, void *state)
  * record must not be used any more. */
 static void forget(void *args)
 {
-    (*(struct play **)args)->ao = NULL;
+    struct play *p = *(struct play **)args;
+    if (p) /* NULL: the operation goes on in another record */
+        p->ao = NULL;
 }
 
 #define ROW(index, ...)                                                                                      \
