@@ -239,7 +239,7 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
     case LIBXL__DISK_SHARING: return claim(ao, device);
     case LIBXL__DISK_WRITING:
         return libxl__xs_done(host->batch) ? number_written(ao, device) : LIBXL__AO_WAIT;
-    case LIBXL__DISK_KEEPING: rc = libxl__loop_keep_poll(ao, &host->keep); break;
+    case LIBXL__DISK_KEEPING: rc = libxl__loop_job_poll(ao, &host->keep); break;
     case LIBXL__DISK_OPENING: break;
     case LIBXL__DISK_CLOSING: return libxl__loop_close_poll(ao, &host->loop);
     }
@@ -294,7 +294,7 @@ int libxl__disk_offline_poll(libxl__ao *ao, libxl__device *device)
     libxl__disk_host *host = device->host;
     if (host->step == LIBXL__DISK_RUNNING)
         return libxl__device_script_poll(ao, &host->run, device);
-    const int rc = libxl__loop_release_poll(ao, &host->release);
+    const int rc = libxl__loop_job_poll(ao, &host->release);
     if (rc || !libxl__loop_in_use(host->number))
         return rc;
     return look_later(ao, host, RELEASE_LIMIT_MS);

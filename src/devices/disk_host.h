@@ -22,8 +22,7 @@ typedef struct libxl__disk_host {
     libxl__block_lock lock;  /* held while a block device is given to the backend */
     libxl__loop_device loop; /* the loop device, if the disk is a file */
     libxl__xs_batch *batch;  /* writes the nodes that the script would write */
-    libxl__loop_keep keep;
-    libxl__loop_release release;
+    libxl__loop_job keep, release;
     libxl__alarm alarm; /* the alarm for the next check of a condition for which there is no notification */
     unsigned waited_ms, step_ms;
     enum {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: a holder for each loop device, with the device's descriptor, until the device is closed. The
- * operation may end before the device is closed. take_work, close_work and release_work run on workers,
- * unlocked, and use only their jobs. The context's lock guards everything else.
+ * operation may end before the device is closed. take_work and close_work run on workers, unlocked, and use only
+ * their jobs. The context's lock guards everything else.
  */
 #include "host_loop.h"
 #include "host_lock.h"
@@ -22,18 +22,11 @@
 
 #include <linux/loop.h>
 
-enum {
-    /*
-     * The number of attempts to get a free device. Several may be needed, because another program may take
-     * the same device first.
-     */
-    TRIES = 200,
-    /*
-     * The number of attempts to release a device. There is no later chance, because the device's nodes are
-     * removed.
-     */
-    RELEASE_TRIES = 8,
-};
+/*
+ * The number of attempts to get a free device. Several may be needed, because another program may take the same
+ * device first.
+ */
+enum { TRIES = 200 };
 
 typedef struct libxl__loop_holder {
     libxl__job take, close;
@@ -90,13 +83,6 @@ static int take_lock(holder *h)
 
 /* ---- checking whether other loop devices have the file */
 
-static int open_loop(int number, int flags)
-{
-    char path[24];
-    snprintf(path, sizeof(path), "/dev/loop%d", number);
-    return open(path, flags | O_CLOEXEC);
-}
-
 /*
  * Checks another loop device. Returns 0 if the other device does not have the file, or if both devices only
  * read the file. Returns EBUSY if both have the file and one of them is writable. Returns another errno if
@@ -105,7 +91,7 @@ static int open_loop(int number, int flags)
 static int look_at(const holder *h, const struct stat *file, int number)
 {
     struct loop_info64 info = {0};
-    const int fd = open_loop(number, O_RDONLY);
+    const int fd = libxl__loop_open(number, O_RDONLY);
     const int error = fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) ? errno : 0;
     if (fd >= 0)
         close(fd);
@@ -160,7 +146,7 @@ static int configure(holder *h, int control, const struct loop_config *config)
     int error = EBUSY;
     for (int i = 0; i < TRIES && error == EBUSY && !atomic_load(&h->cancel); i++) {
         const int number = ioctl(control, LOOP_CTL_GET_FREE);
-        const int fd = number < 0 ? -1 : open_loop(number, h->read_only ? O_RDONLY : O_RDWR);
+        const int fd = number < 0 ? -1 : libxl__loop_open(number, h->read_only ? O_RDONLY : O_RDWR);
         if (fd >= 0 && !ioctl(fd, LOOP_CONFIGURE, config)) {
             h->number = number;
             return fd;
@@ -328,90 +314,4 @@ int libxl__loop_close_poll(libxl__ao *ao, libxl__loop_device *loop)
 void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop)
 {
     libxl__source_stop(ctx, &loop->source);
-}
-
-bool libxl__loop_in_use(int number)
-{
-    char path[48];
-    snprintf(path, sizeof(path), "/sys/block/loop%d/loop", number);
-    return !access(path, F_OK);
-}
-
-/* ---- devices that stay when the library closes them */
-
-static void keep_work(libxl_ctx *ctx, libxl__job *job)
-{
-    (void)ctx;
-    libxl__loop_keep *keep = LIBXL__CONTAINER(job, libxl__loop_keep, job);
-    struct loop_info64 info = {0};
-    const int fd = open_loop(keep->number, O_RDONLY);
-    bool ok = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info);
-    info.lo_flags &= ~(uint32_t)LO_FLAGS_AUTOCLEAR;
-    ok = ok && !ioctl(fd, LOOP_SET_STATUS64, &info);
-    keep->errnoval = ok ? 0 : errno;
-    if (fd >= 0)
-        close(fd);
-}
-
-int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_keep *keep, int number)
-{
-    keep->number = number;
-    keep->job.work = keep_work;
-    return libxl__job_submit(&ao->ctx->host->lane, ao, &keep->job);
-}
-
-int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep)
-{
-    if (keep->job.state != LIBXL__JOB_DONE)
-        return LIBXL__AO_WAIT;
-    if (!keep->errnoval)
-        return 0;
-    return libxl__ao_fail(ao, libxl__host_errno_rc(keep->errnoval), "keeping /dev/loop%d: %s", keep->number,
-                          strerror(keep->errnoval));
-}
-
-/* ---- releasing devices that other programs have made */
-
-/* Detaches the device from its file. Returns 0 or an errno. */
-static int detach_file(int number)
-{
-    const int fd = open_loop(number, O_RDONLY);
-    const int error = fd < 0 || ioctl(fd, LOOP_CLR_FD) ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    return error;
-}
-
-/*
- * Detaches the device from its file. After an error that may be temporary, such as a lack of descriptors,
- * tries again. The device's nodes in xenstore are removed even if all attempts fail. Then no program knows
- * the device any more, and it stays until the host restarts.
- */
-static void release_work(libxl_ctx *ctx, libxl__job *job)
-{
-    (void)ctx;
-    libxl__loop_release *release = LIBXL__CONTAINER(job, libxl__loop_release, job);
-    int error = detach_file(release->number);
-    for (unsigned i = 1; i < RELEASE_TRIES && error && error != ENXIO && error != ENOENT; i++) {
-        sleep_ms(1U << i);
-        error = detach_file(release->number);
-    }
-    release->errnoval = error;
-}
-
-int libxl__loop_release_start(libxl__ao *ao, libxl__loop_release *release, int number)
-{
-    release->number = number;
-    release->job.work = release_work;
-    return libxl__job_submit(&ao->ctx->host->lane, ao, &release->job);
-}
-
-int libxl__loop_release_poll(libxl__ao *ao, libxl__loop_release *release)
-{
-    if (release->job.state != LIBXL__JOB_DONE)
-        return LIBXL__AO_WAIT;
-    if (!release->errnoval || release->errnoval == ENXIO)
-        return 0;
-    return libxl__ao_fail(ao, libxl__host_errno_rc(release->errnoval), "freeing /dev/loop%d: %s",
-                          release->number, strerror(release->errnoval));
 }

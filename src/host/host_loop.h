@@ -69,44 +69,37 @@ void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop);
 bool libxl__loop_in_use(int number);
 
 /*
- * A job that makes a loop device stay when the library closes it, although no driver has opened the device
- * yet. Embed this in the operation's state; zero-initialise it.
+ * Opens /dev/loopNUMBER with these flags and O_CLOEXEC. Returns a descriptor, which the caller closes, or -1 with
+ * errno. May block, so only workers call it. Needs no lock.
  */
-typedef struct libxl__loop_keep {
+int libxl__loop_open(int number, int flags);
+
+/*
+ * A job on the loop device with this number. The library need not hold the device. Embed this in the operation's
+ * state; zero-initialise it.
+ */
+typedef struct libxl__loop_job {
     libxl__job job;
+    const char *what; /* what the job does, for messages */
     int number, errnoval;
-} libxl__loop_keep;
+} libxl__loop_job;
 
 /*
  * Starts to remove the flag AUTOCLEAR from the device, on a worker. The device then stays until
- * libxl__loop_release_start. The operation is woken when the job is done. Errors: FAIL, recorded in ao.
+ * libxl__loop_release_start, even if the library closes it before a driver has opened it. The operation is woken when
+ * the job is done. Errors: FAIL, recorded in ao.
  */
-int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_keep *keep, int number);
+int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_job *loop, int number);
 /*
- * Returns LIBXL__AO_WAIT until the job is done. Then returns 0 or an error. Errors, recorded in ao:
- * PERMISSION, INVAL, FAIL.
+ * Starts to detach a device without the flag AUTOCLEAR from its file, on a worker. If a driver has the device open, the
+ * kernel detaches the file when the driver closes the device. A device that has no file is no error. The operation is
+ * woken when the job is done. Errors: FAIL, recorded in ao.
  */
-int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep);
-
+int libxl__loop_release_start(libxl__ao *ao, libxl__loop_job *loop, int number);
 /*
- * A job that releases a loop device without the flag AUTOCLEAR. Embed this in the operation's state;
- * zero-initialise it.
+ * Returns LIBXL__AO_WAIT until the job is done. Then returns 0 or an error. Errors, recorded in ao: PERMISSION, INVAL,
+ * FAIL.
  */
-typedef struct libxl__loop_release {
-    libxl__job job;
-    int number, errnoval;
-} libxl__loop_release;
-
-/*
- * Starts to detach the loop device from its file, on a worker. If a driver has the device open, the kernel
- * detaches the file when the driver closes the device. The operation is woken when the job is done. Errors:
- * FAIL, recorded in ao.
- */
-int libxl__loop_release_start(libxl__ao *ao, libxl__loop_release *release, int number);
-/*
- * Returns LIBXL__AO_WAIT until the job is done. Then returns 0 or an error. A device that has no file is not
- * an error. Errors, recorded in ao: PERMISSION, INVAL, FAIL.
- */
-int libxl__loop_release_poll(libxl__ao *ao, libxl__loop_release *release);
+int libxl__loop_job_poll(libxl__ao *ao, const libxl__loop_job *loop);
 
 #endif

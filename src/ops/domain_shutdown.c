@@ -15,33 +15,20 @@
  */
 #include "recover.h"
 #include "suspend_channel.h"
-#include "xen.h"
+#include "withdrawal.h"
 
 #include <string.h>
 
 #include <xen/hvm/params.h>
 
-/* The node of the request: a format, and its arguments. */
-#define NODE        "/local/domain/%u/control/%s"
+/* The arguments of LIBXL__CONTROL_NODE for the node of the request. */
 #define NODE_OF(ao) (ao)->subject.number, node_of(ao)
 
 typedef struct ask {
     libxl__domain_source domain;
-    union {
-        libxl__await acknowledged;
-        /*
-         * This operation's place in the queue for the spare batch. Used instead of `acknowledged` once out_of_memory
-         * is set.
-         */
-        libxl__xs_turn turn;
-    };
-    libxl__xs_batch *request; /* the batch that checks the domain's nodes, used in the phase `confirm` */
-    libxl__xs_batch *withdrawal;
-    /*
-     * A request to xenstored, part of the withdrawal. It checks that the node still contains the request to the
-     * guest.
-     */
-    libxl__xs_request *unanswered;
+    libxl__await acknowledged; /* waits until the guest has emptied the node */
+    libxl__xs_batch *request;  /* writes the request, and in the phase `confirm` checks the domain */
+    libxl__withdrawal withdrawal;
     libxl__suspend_channel channel;
     libxl__nested recovery; /* domain_recover, for domain_suspend_only; reserved before the guest is asked */
     bool by_channel;        /* the guest is asked by its event channel */
@@ -51,7 +38,6 @@ typedef struct ask {
     bool said;              /* the message already says how the guest was asked */
     bool written;           /* xenstored has confirmed that it has written the request */
     bool withdraws;         /* the request may be in xenstore, so it must be withdrawn */
-    bool out_of_memory;     /* the withdrawal uses the spare batch */
 } domain_shutdown_state, domain_reboot_state, domain_suspend_only_state, domain_suspend_guest_state,
     domain_send_sysrq_state;
 
@@ -230,7 +216,7 @@ static int request_start(libxl__ao *ao, struct ask *s)
         return ERROR_NOMEM;
     libxl__xs_require_domain(s->request, &ao->subject.uuid);
     if (!s->by_channel && !s->by_force)
-        libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), NODE, NODE_OF(ao));
+        libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), LIBXL__CONTROL_NODE, NODE_OF(ao));
     if (saves(ao))
         libxl__save_mark_write(s->request, domid, LIBXL__SAVE_ASKED, false);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
@@ -276,73 +262,6 @@ static bool give_up_request(struct ask *s)
     libxl__xs_batch_free(s->request);
     s->request = NULL;
     return s->withdraws;
-}
-
-/*
- * Makes the withdrawal use the spare batch. Called when there is no memory for another batch. request_start
- * has reserved the spare batch.
- */
-static void use_spare_batch(libxl__ao *ao, struct ask *s)
-{
-    libxl__source_stop(ao->ctx, &s->acknowledged.source);
-    s->turn = (libxl__xs_turn){.waits = false};
-    s->out_of_memory = true;
-}
-
-static libxl__xs_batch *withdrawal_batch(libxl__ao *ao, struct ask *s)
-{
-    const uint32_t domid = ao->subject.number;
-    libxl__xs_batch *batch = s->out_of_memory ? NULL : libxl__xs_batch_new(ao, domid);
-    if (!batch && !s->out_of_memory)
-        use_spare_batch(ao, s);
-    return batch ? batch : libxl__xs_spare_get(ao, &s->turn, domid);
-}
-
-/*
- * Starts to empty the node, if the node still contains the request. If the withdrawal must use the spare
- * batch, does nothing until the spare batch is free for this operation.
- */
-static void begin_withdrawal(libxl__ao *ao, struct ask *s)
-{
-    libxl__xs_batch *batch = withdrawal_batch(ao, s);
-    if (!batch)
-        return;
-    libxl__xs_require_domain(batch, &ao->subject.uuid);
-    s->unanswered = libxl__xs_require(batch, ERROR_NOT_READY, request_of(ao), NODE, NODE_OF(ao));
-    libxl__xs_write(batch, LIBXL__XS_GUESTS, "", NODE, NODE_OF(ao));
-    libxl__xs_run_anyway(batch, LIBXL__XS_TRANSACTION);
-    s->withdrawal = batch;
-}
-
-/*
- * Returns LIBXL__AO_WAIT until the withdrawal has ended, and then its result. A withdrawal that fails with
- * NOMEM is repeated with the spare batch.
- */
-static int withdraw(libxl__ao *ao, struct ask *s)
-{
-    for (;;) {
-        if (!s->withdrawal)
-            begin_withdrawal(ao, s);
-        if (!s->withdrawal || !libxl__xs_done(s->withdrawal))
-            return LIBXL__AO_WAIT;
-        const int rc = libxl__xs_rc(s->withdrawal);
-        if (rc != ERROR_NOMEM || s->out_of_memory)
-            return rc;
-        libxl__xs_batch_free(s->withdrawal);
-        s->withdrawal = NULL;
-        use_spare_batch(ao, s);
-    }
-}
-
-/*
- * Returns whether the withdrawal has made progress since the last call. While the withdrawal waits for the
- * spare batch, progress of the queue counts as progress.
- */
-static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
-{
-    if (s->withdrawal)
-        return libxl__xs_advances(s->withdrawal) || is_new;
-    return libxl__xs_spare_advances(ao->ctx, &s->turn);
 }
 
 /* Called when a guest has not suspended itself in time. Adds to the message how the guest was asked. */
@@ -393,16 +312,9 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     }
     if ((!s->withdraws && !give_up_request(s)) || s->by_channel || s->by_force)
         return 0;
-    const bool began = s->withdrawal;
-    const int rc = withdraw(ao, s);
+    const int rc = libxl__withdrawal_step(ao, &s->withdrawal, node_of(ao), request_of(ao));
     note_may_suspend(ao, s, rc && rc != ERROR_DOMAIN_DESTROYED);
-    if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
-        /*
-         * The queue may be long, because thousands of requests may be withdrawn at the same time. So the
-         * limit is extended while the queue makes progress.
-         */
-        libxl__phase_extend(ao);
-    if (rc == ERROR_NOT_READY && s->written && libxl__xs_vacant(s->unanswered))
+    if (rc == ERROR_NOT_READY && s->written && libxl__withdrawal_was_answered(&s->withdrawal))
         /* A guest that has acknowledged the request suspends itself soon. The caller must know whether it
          * did. */
         return suspends(ao) ? LIBXL__AO_WAIT : is_suspended(s) ? 0 : LIBXL__AO_CARRIED_OUT;
@@ -419,7 +331,7 @@ static int acknowledge_start(libxl__ao *ao, struct ask *s)
     char path[64];
     if ((args && !args->in.wait) || s->by_channel || s->by_force)
         return 0;
-    snprintf(path, sizeof(path), NODE, NODE_OF(ao));
+    snprintf(path, sizeof(path), LIBXL__CONTROL_NODE, NODE_OF(ao));
     const int rc = libxl__await_start(ao, &s->acknowledged, path, libxl__await_empty, NULL);
     return rc ? rc : LIBXL__AO_WAIT;
 }
