@@ -91,7 +91,7 @@ static int take_lock(holder *h)
 static int look_at(const holder *h, const struct stat *file, int number)
 {
     struct loop_info64 info = {0};
-    const int fd = libxl__loop_open(number, O_RDONLY);
+    const int fd = libxl__loop_device_open(number, O_RDONLY);
     const int error = fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) ? errno : 0;
     if (fd >= 0)
         close(fd);
@@ -146,7 +146,7 @@ static int configure(holder *h, int control, const struct loop_config *config)
     int error = EBUSY;
     for (int i = 0; i < TRIES && error == EBUSY && !atomic_load(&h->cancel); i++) {
         const int number = ioctl(control, LOOP_CTL_GET_FREE);
-        const int fd = number < 0 ? -1 : libxl__loop_open(number, h->read_only ? O_RDONLY : O_RDWR);
+        const int fd = number < 0 ? -1 : libxl__loop_device_open(number, h->read_only ? O_RDONLY : O_RDWR);
         if (fd >= 0 && !ioctl(fd, LOOP_CONFIGURE, config)) {
             h->number = number;
             return fd;

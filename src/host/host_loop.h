@@ -72,7 +72,7 @@ bool libxl__loop_in_use(int number);
  * Opens /dev/loopNUMBER with these flags and O_CLOEXEC. Returns a descriptor, which the caller closes, or -1 with
  * errno. May block, so only workers call it. Needs no lock.
  */
-int libxl__loop_open(int number, int flags);
+int libxl__loop_device_open(int number, int flags);
 
 /*
  * A job on the loop device with this number. The library need not hold the device. Embed this in the operation's

@@ -6,6 +6,7 @@
  * jobs. All other functions need what their prototypes say.
  */
 #include "host_loop.h"
+#include "libxl_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,7 @@
  */
 enum { RELEASE_TRIES = 8 };
 
-int libxl__loop_open(int number, int flags)
+int libxl__loop_device_open(int number, int flags)
 {
     char path[24];
     snprintf(path, sizeof(path), "/dev/loop%d", number);
@@ -41,7 +42,7 @@ static void keep_work(libxl_ctx *ctx, libxl__job *job)
     (void)ctx;
     libxl__loop_job *loop = LIBXL__CONTAINER(job, libxl__loop_job, job);
     struct loop_info64 info = {0};
-    const int fd = libxl__loop_open(loop->number, O_RDONLY);
+    const int fd = libxl__loop_device_open(loop->number, O_RDONLY);
     bool ok = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info);
     info.lo_flags &= ~(uint32_t)LO_FLAGS_AUTOCLEAR;
     ok = ok && !ioctl(fd, LOOP_SET_STATUS64, &info);
@@ -53,7 +54,7 @@ static void keep_work(libxl_ctx *ctx, libxl__job *job)
 /* Detaches the device from its file. Returns 0 or an errno. A device that has no file is no error. */
 static int detach_file(int number)
 {
-    const int fd = libxl__loop_open(number, O_RDONLY);
+    const int fd = libxl__loop_device_open(number, O_RDONLY);
     const int error = fd < 0 || ioctl(fd, LOOP_CLR_FD) ? errno : 0;
     if (fd >= 0)
         close(fd);
