@@ -21,6 +21,9 @@
 
 #include <xen/io/xenbus.h>
 
+/* A backend's domain that changes the nodes more often, instead of removing them, is no longer waited for. */
+enum { MOST_TIMES_CHANGED = 64 };
+
 typedef struct device_detach {
     libxl__device device;
     libxl__device_close close;
@@ -33,6 +36,8 @@ typedef struct device_detach {
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
     libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
+    libxl__await changes;        /* meanwhile waits for each change below the backend's node */
+    unsigned times_changed;      /* how many of these changes were seen */
     libxl__domain_source server; /* follows the backend's domain, unless this domain has ended */
     libxl__userdata stored;
     libxl__device_removal removal;
@@ -307,7 +312,8 @@ static void released_stop(libxl__ao *ao, struct device_detach *s)
 
 /*
  * ---- domain: when a backend in another domain has closed, the hotplug daemon of that domain releases its resources,
- * and then removes its nodes. If that domain has ended, the phase does not wait.
+ * and then removes its nodes. If that domain has ended, the phase does not wait. It ends early if that domain changes
+ * the nodes all the time: such a domain would otherwise delay each removal by the phase's limit.
  */
 
 /*
@@ -321,19 +327,49 @@ static bool stays_open(const struct device_detach *s)
            state != XenbusStateClosed;
 }
 
+static bool is_any(const libxl__await *await, const char *value)
+{
+    (void)await, (void)value;
+    return true;
+}
+
 static int domain_start(libxl__ao *ao, struct device_detach *s)
 {
     char path[LIBXL__DEVICE_PATH];
     if (!s->device.backend_domid || is_stateless(s) || !s->close.state || !is_served(s) || stays_open(s))
         return 0;
+    snprintf(path, sizeof(path), LIBXL__BACKEND, LIBXL__BACKEND_OF(&s->device));
+    int rc = libxl__await_start(ao, &s->changes, path, is_any, NULL);
+    if (rc)
+        return rc;
     snprintf(path, sizeof(path), LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(&s->device));
-    const int started = libxl__await_start(ao, &s->nodes, path, libxl__await_empty, NULL);
-    return started ? started : LIBXL__AO_WAIT;
+    rc = libxl__await_start(ao, &s->nodes, path, libxl__await_empty, NULL);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Returns LIBXL__AO_WAIT until the nodes have been changed too often. */
+static int changes_poll(libxl__ao *ao, struct device_detach *s)
+{
+    const int rc = libxl__await_step(ao, &s->changes);
+    if (rc)
+        return rc;
+    if (++s->times_changed > MOST_TIMES_CHANGED) {
+        libxl__source_stop(ao->ctx, &s->changes.source);
+        libxl__ao_log(ao, XTL_WARN, -1,
+                      "domain %u changes the nodes of a device all the time, instead of removing them",
+                      s->device.backend_domid);
+        return 0;
+    }
+    libxl__await_again(&s->changes);
+    return libxl__await_step(ao, &s->changes);
 }
 
 static int domain_poll(libxl__ao *ao, struct device_detach *s)
 {
-    return s->stopped || !is_served(s) ? 0 : libxl__await_step(ao, &s->nodes);
+    if (s->stopped || !is_served(s))
+        return 0;
+    const int rc = libxl__await_step(ao, &s->nodes);
+    return rc == LIBXL__AO_WAIT ? changes_poll(ao, s) : rc;
 }
 
 static void domain_stop(libxl__ao *ao, struct device_detach *s)
@@ -410,7 +446,8 @@ static int remove_nodes(libxl__ao *ao, struct device_detach *s)
 
 /*
  * Removes the nodes one by one. Called when other clients have changed them each time the transaction was
- * repeated. Otherwise a hostile guest or backend could delay the removal for ever.
+ * repeated, or when the backend's domain changes them all the time. Otherwise a hostile guest or backend could
+ * delay the removal for ever.
  */
 static int remove_separately(libxl__ao *ao, struct device_detach *s)
 {
@@ -456,7 +493,7 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     if (!rc && !s->looked_for_errors) {
         s->looked_for_errors = true;
         libxl__device_errors_seen(&s->removal);
-        return remove_nodes(ao, s);
+        return s->times_changed > MOST_TIMES_CHANGED ? remove_separately(ao, s) : remove_nodes(ao, s);
     }
     if (rc == ERROR_NOTFOUND && s->device.backend_domid && !s->nodes_gone) {
         s->nodes_gone = true;

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -191,3 +192,30 @@ async def test_a_backend_that_changes_its_state_all_the_time(
     ):  # The backend closes its loop device when its nodes are gone.
         await asyncio.sleep(0.01)
     await dom.destroy()
+
+
+async def test_a_driver_domain_that_changes_its_nodes_all_the_time(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The driver domain never removes the nodes. The removal does not wait for it until the phase's limit."""
+    caplog.set_level(logging.WARNING, "aioxen")
+    image = tmp_path / "image"
+    image.write_bytes(bytes(1 << 20))
+    async with xen.domain_create(guest("b driver", name="server")) as server:
+        await server.unpause()
+        disk = DeviceDisk(pdev_path=str(image), vdev="xvda", backend_domid=server.domid)
+        async with xen.domain_create(guest("b", disks=[disk])) as dom:
+            await dom.unpause()
+            await dom.device_wait_connected("vbd", 51712)
+            state = f"/local/domain/{server.domid}/backend/vbd/{dom.domid}/51712/state"
+            flood = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", FLOOD, state, stdout=subprocess.PIPE
+            )
+            try:
+                assert flood.stdout and await flood.stdout.readline() == b"writing\n"
+                await dom.disk_destroy(disk)
+            finally:
+                flood.kill()
+                await flood.wait()
+            assert await dom.devices() == []
+    assert f"domain {server.domid} changes the nodes of a device all the time" in caplog.text
