@@ -245,8 +245,9 @@ void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *dev
     remove_errors(batch, device, removal);
     if (removal->ending) {
         /*
-         * Such a backend is never asked to close. If its nodes were removed first, the device would look like a
-         * failed device while it is still listed.
+         * The toolstack's tree is removed later, together with those of all other devices. The backend of a stateless
+         * device is gone already now, so the device would be listed as a device that has failed. So its toolstack's
+         * nodes are removed here.
          */
         if (device->cls->stateless)
             libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));

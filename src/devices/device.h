@@ -19,19 +19,20 @@ typedef struct libxl__device libxl__device;
 typedef struct libxl__device_class libxl__device_class;
 
 /*
- * The paths of the three trees of a device. The frontend is in the guest's tree. The backend is in the tree
- * of the domain that serves the device. The third tree belongs to the toolstack.
+ * The paths of the three trees of a device. The frontend is in the guest's tree. The backend is in the tree of the
+ * domain that serves the device. The third tree belongs to the toolstack. The comments behind the paths name the
+ * arguments of the formats.
  */
-#define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* the arguments are: domid, kind, devid */
-#define LIBXL__BACKEND   "/local/domain/%u/backend/%s/%u/%u" /* backend domid, backend kind, domid, devid */
-#define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* the arguments are: domid, kind, devid */
+#define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* domid, kind, devid */
+#define LIBXL__BACKEND   "/local/domain/%u/backend/%s/%u/%u" /* backend's domid and kind, domid, devid */
+#define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* domid, kind, devid */
 /* The nodes in which a kernel writes why a device does not work. */
 #define LIBXL__BACKEND_ERROR  "/local/domain/%u/error/backend/%s/%u/%u/error"
 #define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
 
 /*
- * The length of the longest path with a key, in octets, including the terminating zero; the greatest length of a
- * kind, in octets; the greatest number of values.
+ * In this order: the length of the longest path with a key, and the greatest length of a kind, both in octets with
+ * the terminating zero; the greatest number of elements in libxl__device.values.
  */
 enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 16 };
 
@@ -57,8 +58,8 @@ struct libxl__device {
     bool creating; /* the device is added by the creation of its domain */
     bool hvm;      /* the domain is HVM, so it has a device model; used for an addition only */
     /*
-     * Used for an addition only; set by the class's `check`. The device is an empty drive, so the addition does not
-     * wait for a backend.
+     * Used for an addition only; set by the class's `check`. The device is an empty drive, which has no backend. So
+     * its addition does not wait for one.
      */
     bool unserved;
     /*
@@ -72,7 +73,10 @@ struct libxl__device {
     const char *values[LIBXL__DEVICE_VALUES];
 };
 
-/* The nodes of a device that is being added. An argument of the class's `write`. */
+/*
+ * The argument of a class's `write`: the device that is being added, and the batch to which `write` adds its
+ * requests.
+ */
 typedef struct libxl__device_nodes {
     libxl__xs_batch *batch;
     const libxl__device *device;
@@ -240,7 +244,7 @@ struct libxl__device_class {
     .backend_domid_at = offsetof(libxl_device_##nick, backend_domid),                                        \
     .backend_domname_at = offsetof(libxl_device_##nick, backend_domname), .copy = copy_config,               \
     .init = init_config, .dispose = dispose_config, .json = &libxl__json_of_device_##nick
-/* Sets the same members, and the place of the field `devid` of the configuration. */
+/* Sets the members of LIBXL__DEVICE_ROW_WITHOUT_DEVID, and `devid_at`. */
 #define LIBXL__DEVICE_ROW(nick, devices, kind_)                                                              \
     LIBXL__DEVICE_ROW_WITHOUT_DEVID(nick, devices, kind_), .devid_at = offsetof(libxl_device_##nick, devid)
 
@@ -283,9 +287,9 @@ static inline const char *libxl__device_backend_domname(const libxl__device *dev
  */
 int libxl__device_number(const libxl__device_class *cls, const void *config);
 /*
- * Returns the next free number of a class. It is higher than the numbers in `names`, which are the names of
- * the class's nodes in the toolstack's tree, and not below the class's lowest number. Names that are no
- * numbers are ignored.
+ * Returns the next free number of a class. The number is higher than all numbers in `names`, and at least the class's
+ * lowest number. `names` has the names of the class's nodes in the toolstack's tree. Names that are no numbers are
+ * ignored.
  */
 uint32_t libxl__device_next_number(const libxl__device_class *cls, const char *const *names, uint32_t count);
 /*
@@ -329,8 +333,8 @@ typedef struct libxl__device_removal {
 } libxl__device_removal;
 
 /*
- * Adds the requests that check whether a kernel has written an error node for the device. Hardly any device
- * has an error node. Call libxl__device_errors_seen when the batch is done.
+ * Adds the requests that check whether a kernel has written an error node for the device. Call
+ * libxl__device_errors_seen when the batch is done.
  */
 void libxl__device_look_for_errors(libxl__xs_batch *batch, const libxl__device *device,
                                    libxl__device_removal *removal);

@@ -20,17 +20,19 @@ typedef struct libxl__device_close {
     bool force; /* the guest is not asked, and its frontend is removed */
     /*
      * The number of functions that a PCI backend must have when it is asked to close. The number differs if another
-     * program has added a function meanwhile. 0: the number is not checked.
+     * program has added a function after this operation has read the number. 0: the number is not checked.
      */
     uint32_t functions;
 
     libxl__xs_batch *batch; /* the batch with the last request to the backend */
     /* The request that reads the state again; NULL: the request to close is under way. */
     const libxl__xs_request *state_node;
-    /* Waits until the backend has closed, or has left the state Closing. */
+    /* Waits until the backend has closed, or has another state than Closing. */
     libxl__await left;
-    char text[16];         /* the start of the state; a correct state has one digit */
-    unsigned times_looked; /* the number of states that the wait has seen and that did not end it */
+    char text
+        /* The first octets of the backend's state, to which `state` points; a correct state has one digit. */
+        [16];
+    unsigned times_looked; /* the number of the backend's states that were read and did not end the wait */
     /* The number of requests to close that have failed because the backend had changed its state. */
     unsigned times_changed;
     bool asking;     /* a repeated request was sent and is not answered yet */
@@ -39,7 +41,7 @@ typedef struct libxl__device_close {
 
 /* Sets `state` to a copy of the value that was read. */
 void libxl__device_close_see(libxl__device_close *close, const char *value);
-/* Returns whether the state that was read last is Closed, or was missing. */
+/* Returns whether the backend's state was Closed or missing when it was read last. */
 bool libxl__device_close_is_done(const libxl__device_close *close);
 
 /*

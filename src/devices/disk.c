@@ -24,7 +24,7 @@ static libxl_device_disk *disk_of(const libxl__device *device)
 static const struct {
     const char *name;
     libxl_disk_format format;
-    bool served; /* the QEMU that this library starts can serve the format */
+    bool served; /* whether the QEMU that this library starts can serve the format */
 } qemu_formats[] = {{"aio", LIBXL_DISK_FORMAT_RAW, true},
                     {"qcow2", LIBXL_DISK_FORMAT_QCOW2, true},
                     {"qcow", LIBXL_DISK_FORMAT_QCOW, false},

@@ -51,7 +51,10 @@ int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
     if (device->unserved)
         return 0;
     if (!has_default_script(disk_of(device)) || !libxl__device_is_served_here(device))
-        return check_script(ao, device); /* only the script or the backend's domain can interpret pdev_path */
+        return check_script(
+            ao,
+            /* Pdev_path need not be a path: only the script, or the backend's domain, can interpret it. */
+            device);
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
     const int rc = libxl__file_look_start(ao, &host->look);
@@ -72,7 +75,7 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
         return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
     if (S_ISBLK(facts->mode)) {
         if (disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK)
-            return 0; /* `claim` checks whether another domain uses the block device */
+            return 0; /* claim() checks later whether another domain uses the block device */
         host->sharing = true;
         rc = libxl__disk_share_start(ao, &host->share, device->backend_domid, facts->device,
                                      !host->look.read_only);
@@ -176,9 +179,9 @@ static int start_script(libxl__ao *ao, const libxl__device *device, const char *
 }
 
 /*
- * Checks whether another domain uses the block device, and gives the device to the backend.
- * Holds the lock of the block scripts while it does both. So if two programs add the same device at the same
- * time, the second program finds the number that the first one has written.
+ * Checks whether another domain uses the block device, and gives the device to the backend. Holds the lock of Xen's
+ * block scripts from the check until xenstored has written the number of the device. So if two programs add the same
+ * device at the same time, the second program finds the number that the first one has written.
  */
 static int claim(libxl__ao *ao, libxl__device *device)
 {

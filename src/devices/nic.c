@@ -3,8 +3,9 @@
  * The class nic: a network interface.
  *
  * An emulated card (nictype vif_ioemu) of an HVM domain has two interfaces on the host. The device model makes
- * vifDOMID.DEVID-emu for the card, and the backend makes vifDOMID.DEVID for its PV twin. The guest uses one of
- * them. Both are connected in the same way: first the twin's interface, then the card's.
+ * vifDOMID.DEVID-emu for the card, and the backend makes vifDOMID.DEVID for its PV twin. The guest uses one of the
+ * two interfaces. Both are connected in the same way: first the interface of the twin, then the interface of the
+ * card.
  *
  * Linux's backend makes the interface vifDOMID.DEVID. It connects the interface only when the node
  * hotplug-status is "connected". The fast path replaces the script vif-bridge. It sends one rtnetlink
@@ -41,7 +42,10 @@ typedef struct nic_host {
     bool fast;                  /* the fast path can be used for this interface */
     libxl__link_request bridge; /* requests the information about the bridge */
     libxl__link_request name;   /* checks whether the configured name is already used */
-    libxl__link_await await;    /* online: the interface must exist; gone: it must have disappeared */
+    /*
+     * Waits until the interface exists (phase `host` of an addition), or is gone (phase `gone` of a removal).
+     */
+    libxl__link_await await;
     libxl__link_request set;
     libxl__xs_batch *batch; /* writes the nodes that the script would write */
     libxl__device_script run;
@@ -57,8 +61,8 @@ static libxl_device_nic *nic_of(const libxl__device *device)
 /* ---- check: the configuration of an interface */
 
 /*
- * Chooses a random MAC address. As in libxl, the address is in the half of Xen's range that needs no
- * coordination.
+ * Chooses a random MAC address. As in libxl, the address is in the half of the range 00:16:3e:* of Xen that anybody
+ * may use.
  */
 static int choose(libxl__ao *ao, void *config)
 {
@@ -255,8 +259,8 @@ static int read_config(const libxl__device *device, void *config, const char *co
 static int set_link(libxl__ao *ao, const libxl__device *device)
 {
     /*
-     * The highest possible address. A bridge takes the lowest address of its interfaces as its own, so it
-     * does not take this one.
+     * The highest possible address. A bridge uses the lowest address of its interfaces as its own address, so it does
+     * not use this address.
      */
     static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
     nic_host *host = device->host;
@@ -288,7 +292,7 @@ static int write_connected(libxl__ao *ao, const libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Starts a script with the variables for the interface vifDOMID.DEVID, or for the one of the emulated card. */
+/* Starts a script with the variables for the interface vifDOMID.DEVID, or for the interface of the emulated card. */
 static int start_script(libxl__ao *ao, const libxl__device *device, const char *script,
                         const char *gatewaydev, const char *action)
 {
@@ -322,7 +326,7 @@ static int online_start(libxl__ao *ao, libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Connects the interface of the emulated card, after that of its PV twin. */
+/* Connects the interface of the emulated card. Called when the interface of its PV twin is connected. */
 static int start_card(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 32 }; /* the number of slots of pciback's bus */
+enum { MOST = 32 }; /* the greatest number of PCI devices of a domain: the number of slots of pciback's bus */
 
 struct pci_host {
     libxl__xs_batch *batch;
@@ -80,8 +80,8 @@ static int offline_poll(libxl__ao *ao, libxl__device *device)
         return rc ? rc : start_looking(ao, host, device->domid);
     case LOOKING:
         /*
-         * The result is ignored. Without the facts about a device, the job still takes the device from the
-         * domain, but not the access to its ports and memory.
+         * The result of the job LOOK is ignored. If it has failed, the next job still takes the device from the
+         * domain, but cannot take away the domain's access to the ports and memory of the device.
          */
         if (libxl__pci_busy(&host->job))
             return LIBXL__AO_WAIT;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The QEMU of a domain. It serves the domain's disks in QEMU's formats, shared folders, framebuffer, keyboard,
- * and all consoles except the first. For an HVM domain it is also the device model: it emulates the devices of
- * a PC. A domain has at most one QEMU. A PV or PVH domain gets one when it needs one, and an HVM domain only at
- * its creation.
+ * The QEMU of a domain. It serves the domain's disks in QEMU's formats, shared folders, framebuffer, keyboard, and
+ * all consoles except the first. For an HVM domain it is also the device model: it emulates the devices of a PC. A
+ * domain has at most one QEMU. A PV or PVH domain gets a QEMU when a device needs it. An HVM domain gets a QEMU only
+ * at its creation.
  *
  * The library makes the listening socket of an HVM domain's monitor, and QEMU inherits it. So the library can
  * connect before QEMU runs, the first answer tells that QEMU is ready, and the connection ends with QEMU.
@@ -24,7 +24,10 @@
 #define LIBXL__QEMU_PROGRAM "/usr/libexec/xen-qemu-system-i386"
 #define LIBXL__QEMU_PID     "/local/domain/%u/image/device-model-pid"
 #define LIBXL__QEMU_NODES   "/local/domain/0/device-model/%u"
-/* The same two nodes of a QEMU in a driver domain. The arguments: the domids of the driver domain and of the guest. */
+/*
+ * Like LIBXL__QEMU_PID and LIBXL__QEMU_NODES, for a QEMU in a driver domain. The arguments are the domids of the
+ * driver domain and of the guest.
+ */
 #define LIBXL__QEMU_PID_IN   "/local/domain/%u/libxl/%u/qdisk-backend-pid"
 #define LIBXL__QEMU_NODES_IN "/local/domain/%u/device-model/%u"
 #define LIBXL__QEMU_ROOT     "/var/run/xen/qemu-root-%u" /* the empty root directory of a restricted QEMU */
@@ -50,7 +53,8 @@ typedef struct libxl__process {
     libxl__source source; /* fires when the process has ended */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
     bool running;
-    pid_t group; /* an input: the process group that the process leads; 0: it leads none */
+    /* An input: the number of the process group that the process leads; 0: the process leads no group. */
+    pid_t group;
 } libxl__process;
 
 /*
@@ -70,15 +74,19 @@ typedef struct libxl__qemu_job {
     char log[LIBXL__QEMU_PATH];
     const char *program; /* the path of QEMU */
     bool listens;        /* an input: QEMU gets the listening socket of its monitor */
-    const char
-        /*
-         * an input: QEMU runs as this user, in an empty root directory; NULL: QEMU runs as the user of this process
-         */
-        *user;
+    /*
+     * An input: QEMU runs as this user, in an empty root directory; NULL: QEMU runs as the user of this
+     * process.
+     */
+    const char *user;
     bool refused; /* a result: there is no such user, or the user is root */
     uint32_t domid;
     pid_t pid;
-    pid_t group;  /* the result of libxl__qemu_find: the process group that QEMU leads; 0: it leads none */
+    /*
+     * The result of libxl__qemu_find: the number of the process group that QEMU leads; 0: QEMU leads no
+     * group.
+     */
+    pid_t group;
     int errnoval; /* the result of the job: 0 or an errno */
     int listener; /* the result: the listening socket, which the caller closes; 0: none */
     /* The result: the descriptor of a log file, or a pidfd; the caller closes it; -1: no descriptor. */
@@ -87,8 +95,9 @@ typedef struct libxl__qemu_job {
 } libxl__qemu_job;
 
 /*
- * The functions of jobs, for `job.work`. This one renames older log files, opens a new log file, removes the
- * sockets of an earlier QEMU, and makes the listening socket and the root directory if they are wanted.
+ * The next four functions are values of `job.work`. libxl__qemu_prepare renames older log files, opens a new log
+ * file, and removes the sockets of an earlier QEMU. It makes the listening socket if `listens` is set, and the root
+ * directory if `user` is set.
  */
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
 /*
@@ -138,8 +147,8 @@ const char *libxl__qemu_format(libxl_disk_format format);
 typedef struct libxl__qemu_start {
     uint32_t domid;
     /*
-     * The domain in which this process runs. If it is not 0, it is a driver domain, which knows nothing of the guest
-     * but its backends: `uuid`, `config` and `saved` are not used.
+     * The domid of the domain in which this process runs. A number other than 0 means a driver domain. A driver
+     * domain knows only the backends of the guest, so `uuid`, `config` and `saved` are not used.
      */
     uint32_t server;
     const libxl_uuid *uuid;
@@ -180,11 +189,10 @@ typedef struct libxl__qemu_start {
 } libxl__qemu_start;
 
 /*
- * qemu_start.c: start the domain's QEMU unless it runs already. Wait until QEMU reports that it runs; the
- * QEMU of an HVM domain is not awaited, because it reports this by QMP. Call these from a phase's start and
- * poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended;
- * the message has its last lines), DOMAIN_DESTROYED, PERMISSION, NOMEM, and those of libxl__xs_run. There is
- * no time limit.
+ * qemu_start.c: start the domain's QEMU unless it runs already, and wait until QEMU reports that it runs. There is no
+ * wait for the QEMU of an HVM domain, which reports this by QMP. Call these from a phase's start and poll. Errors,
+ * recorded in ao: FAIL (QEMU cannot be started, or has ended; the message has its last lines), DOMAIN_DESTROYED,
+ * PERMISSION, NOMEM, and those of libxl__xs_run. There is no time limit.
  */
 int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *start);
 int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *start);
@@ -201,7 +209,7 @@ int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 
 /* The ending of a domain's QEMU. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__qemu_end {
-    uint32_t server; /* an input: the domain in which QEMU runs, as for libxl__qemu_start */
+    uint32_t server; /* an input: the domid of the domain in which QEMU runs: 0, or a driver domain */
     enum { LIBXL__QEMU_SEARCHED, LIBXL__QEMU_ENDING, LIBXL__QEMU_SWEPT } step;
     libxl__qemu_job job;
     libxl__process process;

@@ -46,7 +46,7 @@ const char *libxl__qemu_quoted(libxl__qemu_words *w, const char *text)
     return copy;
 }
 
-/* `descriptor`: QEMU gets the listening socket; otherwise it makes the socket itself. */
+/* `descriptor` true: QEMU inherits the listening socket of its monitor. `descriptor` false: QEMU makes the socket. */
 static void add_monitor(libxl__qemu_words *w, const char *id, const char *name, uint32_t domid,
                         bool descriptor)
 {

@@ -12,8 +12,13 @@ typedef struct libxl__qemu_configure {
     uint32_t domid;
     const libxl_uuid *uuid;
     const libxl_domain_config *config;
-    bool restores;          /* QEMU reads the state of its devices, and its machine runs only afterwards */
-    int chardevs, vnc;      /* the numbers of these commands; 0: they are not sent */
+    bool restores; /* QEMU first reads the state of its devices from a saved domain */
+    int chardevs,
+        /*
+         * The indexes of the commands that ask for the terminals and for the VNC server; 0: the command is
+         * not sent.
+         */
+        vnc;
     libxl__xs_batch *batch; /* writes the nodes */
 } libxl__qemu_configure;
 

@@ -26,7 +26,10 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
     e->step = LIBXL__QEMU_SEARCHED;
     e->job.domid = domid;
     e->job.pid = pid;
-    /* As in libxl, the folder is removed first. So other programs can tell that a toolstack has ended QEMU. */
+    /*
+     * As in libxl, QEMU's folder in xenstore is removed before QEMU is ended. A program that finds QEMU ended and no
+     * folder knows that a toolstack has ended QEMU.
+     */
     e->batch = libxl__xs_batch_new(ao, domid);
     if (e->batch) {
         libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, domid);
@@ -47,7 +50,8 @@ static int sweep(libxl__ao *ao, libxl__qemu_end *e)
     libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, e->job.domid);
     libxl__qemu_pid_path(path, e->server, e->job.domid);
     if (e->server)
-        *strrchr(path, '/') = 0; /* the folder has this node only */
+        *strrchr(path, '/') =
+            0; /* the folder has no node except QEMU's process id, so the folder is removed */
     libxl__xs_remove(e->batch, "%s", path);
     libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
     return run_job(ao, e, libxl__qemu_clean);

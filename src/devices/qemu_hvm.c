@@ -16,7 +16,7 @@
 #include "vdev.h"
 
 enum {
-    EMULATED_DISKS = 4, /* the IDE disks of the emulated controller; PV drivers see the other disks, too */
+    EMULATED_DISKS = 4, /* the number of disks of the emulated IDE controller; PV drivers see all disks */
     AHCI_DISKS = 6,
 };
 

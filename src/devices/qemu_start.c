@@ -415,7 +415,7 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
         close_files(s);
         if (find_launched(ao, s) == LIBXL__AO_WAIT)
             return LIBXL__AO_WAIT;
-        /* No worker can be started, so this thread makes the calls. */
+        /* No worker can be started, so the thread that runs the undo makes the blocking calls. */
         libxl__qemu_find(ao->ctx, &s->job.job);
     }
     if (s->step == LIBXL__QEMU_IDENTIFYING) {
@@ -424,7 +424,7 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
     }
     close_files(s);
     if (!s->arguments)
-        return 0; /* QEMU was not launched, and no file was opened */
+        return 0; /* nothing has to be undone, because QEMU was not launched and no file was opened */
     s->undoing = LIBXL__QEMU_DYING;
     libxl__process_signal(&s->process, SIGKILL);
     return libxl__qemu_start_undo(ao, s);

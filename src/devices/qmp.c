@@ -116,7 +116,10 @@ static void say_commands(libxl_ctx *ctx, libxl__qmp *qmp)
         finish_commands(ctx, qmp);
 }
 
-/* Keeps an answer. The answers come in the order of the commands, and have their numbers. */
+/*
+ * Stores an answer in its command. The answers come in the order of the commands, and each answer has the number of
+ * its command.
+ */
 static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *message)
 {
     libxl__qmp_command *command = &qmp->commands[qmp->answered];
@@ -188,7 +191,7 @@ static void take_line(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
     } else if (!is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
         take_event(ctx, qmp, message);
     else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING && qmp->answered == qmp->count)
-        end(ctx, qmp, EPROTO); /* an answer without a command */
+        end(ctx, qmp, EPROTO); /* QEMU has sent an answer, but all commands are answered */
     else if (is_answer(message) && qmp->step == LIBXL__QMP_ANSWERING)
         keep_answer(ctx, qmp, message);
     else if (is_answer(message) && json_object_object_get_ex(message, "error", NULL))
@@ -284,7 +287,9 @@ static int fail(libxl__ao *ao, const libxl__qmp *qmp, int error)
     return libxl__ao_fail(ao, ERROR_FAIL, "the device model: %s: %s", unanswered(qmp), strerror(error));
 }
 
-/* If QEMU has ended already, the connection counts as broken. */
+/*
+ * Connects to the socket of QEMU. If QEMU has ended already, the connection counts as broken (libxl__qmp_is_broken).
+ */
 static int connect_to(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -331,7 +336,8 @@ int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp)
 
 int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 {
-    const int rc = libxl__qmp_reserve(ao, qmp); /* the alarm is set again */
+    const int rc = libxl__qmp_reserve(
+        ao, qmp); /* libxl__qmp_reserve has set the alarm, so that setting it again here needs no memory */
     return rc ? rc : connect_to(ao, qmp, domid);
 }
 
@@ -344,7 +350,9 @@ void libxl__qmp_leave(libxl__ao *ao, libxl__qmp *qmp)
 void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
 {
     if (qmp->socket.polled >= 0)
-        disconnect(ao->ctx, qmp); /* a descriptor that is only reserved stays open */
+        disconnect(
+            ao->ctx,
+            qmp); /* a socket that libxl__qmp_reserve has made, and that is not connected yet, stays open */
     for (unsigned i = 0; i < qmp->count; i++) {
         json_object_put(qmp->commands[i].result);
         qmp->commands[i].result = NULL;
@@ -359,7 +367,7 @@ void libxl__qmp_again(libxl__ao *ao, libxl__qmp *qmp)
 void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp)
 {
     if (qmp->errnoval)
-        return; /* The connection is lost. libxl__qmp_poll returns the error. */
+        return; /* The connection is lost. libxl__qmp_poll returns the error of the connection. */
     qmp->done = false;
     say_commands(ao->ctx, qmp);
 }

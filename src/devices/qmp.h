@@ -24,7 +24,7 @@ enum {
 typedef struct libxl__qmp_command {
     const char *name;
     const char *line;           /* the line of JSON that is sent */
-    int passed;                 /* a descriptor that is sent with the line; -1: none */
+    int passed;                 /* a descriptor that is sent with the line; -1: no descriptor */
     struct json_object *result; /* the value of "return"; NULL: QEMU has not answered, or has refused */
     char refusal[160];          /* QEMU's error text, escaped; empty: QEMU has not refused the command */
     bool skipped;               /* an input: the command is not sent */
@@ -37,10 +37,14 @@ typedef struct libxl__qmp {
     libxl__alarm patience;
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
-    bool patient; /* an input: the commands have no time limit of their own */
-    bool all;     /* an input: the answers after a refusal are awaited, too */
-    bool kept;    /* an input: the connection stays after the answers, for libxl__qmp_go_on */
-    /* an input: the name of an event; after the connection is made, the wait also needs this event; NULL: none */
+    bool patient; /* an input: QEMU may take longer than 10 s to answer; the phase's limit ends the wait */
+    /* An input: after QEMU has refused a command, the answers to the other commands are still awaited. */
+    bool all;
+    bool kept; /* an input: the connection stays after the answers, for libxl__qmp_go_on */
+    /*
+     * an input: the name of a QMP event; the commands are done only when this event has arrived; NULL: no event is
+     * awaited
+     */
     const char *event;
     bool happened; /* the event has arrived */
     int errnoval;  /* the result of the connection, valid once it is done: 0 or an errno */

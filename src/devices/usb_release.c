@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond the operation. The caller holds the context's lock. */
+/* Owns: nothing except the operation's state. The caller holds the context's lock. */
 #include "usb_release.h"
 
 #include <errno.h>

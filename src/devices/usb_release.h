@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Gives USB devices of a domain back to the host. The removal of a device and the removal of a controller use this.
- * The nodes of the ports still name the devices then. Call all functions with the context locked.
+ * At the time of the call the nodes of the ports still name the devices. Call all functions with the context locked.
  */
 #ifndef LIBXL__USB_RELEASE_H
 #define LIBXL__USB_RELEASE_H
@@ -33,7 +33,10 @@ typedef struct libxl__usb_release {
     } step;
 } libxl__usb_release;
 
-/* The device model's names of a controller and of a device; libxl has the same. Arguments: devid; bus, address. */
+/*
+ * The names that QEMU has for a controller (argument: devid) and for a device (arguments: bus, address). libxl uses
+ * the same names.
+ */
 #define LIBXL__USB_CONTROLLER_ID "xenusb-%u"
 #define LIBXL__USB_DEVICE_ID     "xenusb-%u-%u"
 

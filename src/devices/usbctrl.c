@@ -18,7 +18,7 @@
 
 enum { DEFAULT_VERSION = 2, DEFAULT_PORTS = 8, MOST_XHCI_PORTS = 15 };
 
-/* QEMU's devices; the index is the version of USB */
+/* QEMU's names of controllers; the index is the version of USB */
 static const char *const drivers[] = {NULL, "piix3-usb-uhci", "usb-ehci", "nec-usb-xhci"};
 
 struct usbctrl_host {
@@ -27,7 +27,7 @@ struct usbctrl_host {
     const libxl__xs_request *type, *ports[LIBXL__USB_PORTS];
     libxl__usb_release release;
     bool releasing, unplugging;
-    int release_rc; /* the error of the devices in the ports; 0: none */
+    int release_rc; /* the error of giving the devices in the ports back to the host; 0: no error */
 };
 
 static libxl_device_usbctrl *usbctrl_of(const libxl__device *device)
@@ -57,7 +57,7 @@ static int check_ports(libxl__ao *ao, libxl_device_usbctrl *ctrl, int usual, int
                           most);
 }
 
-/* Checks an emulated controller. The older two kinds have a fixed number of ports. */
+/* Checks an emulated controller. Controllers for USB 1 and USB 2 have a fixed number of ports. */
 static int check_emulated(libxl__ao *ao, const libxl__device *device, libxl_device_usbctrl *ctrl)
 {
     static const int fixed[] = {0, 2, 6, 0};
@@ -127,7 +127,7 @@ static int read_config(const libxl__device *device, void *config, const char *co
     return 0;
 }
 
-/* Removes the devices of the controller with this number. */
+/* Removes the USB devices of the controller with this number from the configuration. */
 static void forget_devices(libxl_domain_config *config, int number)
 {
     int kept = 0;
@@ -169,7 +169,10 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
     return libxl__qmp_poll_model(ao, &host->plug, device->domid);
 }
 
-/* QEMU serves one connection after the other, so the removal waits until this one has ended. */
+/*
+ * QEMU serves one connection after the other. So the connection of the addition must end before the removal can send
+ * commands.
+ */
 static int abandon(libxl__ao *ao, libxl__device *device)
 {
     struct usbctrl_host *host = device->host;
@@ -180,8 +183,8 @@ static int abandon(libxl__ao *ao, libxl__device *device)
 /* ---- removal: first the host gets back the devices in the ports */
 
 /*
- * The command has no limit of its own, because a QEMU that answers late would keep the controller. The limit of the
- * removal's phase `host` ends the wait.
+ * Without `patient` the command would fail after 10 s, and a QEMU that answers later would keep the controller. The
+ * limit of the removal's phase `host` ends the wait.
  */
 static int offline_reserve(libxl__ao *ao, libxl__device *device)
 {

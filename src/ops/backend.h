@@ -10,8 +10,8 @@
 #include "ops.h"
 
 /*
- * What is needed to release the resource of a backend whose nodes are gone: the values of the class's offline_keys,
- * malloc'ed. NULL: the node was missing.
+ * The values of the nodes that the class's offline_keys name, malloc'ed. They are needed to release the resource of a
+ * backend whose nodes are gone. NULL: the node was missing.
  */
 typedef struct libxl__backend_kept {
     char *values[LIBXL__DEVICE_VALUES];
@@ -31,12 +31,12 @@ bool libxl__backend_is_of_qemu(const char *backend_kind);
 int libxl__backend_device(libxl__ao *ao, libxl__device *device, uint32_t server, const char *kind,
                           uint32_t domid, uint32_t devid);
 void libxl__backend_forget_kept(libxl__backend_kept *kept);
-/* Returns whether anything was kept. */
+/* Returns whether any value is stored. */
 bool libxl__backend_keeps(const libxl__backend_kept *kept);
 
 /*
- * backend_connect.c, backend_release.c: say where a nested operation backend_connect stores what must be kept, and
- * where backend_release finds it. Call this before the start. `kept` must live until the nested operation has ended.
+ * backend_connect.c, backend_release.c: pass `kept` to a nested operation before its start. backend_connect stores
+ * values in *kept, and backend_release reads them. `kept` must live until the nested operation has ended.
  */
 void libxl__backend_connect_keeps(libxl__ao *connect, libxl__backend_kept *kept);
 int libxl__backend_release_uses(libxl__ao *release, const libxl__backend_kept *kept);

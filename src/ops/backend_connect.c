@@ -20,7 +20,8 @@ enum { WORDS = 400 /* the greatest length of the reason of a failure in the back
 
 typedef struct backend_connect {
     libxl__device device;
-    libxl__source source; /* attached while device.config exists */
+    libxl__source
+        source; /* attached while device.config has memory; frees this memory when the operation ends */
     libxl__backend_kept *kept;
     libxl__xs_batch *batch;
     const libxl__xs_request *state, *status;
@@ -182,8 +183,9 @@ static int read_poll(libxl__ao *ao, struct backend_connect *s)
 
 /*
  * Writes why the device was not connected, as a kernel and a hotplug script do. The toolstack of the other domain
- * reads it. Nothing depends on this, so an error is ignored. Reads a node first: all events before the answer are
- * handled then, so this operation was asked to stop if the nodes are those of a new device, which has no error.
+ * reads it. An error is ignored, because nothing depends on this message. Before it writes, this function reads a
+ * node. When the answer comes, all earlier watch events are handled. So if the nodes belong to a new device by now,
+ * the handler has asked this operation to stop, and no error is written for the new device.
  */
 static int read_undo(libxl__ao *ao, struct backend_connect *s)
 {
@@ -307,7 +309,10 @@ static int backend_start(libxl__ao *ao, struct backend_connect *s)
 
 /* ---- host: the fast path, or the hotplug script */
 
-/* Keeps the values that are known before the script runs, because an unfinished connection must be released, too. */
+/*
+ * Stores the values that are known before the script runs, because backend_release needs them even if the connection
+ * is not completed.
+ */
 static int keep_known(const struct backend_connect *s)
 {
     const char *const *keys = s->device.cls->offline_keys, *const *known = s->device.cls->read_keys;
@@ -333,7 +338,10 @@ static int host_start(libxl__ao *ao, struct backend_connect *s)
     return s->device.cls->online_start(ao, &s->device);
 }
 
-/* Keeps the loop device as soon as the backend has it, because the nodes that name it may be removed at any moment. */
+/*
+ * Stores the loop device as soon as the backend has it, because the nodes that name the loop device may be removed at
+ * any moment.
+ */
 static int keep_loop(const struct backend_connect *s)
 {
     const char *loop = s->device.cls == &libxl__class_disk ? libxl__disk_loop(&s->device) : NULL;

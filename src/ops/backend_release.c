@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * backend_release: the nested operation that releases the resource of a backend of this driver domain and removes its
- * nodes. The toolstack in the other domain waits until the nodes are gone. It may also have removed them itself; the
- * values that are needed then were kept when the backend was connected.
+ * nodes. The toolstack in the other domain waits until the nodes are gone. If that toolstack has removed the nodes,
+ * this operation uses the values that backend_connect has stored (libxl__backend_kept).
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -19,7 +19,7 @@ typedef struct backend_release {
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     const char *kept[LIBXL__DEVICE_VALUES]; /* in the operation's memory */
     libxl__qemu_end model;
-    bool exists; /* the backend's nodes exist, and it has closed for good */
+    bool exists; /* the backend's nodes exist, and the backend has closed and is not online */
     bool reused; /* the nodes are those of a new device with the same number */
     bool failed; /* an error node exists */
 } backend_release_state;
@@ -71,8 +71,8 @@ static int read_start(libxl__ao *ao, struct backend_release *s)
 }
 
 /*
- * Chooses the values with which the resource is released. If the nodes are gone, or are those of a new device with
- * the same number, the kept values are used.
+ * Chooses the values with which the resource is released. If the nodes are gone, or belong to a new device with the
+ * same number, these are the values that backend_connect has stored.
  */
 static int read_poll(libxl__ao *ao, struct backend_release *s)
 {
@@ -137,7 +137,10 @@ static int model_poll(libxl__ao *ao, struct backend_release *s)
 
 /* ---- clean: the nodes. The parents of the backend's nodes belong to the toolstack, which removes them */
 
-/* Removes the error node and its parents that are empty then. device.h says why the parents are read first. */
+/*
+ * Removes the error node, and its parents that are empty afterwards. The parents are read first
+ * (libxl__device_read_parents says why).
+ */
 static void remove_error(struct backend_release *s)
 {
     const libxl__device *device = &s->device;
@@ -174,7 +177,10 @@ static int clean_poll(libxl__ao *ao, struct backend_release *s)
 
 /* ---- gone: the kernel has removed its device */
 
-/* Does not wait if the nodes are those of a new device, because its interface has the same name. */
+/*
+ * If the nodes belong to a new device, does not wait until the interface is gone, because the new device's interface
+ * has the same name.
+ */
 static int gone_start(libxl__ao *ao, struct backend_release *s)
 {
     const bool waits = has_resource(s) && !s->reused && s->device.cls->gone_start;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of the backends that device_events_handler serves, and the list of the folders that have them.
+ * The table of the backends that device_events_handler serves, and the list of the folders that contain the backends.
  *
  * A toolstack in another domain has made the nodes. So the length of each name, the value of each number, and the
  * number of backends are bounded.
@@ -52,8 +52,8 @@ void libxl__served_mark(struct served_backend *b)
 }
 
 /*
- * Marks all backends. `lost` true: events may have been lost, so the nodes of each may have changed. `lost` false: some
- * of them may be gone; a backend that was made has an event of its own.
+ * Marks all backends. `lost` true: watch events may have been lost, so the nodes of each backend may have changed.
+ * `lost` false: only removals may have been missed, because each new backend causes an event.
  */
 static void mark_all(struct device_events_handler *s, bool lost)
 {
@@ -89,8 +89,8 @@ static bool is_bounded(struct device_events_handler *s)
 }
 
 /*
- * Marks the backend. If it is not known yet, adds it. A backend beyond the greatest number is ignored, and that is
- * logged. `renewed`: its folder was removed or made. Returns 0 or NOMEM.
+ * Marks the backend. If it is not known yet, adds it. If there are LIBXL__BACKENDS_MOST backends already, ignores the
+ * new backend and logs this. `renewed` true: the backend's folder was removed or made. Returns 0 or NOMEM.
  */
 static int mark_number(struct device_events_handler *s, const char *kind, uint32_t domid, uint32_t devid,
                        bool renewed)
@@ -186,7 +186,10 @@ static const char *number_in(const char *text, uint32_t *number)
     return rest;
 }
 
-/* Returns whether a change of this node means that the backend's nodes must be read. libxl's daemon reads the same. */
+/*
+ * Returns whether a change of this node means that the backend's nodes must be read. libxl's daemon uses the same
+ * nodes.
+ */
 static bool is_telling(const char *rest)
 {
     return !*rest || strcmp(rest, "/state") == 0 || strcmp(rest, "/online") == 0;
@@ -203,7 +206,10 @@ void libxl__served_changed(struct device_events_handler *s, const char *path)
     if (rest && *rest)
         rest = number_in(rest + 1, &devid);
     else if (end < sizeof(kind))
-        /* A folder: backends below it were removed, or a backend was made, which has an event of its own, too. */
+        /*
+         * The path is a folder above the backends. Backends below it may have been removed. A new backend causes
+         * another event, which names the backend.
+         */
         rest = NULL;
     if (!rest) {
         mark_all(s, false);
@@ -266,7 +272,7 @@ static int read_parts(struct device_events_handler *s)
     return LIBXL__AO_WAIT;
 }
 
-/* Adds what a name of a folder stands for: a folder below it, or a backend. Other names are ignored. */
+/* Adds the folder or the backend that a name in a folder stands for. Ignores other names. */
 static int add_name(struct device_events_handler *s, const struct backends_folder *folder, const char *name)
 {
     uint32_t number;
@@ -281,8 +287,8 @@ static int add_name(struct device_events_handler *s, const struct backends_folde
 }
 
 /*
- * Adds the names of one part of a list. If the list has changed since its first part was read, it is read again from
- * its start. Returns 0, or NOMEM; *complete says whether this was the last part.
+ * Adds the names of one part of a list. If the list has changed since its first part was read, starts again with the
+ * first part. Returns 0 or NOMEM. Sets *complete to whether this was the last part.
  */
 static int take_part(struct device_events_handler *s, struct backends_folder *folder, bool *complete)
 {

@@ -16,7 +16,7 @@ enum {
     LIBXL__BACKENDS_READ_AT_ONCE = 32,
 };
 
-/* A backend. It exists as long as its nodes exist, or a nested operation works on it. */
+/* A backend. This structure exists while the backend's nodes exist or a nested operation works on the backend. */
 struct served_backend {
     struct device_events_handler *handler;
     libxl__index_link link;
@@ -26,19 +26,28 @@ struct served_backend {
     enum {
         LIBXL__BACKEND_NEW, /* not connected, or not known yet */
         LIBXL__BACKEND_CONNECTED,
-        LIBXL__BACKEND_FAILED, /* the connection has failed, and is tried again when the backend's state changes */
+        /* The connection has failed, and is tried again when the backend's state changes. */
+        LIBXL__BACKEND_FAILED,
         LIBXL__BACKEND_CONNECTING,
         LIBXL__BACKEND_RELEASING,
     } state;
-    bool known;      /* its nodes were read */
-    bool uses_model; /* the guest's QEMU serves it or may serve it, or is being started for it */
-    bool ends_model; /* RELEASING: the guest's QEMU is being ended */
+    bool known;      /* the backend's nodes were read at least once */
+    bool uses_model; /* the guest's QEMU serves the backend or may serve it, or is being started for it */
+    bool ends_model; /* the release of this backend also ends the guest's QEMU */
     bool marked, reading;
-    bool waits; /* in the queue `waiting` */
-    /* The nodes may have changed since the last nested operation was started. A failed one is repeated only if so. */
+    bool waits; /* the backend is in the queue `waiting` */
+    /*
+     * A watch has reported a change since the last nested operation was started. An operation that has failed is
+     * repeated only after such a change.
+     */
     bool told;
-    bool renewed; /* since then, the backend's folder was removed or made, so the device may be a new one */
-    bool held;    /* FAILED: the release has failed. It is repeated only when `told` */
+    /*
+     * Since the last nested operation was started, the backend's folder was removed or made; the device may
+     * be a new device.
+     */
+    bool renewed;
+    /* The state is FAILED because the release has failed; the release is repeated only if `told` is set. */
+    bool held;
     const libxl__xs_request *state_node, *online_node, *status_node;
     libxl__backend_kept kept;
     libxl__nested work;                     /* the nested operation that connects or releases the backend */
@@ -49,22 +58,26 @@ struct served_backend {
 };
 TAILQ_HEAD(served_backends, served_backend);
 
-/* A folder that is being listed: that of all backends, of a kind, or of a guest's backends of a kind. */
+/*
+ * A folder of xenstore that is being listed: the folder of all backends, the folder of a kind, or the folder of a
+ * guest's backends of a kind.
+ */
 struct backends_folder {
     STAILQ_ENTRY(backends_folder) link;
     char kind[LIBXL__DEVICE_KIND]; /* "": the folder of all backends */
-    uint32_t domid;                /* UINT32_MAX: the folder of a kind */
-    uint32_t offset;               /* the part of the list that is read next */
+    uint32_t domid;                /* UINT32_MAX: this is the folder of all backends, or of a kind */
+    uint32_t offset;               /* the offset of the part of the list that is read next */
     char version[24];              /* the version of the list (xs.h) that is read; "": no part was read */
     const libxl__xs_request *part; /* reads the next part; NULL: the request was not sent yet */
 };
 STAILQ_HEAD(backends_folders, backends_folder);
 
 typedef struct device_events_handler {
-    libxl__source source; /* fires when there is something to do; its stop function frees all memory */
+    libxl__source
+        source; /* fires when the operation has work to do; the source's stop function frees all memory */
     libxl__ao *ao;
     libxl__watch *watch;
-    libxl__xs_batch *batch;   /* reads the number of this domain, and then nodes of the marked backends */
+    libxl__xs_batch *batch; /* reads the domid of this domain, and afterwards the nodes of marked backends */
     libxl__xs_batch *listing; /* reads parts of the first folders */
     const libxl__xs_request *number;
     uint32_t self;
@@ -72,7 +85,10 @@ typedef struct device_events_handler {
     uint64_t index_steps;
     LIST_HEAD(, served_backend) all;
     struct served_backends marked, reading, working;
-    /* The backends that must wait: too many others are worked on, or the guest's QEMU is ending. */
+    /*
+     * The backends that wait because nested operations work on LIBXL__BACKENDS_AT_ONCE other backends, or because the
+     * guest's QEMU is being ended.
+     */
     struct served_backends waiting;
     uint32_t count, working_count;
     struct backends_folders folders;
@@ -80,11 +96,14 @@ typedef struct device_events_handler {
     libxl__recurring refusals;
 } device_events_handler_state;
 
-/* Marks a backend, so that its nodes are read. */
+/* Marks a backend. The operation then reads the nodes of the backend. */
 void libxl__served_mark(struct served_backend *b);
 /* Returns whether the guest's QEMU serves another backend. */
 bool libxl__served_has_model(const struct served_backend *b);
-/* Returns whether a QEMU serves this backend, and may serve another one of the guest whose nodes were not read yet. */
+/*
+ * Returns whether a QEMU serves this backend, and the guest has another backend whose nodes were not read yet. That
+ * QEMU may serve the other backend, too.
+ */
 bool libxl__served_has_unknown(const struct served_backend *b);
 /* Returns whether the guest's QEMU is being ended. */
 bool libxl__served_ends_model(const struct served_backend *b);
@@ -100,8 +119,8 @@ void libxl__served_changed(struct device_events_handler *s, const char *path);
 /* Begins to list the folders from the start. Marks all backends, because some of them may be gone. Errors: NOMEM. */
 int libxl__served_list(struct device_events_handler *s);
 /*
- * Goes on with the list. Returns 0 when all folders are listed, LIBXL__AO_WAIT, or an error. Errors: NOMEM, and those
- * of libxl__xs_rc.
+ * Reads the next parts of the list. Returns 0 when all folders are listed, LIBXL__AO_WAIT, or an error. Errors:
+ * NOMEM, and those of libxl__xs_rc.
  */
 int libxl__served_list_step(struct device_events_handler *s);
 /* Frees the list. */

@@ -3,8 +3,8 @@
  * cdrom_insert and cdrom_eject: change the medium of a CD drive of an HVM domain.
  *
  * The device model holds the medium. The node `params` of the backend, its copy in the toolstack's tree, and the
- * stored configuration name it. QEMU gets a descriptor, because a restricted QEMU can open no file. QEMU opens
- * the new medium before it takes out the former one. So a medium that cannot be inserted changes nothing.
+ * stored configuration name the medium. QEMU gets a descriptor, because a restricted QEMU can open no file. QEMU
+ * opens the new medium before it takes out the former one. So a medium that cannot be inserted changes nothing.
  *
  * After QEMU has carried out the change, the operation does not stop until the nodes are written.
  *
@@ -40,7 +40,7 @@ typedef struct cdrom {
     bool inserting; /* QEMU has the descriptor, and was told to insert the medium */
     libxl__userdata stored;
     libxl__setting setting;
-    const char *params; /* the value of the nodes */
+    const char *params; /* the new value of the nodes `params` */
 } cdrom_state;
 
 /* ---- check: the drive exists */
@@ -60,7 +60,7 @@ static int check_medium(libxl__ao *ao, struct cdrom *s, const libxl_device_disk 
     return 0;
 }
 
-/* Takes the drive and the medium from the inputs of either operation. */
+/* Sets the drive and the medium from the inputs of cdrom_insert or cdrom_eject. */
 static int take_inputs(libxl__ao *ao, struct cdrom *s)
 {
     int rc = 0;
@@ -171,7 +171,10 @@ static int change_start(libxl__ao *ao, struct cdrom *s)
     return rc ? rc : libxl__qmp_start(ao, &s->qmp, s->device.domid);
 }
 
-/* Called when QEMU has the descriptor, in a set with a number. QEMU drops the set with the medium. */
+/*
+ * Called when QEMU has the descriptor, as a numbered set of descriptors. QEMU closes the set when the medium is taken
+ * out.
+ */
 static int insert(libxl__ao *ao, struct cdrom *s)
 {
     struct json_object *number;
@@ -201,7 +204,10 @@ static int change_poll(libxl__ao *ao, struct cdrom *s)
     return rc || !s->path || s->inserting ? rc : insert(ao, s);
 }
 
-/* QEMU may already carry out the command, so the phase goes on waiting for the answer. Its stop limit ends the wait. */
+/*
+ * QEMU may already be carrying out the command, so the phase continues to wait for the answer. The phase's stop limit
+ * ends the wait.
+ */
 static void change_stop(libxl__ao *ao, struct cdrom *s)
 {
     (void)ao;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The operations on cpupools that use xenstore. The hypervisor has the cpupools. xenstore has their names, in
- * /local/pool/N/name. Cpupool 0 has no node there as long as nobody has renamed it.
+ * /local/pool/N/name. Cpupool 0 has no such node until a toolstack renames it.
  *
  * Owns: nothing except the operations' states. The caller holds the context's lock.
  */
@@ -112,7 +112,10 @@ static int no_such_pool(libxl__ao *ao, const char *name)
     return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.pool_name: there is no cpupool '%s'", name);
 }
 
-/* Stores the number that the name consists of. Errors: INVAL (there is no such cpupool), and others. */
+/*
+ * Stores the number of a cpupool whose name is a number. Errors: INVAL (there is no such cpupool), and those of
+ * libxl__hv_has_cpupool.
+ */
 static int numbered_pool(libxl__ao *ao, const char *name, uint32_t *poolid)
 {
     bool found = false;

@@ -20,7 +20,7 @@ typedef struct libxl__create_boot {
     libxl__xs_batch *show; /* writes the nodes by which clients find the boot loader's terminal */
     libxl__xs_batch *hide;
     bool shown;  /* xenstored has answered the batch `show` */
-    bool judged; /* the boot loader has ended with success, and its result was handled */
+    bool judged; /* the boot loader has succeeded, and its result was read */
     bool cleaning;
 } libxl__create_boot;
 

@@ -92,9 +92,13 @@ static bool is_given(uint64_t memkb)
 static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
 {
     const libxl_domain_build_info *info = &config->b_info;
-    const uint64_t least = config->c_info.type == LIBXL_DOMAIN_TYPE_PV
-                               ? LEAST_PV_KB
-                               : LEAST_PVH_KB + build->video_kb; /* hvmloader needs less than a kernel */
+    const uint64_t least =
+        config->c_info.type == LIBXL_DOMAIN_TYPE_PV
+            ? LEAST_PV_KB
+            : LEAST_PVH_KB +
+                  build
+                      /* An HVM domain may have less memory, because hvmloader needs less than a kernel. */
+                      ->video_kb;
     const bool has_target = is_given(info->target_memkb);
     const uint64_t target = has_target ? info->target_memkb : is_given(info->max_memkb) ? info->max_memkb : 0;
     const uint64_t max = is_given(info->max_memkb) ? info->max_memkb : target;
@@ -142,7 +146,7 @@ static void move_text(char **from, char **to)
 
 /*
  * Moves the values of the former members of b_info.u.pv to the members of b_info that have replaced them. libvirt
- * sets the former ones.
+ * sets the former members.
  */
 static void move_former(libxl_domain_build_info *info)
 {

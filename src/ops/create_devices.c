@@ -16,8 +16,8 @@ int libxl__create_devices_poll(libxl__ao *ao, libxl__create_devices *devices)
     if (!model)
         devices->groups.held = false;
     /*
-     * The additions are stopped before they are polled. If they were stopped after the poll, it might be that nothing
-     * wakes the operation.
+     * The additions are stopped before they are polled. After the poll, an addition that ends at once because of the
+     * stop request would not wake this operation.
      */
     if (model < 0 && !devices->rc) {
         devices->rc = model;
@@ -41,7 +41,8 @@ int libxl__create_devices_start(libxl__ao *ao, libxl__create_devices *devices, c
     devices->model.saved = saved;
     if (devices->needs_model)
         rc = libxl__device_model_start(ao, &devices->model, build->domid, &build->uuid, config);
-    devices->groups = (libxl__device_groups){.rc = 0}; /* the phase `check` may have used it */
+    devices->groups =
+        (libxl__device_groups){.rc = 0}; /* the phase `check` may have used this structure before */
     devices->groups.held = config->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
     if (rc >= 0)
         rc = libxl__device_groups_start(ao, &devices->groups, config, build->domid, &build->uuid);

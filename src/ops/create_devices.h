@@ -27,10 +27,10 @@ int libxl__create_devices_start(libxl__ao *ao, libxl__create_devices *devices, c
                                 libxl_domain_config *config, libxl__qemu_saved *saved);
 /*
  * Returns LIBXL__AO_WAIT until QEMU and all additions have ended. Then returns 0 or the first error, recorded in ao.
- * The first error stops what has not ended.
+ * The first error stops the start of QEMU and the other additions.
  */
 int libxl__create_devices_poll(libxl__ao *ao, libxl__create_devices *devices);
-/* Stops what has not ended. Call libxl__create_devices_poll again afterwards. */
+/* Stops QEMU's start and the additions that have not ended. Call libxl__create_devices_poll again afterwards. */
 void libxl__create_devices_stop(libxl__create_devices *devices);
 
 #endif

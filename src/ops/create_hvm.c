@@ -14,7 +14,11 @@
 #include <libxl_utils.h>
 
 enum {
-    LEAST_HOLE_KB = 256 << 10, /* hvmloader needs this much for devices; libxl has the same limit */
+    LEAST_HOLE_KB = 256
+                    /*
+         * The memory that hvmloader needs for the registers of devices below 4 GiB; libxl has the same limit.
+         */
+                    << 10,
     MOST_HOLE_KB = 3584 << 10,
 };
 

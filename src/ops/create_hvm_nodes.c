@@ -65,7 +65,7 @@ void libxl__create_hvm_nodes(libxl__xs_batch *batch, const libxl__build *build,
     const libxl_domain_build_info *info = &config->b_info;
     put_number(&w, "memory/videoram", "%llu", build->video_kb);
     put(&w, "hvmloader/bios", libxl__hvm_bios(info) == LIBXL_BIOS_TYPE_OVMF ? "ovmf" : "seabios");
-    /* QEMU would not learn the new addresses of the memory. */
+    /* hvmloader must not move memory of the guest, because QEMU would not learn the new addresses. */
     put(&w, "hvmloader/allow-memory-relocate", "0");
     put_table(&w, "acpi", &build->acpi);
     put_table(&w, "smbios", &build->smbios);
