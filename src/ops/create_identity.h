@@ -18,9 +18,9 @@ typedef struct libxl__create_identity {
     /* Another name that no domain may have, because the domain will get it; NULL: none. */
     const char *later;
     bool searches_later; /* this name is being searched */
-    /* Reads the mark of an earlier creation with the same UUID; NULL: this is done, or is not necessary. */
+    /* Reads the mark of an earlier creation with the same UUID; NULL: the mark was read, or need not be read. */
     libxl__xs_batch *former;
-    const libxl__xs_request *request; /* the only request of this batch */
+    const libxl__xs_request *request; /* the only request of the batch `former` */
     libxl__xs_batch *unmark;          /* removes the mark; reserved before the mark is written */
     /* Writes the mark a second time, with the domid; NULL: the domain is made with its UUID. */
     libxl__xs_batch *remark;
@@ -30,9 +30,9 @@ typedef struct libxl__create_identity {
 
 /*
  * Sets build->uuid to the configuration's UUID, or to a random UUID if the configuration has none. Sets build->handle
- * to a random UUID, which is the same one if the configuration has none. Adds the creation to the context's creations
- * (creations.h). Errors, recorded in ao: DOMAIN_EXISTS (another domain or creation has the UUID, or another creation
- * has the name), FAIL and those of libxl__hv_find.
+ * to a random UUID. If the configuration has no UUID, build->uuid and build->handle are the same. Adds the creation
+ * to the context's creations (creations.h). Errors, recorded in ao: DOMAIN_EXISTS (another domain or creation has the
+ * UUID, or another creation has the name), FAIL and those of libxl__hv_find.
  */
 int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                           const libxl_domain_create_info *info);
@@ -57,8 +57,8 @@ static inline bool libxl__identity_comes_later(const libxl__build *build)
 }
 /*
  * Adds the domid of the made domain to the mark, and then gives the domain the configuration's UUID. Returns
- * LIBXL__AO_WAIT until the domain has its UUID. Errors, recorded in ao: DOMAIN_EXISTS (another domain has got the
- * UUID meanwhile), those of libxl__xs_result and libxl__hv_set_handle.
+ * LIBXL__AO_WAIT until the domain has its UUID. Errors, recorded in ao: DOMAIN_EXISTS (another program has made a
+ * domain with this UUID since libxl__identity_claim), those of libxl__xs_result and libxl__hv_set_handle.
  */
 int libxl__identity_give_uuid(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build);
 

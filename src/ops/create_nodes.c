@@ -17,9 +17,9 @@
 #include <libxl_utils.h>
 
 /*
- * A guest may read its tree and write some nodes in it. At first the guest owns the whole tree, so that the
- * nodes which it may write inherit this permission. When they exist, the nodes above them are made read-only
- * for the guest. The guest does not run yet.
+ * A guest may read its tree and write some nodes in it. At first the guest owns the whole tree, so that the nodes
+ * which the guest may write inherit this permission. When these nodes exist, their parents are made read-only for the
+ * guest. The guest does not run yet.
  */
 static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, const libxl_domain_config *config)
 {
@@ -42,7 +42,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, const libxl_d
     static const char *const drivers[] = {"libxl", "device-model"};
     static const char *const sleeps[] = {"control/feature-s3", "control/feature-s4"};
     static const char *const ours[] = {"", "/control", "/device",
-                                       "/device/suspend"}; /* the nodes above the list `guests` */
+                                       "/device/suspend"}; /* the parents of the nodes in `guests` */
     /* An earlier domain with this domid may have left nodes. */
     libxl__xs_remove(b, "/local/domain/%u", domid);
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
@@ -56,7 +56,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, const libxl_d
         libxl__xs_permit(b, LIBXL__XS_GUEST_READS, "/local/domain/%u%s", domid, ours[i]);
 }
 
-/* Returns whether the vcpu is online at the start. If the configuration has no set of vcpus, all are online. */
+/* Returns whether the vcpu is online at the start. If the configuration has no set of vcpus, all vcpus are online. */
 static bool is_available(const libxl_domain_build_info *info, int vcpu)
 {
     return !info->avail_vcpus.size || libxl_bitmap_test(&info->avail_vcpus, vcpu);

@@ -15,7 +15,10 @@ int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
     /* As in libxl, the domid is not stored. So a creation from the stored configuration gets a free domid. */
     complete.c_info.domid = LIBXL_DOMID_INVALID;
     complete.c_info.uuid = build->uuid;
-    /* As in libxl, a default is not stored. If the cpupool has a name, its number is not stored. */
+    /*
+     * As in libxl, the default number of vcpus is not stored. If the configuration names the cpupool, the cpupool's
+     * number is not stored.
+     */
     complete.b_info.max_vcpus = build->stored_max_vcpus;
     complete.c_info.poolid = build->stored_poolid;
     complete.b_info.max_memkb = build->max_kb;

@@ -50,7 +50,7 @@ int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
     return rc || args->in.has_d_config ? rc : LIBXL__AO_WAIT;
 }
 
-/* Moves the members of a request to where they are used. */
+/* Copies the members of a sender's request to the structures that use them. */
 static int take_request(libxl__restored_config *parsed, libxl_migration_request *request)
 {
     libxl_domain_config_dispose(parsed->config);
@@ -68,7 +68,7 @@ static int take_request(libxl__restored_config *parsed, libxl_migration_request 
     return ERROR_INVAL;
 }
 
-/* Runs on a worker. */
+/* Runs on a worker, because a long configuration would hold the loop. */
 static void parse(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__restored_config *parsed = LIBXL__CONTAINER(job, libxl__restored_config, job);
@@ -85,7 +85,7 @@ static void parse(libxl_ctx *ctx, libxl__job *job)
         parsed->rc = take_request(parsed, &request);
 }
 
-/* Starts to parse the configuration that the program has found. */
+/* Starts a job that parses the configuration that aioxen-transfer has read. */
 static int parse_configuration(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length,
                                libxl__restored_config *parsed)
 {
@@ -187,7 +187,7 @@ static int check_nodes(libxl__ao *ao, const libxl__qemu_saved *saved)
     return 0;
 }
 
-/* Takes the state of QEMU, which the program has written into the head. */
+/* Fills in `saved` with the state of QEMU, which aioxen-transfer has written into libxl__transfer.head. */
 static int take_model(libxl__ao *ao, const libxl__transfer *transfer, const libxl__transfer_message *message,
                       libxl__qemu_saved *saved)
 {
@@ -196,7 +196,7 @@ static int take_model(libxl__ao *ao, const libxl__transfer *transfer, const libx
     saved->nodes = libxl__transfer_head(ao, transfer, message->numbers[0], saved->nodes_size);
     if (!saved->nodes)
         return ERROR_NOMEM;
-    /* QEMU shares the position of this descriptor with the program, which has left it at the end of the file. */
+    /* QEMU inherits the file's position, which the program has left at the end of the file. */
     if (lseek(saved->fd, 0, SEEK_SET))
         return libxl__ao_fail(ao, ERROR_FAIL, "the device model's state: %s", strerror(errno));
     return check_nodes(ao, saved);

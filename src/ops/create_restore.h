@@ -35,9 +35,10 @@ int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const cha
  */
 typedef struct libxl__restored_config {
     libxl__job job;
-    libxl_domain_config *config;             /* the operation's input */
-    const char *text;                        /* in the operation's memory; NULL: it was not read yet */
-    bool asked;                              /* the text is a request */
+    libxl_domain_config *config; /* the operation's input */
+    const char
+        *text; /* the text of the configuration, in the operation's memory; NULL: the text was not read yet */
+    bool asked;                              /* the text is a request (migrate_ask.h) */
     uint64_t memory_kb;                      /* from a request: the memory of the guest; 0: not known */
     uint32_t features[LIBXL__MOST_FEATURES]; /* from a request: the featureset of the guest (arrival.h) */
     unsigned feature_count;
@@ -65,9 +66,9 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
 int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config);
 
 /*
- * Checks what a sender has asked, once the domain was made: the features of the processors are compared, and the memory
- * is reserved until libxl__restore_receive_poll has succeeded. Does nothing without a request. Errors, recorded in ao:
- * INVAL, NO_MEMORY_FOR_GUEST.
+ * Checks the request of a sender, once the domain was made. Compares the features of the processors. Reserves the
+ * guest's memory until libxl__restore_receive_poll has succeeded. Does nothing if the sender has sent no request.
+ * Errors, recorded in ao: INVAL, NO_MEMORY_FOR_GUEST.
  */
 int libxl__restore_check_request(libxl__ao *ao, const libxl__restored_config *parsed,
                                  const libxl__build *build);

@@ -49,7 +49,7 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
     if (wrong)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s", wrong);
     bool found = true;
-    /* libxl__create_pool_start checks a cpupool that has a name. */
+    /* libxl__create_pool_start checks a cpupool that the configuration names. So only a number is checked here. */
     const bool checks = config->c_info.poolid && !config->c_info.pool_name;
     const int rc = checks ? libxl__hv_has_cpupool(ao, config->c_info.poolid, &found) : 0;
     if (rc)

@@ -25,15 +25,15 @@ typedef struct device_add {
     bool onlining;
     bool awaits_backend; /* the backend's state and the error nodes are watched */
     /*
-     * Used in the phase `write` after another program has taken the device's number. True: the former entry
-     * of the stored configuration was restored.
+     * Used in the phase `write` when another program has taken the device's number. True: the stored configuration
+     * again has the entry that it had before this operation.
      */
     bool restored;
 } device_add_state;
 
 /*
- * Returns whether this operation changes the stored configuration. It does not if it is a part of a creation,
- * because the creation stores the whole configuration.
+ * Returns whether this operation changes the stored configuration. A creation stores the whole configuration, so an
+ * addition that the creation runs does not change it.
  */
 static bool is_recorded(const libxl__ao *ao)
 {
@@ -88,9 +88,9 @@ static int write_start(libxl__ao *ao, struct device_add *s)
 }
 
 /*
- * Called when another program has taken the chosen number after this operation had looked. Tries the next
- * number. First restores the former entry for the taken number in the stored configuration. Then adds an
- * entry for the next number.
+ * Called when another program has taken the chosen number after this operation had found that the number is free.
+ * Tries the next number. First restores the former entry for the taken number in the stored configuration. Then adds
+ * an entry for the next number.
  */
 static int write_again(libxl__ao *ao, struct device_add *s)
 {

@@ -73,7 +73,7 @@ int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const lib
         return rc;
     const int state = libxl__device_state(libxl__await_value(&wait->state));
     /*
-     * The usual reason is that the backend's domain is ending. The backend then loses its nodes before the
+     * The usual reason for missing nodes is that the backend's domain is ending: its nodes are removed before the
      * domain is gone.
      */
     if (wait->state.missing && !libxl__device_is_served_here(device))

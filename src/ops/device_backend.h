@@ -16,16 +16,16 @@ typedef struct libxl__backend_wait {
     libxl__await state, backend_error, frontend_error;
     libxl__domain_source server; /* follows the backend's domain, if another domain serves the device */
     bool reads_errors;           /* the backend has closed, and the error nodes are being read */
-    /* The guest does not run yet, so it cannot write an error. Set this before the start. */
+    /* An input: the guest does not run yet, so it cannot write an error node, and no such node is watched. */
     bool without_guest;
     /*
-     * The guest's error counts only if the backend closes. Linux's pcifront writes an error when it has lost its last
-     * device, so the error of a former device may be there, or may come. Set this before the start.
+     * An input: an error node of the guest ends the wait only if the backend closes. Linux's pcifront writes an error
+     * when it loses its last device. So the node may contain the error of a former device.
      */
     bool old_errors;
     /*
-     * The wait ends at the state Connected only. In the states Reconfiguring and Reconfigured pciback takes a further
-     * device, so the wait continues. Set this before the start.
+     * An input: only the state Connected ends the wait. In the states Reconfiguring and Reconfigured, which are
+     * greater, pciback is still adding a device.
      */
     bool settles;
 } libxl__backend_wait;

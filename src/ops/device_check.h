@@ -11,16 +11,17 @@
 
 /* One check. Embed this in the operation's state, and set the members above the empty line. */
 typedef struct libxl__device_check {
-    libxl__device *device;            /* filled in by the start */
-    libxl__device_original *original; /* gets a copy of the configuration, if `adds` is set */
-    libxl__domain_source *server;     /* started if another domain serves the device */
-    bool adds;                        /* the device is added to a domain that exists, not in a creation */
+    libxl__device *device; /* libxl__device_check_start fills in this structure */
+    libxl__device_original
+        *original;                /* if `adds` is set, the check stores a copy of the configuration here */
+    libxl__domain_source *server; /* the check starts this source if another domain serves the device */
+    bool adds;                    /* the device is added to a domain that exists, not in a creation */
 
     libxl__name_search backend_name;
     libxl__xs_directory numbers;
     libxl__xs_batch *batch;
     enum { NAMING, NUMBERING, PROBING } step;
-    bool chooses_number; /* the configuration has no number, so the next free one was chosen */
+    bool chooses_number; /* the configuration has no number, so the check has chosen the next free number */
 } libxl__device_check;
 
 /*

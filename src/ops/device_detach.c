@@ -44,7 +44,7 @@ typedef struct device_detach {
     int host_rc;           /* the first error of the phase `host` */
     bool reserved;         /* the class's offline_reserve was called */
     bool looked_at_states; /* the phase `find` has read the states */
-    bool untaken;          /* the guest's driver has not connected to the device */
+    bool untaken;          /* the guest's driver has not begun to connect to the device */
     bool stopped;          /* the phase `closed`, `released` or `domain` was asked to stop */
     bool refused;          /* the guest has refused, and the parent has been woken */
     bool nodes_gone;       /* the backend's nodes were removed with the backend's domain */

@@ -26,7 +26,7 @@
 #include <xen/io/xenbus.h>
 
 enum { AT_ONCE = 32 /* the number of devices that are read in one batch */ };
-#define ENABLING "enabling events of devices" /* for messages */
+#define ENABLING "enabling events of devices" /* the beginning of error messages */
 
 typedef struct device_events device_events_state;
 
@@ -149,8 +149,8 @@ static int follow(struct device_events *s, struct watched_device *d)
 }
 
 /*
- * Compares the nodes of a device with the nodes of the last look, and reports changes. A backend with the
- * node `online` at 0 is being removed, so it is not reported as failed.
+ * Compares the nodes of a device with the values that were read last, and reports changes. A backend with the node
+ * `online` at 0 is being removed, so it is not reported as failed.
  */
 static void compare(struct device_events *s, struct watched_device *d)
 {
@@ -173,8 +173,8 @@ static void compare(struct device_events *s, struct watched_device *d)
             libxl__watched_failed(s, d, "the backend's nodes were removed", "");
     }
     /*
-     * The toolstack's node may have been removed together with the backend after it was read. So it is read once
-     * more.
+     * A toolstack may have removed the device after its node in the toolstack's tree was read and before the
+     * backend's nodes were read. So all nodes are read once more before the device is reported as failed.
      */
     d->missing = !value && d->was_online;
     if (d->missing)
@@ -183,8 +183,8 @@ static void compare(struct device_events *s, struct watched_device *d)
 }
 
 /*
- * Handles the values that were read for one device. Frees the device if it is gone, unless it is marked: a
- * marked device may have been added again since it was read.
+ * Handles the values that were read for one device. Frees the device if it is gone, unless a watch has marked the
+ * device since its nodes were read: the device may have been added again.
  */
 static int look_at(struct device_events *s, struct watched_device *d)
 {

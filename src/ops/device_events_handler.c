@@ -4,10 +4,10 @@
  *
  * One watch on the folder of all backends tells that a backend may have changed; the path of the event names it. The
  * nodes of the marked backends are read together. A nested operation backend_connect or backend_release then works on
- * a single backend. So one slow script delays no other backend, and a backend that is taken away while it is being
- * connected is not waited for.
+ * a single backend. So a slow script delays no other backend. If a backend is removed while it is being connected,
+ * the connection is aborted.
  *
- * The operation asks the hypervisor nothing, because a driver domain has no right to.
+ * The operation makes no hypercall, because a driver domain has no right to ask about other domains.
  *
  * Owns: the structures of the backends, and their nested operations, until the operation ends. The caller holds the
  * context's lock.
@@ -53,7 +53,7 @@ static int self_poll(libxl__ao *ao, struct device_events_handler *s)
 
 /* ---- the nested operation of a backend */
 
-/* Starts the nested operation that was made. Errors of its start are found when it has ended. */
+/* Starts the nested operation. If it fails at once, take_results() finds the error. */
 static void start_work(struct served_backend *b, int state)
 {
     struct device_events_handler *s = b->handler;
@@ -74,13 +74,13 @@ static libxl__ao *make_work(struct served_backend *b, int operation)
     return child;
 }
 
-/* Destroys a nested operation that was not started, or frees the entry of one that has ended. */
+/* Frees the nested operation, which has ended or was never started. */
 static void end_work(struct served_backend *b)
 {
     libxl__source_stop(b->handler->ao->ctx, &b->work.source);
 }
 
-/* Sets the inputs that both operations have. */
+/* Sets the inputs that backend_connect and backend_release have in common. */
 #define FILL(b, args)                                                                                        \
     ((args)->in.domid = (b)->domid, (args)->in.devid = (b)->devid, (args)->in.server = (b)->handler->self,   \
      (args)->in.kind = strdup((b)->kind))
@@ -122,8 +122,9 @@ static int release_backend(struct served_backend *b)
 }
 
 /*
- * Called when the work on a backend has ended. Marks the first waiting backend, so that its nodes are read again.
- * `all` true: a QEMU has ended, so all waiting backends are marked, because several may have waited for this end.
+ * Called when the nested operation of a backend has ended. Marks the first backend in the queue `waiting`. The
+ * handler then reads its nodes again. `all` true: marks all backends in the queue, because several may have waited
+ * for the end of a QEMU.
  */
 static void let_waiting_go(struct device_events_handler *s, bool all)
 {
@@ -155,14 +156,15 @@ static void take_results(libxl__ao *ao, struct device_events_handler *s)
         s->working_count--;
         end_work(b);
         if (b->work.rc)
-            libxl__ao_forget_failure(ao); /* the failure was logged */
+            libxl__ao_forget_failure(ao); /* the nested operation has logged its failure */
         b->held = b->state == LIBXL__BACKEND_RELEASING && b->work.rc;
         if (b->state == LIBXL__BACKEND_RELEASING && !b->held)
             libxl__backend_forget_kept(&b->kept);
         b->state = state_after(b);
         /*
-         * The connection is aborted if the nodes of the backend change. The backend is then looked at again. A failed
-         * connection has changed nodes itself, so those changes do not lead to another look.
+         * An ABORTED connection was aborted because the backend's nodes have changed, so the backend is worked on
+         * again. A connection that has failed has itself changed nodes of the backend. These changes must not lead to
+         * a further attempt.
          */
         b->told =
             (b->told && (b->state != LIBXL__BACKEND_FAILED || b->renewed)) || b->work.rc == ERROR_ABORTED;
@@ -202,7 +204,7 @@ static bool is(const libxl__xs_request *node, const char *wanted)
     return value && strcmp(value, wanted) == 0;
 }
 
-/* Returns whether the backend must be connected. The nodes were read. */
+/* Returns whether the backend must be connected. Call this after the backend's nodes were read. */
 static bool must_connect(const struct served_backend *b, int state)
 {
     const bool open = state >= XenbusStateInitialising && state <= XenbusStateConnected;
@@ -211,8 +213,8 @@ static bool must_connect(const struct served_backend *b, int state)
     if (b->state != LIBXL__BACKEND_CONNECTED)
         return true;
     /*
-     * A connected backend that is in its first state, or that waits for a script, is a new one with the same number, or
-     * its guest has begun anew.
+     * The state Initialising, or a backend that waits for its script, shows that the device was replaced by a new
+     * device with the same number, or that the guest was started again.
      */
     return b->told && (state == XenbusStateInitialising ||
                        (state == XenbusStateInitWait && !libxl__backend_is_of_qemu(b->kind) &&
@@ -229,9 +231,9 @@ static int begin_work(struct served_backend *b, bool release)
 }
 
 /*
- * Decides what is done with a backend whose nodes were read. Frees it if it is gone, unless it is marked: a marked
- * backend may have been made again since it was read. A backend on which a nested operation works is marked again when
- * that has ended. Errors: NOMEM.
+ * Decides what is done with a backend whose nodes were read. Frees a backend that is gone, unless a watch has marked
+ * the backend since its nodes were read: the backend may have been made again. A backend on which a nested operation
+ * works is marked when this operation ends. Errors: NOMEM.
  */
 static int look_at(struct served_backend *b)
 {
@@ -244,7 +246,10 @@ static int look_at(struct served_backend *b)
         libxl__ao_request_stop(b->work.child, ERROR_ABORTED);
     if (b->state >= LIBXL__BACKEND_CONNECTING)
         return 0;
-    /* A QEMU that a former process has started may serve this backend, so another backend's release must not end it. */
+    /*
+     * A process that served this domain before may have started a QEMU for this backend. So the release of another
+     * backend must not end the guest's QEMU.
+     */
     b->uses_model |= !ends && libxl__backend_is_of_qemu(b->kind);
     if (!value && b->state == LIBXL__BACKEND_NEW && !b->uses_model) {
         if (!b->marked)
@@ -260,7 +265,7 @@ static int look_at(struct served_backend *b)
         libxl__served_mark(b);
         return 0;
     }
-    /* What a former device, or an unfinished connection, has left on the host is released before the next connection. */
+    /* Before a backend is connected, the resources of a former device or of an unfinished connection are released. */
     return begin_work(b, ends || libxl__backend_keeps(&b->kept));
 }
 

@@ -2,7 +2,7 @@
 /*
  * Adds, or only checks, all devices of a configuration. There is one group for each class. All groups run at the same time.
  *
- * Owns: nothing beyond the parent's operation. The caller holds the context's lock.
+ * Owns: nothing except the parent's state. The caller holds the context's lock.
  */
 #include "device_operations.h"
 
@@ -12,8 +12,9 @@ enum { WIDTH = 16 }; /* the greatest number of devices of a class that are added
 
 static const struct addable {
     const libxl__device_class *cls;
-    unsigned addition, check;   /* the operations */
-    size_t domid_at, config_at; /* the offsets of these two members in the args of both */
+    unsigned addition, check; /* the numbers of the operations device_NAME_add and device_NAME_check */
+    size_t domid_at,
+        config_at; /* the offsets of the domid and the configuration in the args of both operations */
 } addables[LIBXL__DEVICES_COUNT] = {
 #define ROW(NAME, name)                                                                                      \
     {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD, LIBXL__OP_DEVICE_##NAME##_CHECK,                   \

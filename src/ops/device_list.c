@@ -28,7 +28,7 @@ typedef struct device_list {
      */
     const libxl__xs_request **requests;
     size_t per_device;
-    libxl__xs_tree *trees; /* the frontend's nodes of each device; NULL: the class does not need them */
+    libxl__xs_tree *trees; /* the frontend's nodes of each device; NULL: the class has no `read_tree` */
 } device_list_state;
 
 /* ---- numbers: the numbers of the devices are listed */

@@ -53,7 +53,7 @@ bool libxl__device_model_is_sought(const libxl__device_model_follower *follower)
     return follower->state == LIBXL__MODEL_SOUGHT && follower->job.job.state != LIBXL__JOB_DONE;
 }
 
-/* Takes the result of the job. */
+/* Called when the job that looks for QEMU's process has ended. Starts to follow the process if it was found. */
 static void found(libxl__ao *ao, libxl__device_model_follower *follower)
 {
     const int pidfd = follower->job.fd;

@@ -17,7 +17,10 @@ typedef struct libxl__device_model {
     uint32_t server; /* an input: the domain of this process, if it is a driver domain; otherwise 0 */
     libxl_uuid uuid;
     const libxl_domain_config *config;
-    /* An input: the state of the QEMU of a saved domain, valid until the start has ended; NULL: none. */
+    /*
+     * An input: the state of the QEMU of a saved domain, valid until the start has ended; NULL: the domain was not
+     * saved.
+     */
     const libxl__qemu_saved *saved;
 } libxl__device_model;
 
@@ -30,8 +33,8 @@ typedef struct libxl__device_model_follower {
 
 /*
  * Starts to follow a QEMU: a worker finds its process, and a pidfd then shows when the process ends. `pid` is the
- * value of the domain's node device-model-pid. The operation is run again when it is known whether the process is
- * this QEMU, and when the process has ended. If there is no memory or no thread, the QEMU is not followed.
+ * value of the domain's node device-model-pid. The operation is woken when the worker has found out whether the
+ * process is this QEMU, and when the process has ended. If there is no memory or no thread, the QEMU is not followed.
  */
 void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
                                 pid_t pid);

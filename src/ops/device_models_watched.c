@@ -110,8 +110,8 @@ int libxl__watched_models_step(libxl__ao *ao, struct device_events *s)
 }
 
 /*
- * Called by the watch on the folder of all QEMUs, or on the node of one. A QEMU that has started writes the node
- * `state`. Its toolstack has written its process id by then.
+ * Called by the watch on the folder of all QEMUs, or on the folder of one domain's QEMU. A QEMU that has started
+ * writes the node `state`. The toolstack has written QEMU's process id before.
  */
 static void nodes_changed(libxl_ctx *ctx, void *user, bool failed)
 {

@@ -72,8 +72,8 @@ int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
 /*
- * `abandoned` true: no QEMU serves the domain, so the nested operation does not wait for a backend in QEMU.
- * Call this before the start.
+ * `abandoned` true: the caller has ended the domain's QEMU, so the nested operation does not wait for a backend in
+ * QEMU. Call this before the start.
  */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
 int libxl__detach_start(libxl__ao *parent, libxl__nested *detach);
@@ -110,7 +110,7 @@ typedef struct libxl__device_groups {
         uint32_t domid;
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
-    libxl__nested pcis; /* adds all PCI devices together */
+    libxl__nested pcis; /* the nested operation that adds all PCI devices */
     /* Adds the USB devices one by one, after the controllers were added. */
     libxl__group usbdevs;
     struct libxl__usbdev_group {
@@ -119,8 +119,8 @@ typedef struct libxl__device_groups {
         libxl_uuid uuid;
     } usbdev_member;
     bool has_pcis, stopping;
-    bool held; /* the devices of classes with `after_model` are not added yet */
-    int rc; /* The first error of all groups. It stops the other groups, which then end with another error. */
+    bool held; /* an input: the devices of classes with `after_model` must wait until the device model runs */
+    int rc;    /* The first error of a group. This error stops the other groups, whose errors are ignored. */
 } libxl__device_groups;
 
 /*

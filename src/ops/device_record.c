@@ -12,8 +12,11 @@
 
 typedef struct change {
     const libxl__device_class *cls;
-    int number;  /* the number of the device */
-    char *entry; /* the other value of the device's entry; NULL: in the other value the entry is missing */
+    int number; /* the number of the device */
+    /*
+     * The device's entry (JSON) that the next call of exchange() stores; NULL: exchange() removes the entry.
+     */
+    char *entry;
 } change;
 
 static void drop(const libxl__device_class *cls, char *entry)
@@ -46,10 +49,7 @@ static int append(change *c, char **array, int *count)
     return 0;
 }
 
-/*
- * Exchanges the device's entry in the configuration with c->entry. So a second call restores the
- * configuration.
- */
+/* Exchanges the device's entry in the configuration with c->entry. A second call restores the configuration. */
 static int exchange(libxl_domain_config *config, void *user)
 {
     change *c = user;

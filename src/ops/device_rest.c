@@ -20,7 +20,7 @@ enum { LOOKS_AT_ONCE = 16, WAKES_AT_ONCE = 256 };
 #define LOOK_INTERVAL LIBXL__SECONDS(1)
 #define REST          LIBXL__SECONDS(2)
 
-/* Takes a look from the allowance. Returns false if the allowance is used up. */
+/* Reduces the device's allowance by one look. Returns false if the allowance is used up. */
 static bool pay(struct watched_device *d)
 {
     const uint64_t now = libxl__now();
@@ -66,14 +66,14 @@ static void wake(libxl_ctx *ctx, libxl__timer *timer)
     for (int i = 0; i < WAKES_AT_ONCE && (d = TAILQ_FIRST(&s->resting)) && d->rests_until <= now; i++) {
         end_rest(d);
         if (libxl__watched_watch(d))
-            begin_rest(d); /* there is no memory; the next attempt is made later */
+            begin_rest(d); /* There is no memory for the watches. Another attempt is made after a rest. */
     }
     d = TAILQ_FIRST(&s->resting);
     const uint64_t delay = !d ? LIBXL__NEVER : d->rests_until > now ? d->rests_until - now : 0;
     libxl__timer_start(ctx, timer, delay, wake); /* cannot fail, because the timer has just left the heap */
 }
 
-/* The callback of the two watches. */
+/* The callback of the watches on the backend's state and on its error node. */
 static void changed(libxl_ctx *ctx, void *user, bool failed)
 {
     struct watched_device *d = user;

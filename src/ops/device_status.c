@@ -125,7 +125,7 @@ static int number_of(const libxl__xs_request *request)
     return number >= 0 && number <= INT32_MAX && !*rest ? (int)number : -1;
 }
 
-/* Fills in the status of an emulated device, which has neither end. */
+/* Fills in the status of an emulated device, which has neither a backend nor a frontend. */
 static int fill_emulated(const struct device *d, libxl_device_status *out)
 {
     libxl_device_status_init(out);

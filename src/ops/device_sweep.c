@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 16 /* the most devices that are removed at a time */, FIRST_ROOM = 16, MOST_RESTARTS = 10 };
+enum {
+    WIDTH = 16 /* the greatest number of devices that are removed at a time */,
+    FIRST_ROOM = 16,
+    MOST_RESTARTS = 10
+};
 
 /*
  * The node that shows whether a domain has PCI devices. They have no nodes in the toolstack's tree. The
@@ -51,7 +55,7 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     sweep->pci_node = libxl__xs_read(sweep->listing, PCI_BACKEND, domid);
     sweep->all = libxl__xs_list(sweep->listing, 0, "/libxl/%u/device", domid);
     libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
-    /* A batch that cannot be run is done at once. So this call can end the list. */
+    /* If the batch cannot be run, it is done at once. So the poll is called here to return the error. */
     return libxl__device_sweep_list_poll(ao, sweep);
 }
 
@@ -64,10 +68,7 @@ int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep)
     return libxl__device_sweep_list(ao, sweep, sweep->domid, &sweep->uuid);
 }
 
-/*
- * Returns the name at `*at` of a list, and moves `*at` to the next name. Returns NULL if there are no more
- * names.
- */
+/* Returns the name at *at in a list of names, and moves *at to the next name. Returns NULL at the end of the list. */
 static const char *next_name(const char **at, const char *end)
 {
     const char *name = *at;
@@ -207,7 +208,7 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     const libxl__device_sweep *sweep = group->context;
     const struct libxl__swept *device = &sweep->devices[index];
     libxl__device_detach_args *args = libxl__ao_args(child);
-    args->in.abandoned = true; /* the sweep has ended the QEMU before */
+    args->in.abandoned = true; /* the sweep has ended the domain's QEMU before it removes the devices */
     args->in.ending = true;
     return libxl__detach_fill(child, sweep->domid, &sweep->uuid, device->kind, device->devid, true);
 }

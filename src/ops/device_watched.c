@@ -90,7 +90,6 @@ static void forget_domain(struct watched_domain *domain)
     free(domain);
 }
 
-/* Detaches the device from its backend and its domain. */
 void libxl__watched_disconnect(struct watched_device *d)
 {
     struct watched_domain *domain = d->domain;
@@ -105,7 +104,6 @@ void libxl__watched_disconnect(struct watched_device *d)
         forget_domain(domain);
 }
 
-/* Frees a device that is neither marked nor being read. */
 void libxl__watched_forget(struct watched_device *d)
 {
     libxl__watched_disconnect(d);
@@ -127,9 +125,6 @@ static struct watched_device *find_device(struct device_events *s, uint32_t domi
     return NULL;
 }
 
-/*
- * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.
- */
 int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
 {
     struct watched_device *d = find_device(s, domid, kind, devid);
@@ -205,7 +200,8 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
         libxl__index_add(&s->domains, &domain->link);
     }
     if (domain
-            ->gone) { /* another domain has the domid, but devices of the gone domain are still to be reported */
+            /* Another domain has the domid, but devices of the gone domain are still to be reported. */
+            ->gone) {
         libxl__watched_mark(d);
         return 0;
     }

@@ -34,7 +34,7 @@ struct watched_device {
     libxl__watch *state_watch, *error_watch;
     const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
     bool marked, reading;
-    /* See device_rest.c. The times are those of libxl__now. */
+    /* The next four members belong to device_rest.c. The times are in ns, as from libxl__now. */
     uint64_t paid_until; /* the time until which the looks so far use up the device's allowance */
     uint64_t rests_until;
     bool resting;
@@ -72,8 +72,9 @@ struct device_events {
     libxl__domain_source only; /* follows the domain, if the generator is for one domain */
     libxl__xs_batch *batch;
     libxl__device_sweep sweep; /* lists the devices of one domain */
-    libxl__gc sweep_memory;    /* freed after each list, because the operation may last for years */
-    uint32_t *domids;          /* the domids of the domains whose devices must still be listed; malloc'ed */
+    /* The memory of `sweep`; freed after each list, because the operation may run for years. */
+    libxl__gc sweep_memory;
+    uint32_t *domids; /* the domids of the domains whose devices must still be listed; malloc'ed */
     uint32_t domid_count;
     libxl__relisting relisting;
     bool listing;
@@ -97,8 +98,8 @@ void libxl__watched_failed(struct device_events *s, struct watched_device *d, co
 /* Marks a device, so that its nodes are read. */
 void libxl__watched_mark(struct watched_device *d);
 /*
- * device_rest.c: starts to watch the backend of a device. The watches fire at once, so the device is read
- * again. A device that changes too often rests for a while. Errors: those of libxl__watch_add.
+ * device_rest.c: starts to watch the backend of a device. The watches fire at once, so the device is read again. If
+ * the device has changed too often, watches it only after a rest. Errors: those of libxl__watch_add.
  */
 int libxl__watched_watch(struct watched_device *d);
 /* Ends the watches of a device, and its rest. */
@@ -110,7 +111,7 @@ int libxl__watched_reserve_rests(struct device_events *s);
  * backends of PCI devices. `domid` is the domain, or LIBXL_DOMID_ALL. Errors: those of libxl__watch_add.
  */
 int libxl__watched_begin(struct device_events *s, uint32_t domid);
-/* Removes these watches. */
+/* Removes the watches of libxl__watched_begin. */
 void libxl__watched_end(struct device_events *s);
 /*
  * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.
@@ -119,11 +120,14 @@ int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const ch
 void libxl__watched_mark_all(struct device_events *s);
 
 /*
- * Follows the device's domain and sets d->domain. If a gone domain with the same domid is still known, only marks
- * the device. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow.
+ * Follows the device's domain and sets d->domain. If the generator still has a structure for a former domain with
+ * this domid, only marks the device. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow.
  */
 int libxl__watched_join(struct device_events *s, struct watched_device *d);
-/* Detaches the device from its backend and its domain. */
+/*
+ * Forgets what is known about the device's backend: ends its watches, clears its state, and removes it from its
+ * domain.
+ */
 void libxl__watched_disconnect(struct watched_device *d);
 /* Frees a device that is neither marked nor being read. */
 void libxl__watched_forget(struct watched_device *d);

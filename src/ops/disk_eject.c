@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENABLING "enabling disk_eject events" /* for messages */
+#define ENABLING "enabling disk_eject events" /* the beginning of error messages */
 
 struct libxl__evgen_disk_eject {
     libxl__operation_generator common;
@@ -45,8 +45,8 @@ static int vdev_number(libxl__ao *ao)
 }
 
 /*
- * Fills in the empty drive. `path` is the path of the backend, which a toolstack has written, or NULL. Returns
- * whether there was memory.
+ * Fills in the description of the drive, which is empty now. `path` is the path of the backend, which a toolstack has
+ * written, or NULL. Returns whether there was memory.
  */
 static bool describe_drive(libxl_device_disk *disk, const char *vdev, const char *path)
 {

@@ -20,10 +20,12 @@ typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
-    libxl__xs_request *video;    /* reads the memory of an HVM domain's graphics card; NULL: not HVM */
-    libxl__device_sweep devices; /* lists the domain's devices; no device is removed */
-    libxl__pci_tree pcis;        /* lists its PCI devices */
-    libxl__xs_request **online;  /* one request for each vcpu, in the operation's memory */
+    libxl__xs_request
+        *video; /* reads the memory of an HVM domain's graphics card; NULL: the domain is not HVM */
+    libxl__device_sweep
+        devices;          /* lists the domain's devices; its functions that remove devices are not used */
+    libxl__pci_tree pcis; /* lists the domain's PCI devices */
+    libxl__xs_request **online; /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;
 
@@ -127,7 +129,8 @@ static bool has_device(const libxl__device_sweep *devices, const libxl__device_c
 
 /*
  * Removes the entries of devices that the domain does not have any more. Such entries exist for two reasons. Some
- * toolstacks do not remove them. And a removal continues if it cannot change the stored configuration.
+ * toolstacks do not remove entries. And this library removes a device even if it cannot change the stored
+ * configuration.
  */
 static void drop_removed(const libxl__device_class *cls, const libxl__device_sweep *devices,
                          libxl_domain_config *config)
@@ -218,7 +221,10 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     if (rc)
         return rc;
     *args->out.d_config = *config;
-    /* The operation's copy is initialised again, because the result belongs to the caller. */
+    /*
+     * The caller owns the result now. So the operation's copy is initialised, and the end of the operation frees
+     * nothing of the result.
+     */
     libxl_domain_config_init(config);
     return 0;
 }

@@ -22,12 +22,17 @@ typedef struct create {
     libxl__pool_names pools;
     libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
-    libxl__transfer transfer;      /* domain_restore only: the program that restores the domain */
-    libxl__restored_config parsed; /* domain_restore only: the configuration in the stream, or the request */
-    libxl__qemu_saved saved;       /* the QEMU of an HVM domain that domain_restore has read */
+    libxl__transfer transfer; /* domain_restore only: the program that restores the domain */
+    libxl__restored_config
+        parsed; /* domain_restore only: the configuration that the stream contains, or the sender's request */
+    libxl__qemu_saved saved;  /* the QEMU of an HVM domain that domain_restore has read */
     libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;
-    libxl__admission admission; /* held from before the build until xenconsoled serves the console */
+    /*
+     * Limits how many creations are between the build and the console; granted before the build, and given
+     * back when xenconsoled serves the console.
+     */
+    libxl__admission admission;
     /* The wait for the terminal's node, started before the domain is introduced. */
     libxl__await console;
     libxl__create_devices devices; /* first checks the devices of a saved domain, and then adds the devices */
@@ -63,12 +68,15 @@ static int check_domain(libxl__ao *ao, const struct create *s)
     return s->domain.follower.phase < LIBXL__DOMAIN_DYING ? 0 : destroyed(ao, s);
 }
 
-/* Returns false if the domain is gone or dying. Returns true if it is alive, or if the hypervisor refuses to answer. */
+/* Returns false if the domain is gone or dying. Returns true if the domain is alive, or if the hypercall fails. */
 static bool is_alive(libxl__ao *ao, const struct create *s)
 {
     xc_domaininfo_t info;
     const int rc = libxl__hv_look(ao, s->build.domid, &info);
-    /* libxl__hv_look may have stored the UUID of another domain, which has the domid now. */
+    /*
+     * Another domain may have the domid now. libxl__hv_look has then stored that domain's UUID, so this function
+     * restores the UUID.
+     */
     if (ao->subject.number == s->build.domid)
         ao->subject.uuid = s->build.uuid;
     if (rc)
@@ -208,7 +216,7 @@ static void make_stop(libxl__ao *ao, struct create *s)
     atomic_store(&s->build.cancel, true);
 }
 
-/* Removes the boot loader's files, then the domain. */
+/* Removes the boot loader's files, and then takes the domain down. */
 static int make_undo(libxl__ao *ao, struct create *s)
 {
     const int rc = libxl__create_boot_undo(ao, s->boot);
@@ -243,8 +251,8 @@ static int admission_poll(libxl__ao *ao, struct create *s)
 }
 
 /*
- * xenconsoled does work for each new domain, even before the domain is introduced. So the creation waits
- * before it makes the domain.
+ * xenconsoled does work for each new domain, even before the domain is introduced. So the creation waits here, before
+ * the domain is made.
  */
 static int admission_start(libxl__ao *ao, struct create *s)
 {
@@ -341,11 +349,16 @@ static int receive_poll(libxl__ao *ao, struct create *s)
     if (!rc)
         rc = reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build, &s->saved));
     if (!rc && s->parsed.asked)
-        libxl__hv_release(ao, s->build.domid); /* a guest may have returned pages meanwhile */
+        libxl__hv_release(ao, s->build
+                                  /*
+                 * A guest may have returned pages while it was saved. It then takes less memory than was
+                 * reserved, so the rest is released.
+                 */
+                                  .domid);
     return rc;
 }
 
-/* The program is killed before the domain is taken down, because it maps the domain's memory. */
+/* aioxen-transfer maps the domain's memory, so it is killed before the domain is taken down. */
 static int receive_undo(libxl__ao *ao, struct create *s)
 {
     libxl__transfer_kill(ao->ctx, &s->transfer);
@@ -389,8 +402,8 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
 }
 
 /*
- * After the introduction xenconsoled writes the terminal's name into the domain's tree. The undo waits for
- * this node. Otherwise xenconsoled could write the node after the teardown, and it would stay.
+ * After the introduction xenconsoled writes the terminal's name into the domain's tree. The undo waits for this node.
+ * Otherwise xenconsoled could write the node after the teardown, and nothing would remove the node.
  */
 static int introduce_undo(libxl__ao *ao, struct create *s)
 {

@@ -17,13 +17,18 @@ struct candidate {
     /* The request that reads the mark, and later the tree; NULL: no domain was found. */
     libxl__xs_request *request;
     uint32_t domid;
-    bool has_run; /* the domain `domid` was let run */
+    bool has_run; /* the domain `domid` has run */
     libxl_unfinished_work work;
 };
 
 typedef struct list_unfinished {
-    libxl__xs_directory groups, marks; /* the names in LIBXL__MARKS, and the names in the present group */
-    uint32_t group;                    /* the number of groups whose listing has begun */
+    libxl__xs_directory groups,
+        /*
+         * The names of the groups in LIBXL__MARKS, and the names of the marks in the group that is being
+         * read.
+         */
+        marks;
+    uint32_t group; /* the number of groups whose listing has begun */
     libxl__xs_batch *batch;
     struct candidate *all; /* the array of candidates, in the operation's memory */
     uint32_t count, room, creations;
@@ -105,7 +110,10 @@ static int by_uuid(const void *left, const void *right)
                               &((const struct candidate *)right)->uuid);
 }
 
-/* Removes the candidates whose mark is not `left`. Sorts the others by UUID, and removes duplicates. */
+/*
+ * Removes the candidates whose creation is still in progress. Sorts the other candidates by UUID, and removes
+ * duplicates.
+ */
 static void keep_left(libxl__ao *ao, struct list_unfinished *s)
 {
     uint32_t kept = 0;
@@ -140,7 +148,7 @@ static struct candidate **order_by_handle(libxl__ao *ao, struct list_unfinished 
     return ordered;
 }
 
-/* Stores the domid in the candidate that the domain belongs to, if there is one. */
+/* If the domain belongs to the mark of a candidate, stores the domid in the candidate. */
 static void assign(struct list_unfinished *s, struct candidate **ordered, const xc_domaininfo_t *info)
 {
     struct candidate key, *const at = &key;
@@ -195,7 +203,10 @@ static int compare_start(libxl__ao *ao, struct list_unfinished *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Completes the candidates that are creations: stores whether their domains exist. Removes those that have run. */
+/*
+ * For the candidates that are creations: stores whether the domain exists, and removes the candidates whose domain
+ * has run.
+ */
 static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
 {
     (void)ao;

@@ -243,7 +243,7 @@ static int pool_undo(libxl__ao *ao, struct set_memory *s)
                : 0;
 }
 
-/* Writes the target to two nodes: to memory/target, and in MiB to /vm/UUID/memory, which xl shows. */
+/* Writes the target to memory/target in KiB, and to /vm/UUID/memory in MiB. xl shows the second node. */
 static void fill_target(libxl__ao *ao, libxl__setting *setting)
 {
     const struct set_memory *s = LIBXL__CONTAINER(setting, struct set_memory, setting);

@@ -16,7 +16,7 @@
 
 typedef libxl__migration domain_migrate_state;
 
-/* How long a guest that is starting may take to announce that it can suspend itself. */
+/* The time in which a guest that is starting must announce that it can suspend itself. */
 enum { ANNOUNCE_SECONDS = 10 };
 
 static const libxl__domain_migrate_args *args_of(libxl__ao *ao)
@@ -24,7 +24,7 @@ static const libxl__domain_migrate_args *args_of(libxl__ao *ao)
     return libxl__ao_args(ao);
 }
 
-/* Creates a nested renaming from `from` to `to`. */
+/* Creates a nested operation domain_set_name that renames the domain from `from` to `to`. */
 static int reserve_renaming(libxl__ao *ao, libxl__nested *nested, const char *from, const char *to)
 {
     const int rc = libxl__nested_reserve(ao, nested, LIBXL__OP_DOMAIN_SET_NAME);
@@ -235,7 +235,7 @@ int libxl__migration_resume(libxl__ao *ao, libxl__migration *s)
     return libxl__recover_poll(ao, &s->recovery, true);
 }
 
-/* If the save has failed, its undo has already let the guest run. */
+/* If the save has failed, the undo of the save has already let the guest run. */
 static int send_undo(libxl__ao *ao, libxl__migration *s)
 {
     libxl__peer_stop_reading(ao, &s->peer);

@@ -5,9 +5,10 @@
  * has told the sender that the domain is here, the undos tell the sender that the guest does not run here, destroy
  * the domain, and send the permission to run the guest there, in this order. These are xl's messages.
  *
- * The mark of a guest that is to run here is removed after the guest runs. So a receiver whose process is killed leaves
- * a guest that runs, or a marked domain that has never run. Only the latter is unfinished (unfinished.h). If the domain
- * stays paused, the mark is removed before the sender is told, because such a domain is complete without having run.
+ * The mark of a guest that is to run here is removed after the guest runs. So a receiver whose process is killed
+ * leaves a guest that runs, or a marked domain that has never run. Only the marked domain is unfinished
+ * (unfinished.h). If the domain stays paused, the mark is removed before the sender is told, because such a domain is
+ * complete without having run.
  *
  * Owns: the domain, until the phase `run` is done, and its mark (marks.h). The caller holds the context's lock.
  */
@@ -36,7 +37,7 @@ typedef struct receipt {
     uint32_t domid;
     libxl_uuid uuid;
     bool ready;       /* the sender was told that the domain is here */
-    bool owes_answer; /* the sender has asked, and was not answered */
+    bool owes_answer; /* the sender has sent a request (migrate_ask.h), which was not answered yet */
     /*
      * Its stop function closes the duplicate of out_fd. The undos need the duplicate: after a time limit they
      * continue when the application may have closed out_fd, and they must still send messages to the sender.
@@ -102,7 +103,7 @@ static int restore_poll(libxl__ao *ao, struct receipt *s)
 {
     if (!s->restoration.done)
         return LIBXL__AO_WAIT;
-    s->uuid = ao->subject.uuid; /* domain_restore_incoming has set it */
+    s->uuid = ao->subject.uuid; /* domain_restore_incoming has set the UUID of its parent's subject */
     return s->restoration.rc;
 }
 
@@ -148,7 +149,10 @@ int libxl__receive_accept(libxl__ao *child)
     return libxl__ask_answer(child, &s->peer, 0, NULL);
 }
 
-/* Tells a sender that has asked why its guest is refused. The connection may be lost, so a failure is ignored. */
+/*
+ * Answers a sender's request with the reason why its guest is refused. The connection may be lost, so a failure is
+ * ignored.
+ */
 static void refuse(libxl__ao *ao, struct receipt *s)
 {
     const int rc = s->restoration.done && s->restoration.rc ? s->restoration.rc : ERROR_FAIL;
@@ -160,7 +164,7 @@ static void refuse(libxl__ao *ao, struct receipt *s)
         libxl__ao_log(ao, XTL_DEBUG, -1, "the sender could not be told that its guest is refused");
 }
 
-/* If the restoration has failed, its undo has already destroyed the domain. */
+/* If the restoration has failed, the undo of the restoration has already destroyed the domain. */
 static int restore_undo(libxl__ao *ao, struct receipt *s)
 {
     if (s->restoration.started && !s->restoration.done) {
@@ -186,7 +190,7 @@ static int look_start(libxl__ao *ao, struct receipt *s)
     return run_batch(s);
 }
 
-/* Creates the renaming from NAME--incoming to NAME. */
+/* Creates the nested operation that renames the domain from NAME--incoming to NAME. */
 static int reserve_renaming(libxl__ao *ao, struct receipt *s, const char *from)
 {
     const size_t length = strlen(from) - (sizeof(LIBXL__INCOMING) - 1);
@@ -226,8 +230,8 @@ static int ready_start(libxl__ao *ao, struct receipt *s)
 }
 
 /*
- * Sends the answer even if the sender's message GO has not arrived: if the message is on its way, the sender waits
- * for this answer. From now on the guest does not run here.
+ * Sends the answer even if the sender's message GO has not arrived. If GO is on its way, the sender waits for this
+ * answer. From now on the guest does not run here.
  */
 static int ready_undo(libxl__ao *ao, struct receipt *s)
 {

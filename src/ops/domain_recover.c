@@ -23,13 +23,14 @@
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
 
 typedef struct recovering {
-    libxl__qmp *qmp;     /* tells the QEMU of an HVM domain to go on; NULL: the domain has no such QEMU */
+    libxl__qmp *qmp;     /* sends `cont` to the QEMU of an HVM domain; NULL: the domain is not HVM */
     libxl__source claim; /* attached while the recovery is in the context's list; never fires */
     LIST_ENTRY(recovering) link;
-    libxl__ao *parent; /* the operation that has made the claim; only compared */
+    libxl__ao *parent; /* the operation that has reserved this recovery; the pointer is only compared */
     libxl__resume resume;
     libxl__domain_source domain;
-    libxl__alarm alarm; /* the next attempt; in the phase `follow`: the end of the wait for the guest */
+    /* The alarm for the next attempt; in the phase `follow`, for the end of the wait for the guest. */
+    libxl__alarm alarm;
     libxl__xs_batch *batch;
     libxl__save_stage stage;
     bool reserved;
@@ -48,7 +49,7 @@ static const libxl__domain_recover_args *args_of(libxl__ao *ao)
 
 /* ---- reserving the resources */
 
-/* Makes the command for QEMU. A domain that is gone needs none. */
+/* Makes the command for QEMU. Makes no command if the domain is gone. */
 static int reserve_commands(libxl__ao *ao, struct recovering *s)
 {
     xc_domaininfo_t info;
@@ -79,7 +80,7 @@ static int reserve(libxl__ao *ao, struct recovering *s)
 
 /* ---- planning another attempt, and giving up */
 
-/* Plans another attempt after one that has failed with `rc`, and wakes the parent. */
+/* Plans another attempt after an attempt that has failed with `rc`, and wakes the parent. */
 static int plan_retry(libxl__ao *ao, struct recovering *s, int rc)
 {
     s->refusal = rc;
@@ -172,11 +173,11 @@ static int ask_model(libxl__ao *ao, struct recovering *s)
 
 static int model_start(libxl__ao *ao, struct recovering *s)
 {
-    /* A save stops QEMU after it has suspended the guest, never before. */
+    /* A save stops QEMU only after it has suspended the guest. So QEMU runs if the guest was not suspended. */
     return s->qmp && args_of(ao)->in.suspended ? ask_model(ao, s) : 0;
 }
 
-/* A guest whose QEMU has ended is resumed, too. The application decides what to do with such a guest. */
+/* A guest is resumed even if its QEMU has ended. The application decides what to do with such a guest. */
 static int model_poll(libxl__ao *ao, struct recovering *s)
 {
     if (is_time_to_retry(s) && !s->stopped)
@@ -265,7 +266,11 @@ static int mark_anyway(libxl__ao *ao, struct recovering *s)
     const libxl_uuid uuid = ao->subject.uuid;
     xc_domaininfo_t info;
     const int rc = libxl__hv_look(ao, ao->subject.number, &info);
-    ao->subject.uuid = uuid; /* libxl__hv_look may have changed it to the UUID of another domain */
+    ao->subject.uuid =
+        /*
+         * libxl__hv_look stores the UUID of the domain that has the domid now, which may be another domain.
+         */
+        uuid;
     if (rc || s->forgotten || info.flags & XEN_DOMINF_dying ||
         memcmp(info.handle, uuid.uuid, sizeof(info.handle)) != 0)
         return 0;
