@@ -17,7 +17,8 @@
 #define NANOSECOND_S 1000000000ull
 
 struct guest {
-    uint64_t serial; /* the serial of the guest's domain */
+    uint64_t serial;      /* the serial of the guest's domain */
+    uint32_t soft_resets; /* those of the domain when the guest began */
     uint64_t deadline;
     uint64_t next_write; /* NEVER: the guest writes into no pages */
     uint32_t writes;
@@ -109,7 +110,10 @@ static struct guest *begin(struct domain *d)
     if (!g)
         return NO_GUEST;
     bool boots = boot_read(d, &info);
+    for (uint32_t i = 0; i < d->soft_resets && info.command_line[0] == 'k'; i++)
+        memmove(info.command_line, info.command_line + 1, sizeof info.command_line - 1);
     g->serial = d->serial;
+    g->soft_resets = d->soft_resets;
     g->deadline = NEVER;
     g->action = boots ? info.command_line[0] : 'c';
     announce(d, info.command_line);
@@ -180,6 +184,7 @@ static void step(struct guest *g, struct domain *d)
     switch (g->action) {
     case 'r': domain_shutdown(d, SHUTDOWN_reboot); break;
     case 'c': domain_shutdown(d, SHUTDOWN_crash); break;
+    case 'k': domain_shutdown(d, SHUTDOWN_soft_reset); break;
     case 'b': break;
     case 's': domain_run(d, true); break;
     case 'l':
@@ -200,7 +205,7 @@ static void look_at(uint32_t domid)
 {
     struct domain *d = domain_get(domid);
     struct guest *g = guests[domid];
-    if (g && (!d || d->serial != g->serial || d->state != DOMAIN_ALIVE)) {
+    if (g && (!d || d->serial != g->serial || d->soft_resets != g->soft_resets || d->state != DOMAIN_ALIVE)) {
         end(domid);
         g = NO_GUEST;
     }

@@ -11,6 +11,7 @@
  *   dN  power off after N/10 s
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
+ *   kX  ask for a soft reset at once, and do X after it; the console then has "tiny: X"
  *
  * A listening guest with the word suspend-channel publishes an event channel in device/suspend/event-channel.
  * It suspends itself when the channel is notified, and does not obey the order suspend of control/shutdown.

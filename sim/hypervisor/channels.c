@@ -176,12 +176,17 @@ static long status(evtchn_status_t *s)
     return 0;
 }
 
+void channels_reset(uint32_t domid)
+{
+    for (uint32_t port = 1; port < GUEST_PORTS; port++)
+        channel_close(domid, port);
+}
+
 static long reset(const evtchn_reset_t *r)
 {
     if (!r->dom || !domain_get(r->dom))
         return -ESRCH;
-    for (uint32_t port = 1; port < GUEST_PORTS; port++)
-        channel_close(r->dom, port);
+    channels_reset(r->dom);
     return 0;
 }
 

@@ -197,8 +197,7 @@ long domain_destroy(struct domain *d)
         return -EINVAL;
     if (d->state == DOMAIN_DYING)
         return 0;
-    for (uint32_t port = 1; port < GUEST_PORTS; port++)
-        channel_close(d->domid, port);
+    channels_reset(d->domid);
     domain_run(d, false);
     frames_free_all(d);
     pci_release(d);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <xen/domctl.h>
+#include <xen/sched.h>
 
 #define MAX_PAUSES 255
 
@@ -38,6 +39,25 @@ static long resume_domain(struct domain *d)
     d->shutdown_code = 0;
     domain_changed(d);
     return 0;
+}
+
+/*
+ * As in Xen, only a PVH or HVM guest that has stopped can be reset, and another guest that has stopped crashes. All
+ * event channels are closed. The memory, the grant table and the vcpus stay as they are. The shared information
+ * stays, because no guest that is played maps it.
+ */
+static long soft_reset_domain(struct domain *d)
+{
+    if (!d->domid || !d->shut_down)
+        return -EINVAL;
+    channels_reset(d->domid);
+    d->subscribed = 0;
+    if (!domain_is_hvm(d)) {
+        d->shutdown_code = SHUTDOWN_crash;
+        return -EINVAL;
+    }
+    d->soft_resets++;
+    return resume_domain(d);
 }
 
 static long get_info(struct xen_domctl *op)
@@ -92,6 +112,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_pausedomain: return pause_domain(d);
     case XEN_DOMCTL_unpausedomain: return unpause_domain(d);
     case XEN_DOMCTL_resumedomain: return resume_domain(d);
+    case XEN_DOMCTL_soft_reset: return soft_reset_domain(d);
     case XEN_DOMCTL_max_mem: d->max_pages = op->u.max_mem.max_memkb >> (XC_PAGE_SHIFT - 10); return 0;
     case XEN_DOMCTL_setdomainhandle:
         memcpy(d->handle, op->u.setdomainhandle.handle, sizeof d->handle);

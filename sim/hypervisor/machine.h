@@ -145,7 +145,8 @@ struct domain {
     int64_t ballooned;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
-    uint32_t dirty_page; /* see log_dirty.c; 0: none */
+    uint32_t soft_resets; /* the number of soft resets of the domain */
+    uint32_t dirty_page;  /* see log_dirty.c; 0: none */
     uint32_t
         subscribed;    /* this port is raised instead of VIRQ_DOM_EXC when the domain is suspended; 0: none */
     uint32_t max_port; /* the highest port that is in use */
@@ -364,6 +365,7 @@ void channel_raise(uint32_t domid, uint32_t port);
 long channel_notify(uint32_t domid, uint32_t port);
 long channel_unmask(uint32_t domid, uint32_t port);
 void channel_close(uint32_t domid, uint32_t port);
+void channels_reset(uint32_t domid); /* closes all channels of a guest */
 void virq_raise(uint32_t virq);
 
 /* listeners.c */
