@@ -24,7 +24,7 @@ CONTEXT = words(
     "aclose close closed counters device_events domain domain_class domains events operations receive restore"
     " store"
 )
-DOMAIN = words("console domid migrate reboot save shutdown state uuid")
+DOMAIN = words("console domid migrate reboot save shutdown soft_reset state uuid")
 CLASSES = words(
     "Console Context Counters Domain DomainState DomainStatus DomainView Domains Error Event Events"
     " EventsLost Fields Operation PermissionError UUID XlFileError XlFileWarning"

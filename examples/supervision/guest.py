@@ -110,7 +110,14 @@ class Guest:
             self.lives += 1
             self.state = State.RUNNING
             self.say(f"runs as domain {dom.domid}")
-            self.reason = await dom.wait_shutdown()
+            while True:
+                self.reason = await dom.wait_shutdown()
+                if aioxen.shutdown_action(self.config, self.reason) is not Action.SOFT_RESET:
+                    break
+                self.say("asks for a soft reset")
+                await dom.soft_reset(await dom.configuration())
+                await dom.unpause()
+                await asyncio.sleep(FIRST_WAIT)  # A guest that always asks does not keep the host busy.
             balanced.cancel()
             return await self._carry_out(dom, self.reason)
         except asyncio.CancelledError:

@@ -226,5 +226,11 @@ typedef struct libxl__qemu_end {
  */
 int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *end, uint32_t domid, pid_t pid);
 int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *end);
+/*
+ * Call this before the operation ends, if it ends before libxl__qemu_end_poll has returned another value than
+ * LIBXL__AO_WAIT. Returns false while the search for the process is in progress, because its result has a descriptor.
+ * Then call this again when the operation is woken.
+ */
+bool libxl__qemu_end_leave(libxl__qemu_end *end);
 
 #endif

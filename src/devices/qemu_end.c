@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PATIENCE LIBXL__SECONDS(10)
 
@@ -82,6 +83,18 @@ static int ended(libxl__ao *ao, libxl__qemu_end *e)
         libxl__process_signal(&e->process, SIGKILL);
     }
     return LIBXL__AO_WAIT;
+}
+
+bool libxl__qemu_end_leave(libxl__qemu_end *e)
+{
+    if (e->step != LIBXL__QEMU_SEARCHED)
+        return true;
+    if (e->job.job.state != LIBXL__JOB_DONE)
+        return false;
+    if (e->job.fd >= 0)
+        close(e->job.fd);
+    e->job.fd = -1;
+    return true;
 }
 
 int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *e)

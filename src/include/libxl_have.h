@@ -116,6 +116,7 @@
 #define LIBXL_HAVE_SIGCHLD_OWNER_SELECTIVE_REAP          1
 #define LIBXL_HAVE_SIGCHLD_SHARING                       1
 #define LIBXL_HAVE_SOCKET_BITMAP                         1
+#define LIBXL_HAVE_SOFT_RESET                            1
 #define LIBXL_HAVE_SPICE_IMAGECOMPRESSION                1
 #define LIBXL_HAVE_SPICE_STREAMINGVIDEO                  1
 #define LIBXL_HAVE_SPICE_USBREDIREDIRECTION              1

@@ -178,9 +178,10 @@ int libxl__create_check(libxl__ao *ao, libxl_domain_config *config, libxl__build
     rc = libxl__create_check_hvm(ao, config, build);
     if (rc)
         return rc;
+    const bool loads = !build->restores && !build->in_place;
     if (config->b_info.bootloader)
-        rc = build->restores ? 0 : check_boot_loader(ao, config);
-    else if (!build->restores && !hvm && !config->b_info.kernel)
+        rc = !loads ? 0 : check_boot_loader(ao, config);
+    else if (loads && !hvm && !config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
     if (!rc && config->b_info.kernel)
         rc = check_path(ao, "kernel", config->b_info.kernel);

@@ -67,6 +67,9 @@ void libxl__create_hvm_nodes(libxl__xs_batch *batch, const libxl__build *build,
     put(&w, "hvmloader/bios", libxl__hvm_bios(info) == LIBXL_BIOS_TYPE_OVMF ? "ovmf" : "seabios");
     /* hvmloader must not move memory of the guest, because QEMU would not learn the new addresses. */
     put(&w, "hvmloader/allow-memory-relocate", "0");
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, "qemu_xen", "/libxl/%u/dm-version", build->domid);
+    if (build->in_place)
+        return;
     put_table(&w, "acpi", &build->acpi);
     put_table(&w, "smbios", &build->smbios);
     put_flag(&w, "platform/acpi", libxl__hvm_acpi(info));
@@ -77,5 +80,4 @@ void libxl__create_hvm_nodes(libxl__xs_batch *batch, const libxl__build *build,
     if (libxl__hvm_hole_kb(info) != 256 << 10)
         put_number(&w, "platform/mmio_hole_size", "%llu", libxl__hvm_hole_kb(info) << 10);
     put_genid(&w, &info->u.hvm.ms_vm_genid);
-    libxl__xs_write(batch, LIBXL__XS_INHERITS, "qemu_xen", "/libxl/%u/dm-version", build->domid);
 }

@@ -70,6 +70,16 @@ int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl
     return rc;
 }
 
+int libxl__identity_keep(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
+                         const libxl_domain_create_info *info)
+{
+    const int rc = check_creations(ao, info);
+    identity->keeps = true;
+    if (!rc)
+        libxl__creation_add(ao, &identity->creation, info->name, &build->uuid);
+    return rc;
+}
+
 /* ---- the mark */
 
 /* Makes a batch with memory for one request about the mark. */
@@ -93,7 +103,10 @@ static int make_mark(libxl__ao *ao, libxl__create_identity *identity, const libx
     if (rc)
         return rc;
     libxl__mark_remove(identity->unmark, &build->uuid);
-    libxl__mark_write(*mark_out, &build->uuid, LIBXL_DOMID_INVALID, &build->handle);
+    if (identity->keeps)
+        libxl__mark_reset(*mark_out, &build->uuid, false, build->domid);
+    else
+        libxl__mark_write(*mark_out, &build->uuid, LIBXL_DOMID_INVALID, &build->handle);
     return 0;
 }
 
@@ -167,7 +180,7 @@ int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity, const 
     int rc = libxl__name_search_step(ao, &identity->namesake, &namesake);
     if (rc)
         return rc;
-    if (namesake != LIBXL_DOMID_INVALID)
+    if (namesake != LIBXL_DOMID_INVALID && !(identity->keeps && namesake == build->domid))
         return name_exists(ao, identity->searches_later ? identity->later : info->name);
     if (!identity->later || identity->searches_later)
         return 0;

@@ -24,6 +24,7 @@ typedef struct libxl__create_identity {
     libxl__xs_batch *unmark;          /* removes the mark; reserved before the mark is written */
     /* Writes the mark a second time, with the domid; NULL: the domain is made with its UUID. */
     libxl__xs_batch *remark;
+    bool keeps;    /* the domain exists already, and may have the name */
     bool marked;   /* the mark without the domid was sent to xenstored */
     bool remarked; /* the mark with the domid was sent to xenstored */
 } libxl__create_identity;
@@ -36,6 +37,12 @@ typedef struct libxl__create_identity {
  */
 int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl__build *build,
                           const libxl_domain_create_info *info);
+/*
+ * Like libxl__identity_claim, for the existing domain build->domid, which keeps its UUID. The caller has set
+ * build->uuid and build->handle.
+ */
+int libxl__identity_keep(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
+                         const libxl_domain_create_info *info);
 /*
  * Writes the mark, and starts to search for a domain that has the name. If the configuration has a UUID, first reads
  * the mark of an earlier creation with this UUID. Continue with libxl__identity_poll. Errors: NOMEM and those of

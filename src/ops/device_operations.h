@@ -193,6 +193,11 @@ int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Remove the devices that were listed. Call these from a phase's start and poll. Errors: those of device_detach. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
+/*
+ * Gives up the removal, which goes on as far as it has begun. Call this if the phase may have ended before its poll
+ * has. Returns false if it must be called again when the operation is woken.
+ */
+bool libxl__device_sweep_leave(libxl__device_sweep *sweep);
 
 /*
  * Sets the backend of a device. `path` is the value of the toolstack's node `backend`; NULL: the node is

@@ -253,6 +253,14 @@ int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep)
     return rc == ERROR_NOTFOUND ? 0 : rc; /* another program has removed a device before this operation */
 }
 
+bool libxl__device_sweep_leave(libxl__device_sweep *sweep)
+{
+    if (sweep->ending_model && !libxl__qemu_end_leave(&sweep->model))
+        return false;
+    sweep->ending_model = false;
+    return true;
+}
+
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     if (!libxl__xs_done(sweep->listing))

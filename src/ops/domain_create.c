@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_create_new makes a domain from a kernel, and domain_restore from a saved domain (create_restore.h). The
- * domain is paused afterwards.
+ * domain_create_new makes a domain from a kernel, and domain_restore from a saved domain (create_restore.h).
+ * domain_soft_reset makes the devices and nodes of an existing domain anew (create_reset.h). The domain is paused
+ * afterwards.
  *
  * Owns: the domain and its mark (marks.h), until the operation completes with success. The undo of the
  * `build` phase takes the domain down, and removes its nodes and its mark. The undo of the `name` phase
- * removes the mark if no domain was made. The caller holds the context's lock.
+ * removes the mark if no domain was made. For domain_soft_reset these are the undo of `release` and of `claim`. The caller holds the context's lock.
  */
 #include "create.h"
 #include "create_boot.h"
 #include "create_devices.h"
 #include "create_identity.h"
+#include "create_reset.h"
 #include "create_restore.h"
 #include "migrate_ask.h"
 
@@ -25,8 +27,9 @@ typedef struct create {
     libxl__transfer transfer; /* domain_restore only: the program that restores the domain */
     libxl__restored_config
         parsed; /* domain_restore only: the configuration that the stream contains, or the sender's request */
-    libxl__qemu_saved saved;  /* the QEMU of an HVM domain that domain_restore has read */
-    libxl__create_boot *boot; /* the state of the boot loader; NULL: the configuration has no boot loader */
+    libxl__qemu_saved saved;   /* the QEMU of an HVM domain that domain_restore has read */
+    libxl__create_reset reset; /* domain_soft_reset only */
+    libxl__create_boot *boot;  /* the state of the boot loader; NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     /*
      * Limits how many creations are between the build and the console; granted before the build, and given
@@ -45,7 +48,7 @@ typedef struct create {
     uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
     bool undone;   /* the domain is being taken down, so its time limits are not extended */
-} domain_create_new_state, domain_restore_state;
+} domain_create_new_state, domain_restore_state, domain_soft_reset_state;
 
 _Static_assert(sizeof(libxl__domain_restore_args) == sizeof(libxl__domain_restore_incoming_args),
                "both operations have the same inputs");
@@ -54,6 +57,9 @@ static libxl_domain_config *config_of(libxl__ao *ao)
 {
     libxl__domain_create_new_args *create = libxl__ao_args(ao);
     libxl__domain_restore_args *restore = libxl__ao_args(ao);
+    libxl__domain_soft_reset_args *reset = libxl__ao_args(ao);
+    if (libxl__soft_resets(ao))
+        return &reset->in.d_config;
     return libxl__restores(ao) ? &restore->in.d_config : &create->in.d_config;
 }
 
@@ -112,14 +118,21 @@ static int head_poll(libxl__ao *ao, struct create *s)
 
 /* ---- name: the configuration is checked, the mark is written, and no other domain has the name or the UUID */
 
-static int name_start(libxl__ao *ao, struct create *s)
+static libxl_domain_config *take_config(libxl__ao *ao, struct create *s)
 {
     libxl_domain_config *config = config_of(ao);
     ao->subject.name = config->c_info.name;
+    s->build.config = config;
     s->build.stored_max_vcpus = config->b_info.max_vcpus;
     s->build.stored_poolid = config->c_info.poolid;
     if (!config->b_info.max_vcpus)
         config->b_info.max_vcpus = 1;
+    return config;
+}
+
+static int name_start(libxl__ao *ao, struct create *s)
+{
+    libxl_domain_config *config = take_config(ao, s);
     s->build.restores = libxl__restores(ao);
     int rc = s->parsed.text ? libxl__restore_check_allowed(ao, config) : 0;
     if (!rc)
@@ -169,7 +182,6 @@ static int run_step(libxl__ao *ao, struct create *s, libxl__build_step step)
 
 static int make_start(libxl__ao *ao, struct create *s)
 {
-    s->build.config = config_of(ao);
     int rc = libxl__domain_source_reserve(ao, &s->domain);
     if (!rc && !s->build.restores)
         rc = libxl__create_boot_reserve(ao, &s->build, &s->boot);
@@ -365,6 +377,123 @@ static int receive_undo(libxl__ao *ao, struct create *s)
     return s->transfer.child.running ? LIBXL__AO_WAIT : 0;
 }
 
+/*
+ * ---- the first phases of domain_soft_reset
+ *
+ * claim: the configuration and the domain are checked, the mark is written, and no other domain has the name
+ */
+
+static int claim_start(libxl__ao *ao, struct create *s)
+{
+    libxl_domain_config *config = take_config(ao, s);
+    xc_domaininfo_t info;
+    int rc = libxl__reset_check(ao, config, &s->build, &info);
+    if (!rc)
+        rc = libxl__create_check(ao, config, &s->build);
+    if (!rc)
+        rc = libxl__identity_keep(ao, &s->identity, &s->build, &config->c_info);
+    if (!rc)
+        rc = libxl__devices_complete(ao, config);
+    if (!rc)
+        rc = libxl__teardown_reserve(ao, &s->teardown, true);
+    if (!rc)
+        libxl__teardown_resets(&s->teardown);
+    if (!rc)
+        rc = libxl__reset_reserve(ao, &s->reset, &s->build);
+    if (!rc)
+        rc = libxl__domain_source_reserve(ao, &s->domain);
+    if (!rc)
+        rc = libxl__domain_source_start(ao, &s->domain, &info);
+    if (!rc)
+        rc = libxl__identity_mark(ao, &s->identity, &s->build, &config->c_info);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int claim_poll(libxl__ao *ao, struct create *s)
+{
+    return libxl__identity_poll(ao, &s->identity, &s->build, &config_of(ao)->c_info);
+}
+
+static int claim_undo(libxl__ao *ao, struct create *s)
+{
+    return name_undo(ao, s);
+}
+
+/* ---- save: the device model of an HVM domain stops, and its state is saved */
+
+static int save_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : libxl__reset_save_poll(ao, &s->reset, &s->build, &s->saved);
+}
+
+static int save_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : libxl__reset_save_start(ao, &s->reset, &s->build);
+}
+
+/* If the domain is taken down, its device model has ended already. */
+static int save_undo(libxl__ao *ao, struct create *s)
+{
+    return s->build.made ? 0 : libxl__reset_save_undo(ao, &s->reset, &s->build);
+}
+
+/* ---- list: the devices are listed, and the name of the console's terminal is read */
+
+static int list_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : libxl__reset_list_poll(ao, &s->reset);
+}
+
+static int list_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : libxl__reset_list_start(ao, &s->reset, &s->build);
+}
+
+/* ---- release: the devices are removed by force; the domain is taken down if the operation fails from here on */
+
+static int release_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : reason_of(ao, s, libxl__reset_remove_poll(ao, &s->reset));
+}
+
+static int release_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    if (rc)
+        return rc;
+    s->build.made = true;
+    return reason_of(ao, s, libxl__reset_remove_start(ao, &s->reset));
+}
+
+static int release_undo(libxl__ao *ao, struct create *s)
+{
+    return libxl__device_sweep_leave(&s->reset.devices.sweep) ? take_down(ao, s) : LIBXL__AO_WAIT;
+}
+
+/* ---- reset: a worker resets the domain in the hypervisor */
+
+static int reset_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : run_step(ao, s, LIBXL__BUILD_RESET);
+}
+
+static int reset_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = wait_for_domain(ao, s);
+    return rc ? reason_of(ao, s, rc) : check_domain(ao, s);
+}
+
+static void reset_stop(libxl__ao *ao, struct create *s)
+{
+    build_stop(ao, s);
+}
+
 /* ---- introduce: the configuration is stored, the nodes are written, and the domain is introduced to xenstored */
 
 static int introduce_start(libxl__ao *ao, struct create *s)
@@ -380,7 +509,10 @@ static int introduce_start(libxl__ao *ao, struct create *s)
     s->nodes = libxl__xs_batch_new(ao, s->build.domid);
     if (!s->nodes)
         return ERROR_NOMEM;
+    if (s->build.in_place)
+        libxl__xs_release(s->nodes);
     libxl__create_nodes(s->nodes, &s->build, config_of(ao));
+    libxl__reset_terminal(s->nodes, &s->reset, &s->build);
     libxl__xs_introduce(s->nodes, s->build.store_gfn, s->build.store_port);
     rc = libxl__xs_run(s->nodes, LIBXL__XS_ONE_BY_ONE);
     if (!rc)
@@ -501,7 +633,8 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
         ao->parent->subject.number = s->build.domid;
         ao->parent->subject.uuid = s->build.uuid;
     }
-    *(s->build.restores ? restore->out.domid : create->out.domid) = s->build.domid;
+    if (!s->build.in_place)
+        *(s->build.restores ? restore->out.domid : create->out.domid) = s->build.domid;
     return 0;
 }
 
@@ -515,3 +648,4 @@ static int unmark_start(libxl__ao *ao, struct create *s)
 
 #include "_libxl_phases_domain_create_new.h"
 #include "_libxl_phases_domain_restore.h"
+#include "_libxl_phases_domain_soft_reset.h"

@@ -17,7 +17,7 @@ struct candidate {
     /* The request that reads the mark, and later the tree; NULL: no domain was found. */
     libxl__xs_request *request;
     uint32_t domid;
-    bool has_run; /* the domain `domid` has run */
+    bool complete; /* the domain `domid` is complete (libxl__is_complete) */
     libxl_unfinished_work work;
 };
 
@@ -161,7 +161,7 @@ static void assign(struct list_unfinished *s, struct candidate **ordered, const 
     }
     if (found && libxl__mark_names(&found->mark, &found->uuid, info)) {
         found->domid = info->domain;
-        found->has_run = libxl__has_run(info);
+        found->complete = libxl__is_complete(&found->mark, info);
     }
 }
 
@@ -216,9 +216,9 @@ static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
     uint32_t kept = 0;
     for (uint32_t i = 0; !rc && i < s->count; i++) {
         struct candidate *c = &s->all[i];
-        if (!c->request || libxl__tree_is_foreign(c->request))
+        if (!c->request || (!c->mark.resets && libxl__tree_is_foreign(c->request)))
             c->domid = LIBXL_DOMID_INVALID;
-        if (c->domid == LIBXL_DOMID_INVALID || !c->has_run)
+        if (c->domid == LIBXL_DOMID_INVALID || !c->complete)
             s->all[kept++] = *c;
     }
     s->count = kept;

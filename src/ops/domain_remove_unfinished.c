@@ -31,6 +31,7 @@ typedef struct remove_unfinished {
     uint32_t domid; /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
     libxl_uuid handle; /* the UUID that the hypervisor has for this domain */
     const char *text;  /* the value of the mark's node */
+    libxl__mark found; /* the mark; zero if only the mark of a save was found */
     libxl__await console;
     libxl__xs_directory domains; /* lists the names in /local/domain */
     /* The array of trees, in the operation's memory; NULL: the trees are not known yet. */
@@ -97,7 +98,7 @@ static bool is_moved(libxl__ao *ao, const struct remove_unfinished *s)
 
 static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
 {
-    libxl__mark mark;
+    libxl__mark *mark = &s->found;
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_result(s->batch);
@@ -109,14 +110,14 @@ static int find_poll(libxl__ao *ao, struct remove_unfinished *s)
         s->handle = *uuid_of(ao);
         return 0;
     }
-    if (!text || !libxl__mark_read(ao->ctx, text, &mark))
+    if (!text || !libxl__mark_read(ao->ctx, text, mark))
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: no creation of " LIBXL_UUID_FMT " is unfinished",
                               LIBXL_UUID_BYTES(*uuid_of(ao)));
-    if (!mark.left)
-        return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: process %u is creating " LIBXL_UUID_FMT, mark.pid,
+    if (!mark->left)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: process %u is creating " LIBXL_UUID_FMT, mark->pid,
                               LIBXL_UUID_BYTES(*uuid_of(ao)));
     s->text = libxl__gc_printf(&ao->gc, "%s", text);
-    return s->text ? find_domain(ao, s, &mark) : ERROR_NOMEM;
+    return s->text ? find_domain(ao, s, mark) : ERROR_NOMEM;
 }
 
 /* ---- tree: a domain of another toolstack is left alone, and so is a domain that has run */
@@ -152,7 +153,8 @@ static int check_not_run(libxl__ao *ao, const struct remove_unfinished *s)
     const int rc = libxl__hv_look(ao, s->domid, &info);
     if (rc)
         return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
-    if (!libxl__has_handle(&info, &s->handle) || info.flags & XEN_DOMINF_dying || !libxl__has_run(&info))
+    if (!libxl__has_handle(&info, &s->handle) || info.flags & XEN_DOMINF_dying ||
+        !libxl__is_complete(&s->found, &info))
         return 0;
     return libxl__ao_fail(ao, ERROR_NOTFOUND, "uuid: domain %u has run, so its creation is complete",
                           s->domid);
@@ -165,7 +167,7 @@ static int tree_poll(libxl__ao *ao, struct remove_unfinished *s)
     const int rc = libxl__xs_result(s->batch);
     if (rc)
         return rc;
-    if (!libxl__tree_is_foreign(s->tree))
+    if (s->found.resets || !libxl__tree_is_foreign(s->tree))
         return check_not_run(ao, s);
     s->domid = LIBXL_DOMID_INVALID;
     return 0;

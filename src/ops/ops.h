@@ -9,7 +9,7 @@
 #include "xen.h"
 
 /*
- * domain_teardown.c: takes a domain down, as a nested operation. Call all three functions with the context locked.
+ * domain_teardown.c: takes a domain down, as a nested operation. Call all functions with the context locked.
  *
  * libxl__teardown_reserve reserves all resources of the teardown, so that libxl__teardown_start cannot fail.
  * When the parent ends, a started teardown continues, and a teardown that was not started is freed. Set
@@ -18,6 +18,8 @@
  * parent. After an error there is nothing to release.
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
+/* Call this after libxl__teardown_reserve if the mark of the domain is that of a soft reset (marks.h). */
+void libxl__teardown_resets(const libxl__nested *teardown);
 /*
  * Starts the teardown of the domain with this domid and this UUID. `handle` is the UUID that the hypervisor
  * has for the domain. It is another one only while a creation has not yet given the domain its UUID. If

@@ -127,7 +127,10 @@ bool libxl__teardown_nodes_give_up(libxl__teardown_nodes *nodes)
 {
     if (!nodes->given_up) {
         const bool named = libxl_uuid_compare(&nodes->handle, &nodes->uuid) == 0;
-        libxl__mark_give_up(nodes->last, &nodes->uuid, nodes->domid, named ? NULL : &nodes->handle);
+        if (nodes->resets)
+            libxl__mark_reset(nodes->last, &nodes->uuid, true, nodes->domid);
+        else
+            libxl__mark_give_up(nodes->last, &nodes->uuid, nodes->domid, named ? NULL : &nodes->handle);
         libxl__xs_run_anyway(nodes->last, LIBXL__XS_ONE_BY_ONE);
     }
     nodes->given_up = true;

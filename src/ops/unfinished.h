@@ -4,7 +4,7 @@
  *
  * A domain of another program may have the UUID of a mark. So there are four rules. A domain whose UUID is the
  * mark's handle belongs to the mark. A domain with the mark's domid and the mark's UUID belongs to the mark. A
- * domain whose tree in xenstore belongs to another toolstack never belongs to a mark. A domain without a tree
+ * domain whose tree in xenstore belongs to another toolstack never belongs to a mark, except that of a soft reset. A domain without a tree
  * may belong to a mark, because a domain has no tree while it is built.
  */
 #ifndef LIBXL__UNFINISHED_H
@@ -38,6 +38,16 @@ static inline bool libxl__mark_names(const libxl__mark *mark, const libxl_uuid *
 static inline bool libxl__has_run(const xc_domaininfo_t *info)
 {
     return !(info->flags & (XEN_DOMINF_paused | XEN_DOMINF_dying)) || info->cpu_time;
+}
+
+/*
+ * Returns whether the domain of a mark is complete after all. The guest of a soft reset has run before, and is
+ * stopped or paused until its reset is complete.
+ */
+static inline bool libxl__is_complete(const libxl__mark *mark, const xc_domaininfo_t *info)
+{
+    return mark->resets ? !(info->flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_dying))
+                        : libxl__has_run(info);
 }
 
 /*

@@ -184,6 +184,15 @@ static int build_all(libxl__builder *b)
     return rc ? rc : libxl__build_cancelled(build);
 }
 
+static int run_step(libxl__builder *b)
+{
+    switch (b->build->step) {
+    case LIBXL__BUILD_MAKE: return make_only(b);
+    case LIBXL__BUILD_RESET: return libxl__build_reset(b);
+    default: return build_all(b);
+    }
+}
+
 static void build_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__build *build = (libxl__build *)job;
@@ -201,7 +210,7 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
             libxl__build_fail_errno(build, LIBXL__CALL_OPEN_HANDLE, "opening the hypervisor's interface");
         return;
     }
-    build->rc = build->step == LIBXL__BUILD_MAKE ? make_only(&b) : build_all(&b);
+    build->rc = run_step(&b);
     libxl__build_file_free(&b.kernel);
     libxl__build_file_free(&b.ramdisk);
     libxl__build_file_free(&b.firmware);

@@ -16,9 +16,9 @@
 struct libxl__boot_loader;
 
 /*
- * The parts of a build. Each part is a job. A build with a boot loader has all three parts: first MAKE, then
- * ALL, then CLEAN. A build whose domain gets a UUID of the configuration has the parts MAKE and ALL. Every
- * other build has only the part ALL.
+ * The parts of a build. Each part is a job. A build with a boot loader has three parts: first MAKE, then
+ * ALL, then CLEAN. A build whose domain gets a UUID of the configuration has the parts MAKE and ALL. The
+ * build of a soft reset has only the part RESET. Every other build has only the part ALL.
  */
 typedef enum libxl__build_step {
     /*
@@ -29,6 +29,11 @@ typedef enum libxl__build_step {
     /* Makes the domain without vcpus and memory. Prepares the boot loader's files, if there is a boot loader. */
     LIBXL__BUILD_MAKE,
     LIBXL__BUILD_CLEAN, /* removes the boot loader's files; cannot fail */
+    /*
+     * Resets the domain `domid`, which has stopped, if it still has the UUID `handle`. The domain is paused afterwards,
+     * and has new event channels for xenstored and the console.
+     */
+    LIBXL__BUILD_RESET,
 } libxl__build_step;
 
 /* Tables of an HVM domain's firmware in the guest's memory. */
@@ -55,13 +60,18 @@ typedef struct libxl__build {
     uint64_t target_kb, max_kb, video_kb;
     /* The domain is made without a kernel, because a saved domain will be restored into it. */
     bool restores;
+    /* The domain exists already, because it is reset. Its kernel is not loaded. */
+    bool in_place;
     /* The state of the boot loader; NULL: the configuration has no boot loader. */
     struct libxl__boot_loader *loader;
     /* The values for the stored configuration; 0: the application gave none. */
     int stored_max_vcpus;
     uint32_t stored_poolid;
     /* Results. They are valid once libxl__build_done returns true. */
-    /* The hypervisor has made the domain `domid`. Stays true if a later step of the build fails. */
+    /*
+     * The hypervisor has made the domain `domid`. Stays true if a later step of the build fails. A soft reset sets this
+     * when it begins to take the domain apart.
+     */
     bool made;
     uint32_t domid;
     unsigned long store_gfn, console_gfn;

@@ -66,6 +66,11 @@ int libxl__build_cancelled(libxl__build *build);
  */
 int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create);
 
+/* ---- build_reset.c */
+
+/* The part RESET. Returns 0 or the job's error. */
+int libxl__build_reset(libxl__builder *b);
+
 /* ---- build_settings.c */
 
 /* Sets the members of `create` that depend on the configuration. Call this after libxl__build_ask_host. */

@@ -83,11 +83,14 @@ static bool read_domid(const char *word, uint32_t *domid)
            (sscanf(word, "%" SCNu32 "%c", domid, &rest) == 1 && *domid < LIBXL__DOMID_FIRST_RESERVED);
 }
 
+/* The word HANDLE of the mark of a soft reset. */
+#define RESET "reset"
+
 /* Reads the word HANDLE of a mark. Returns true, or false if `word` is not valid. */
 static bool read_handle(const char *word, libxl_uuid *handle)
 {
     libxl_uuid_clear(handle);
-    return strcmp(word, "-") == 0 || !libxl_uuid_from_string(handle, word);
+    return strcmp(word, "-") == 0 || strcmp(word, RESET) == 0 || !libxl_uuid_from_string(handle, word);
 }
 
 void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, const libxl_uuid *handle,
@@ -123,6 +126,14 @@ void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_
     write_mark(batch, uuid, true, domid, handle);
 }
 
+void libxl__mark_reset(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid)
+{
+    char text[LIBXL__MARK_TEXT];
+    libxl__mark_text(batch->ao->ctx, given_up, domid, NULL, text);
+    snprintf(strrchr(text, '-'), sizeof(RESET), RESET); /* the word HANDLE is the last one */
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, text, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
+}
+
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
 {
     libxl__xs_remove(batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
@@ -149,6 +160,7 @@ bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark)
                unique) != 6 ||
         mark->pid > INT32_MAX || !read_domid(number, &mark->domid) || !read_handle(unique, &mark->handle))
         return false;
+    mark->resets = strcmp(unique, RESET) == 0;
     const uint64_t now = since_boot_ms();
     const libxl__marker *self = marker_of(ctx);
     const bool here = strcmp(where, self->where) == 0;

@@ -2,7 +2,7 @@
 /*
  * Marks of unfinished domains. A mark is the node LIBXL__MARKS/XX/UUID. A creation writes the mark before it
  * makes the domain. It removes the mark when the domain is complete or was destroyed. A mark whose process
- * has ended shows that the creation was not finished.
+ * has ended shows that the creation was not finished. A soft reset marks its domain in the same way.
  *
  * The value of a mark is "PID START WHERE TIME DOMID HANDLE":
  *
@@ -13,7 +13,8 @@
  *    DOMID  the domid of the domain; "-" as long as the domid is not known
  *    HANDLE the random UUID with which the hypervisor makes the domain; "-": none. No domain of another
  *           program has this UUID. If the configuration has a UUID, another program may use the same UUID. So
- *           the domain gets this UUID only after the mark has the domid.
+ *           the domain gets this UUID only after the mark has the domid. "reset": the domain DOMID with the UUID
+ *           of the mark is being reset.
  *
  * Call all functions with the context locked.
  */
@@ -69,6 +70,8 @@ typedef struct libxl__marker {
 void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
                        const libxl_uuid *handle);
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
+/* Writes the mark of a soft reset. `given_up` true: the process has given up the domain. */
+void libxl__mark_reset(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid);
 void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
                          const libxl_uuid *handle);
 
@@ -80,6 +83,7 @@ void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, const libxl
 typedef struct libxl__mark {
     uint32_t pid, domid; /* domid: LIBXL_DOMID_INVALID if the mark has no domid */
     libxl_uuid handle;   /* the UUID nil if the mark has no handle */
+    bool resets;         /* the domain existed before, and is being reset */
     /*
      * The process that has written the mark has ended or has given up the domain. So the creation will not be
      * finished.

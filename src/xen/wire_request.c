@@ -71,10 +71,11 @@ int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const
         snprintf(port, sizeof(port), "%u", request->port);
         return libxl__wire_put(ctx, expected, XS_INTRODUCE, tx, LIBXL__WIRE_TEXT(domid),
                                LIBXL__WIRE_TEXT(gfn), LIBXL__WIRE_TEXT(port));
+    case LIBXL__XS_RELEASE:
     case LIBXL__XS_RESUME:
         snprintf(domid, sizeof(domid), "%u", batch->domid);
-        return libxl__wire_put(ctx, expected, XS_RESUME, tx, LIBXL__WIRE_TEXT(domid), LIBXL__WIRE_NOTHING,
-                               LIBXL__WIRE_NOTHING);
+        return libxl__wire_put(ctx, expected, request->kind == LIBXL__XS_RESUME ? XS_RESUME : XS_RELEASE, tx,
+                               LIBXL__WIRE_TEXT(domid), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     }
     return ERROR_INVAL;
 }

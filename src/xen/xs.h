@@ -140,6 +140,11 @@ void libxl__xs_require_vm(libxl__xs_batch *batch, const char *vm);
  * channel of the ring.
  */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
+/*
+ * Tells xenstored to close the connection of the batch's domain, and to forget the domain. The domain's nodes stay. The
+ * domain can be introduced again.
+ */
+void libxl__xs_release(libxl__xs_batch *batch);
 /* Tells xenstored that the batch's domain was suspended and runs again. xenstored then reports its next stop. */
 void libxl__xs_resume(libxl__xs_batch *batch);
 

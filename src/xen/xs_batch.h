@@ -25,6 +25,7 @@ typedef enum libxl__xs_kind {
     LIBXL__XS_REQUIRE,
     LIBXL__XS_REQUIRE_NAMES,
     LIBXL__XS_INTRODUCE,
+    LIBXL__XS_RELEASE,
     LIBXL__XS_RESUME
 } libxl__xs_kind;
 

@@ -167,6 +167,7 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
     case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
     case LIBXL__XS_PRUNE: return transaction == XBT_NULL || prune(xs, transaction, request);
     case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
+    case LIBXL__XS_RELEASE: return xs_release_domain(xs, batch->domid);
     case LIBXL__XS_RESUME: return xs_resume_domain(xs, batch->domid);
     }
     return false;

@@ -262,6 +262,11 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
     request->port = port;
 }
 
+void libxl__xs_release(libxl__xs_batch *batch)
+{
+    (void)add_about_domain(batch, LIBXL__XS_RELEASE, "domain %u", batch->domid);
+}
+
 void libxl__xs_resume(libxl__xs_batch *batch)
 {
     (void)add_about_domain(batch, LIBXL__XS_RESUME, "domain %u", batch->domid);

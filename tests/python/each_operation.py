@@ -14,6 +14,7 @@ import gc
 import inspect
 import itertools
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ SAVING = {
     "domain_resume",
     "resume_unfinished",
     "domain_restore",
+    "domain_soft_reset",
 }
-"""The operations on guests that are saved. The simulator saves PVH guests only."""
+"""The operations on guests that are saved or reset. The simulator does this with PVH guests only."""
 
 MEDIA = {"cdrom_insert", "cdrom_eject"}
 """The operations on the CD drive of an HVM guest."""
@@ -105,6 +107,8 @@ class Arguments:
         self.medium = aioxen.DeviceDisk(vdev="hdc", pdev_path=str(folder / "image"))
         self.saved = folder / "saved"
         self.uuid: UUID | None = None
+        self.present = aioxen.DomainConfig()
+        """The configuration of the guest that domain_soft_reset resets."""
         self.fixed: dict[str, Any] = {
             **DEVICES,
             "disk": self.disk,
@@ -145,7 +149,7 @@ class Arguments:
             changing: dict[str, Any] = {
                 "domid": dom,
                 "disk": self.medium if name in MEDIA else self.disk,
-                "d_config": self.guest(name=next(NAMES)),
+                "d_config": self.present if name == "domain_soft_reset" else self.guest(name=next(NAMES)),
                 "uuid": dom.uuid if name == "resume_unfinished" else self.fixed["uuid"],
                 "name": "Domain-0" if name == "domain_find" else next(NAMES),
             }
@@ -251,6 +255,9 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
         await arguments.xen.pci_assignable_add(DEVICES["pci"], True)
     if name == "domain_resume":
         await dom.suspend_only()
+    if name == "domain_soft_reset":
+        arguments.present = await dom.configuration()
+        subprocess.run(["aioxen-sim-ctl", "shutdown", str(dom.domid), "soft_reset"], check=True)
     if name == "resume_unfinished":
         await give_up_save(dom)
     if name in ("host_destroy_cpupool", "host_rename_cpupool"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aioxen.console import Console
     from aioxen.domains import DomainState
     from aioxen.operation import Operation
-    from aioxen.types import OperationProgress, SavePolicy
+    from aioxen.types import DomainConfig, DomainCreateConsoleAvailable, OperationProgress, SavePolicy
 
 
 class Domain(Handle, DomainOperations):
@@ -231,6 +231,23 @@ class Domain(Handle, DomainOperations):
             timeout,
             progress,
         )
+
+    def soft_reset(
+        self,
+        config: DomainConfig,
+        *,
+        timeout: float | None = None,
+        progress: Progress[OperationProgress | DomainCreateConsoleAvailable] | None = None,
+    ) -> Operation[None]:
+        """Makes the devices and nodes of the stopped domain anew, so that its guest can continue. The
+        domain is paused afterwards.
+
+        config: The configuration, which configuration() returns.
+
+        The other arguments, the errors and the effect of a cancellation are those of
+        Context.domain_soft_reset().
+        """
+        return self._xen.domain_soft_reset(config, self, timeout=timeout, progress=progress)
 
     def _request_stop(
         self,

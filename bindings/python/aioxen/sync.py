@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from aioxen._base import Counters
     from aioxen._spec import DomainLike, Progress
     from aioxen.domains import DomainState
-    from aioxen.types import OperationInfo, OperationProgress, ShutdownReason
+    from aioxen.types import (
+        DomainConfig,
+        DomainCreateConsoleAvailable,
+        OperationInfo,
+        OperationProgress,
+        ShutdownReason,
+    )
 
 __all__ = ["Console", "Context", "Domain", "Events"]
 
@@ -291,6 +297,19 @@ class Domain(Handle, DomainOperations):
         Interrupted: The request is withdrawn, unless the guest has acknowledged it.
         """
         return self._xen._run(self._core.reboot(timeout=timeout, progress=progress, limit=limit))
+
+    def soft_reset(
+        self,
+        config: DomainConfig,
+        *,
+        timeout: float | None = None,
+        progress: Progress[OperationProgress | DomainCreateConsoleAvailable] | None = None,
+    ) -> None:
+        """Makes the devices and nodes of the stopped domain anew, so that its guest can continue.
+
+        The arguments, the errors and the effect of an interruption are those of aioxen.Domain.soft_reset().
+        """
+        self._xen._run(self._core.soft_reset(config, timeout=timeout, progress=progress))
 
     def console(
         self, number: int = 0, type: ConsoleType = ConsoleType.UNKNOWN, *, limit: int = 1 << 16

@@ -227,6 +227,7 @@ static const char *operations(libxl_ctx *ctx, uint32_t domid)
     libxl_domain_config_init(&config);
     /* The configuration has no name and no type. */
     CHECK(libxl_domain_create_new(ctx, &config, &created, NULL, &console));
+    CHECK(libxl_domain_soft_reset(ctx, &config, NOBODY, NULL, &console));
     libxl_domain_config_dispose(&config);
     return NULL;
 }

@@ -121,4 +121,7 @@ bool operations_phase_waits(const libxl__phase *phase, bool hvm);
 /* Fills in a creation of a PV guest with a disk and a boot loader. */
 void operations_fill_create(struct subject *s, void *p);
 
+/* Stores the configuration of the guest that the next start of domain_soft_reset resets. */
+void operations_prepare_reset(libxl_ctx *ctx, libxl_domid guest);
+
 #endif

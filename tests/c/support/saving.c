@@ -192,6 +192,13 @@ void saving_suspend(libxl_domid domid)
         xc_domain_shutdown(xch, domid, SHUTDOWN_suspend);
 }
 
+void saving_ask_reset(libxl_domid domid)
+{
+    xc_domaininfo_t info;
+    if (look(domid, &info) && !(info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)))
+        xc_domain_shutdown(xch, domid, SHUTDOWN_soft_reset);
+}
+
 /* Returns whether a process with this id is a program that saves or restores. */
 static bool is_program(const char *pid)
 {

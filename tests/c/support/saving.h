@@ -29,6 +29,8 @@ int saving_receiver(void);
 int saving_sender(void);
 /* Suspends the guest at once, without asking it. Makes no hypercall if the domain does not run. */
 void saving_suspend(libxl_domid domid);
+/* Stops the guest with the reason by which a guest asks for a soft reset. */
+void saving_ask_reset(libxl_domid domid);
 /* Waits until no program that saves or restores is left. Fails the test if one is left after 20 s. */
 void saving_settle(void);
 /* Fails the test with the message `what` if the domain does not exist, is suspended or is paused. */

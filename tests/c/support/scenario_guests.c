@@ -120,6 +120,7 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_SUSPENDED: return saving_guest(ctx, "b");
     case SCENARIO_OBEDIENT: return saving_guest(ctx, "l");
     case SCENARIO_HVM:
+    case SCENARIO_HVM_TO_RESET:
     case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx);
     case SCENARIO_WITH_PCI: return pci_guest(ctx, false);
     case SCENARIO_WITH_TWO_PCI: return pci_guest(ctx, true);
@@ -236,4 +237,6 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
     if (scenario->guest == SCENARIO_SUSPENDED || scenario->guest == SCENARIO_HALF_SAVED ||
         scenario->guest == SCENARIO_HVM_SUSPENDED)
         saving_suspend(s->guest);
+    if (scenario->guest == SCENARIO_HVM_TO_RESET)
+        saving_ask_reset(s->guest);
 }

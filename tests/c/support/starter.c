@@ -57,11 +57,23 @@ static libxl_domid able_guest(libxl_ctx *ctx)
     return domid;
 }
 
+/* Makes a PVH guest that has stopped and asks for a soft reset. */
+static libxl_domid reset_guest(libxl_ctx *ctx)
+{
+    const libxl_domid domid = saving_guest(ctx, "kb");
+    libxl_shutdown_reason reason;
+    assert_int_equal(libxl_domain_wait_shutdown(ctx, domid, &reason, NULL), 0);
+    assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_SOFT_RESET);
+    operations_prepare_reset(ctx, domid);
+    return domid;
+}
+
 /* Makes sure that there is a guest that runs. */
 static void prepare_guest(struct starter *s, libxl_ctx *ctx, unsigned operation)
 {
     libxl_dominfo info;
-    if (s->guest && !starter_takes_pci(operation) && !libxl_domain_info(ctx, &info, s->guest) &&
+    const bool resets = operation == LIBXL__OP_DOMAIN_SOFT_RESET;
+    if (s->guest && !resets && !starter_takes_pci(operation) && !libxl_domain_info(ctx, &info, s->guest) &&
         !info.shutdown && !info.dying) {
         while (info.paused && !libxl_domain_unpause(ctx, s->guest, NULL) &&
                !libxl_domain_info(ctx, &info, s->guest))
@@ -72,6 +84,7 @@ static void prepare_guest(struct starter *s, libxl_ctx *ctx, unsigned operation)
         libxl_domain_destroy(ctx, s->guest, NULL);
     const bool obeys = operation == LIBXL__OP_DOMAIN_SHUTDOWN || operation == LIBXL__OP_DOMAIN_REBOOT;
     s->guest = saving_is(operation)           ? saving_guest(ctx, "l")
+               : resets                       ? reset_guest(ctx)
                : starter_takes_pci(operation) ? able_guest(ctx)
                                               : guest_new(ctx, obeys ? "l" : "b", true);
 }

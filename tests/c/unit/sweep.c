@@ -358,6 +358,26 @@ static void check_unfinished(const struct run *r, const struct scenario *scenari
     assert_int_equal(leftovers_domains(), domains);
 }
 
+/*
+ * A soft reset that fails leaves the guest as it was, or destroys it once it has begun to remove the devices. If the
+ * process is killed, the guest was destroyed as unfinished. `domains` is the number of domains before the operation.
+ */
+static void check_reset(const struct run *r, int domains)
+{
+    if (r->cls != &libxl__operations[LIBXL__OP_DOMAIN_SOFT_RESET] || r->fault == FAIL_TO_UNDO)
+        return;
+    const char *name = r->cls->phases->list[r->phase].name;
+    bool released = false;
+    for (unsigned i = 0; i <= r->phase; i++)
+        released |= strcmp(r->cls->phases->list[i].name, "release") == 0 &&
+                    (i < r->phase || r->fault != FAIL_AT_START);
+    const bool ended = r->phase + 1u == r->cls->phases->count;
+    const int wanted = domains - (r->fault == KILL ? r->phase > 0 && !ended : r->rc && released);
+    if (leftovers_domains() != wanted && !(r->fault == KILL && ended))
+        fail_msg("%s, phase %s, %s: %d domains, and not %d", r->cls->name, name, fault_names[r->fault],
+                 leftovers_domains(), wanted);
+}
+
 static void run_point(unsigned flags, unsigned operation, unsigned phase, enum fault fault)
 {
     const struct scenario scenario = of_hvm ? scenario_of_hvm(operation) : scenario_of(operation, phase);
@@ -399,6 +419,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
                      domains + !r.rc, r.rc, r.message);
     if (fault == KILL)
         check_unfinished(&r, &scenario, domains);
+    check_reset(&r, domains);
     if (scenario.guest == SCENARIO_OBEDIENT && (r.rc || fault == KILL) && !is_given_away(&r))
         saving_check_runs(r.subject.guest, fault_names[fault]);
     scenario_dispose(&r.subject);

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The class Guest: a guest that is supervised. When the guest stops, the action of its configuration is
 carried out: on_poweroff, on_reboot and so on.
-
-A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset.
 """
 
 from __future__ import annotations
@@ -30,8 +28,8 @@ ENDED = (Action.DESTROY, *AGAIN, *DUMPED)
 CRASHES = (Reason.CRASH, Reason.WATCHDOG)
 
 SHORT_LIFE = 2.0
-"""In seconds. If a guest has run for a shorter time, it is created again only after this time. Otherwise a
-guest that always reboots at once would keep the host busy."""
+"""In seconds. If a guest has run for a shorter time, it is created or reset again only after this time.
+Otherwise a guest that always reboots at once would keep the host busy."""
 
 
 def dump_file(folder: Path, name: str, dom: aioxen.Domain) -> Path:
@@ -86,8 +84,8 @@ class Guest:
                 await asyncio.sleep(SHORT_LIFE)
 
     async def _carry_out(self, dom: aioxen.Domain, reason: Reason) -> bool:
-        """Carries out the action for a guest that has stopped. Returns whether the guest must be created
-        again."""
+        """Carries out the action for a guest that has stopped. Returns whether the guest goes on, or must be
+        created again."""
         # Reads the configuration again, because the guest's name and devices may have changed since its
         # creation.
         self.config = await dom.configuration()
@@ -95,6 +93,11 @@ class Guest:
         what = aioxen.shutdown_action(self.config, reason)
         words = "rename-restart" if what is Action.RESTART_RENAME else str(what).replace("_", "-")
         self.say(f"has stopped: {reason}; action: {words}", "stopped", reason=str(reason), action=words)
+        if what is Action.SOFT_RESET:
+            await dom.soft_reset(self.config, timeout=self.session.timeout)
+            await dom.unpause()
+            self.say("goes on after a soft reset", "reset")
+            return True
         if what in DUMPED:
             await self._dump(dom)
         if what is Action.RESTART_RENAME:

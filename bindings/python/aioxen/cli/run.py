@@ -44,7 +44,7 @@ async def run(
 ) -> None:
     """Creates guests from files in the form of xl.cfg(5), and supervises them until all have ended.
 
-    When a guest stops, the action of its file is carried out: on_poweroff, on_reboot, on_crash. If a guest
+    When a guest stops, the action of its file is carried out: on_poweroff, on_reboot and so on. If a guest
     cannot be created at the start, the others are stopped and the command fails.
 
     SIGTERM and Ctrl-C ask the guests to stop, wait, and destroy those that have not stopped. After SIGTERM

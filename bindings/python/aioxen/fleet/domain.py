@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from aioxen.domains import DomainState
     from aioxen.fleet.host import Host
     from aioxen.fleet.operation import RemoteOperation
-    from aioxen.types import OperationProgress, ShutdownReason
+    from aioxen.types import (
+        DomainConfig,
+        DomainCreateConsoleAvailable,
+        OperationProgress,
+        ShutdownReason,
+    )
 
 
 class Domain(Handle, DomainOperations):
@@ -77,6 +82,17 @@ class Domain(Handle, DomainOperations):
         """Asks the guest to reboot, waits until the domain has stopped, and returns the reason. The guest
         is not started again, as with aioxen.Domain.reboot()."""
         return await self._stop(self._host.domain_reboot, timeout, progress)
+
+    async def soft_reset(
+        self,
+        config: DomainConfig,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        progress: Progress[OperationProgress | DomainCreateConsoleAvailable] | None = None,
+    ) -> None:
+        """Makes the devices and nodes of the stopped domain anew, so that its guest can continue. The
+        arguments, the errors and the effect of a cancellation are those of aioxen.Domain.soft_reset()."""
+        await self._host.domain_soft_reset(config, self, timeout=timeout, progress=progress)
 
     async def _stop(self, ask: Any, timeout: float | None, progress: Any) -> ShutdownReason:  # noqa: ASYNC109
         request: RemoteOperation[None] = ask(self, timeout=timeout, progress=progress)

@@ -23,6 +23,27 @@ void operations_fill_create(struct subject *s, void *p)
     args->out.domid = &s->results.domid;
 }
 
+/* The configuration of the guest that start_soft_reset resets. */
+static libxl_domain_config reset_config;
+
+void operations_prepare_reset(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_domain_config_dispose(&reset_config);
+    assert_int_equal(libxl_retrieve_domain_configuration(ctx, guest, &reset_config, NULL), 0);
+}
+
+STARTS_PLAIN(soft_reset, (void)0, libxl_domain_soft_reset(s->ctx, &reset_config, s->guest, NULL, NULL))
+
+static void fill_soft_reset(struct subject *s, void *p)
+{
+    libxl__domain_soft_reset_args *args = p;
+    libxl_ctx *ctx;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    assert_int_equal(libxl_retrieve_domain_configuration(ctx, s->guest, &args->in.d_config, NULL), 0);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    args->in.domid = s->guest;
+}
+
 /* Starts waiting for the guest's end. The guest does not stop, so only the time limit ends the operation. */
 static int start_wait_shutdown(struct starter *s)
 {
@@ -89,6 +110,11 @@ static const struct operation_row rows[] = {
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "xenconsoled")},
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "trees")},
     {SWEPT(DOMAIN_CREATE_NEW, create, operations_fill_create, NO_GUEST)},
+    /* As in a creation. */
+    {IDLE(DOMAIN_SOFT_RESET, "admission")},
+    /* The node with the name of the terminal exists already. */
+    {IDLE(DOMAIN_SOFT_RESET, "console")},
+    {SWEPT(DOMAIN_SOFT_RESET, soft_reset, fill_soft_reset, HVM_TO_RESET)},
     {SWEPT(DOMAIN_WAIT_SHUTDOWN, wait_shutdown, fill_wait_shutdown, ANY_GUEST)},
     {STARTED(DOMAIN_WAIT_GONE, wait_gone)},
     {SWEPT(DOMAIN_LIST_UNFINISHED, list_unfinished, fill_list_unfinished, MARKED)},

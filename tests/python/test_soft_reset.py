@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A guest that asks for a soft reset keeps its memory, and gets its devices, nodes and device model anew."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import aioxen
+import pytest
+from aioxen import DeviceDisk, DeviceNic, DomainBuildInfoHvm, DomainConfig
+from aioxen import ShutdownReason as Reason
+from limits import scaled
+from test_device_model import qemus, until
+from worldly import Configure, read_node
+
+Sim = Callable[..., str]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(1 << 16))
+    return str(path)
+
+
+def hvm(image: str) -> DomainConfig:
+    config = DomainConfig(disks=[DeviceDisk(vdev="hda", pdev_path=image, readwrite=1)])
+    config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
+    config.c_info.name = "machine"
+    config.b_info.u = DomainBuildInfoHvm()
+    config.b_info.max_memkb = config.b_info.target_memkb = 32 << 10
+    return config
+
+
+async def stopped(xen: aioxen.Context, config: DomainConfig) -> aioxen.Domain:
+    """Returns the domain of a guest that has asked for a soft reset."""
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    assert await dom.wait_shutdown(timeout=scaled(30)) is Reason.SOFT_RESET
+    return dom
+
+
+async def test_pvh(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    config = guest("kkl", machine="pvh")
+    config.disks = [DeviceDisk(vdev="xvda", pdev_path=image, readwrite=1)]
+    config.nics = [DeviceNic(devid=0)]
+    dom = await stopped(xen, config)
+    before = await dom.info()
+    async with dom.console() as console:
+        for asks in (True, False):
+            now = await dom.configuration()
+            await dom.soft_reset(now)
+            info = await dom.info()
+            assert (info.uuid, info.paused, info.shutdown) == (before.uuid, True, False)
+            assert await dom.configuration() == now
+            await dom.unpause()
+            line = f"tiny: {'k' if asks else ''}l"
+            while (await console.readline()).decode().strip() != line:
+                pass
+            if asks:
+                assert await dom.wait_shutdown(timeout=scaled(30)) is Reason.SOFT_RESET
+    await dom.device_wait_connected("vbd", 51712)
+    await dom.device_wait_connected("vif", 0)
+    assert await dom.shutdown(timeout=scaled(30)) is Reason.POWEROFF
+    await dom.destroy()
+
+
+async def test_hvm_has_a_device_model_with_the_former_state(
+    xen: aioxen.Context, sim: Sim, image: str
+) -> None:
+    dom = await xen.domain_create(hvm(image))
+    await dom.unpause()
+    sim("shutdown", str(dom.domid), "soft_reset")
+    former = qemus()
+    assert await dom.wait_shutdown(timeout=scaled(30)) is Reason.SOFT_RESET
+    await dom.soft_reset(await dom.configuration())
+    (present,) = qemus()
+    assert set(former) != {present}
+    assert "-incoming" in Path(f"/proc/{present}/cmdline").read_text().split("\0")
+    await dom.unpause()
+    announced = f"/local/domain/{dom.domid}/control/feature-poweroff"
+    await until(lambda: read_node(announced) == "1", "the guest to announce what it can do")
+    assert await dom.shutdown(timeout=scaled(30)) is Reason.POWEROFF
+    await dom.destroy()
+
+
+async def test_a_device_that_cannot_be_added_ends_the_domain(
+    xen: aioxen.Context, guest: Configure, image: str
+) -> None:
+    dom = await stopped(xen, guest("kl", machine="pvh"))
+    config = await dom.configuration()
+    config.disks = [DeviceDisk(vdev="xvda", pdev_path=image + "-missing", readwrite=1)]
+    with pytest.raises(aioxen.InvalidError, match=r"disks\[0\]"):
+        await dom.soft_reset(config)
+    assert await dom.state() is aioxen.DomainState.GONE
+    assert read_node(f"/local/domain/{dom.domid}") is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "change", "words"),
+    [
+        ("pvh", "running", "has not stopped"),
+        ("pv", "", "is PV"),
+        ("pvh", "uuid", r"d_config\.c_info\.uuid: domain \d+ has"),
+        ("pvh", "type", r"d_config\.c_info\.type: domain \d+ is pvh"),
+    ],
+)
+async def test_refusals(
+    xen: aioxen.Context, guest: Configure, sim: Sim, machine: str, change: str, words: str
+) -> None:
+    dom = await xen.domain_create(guest("l", machine=machine))
+    if change != "running":
+        sim("shutdown", str(dom.domid), "soft_reset")
+    config = await dom.configuration()
+    if change == "uuid":
+        config.c_info.uuid = UUID(int=1)
+    if change == "type":
+        config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
+        config.b_info.u = DomainBuildInfoHvm()
+    with pytest.raises(aioxen.InvalidError, match=words):
+        await dom.soft_reset(config)
+    assert await dom.state() is not aioxen.DomainState.GONE
+    await dom.destroy()
+
+
+async def test_a_domain_of_xl(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:
+    kernel = guest("kl", machine="pvh").b_info.kernel
+    file = tmp_path / "x.cfg"
+    file.write_text(f"name='x'\ntype='pvh'\nkernel='{kernel}'\nmemory=32\nextra='kl'\n")
+    subprocess.run(["xl", "create", "-qe", file], check=True)
+    dom = await xen.domain("x")
+    assert await dom.wait_shutdown(timeout=scaled(30)) is Reason.SOFT_RESET
+    await dom.soft_reset(await dom.configuration())
+    await dom.unpause()
+    subprocess.run(["xl", "shutdown", "-w", "x"], check=True, timeout=scaled(60))
+    await dom.destroy()
