@@ -122,6 +122,14 @@ def test_policies(cfg: WriteFile) -> None:
     aioxen_("destroy", *left)
 
 
+def test_a_soft_reset(cfg: WriteFile) -> None:
+    ran = aioxen_("run", "--json", cfg("reset", "kp", type="pvh", on_soft_reset="soft-reset"))
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert [r["action"] for r in records if "action" in r] == ["soft-reset", "destroy"]
+    events = [r["event"] for r in records if r.get("event") in ("stopped", "reset")]
+    assert events == ["stopped", "reset", "stopped"]
+
+
 def test_a_failure_at_the_start_stops_the_others(cfg: WriteFile) -> None:
     good, bad = cfg("good"), cfg("bad", kernel="/nosuch")
     failed = aioxen_("run", "--stop-timeout", "5", good, bad, code=15)
