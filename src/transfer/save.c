@@ -17,9 +17,8 @@
 
 enum { LIVE = 1 }; /* the flag XCFLAGS_LIVE of xc_domain_save */
 
-enum {
-    WAITS_FOR_SUSPENSION = 200
-}; /* the number of waits of 50 ms for a guest that has acknowledged the request */
+/* Numbers of waits of 50 ms: for a request that the library has sent, and for a guest that has acknowledged it. */
+enum { WAITS_FOR_REQUEST = 20, WAITS_FOR_SUSPENSION = 200 };
 
 typedef struct saving {
     xc_interface *xch;
@@ -27,7 +26,7 @@ typedef struct saving {
     bool live;
     bool has_model; /* the domain has a QEMU whose state is saved */
     bool logs;      /* QEMU is in log-dirty mode */
-    bool asked;     /* the library was asked to suspend the guest */
+    bool asked;     /* the library was told to suspend the guest */
 } saving;
 
 static int on_suspend(void *data)
@@ -112,16 +111,32 @@ static bool withdraw(struct xs_handle *store, uint32_t domid)
 }
 
 /*
- * Makes a guest run again after it was asked to suspend itself. A guest that has acknowledged the request is
- * suspended soon. Returns false if the guest is suspended, or may still suspend itself.
+ * Returns whether the guest may have been asked to suspend itself. The transaction that writes the request also changes
+ * the stage of the mark (save_mark.h) from `saving` to `asked`.
  */
-static bool let_run(const saving *s, struct xs_handle *store)
+static bool may_be_asked(struct xs_handle *store, const char *mark)
+{
+    unsigned length;
+    char *value = xs_read(store, XBT_NULL, mark, &length);
+    const char *stage = value ? strrchr(value, ' ') : NULL;
+    const bool may = !stage || strcmp(stage, " saving") != 0;
+    free(value);
+    return may;
+}
+
+/*
+ * Makes a guest run again after the library was told to suspend it. The library's process may have ended before it has
+ * asked the guest. A guest that has acknowledged the request is suspended soon. Returns false if the guest is
+ * suspended, or may still suspend itself.
+ */
+static bool let_run(const saving *s, struct xs_handle *store, const char *mark)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
-    if (!is_suspended(s) && withdraw(store, s->domid))
-        return true;
-    for (int i = 0; !is_suspended(s) && i < WAITS_FOR_SUSPENSION; i++)
+    for (int i = 0; !is_suspended(s) && i < WAITS_FOR_SUSPENSION; i++) {
+        if (withdraw(store, s->domid) || (i >= WAITS_FOR_REQUEST && !may_be_asked(store, mark)))
+            return true;
         nanosleep(&pause, NULL);
+    }
     return is_suspended(s) && (!s->has_model || monitor_go_on(s->domid)) &&
            !xc_domain_resume(s->xch, s->domid, 1) && xs_resume_domain(store, s->domid);
 }
@@ -137,7 +152,7 @@ static void recover(const saving *s)
     if (!store)
         return;
     snprintf(mark, sizeof(mark), LIBXL__SAVE_MARK, s->domid);
-    if (!s->asked || let_run(s, store))
+    if (!s->asked || let_run(s, store, mark))
         xs_rm(store, XBT_NULL, mark);
     xs_close(store);
 }

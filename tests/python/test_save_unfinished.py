@@ -5,6 +5,7 @@ guest run again."""
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import aioxen
 import pytest
 from saving import programs, resumed, runs, started
+from saving import saver as stream_saver
 from worldly import Configure, read_node, write_node
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -159,6 +161,43 @@ async def test_the_request_of_a_killed_process_is_withdrawn(xen: aioxen.Context,
     assert await left(xen) == []
     info = await dom.info()
     assert not info.shutdown
+    await dom.destroy()
+
+
+async def sleeps(number: int) -> None:
+    """Waits until a process waits for something for a while."""
+    count = 0
+    while count < 20:
+        state = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        count = count + 1 if state == "S" else 0
+        await asyncio.sleep(0.005)
+
+
+async def test_a_process_that_is_killed_before_it_asks_the_guest_leaves_no_mark(
+    xen: aioxen.Context, guest: Configure
+) -> None:
+    """The process is stopped before the program tells it to suspend the guest."""
+    dom = await started(xen, guest("l", machine="pvh"))
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    filled = os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))  # the program's write waits
+    process = await stream_saver(dom, stdout=writer)
+    os.close(writer)
+    while not programs():
+        await asyncio.sleep(0.005)
+    (program,) = programs()
+    await sleeps(program)
+    process.send_signal(signal.SIGSTOP)
+    assert len(os.read(reader, filled)) == filled
+    await sleeps(program)
+    process.kill()
+    await process.wait()
+    while programs():
+        await asyncio.sleep(0.01)
+    os.close(reader)
+    assert await left(xen) == []
+    assert read_node(f"/libxl/{dom.domid}/aioxen-save") is None
+    assert await runs(dom)
     await dom.destroy()
 
 
