@@ -206,8 +206,8 @@ static void run_kind(struct sweep *w, unsigned operation, enum kind kind, const 
     while (n < MOST && run_point(w, operation, kind, call, n))
         n += kind == ALLOCATION || kind == ALLOCATIONS ? w->step * step : 1;
     if (n >= MOST)
-        fail_msg("%s, %s%s%s: a fault still occurs at %u", name_of(operation), kinds[kind],
-                 call ? " of " : "", call ? call : "", n);
+        fail_msg("%s, %s%s%s: a fault still occurs at %u; without a fault the result was %d",
+                 name_of(operation), kinds[kind], call ? " of " : "", call ? call : "", n, w->usual);
     remove_guest(w);
     fixture_check(&w->before);
 }
