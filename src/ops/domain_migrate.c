@@ -9,6 +9,7 @@
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "migration.h"
+#include "save_devices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,7 @@ static int look_start(libxl__ao *ao, libxl__migration *s)
         return ERROR_NOMEM;
     s->suspends = libxl__hv_type(&info) != LIBXL_DOMAIN_TYPE_HVM;
     s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", ao->subject.number);
+    s->pci = libxl__save_pci_read(s->batch, ao->subject.number);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -109,8 +111,10 @@ static int look_poll(libxl__ao *ao, libxl__migration *s)
 {
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
-    const int rc = libxl__xs_result(s->batch);
+    int rc = libxl__xs_result(s->batch);
     const char *name = rc ? NULL : libxl__xs_value(s->name);
+    if (!rc)
+        rc = libxl__save_pci_check(ao, s->pci);
     if (rc)
         return rc;
     return name ? reserve_all(ao, s, name)

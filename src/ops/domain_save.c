@@ -11,6 +11,7 @@
 #include "build.h"
 #include "precopy.h"
 #include "recover.h"
+#include "save_devices.h"
 #include "transfer.h"
 
 #include <stddef.h>
@@ -23,7 +24,7 @@ enum { LIVE = 1, DEBUG = 2 }; /* the flags of xc_domain_save */
 typedef struct saving {
     libxl__xs_batch *batch;
     libxl__xs_request *mark;     /* reads the mark of another save */
-    libxl__xs_request *pci;      /* reads the directory of the PCI devices */
+    libxl__xs_request *pci;      /* reads the number of the PCI devices */
     libxl__nested configuration; /* retrieve_domain_configuration */
     libxl__source held;          /* attached while `config` has memory; never fires */
     libxl_domain_config config;  /* its result */
@@ -120,7 +121,7 @@ static int mark_start(libxl__ao *ao, struct saving *s)
     if (rc)
         return rc;
     s->mark = libxl__xs_read(s->batch, LIBXL__SAVE_MARK, ao->subject.number);
-    s->pci = libxl__xs_read(s->batch, "/libxl/%u/device/pci", ao->subject.number);
+    s->pci = libxl__save_pci_read(s->batch, ao->subject.number);
     return run_batch(ao, s, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -137,11 +138,11 @@ static int write_mark(libxl__ao *ao, struct saving *s)
         found.stage != LIBXL__SAVE_SAVED)
         return libxl__ao_fail(ao, ERROR_BUSY, "domid: domain %u is being saved by process %u", domid,
                               found.mark.pid);
-    if (libxl__xs_value(s->pci))
-        return libxl__ao_fail(ao, ERROR_INVAL,
-                              "domid: domain %u has a PCI device, whose state cannot be saved", domid);
+    int rc = libxl__save_pci_check(ao, s->pci);
+    if (rc)
+        return rc;
     text = text ? libxl__gc_printf(&ao->gc, "%s", text) : NULL;
-    const int rc = begin_batch(ao, s);
+    rc = begin_batch(ao, s);
     if (rc)
         return rc;
     libxl__xs_require_domain(s->batch, &ao->subject.uuid);
@@ -169,8 +170,13 @@ static int mark_poll(libxl__ao *ao, struct saving *s)
 
 static int configuration_poll(libxl__ao *ao, struct saving *s)
 {
-    (void)ao;
-    return s->configuration.done ? s->configuration.rc : LIBXL__AO_WAIT;
+    const bool migrates = ao->notify_target == LIBXL__AO_PARENT &&
+                          ao->parent->cls == &libxl__operations[LIBXL__OP_DOMAIN_MIGRATE];
+    if (!s->configuration.done)
+        return LIBXL__AO_WAIT;
+    if (s->configuration.rc)
+        return s->configuration.rc;
+    return migrates ? libxl__migrate_usb_check(ao, &s->config) : 0;
 }
 
 static void dispose_configuration(libxl_ctx *ctx, libxl__source *source)

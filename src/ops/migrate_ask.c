@@ -7,6 +7,7 @@
 #include "_libxl_types_json.h"
 #include "arrival.h"
 #include "json_table.h"
+#include "save_devices.h"
 #include "transfer.h"
 
 #include <stdio.h>
@@ -82,7 +83,9 @@ int libxl__ask_start(libxl__ao *ao, libxl__migrate_ask *ask, libxl__peer *peer)
     xc_domaininfo_t info;
     uint32_t *words = NULL;
     unsigned count = 0;
-    int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    int rc = libxl__migrate_usb_check(ao, &ask->request.config);
+    if (!rc)
+        rc = libxl__hv_info(ao, ao->subject.number, &info);
     if (!rc)
         rc = libxl__hv_features(ao, ao->subject.number, &words, &count);
     if (!rc) {

@@ -16,6 +16,7 @@ typedef struct libxl__migration {
     libxl__peer peer;
     libxl__xs_batch *batch;
     libxl__xs_request *name; /* reads the domain's name */
+    libxl__xs_request *pci;  /* reads the number of its PCI devices */
     libxl__await announced;  /* waits until the guest has announced that it can suspend itself */
     libxl__xs_request *own;  /* reads the mark */
     bool suspends;           /* the guest is PV or PVH, so it must suspend itself */

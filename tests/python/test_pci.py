@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import aioxen
 import pytest
 from command_line import aioxen_
+from saving import started
 from worldly import Configure, write_node
 
 CARD = aioxen.DevicePci(bus=1, vfunc_mask=1)
@@ -46,6 +48,31 @@ async def test_the_error_of_a_former_device_is_ignored(xen: aioxen.Context, gues
     await dom.pci_add(CARD)
     assert [pci.bus for pci in await dom.pci_list()] == [1]
     await dom.destroy()
+    await xen.pci_assignable_remove(CARD, True)
+
+
+async def test_a_guest_with_a_device_is_neither_saved_nor_migrated(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    config = guest("l", machine="pv")
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    dom = await started(xen, config)
+    await xen.pci_assignable_add(CARD, True)
+    await dom.pci_add(CARD)
+    path = f"/local/domain/0/backend/pci/{dom.domid}/0/num_devs"
+    with pytest.raises(aioxen.InvalidError, match=path):
+        await dom.save(tmp_path / "saved")
+    assert list(tmp_path.iterdir()) == []
+    for ask in False, True:
+        near, far = socket.socketpair()
+        far.sendall(b"xl migration receiver ready, send binary domain data.\n")
+        with near, far:
+            with pytest.raises(aioxen.InvalidError, match=path):
+                await dom.migrate(near, ask=ask)
+            near.shutdown(socket.SHUT_WR)
+            assert far.recv(1) == b""  # Nothing was sent.
+    await dom.pci_remove(CARD)
+    await dom.save(tmp_path / "saved")
     await xen.pci_assignable_remove(CARD, True)
 
 

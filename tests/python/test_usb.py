@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -147,6 +148,19 @@ def placed(devices: list[DeviceUsbdev]) -> list[tuple[int, int, int]]:
 def driver(interface: str) -> str:
     link = Path(f"/sys/bus/usb/devices/{interface}/driver")
     return link.readlink().name if link.is_symlink() else ""
+
+
+async def test_a_guest_with_a_device_is_not_migrated(xen: aioxen.Context, guest: Configure) -> None:
+    async with running(xen, guest("l", machine="pv")) as dom:
+        await dom.usbdev_add(STICK)
+        for ask in False, True:
+            near, far = socket.socketpair()
+            far.sendall(b"xl migration receiver ready, send binary domain data.\n")
+            with near, far:
+                with pytest.raises(aioxen.InvalidError, match=r"usbdevs\[0\]: "):
+                    await dom.migrate(near, ask=ask)
+                near.shutdown(socket.SHUT_WR)
+                assert far.recv(1) == b""  # Nothing was sent.
 
 
 async def test_devices_of_a_pv_guest(xen: aioxen.Context, guest: Configure) -> None:
