@@ -138,6 +138,17 @@ static void end(uint32_t domid)
     guests[domid] = NO_GUEST;
 }
 
+/* The guest runs in a new domain, as it was told: it connects to xenstored anew. */
+static void connect_anew(struct guest *g, struct domain *d)
+{
+    struct boot_info info;
+    ring_close(&g->ring);
+    if (!boot_read(d, &info))
+        return;
+    g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
+    offer_channel(g, d, info.command_line);
+}
+
 static void listen(struct guest *g, struct domain *d)
 {
     if (!g->ring.page && !ring_open(&g->ring, d, player))
@@ -176,8 +187,8 @@ static void write_if_due(struct guest *g, struct domain *d)
 
 static void step(struct guest *g, struct domain *d)
 {
-    if (g->suspended)
-        pv_continue(d);
+    if (g->suspended && !pv_continue(d))
+        connect_anew(g, d);
     g->suspended = false;
     console_step(&g->console, d);
     write_if_due(g, d);

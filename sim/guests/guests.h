@@ -93,10 +93,12 @@ void console_write(struct console *c, const struct domain *d, const char *text);
 void pv_publish_frames(struct domain *d);
 /*
  * Called before the guest suspends itself, and when it runs again. They change the frame numbers in the start
- * information: while the guest is suspended, it has guest frames, and otherwise machine frames.
+ * information: while the guest is suspended, it has guest frames, and otherwise machine frames. pv_continue() returns
+ * whether the guest was told that its suspension was cancelled. Otherwise it was told that it runs in a new domain, and
+ * the toolstack has changed the frame numbers.
  */
 void pv_suspend(struct domain *d);
-void pv_continue(struct domain *d);
+bool pv_continue(struct domain *d);
 /* Returns the machine frame of a PV guest's frame. */
 uint32_t pv_frame(struct domain *d, uint64_t pfn);
 

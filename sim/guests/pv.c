@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 enum { ENTRIES = XC_PAGE_SIZE / sizeof(uint64_t) };
+/* The result of the hypercall with which a guest suspends itself, if the suspension was cancelled. */
+enum { CANCELLED = 1 };
 
 static bool move(uint32_t frame, uint64_t offset, void *data, size_t size, bool writes)
 {
@@ -70,15 +72,19 @@ void pv_suspend(struct domain *d)
     log_dirty_note(d, m2p[frame]);
     domain_big(d)->context.user_regs.rdx =
         frame; /* the argument of the hypercall with which a guest suspends itself */
+    domain_big(d)->context.user_regs.rax = 0; /* its result, unless the toolstack changes it */
 }
 
-void pv_continue(struct domain *d)
+bool pv_continue(struct domain *d)
 {
     start_info_t start;
     const uint32_t frame = read_start(d, &start);
+    if (domain_big(d)->context.user_regs.rax != CANCELLED)
+        return false;
     if (!frame)
-        return;
+        return true;
     start.store_mfn = pv_frame(d, start.store_mfn);
     start.console.domU.mfn = pv_frame(d, start.console.domU.mfn);
     move(frame, d->start_info & ~XC_PAGE_MASK, &start, sizeof start, true);
+    return true;
 }

@@ -341,6 +341,8 @@ long pod_set_target(struct domain *d, xen_pod_target_t *target);
 long pod_get_target(const struct domain *d, xen_pod_target_t *target);
 
 /* pv.c */
+/* Returns the greatest frame number of a PV guest, as its kernel has published it; 0: it has published none. */
+uint64_t pv_max_gfn(const struct domain *d);
 /* Returns the number of frames that m2p takes on a machine with `nr_frames` frames. */
 uint32_t m2p_frames(uint32_t nr_frames);
 /* Returns the frame with this number if it is one of m2p, or NO_FRAME. */

@@ -98,7 +98,8 @@ static long size_of_domain(unsigned int cmd, domid_t domid)
         return -ESRCH;
     return cmd == XENMEM_current_reservation   ? d->tot_pages
            : cmd == XENMEM_maximum_reservation ? d->max_pages
-                                               : d->max_gfn;
+           : domain_is_hvm(d)                  ? d->max_gfn
+                                               : pv_max_gfn(d);
 }
 
 /* The memory map of the host: RAM up to 3 GiB and from 4 GiB on, with the usual reserved pages. */

@@ -16,6 +16,14 @@
 #define LEVEL_MASK 7
 #define PINNED     0x80
 
+uint64_t pv_max_gfn(const struct domain *d)
+{
+    uint64_t count = 0;
+    const off_t at = ((off_t)d->shared_info << XC_PAGE_SHIFT) + (off_t)offsetof(shared_info_t, arch.max_pfn);
+    return d->shared_info && pread(memory_fd, &count, sizeof count, at) == sizeof count && count ? count - 1
+                                                                                                 : 0;
+}
+
 uint32_t m2p_frames(uint32_t nr_frames)
 {
     const uint64_t size = (nr_frames + 1ull) * sizeof *m2p;
