@@ -260,7 +260,7 @@ static int wait_or_leave(libxl__ao *ao)
     libxl_ctx *ctx = ao->ctx;
     assert(ao->magic == LIBXL__AO_MAGIC);
     if (ao->notify_target == LIBXL__AO_HOW) {
-        libxl__ctx_leave(ctx); /* this call may destroy the record */
+        libxl__ctx_leave(ctx); /* this call may free the operation's record */
         return ctx->conventions->started;
     }
     if (!ao->notified)

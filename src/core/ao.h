@@ -123,7 +123,7 @@ struct libxl__ao {
     uint32_t limit_ms; /* the operation's time limit, in ms; 0: no limit */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    char *message; /* the error message, malloc'ed; NULL: none */
+    char *message; /* the error message, malloc'ed; NULL: no message was recorded */
     /* The operation's progress; NULL: no progress was counted or requested. */
     struct libxl__ao_report *report;
     union {
@@ -139,7 +139,7 @@ struct libxl__ao {
         libxl__ao **handle;
     };
     union {
-        struct { /* these members are valid until `complete` is set */
+        struct { /* the following members are valid until `complete` is set */
             struct libxl__sources sources;
             libxl__timer limit;          /* the timer of the operation's time limit */
             libxl__phase_position phase; /* the position in the list of phases, if the operation has phases */
@@ -152,7 +152,7 @@ struct libxl__ao {
             TAILQ_ENTRY(libxl__ao) run_link;
             libxl__index_link index_link;
         };
-        struct { /* these members are valid once `complete` is set */
+        struct { /* the following members are valid once `complete` is set */
             /* The completion event. Used only if the operation completes with an event. */
             libxl_event event;
             libxl__delivery delivery; /* delivers the completion callback or the completion event */
@@ -197,7 +197,7 @@ typedef struct libxl__aos {
     /* The time limit of synchronous calls, in ms; 0: the limit of the operation's class applies. */
     unsigned sync_limit_ms;
     bool keep_phases;              /* libxl_ctx_keep_phases: operations keep the phases that they enter */
-    libxl__phase_hook *phase_hook; /* a test's function; NULL if no test has set one */
+    libxl__phase_hook *phase_hook; /* a function of a test (libxl__ctx_set_phase_hook); NULL: there is none */
     void *phase_hook_user;
     /*
      * The thread that waits in libxl__ctx_drain. It is woken when no operation is in progress. NULL: no
@@ -275,7 +275,7 @@ void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((for
  * record is on the stack. */
 void libxl__ao_log(const libxl__ao *ao, xentoollog_level level, int errnoval, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Forgets the recorded message and error, because the operation has succeeded after all. */
+/* Forgets the recorded error and its message. For an operation that continues after a failed step. */
 void libxl__ao_forget_failure(libxl__ao *ao);
 /* ---- functions for the core */
 
@@ -380,7 +380,7 @@ void libxl__aos_abort_all(libxl_ctx *ctx);
  */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
-/* Returns what an operation in progress is doing. */
+/* Returns the state of an operation in progress: whether it runs, stops or undoes. */
 libxl_operation_state libxl__ao_doing(const libxl__ao *ao);
 
 /* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */

@@ -135,7 +135,7 @@ static void send_kept(libxl__ao *ao)
 {
     static const struct libxl__ao_report nothing_counted;
     struct libxl__ao_report *report = ao->report;
-    /* The last one is the present phase, which is reported with its counts. */
+    /* The last element is the present phase. It is reported after the loop, with its counts. */
     for (uint16_t i = 0; i + 1 < report->nr_kept; i++)
         send_phase(ao, report->kept[i].name, report->kept[i].since, &nothing_counted);
     free(report->kept);

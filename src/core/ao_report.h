@@ -34,7 +34,10 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
 /* ---- reports that the application requests with libxl_ao_set_progress */
 
-/* The progress of an operation that copies memory in rounds, while the memory changes. */
+/*
+ * The progress of an operation that sends memory in rounds. The memory changes meanwhile, so each round sends what
+ * has changed since the round before.
+ */
 typedef struct libxl__copying {
     uint32_t round; /* the number of the present round, counted from 0 */
     /* `sent`: the octets sent in all rounds. `dirty`: the octets that have changed since the last round. */
@@ -65,7 +68,7 @@ struct libxl__ao_report {
      */
     struct libxl__kept_phase {
         const char *name; /* a static string */
-        uint64_t since;   /* when the phase was entered, in ns, monotonic */
+        uint64_t since;   /* the time at which the phase was entered, in ns, monotonic */
     } * kept;
     uint16_t nr_kept;
 };

@@ -49,7 +49,7 @@ static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int error = waitid(P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG) ? errno : 0;
     if (!error && !how.si_pid)
         return;
-    /* waitid fails with ECHILD if the application has reaped the library's child or ignores SIGCHLD. */
+    /* The error is ECHILD if the application has reaped the library's child, or ignores SIGCHLD. */
     child->wait_error = error;
     child->signal = how.si_code == CLD_EXITED ? 0 : how.si_status;
     child->status = how.si_code == CLD_EXITED ? how.si_status : 0;
@@ -63,7 +63,7 @@ static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     libxl__ao_job_ended(child->ao);
 }
 
-enum { MOST = 4 }; /* the greatest number of descriptors that a child gets */
+enum { MOST = 4 }; /* the greatest number of descriptors that the library passes to a child */
 
 static void close_all(const int fds[MOST])
 {
@@ -94,7 +94,7 @@ static int duplicate(const int given[MOST], int count, int duplicates[MOST])
     return 0;
 }
 
-/* Starts the child. Returns 0 or an errno. A failed exec is reported, too. */
+/* Starts the child. Returns 0 or an errno. If exec() fails, returns its errno. */
 static int spawn(libxl__child *child, const char *const argv[], const int stdio[3])
 {
     const char *const *environment = child->environment;
@@ -157,7 +157,7 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
         return fail_for_lost_status(ao, argv[0], ECHILD);
     if (error) {
         kill(child->pid, SIGKILL);
-        waitpid(child->pid, NULL, 0); /* takes microseconds, because the child was killed */
+        waitpid(child->pid, NULL, 0); /* waits only microseconds, because the child was killed */
         return libxl__ao_fail(ao, ERROR_FAIL, "following %s: %s", argv[0], strerror(error));
     }
     child->ao = ao;

@@ -28,16 +28,21 @@ struct libxl__generators;
  * The drop-in library has libxl's conventions.
  */
 typedef struct libxl__conventions {
-    int started; /* what an initiator returns if the completion follows */
+    /* The value that an initiator returns when it has started an operation that completes later. */
+    int started;
     /* Returns the number that the application gets for an error of this operation. Any thread calls it. */
     int (*outward)(const char *operation, int rc);
-    /* True: a non-blocking descriptor that an operation reads or writes is made blocking. False: it is refused. */
+    /*
+     * True: an operation that reads or writes a descriptor makes it blocking. False: the operation fails if the
+     * descriptor is non-blocking.
+     */
     bool makes_blocking;
 } libxl__conventions;
 
 struct libxl__ctx {
     pthread_mutex_t lock;
-    const libxl__conventions *conventions; /* set when the context is opened, and constant afterwards */
+    const libxl__conventions
+        *conventions; /* libxl's or this library's conventions; constant after the context was opened */
     xentoollog_logger *logger;
     /* True while the context is being freed. No operation may start then. May be read unlocked. */
     atomic_bool closing;
@@ -51,7 +56,7 @@ struct libxl__ctx {
     struct libxl__host *host;
     struct libxl__xen *xen;
     struct libxl__generators *generators;
-    libxl__loop loop; /* last, because it has the largest array */
+    libxl__loop loop; /* the last member, because it has the largest array */
 };
 
 /*

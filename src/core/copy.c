@@ -111,7 +111,7 @@ ssize_t libxl__write_quietly(int fd, const void *data, size_t length)
     ssize_t put = write(fd, data, length);
     int saved = errno;
     if (put < 0 && saved == EPIPE && !sigismember(&pending, SIGPIPE))
-        sigtimedwait(&pipe, NULL, &(struct timespec){0}); /* removes the signal that this write has raised */
+        sigtimedwait(&pipe, NULL, &(struct timespec){0}); /* removes the SIGPIPE that this write has raised */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return put;

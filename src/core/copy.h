@@ -12,15 +12,16 @@ enum { LIBXL__COPY_ROOM = 64 << 10 };
  * zero-initialise it.
  */
 typedef struct libxl__copy {
-    /* A source that is attached until the copy is done; firing it wakes the operation. */
+    /* A source that is attached until the copy is done, and fires then. */
     libxl__source source;
     /* The registrations of the two descriptors; each exists while the copy waits for its descriptor. */
     libxl__fd from, to;
-    libxl__timer turn; /* continues the copy after other callbacks have run */
-    /* The two descriptors. Their file status flags before the copy, which are restored when the copy ends. */
+    /* Expires at once and continues a long copy, after the callbacks of other operations have run. */
+    libxl__timer turn;
+    /* The two descriptors, and their file status flags before the copy. The flags are restored when the copy ends. */
     int from_fd, to_fd, from_flags, to_flags;
     uint64_t copied; /* the number of octets that were written to `to` */
-    bool ended;      /* the end of `from` has been read */
+    bool ended;      /* read() has reported the end of `from` */
     bool done;
     /* The copy's result, valid once the copy is done: 0, or FAIL or NOMEM, recorded in ao. */
     int rc;

@@ -93,8 +93,8 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     const libxl_event_hooks *receiver = ctx->hooks.receiver;
     if (!libxl__hooks_want(ctx, event)) {
         /*
-         * The application has removed the receiver or changed its mask after the event was queued for
-         * delivery.
+         * The application does not want the event for its receiver any more: it has removed the receiver or changed
+         * the mask. So the event goes to libxl_event_wait and its like.
          */
         libxl__event_queue(ctx, event);
     } else {

@@ -26,7 +26,7 @@ struct libxl__ao;
 typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
     union {
-        struct { /* these members are valid while the delivery is queued */
+        struct { /* the following members are valid while the delivery is queued */
             /*
              * Makes the delivery. Called with the context locked. Releases the lock while application code
              * runs, and returns with the context locked. Afterwards ao->delivering is false or ao is
@@ -36,10 +36,11 @@ struct libxl__delivery {
             struct libxl__ao *ao; /* the operation that the delivery belongs to; NULL: none */
             /* The event that is delivered; NULL: the delivery is a completion callback. */
             libxl_event *event;
-            uint64_t number; /* numbers ascend in the order in which deliveries are queued */
+            /* The number of the delivery; numbers ascend in the order in which deliveries are queued. */
+            uint64_t number;
             TAILQ_ENTRY(libxl__delivery) link;
         };
-        struct { /* these members are valid while the event is in the queue of events (event.c) */
+        struct { /* the following members are valid while the event is in the queue of events (event.c) */
             libxl__index_link index_link;
             libxl_event *indexed_event;
         };
@@ -57,7 +58,11 @@ typedef struct libxl__deliveries {
      * delivers the reports of its call.
      */
     struct libxl__delivery_queue own;
-    uint64_t count;     /* the number of deliveries queued so far, which is also the number of the next one */
+    /*
+     * The number of deliveries that were queued since the context was made; the next delivery gets this
+     * number.
+     */
+    uint64_t count;
     uint32_t under_way; /* the number of deliveries whose application code is running */
     uint32_t receiving; /* the number of deliveries that run event_occurs now */
     bool missed;        /* events may have been lost, so the application's disaster hook must be called */

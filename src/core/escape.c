@@ -51,10 +51,7 @@ static size_t decode(const unsigned char *text, uint32_t *character)
     return !length || *character < least[length] || *character > 0x10ffff || surrogate ? 0 : length;
 }
 
-/*
- * Returns the length of the character at `text`. *shown tells whether the character is copied without an
- * escape.
- */
+/* Returns the length of the character at `text`. Sets *shown to whether the character is copied without an escape. */
 static size_t next(const char *text, bool *shown)
 {
     uint32_t character;

@@ -24,11 +24,14 @@ enum {
     WAITS_A_LOOK = 64, /* N for libxl_event_wait */
 };
 
-/* An event that is not a completion. */
+/*
+ * An event and the data that the library keeps for it. The event of a completion is in the operation's record
+ * instead.
+ */
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
-    libxl__event_hold *hold; /* the producer's hold; NULL: none */
+    libxl__event_hold *hold; /* the hold of the event's producer (event.h); NULL: the event has no hold */
     bool fits_record; /* a libxl_event_record holds all data of the event; set by libxl__event_fits_record */
     int32_t value;
 };
@@ -280,7 +283,7 @@ static bool indexed(libxl__events *events, const libxl__waiter *want)
     return true;
 }
 
-/* Returns the oldest event in the index whose for_user and type are wanted, or NULL. */
+/* Returns the oldest event in the index that `want` selects by its for_user and its type, or NULL. */
 static libxl_event *find_in_index(libxl__events *events, const libxl__waiter *want)
 {
     libxl__index_link *first = libxl__index_find(&events->index, want->predicate_user), *link = first;
@@ -369,7 +372,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
         return 0;
     if (rc == ERROR_TIMEDOUT)
         return libxl__refuse(rc, "no such event within %d ms", milliseconds);
-    /* For FAIL the message is set already. It names the failed system call. */
+    /* libxl__loop_dispatch has set the message of FAIL, which names the failed system call. */
     return rc == ERROR_FAIL ? rc : libxl__refuse_in(rc, "libxl_event_wait");
 }
 

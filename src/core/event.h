@@ -54,7 +54,7 @@ typedef struct libxl__event_hold libxl__event_hold;
 struct libxl__event_hold {
     /* Called once, with the context locked, unless libxl__event_release was called before. Must not use the event. */
     void (*taken)(libxl_ctx *ctx, libxl__event_hold *hold);
-    libxl_event *event; /* the pending event */
+    libxl_event *event; /* the event to which the hold is attached */
 };
 /* Attaches a hold, of which `taken` is set, to an event from libxl__event_new that was not reported yet. */
 void libxl__event_attach(libxl_event *event, libxl__event_hold *hold);

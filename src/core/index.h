@@ -16,7 +16,7 @@
 typedef struct libxl__index_link libxl__index_link;
 struct libxl__index_link {
     libxl__index_link *next;          /* the oldest entry with another key */
-    libxl__index_link *newer, *older; /* the ring of entries with the same key */
+    libxl__index_link *newer, *older; /* the neighbours in the ring of the entries with the same key */
 };
 
 typedef struct libxl__index {
@@ -25,7 +25,7 @@ typedef struct libxl__index {
     uint32_t count;                                           /* the number of entries in the index */
     /* The number of buckets in use; the number of buckets that the array has room for. */
     uint32_t size, room;
-    uint32_t mask; /* a power of 2 minus 1, and at least size - 1 */
+    uint32_t mask; /* the mask that maps a hash to a bucket: a power of 2 minus 1, and at least size - 1 */
     libxl__index_link **buckets, *first_buckets[16];
     /* Counts the entries that searches have visited; belongs to the user of the index. */
     uint64_t *steps;

@@ -26,7 +26,7 @@ void libxl__log_set_about(const char *operation, uint32_t number)
 
 static bool is_inside_character(const char *p)
 {
-    return (*p & 0xc0) == 0x80; /* true for a UTF-8 continuation octet */
+    return (*p & 0xc0) == 0x80; /* a UTF-8 continuation octet, so the text must not be cut before it */
 }
 
 /*

@@ -32,8 +32,9 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
 
 /* The operation and the subject that this thread's log messages are about. */
 typedef struct libxl__log_subject {
-    const char *operation; /* the name of an operation, a static string; NULL: messages are about none */
-    uint32_t number;       /* the number of the operation's subject; ~0: none */
+    const char
+        *operation; /* the name of an operation, a static string; NULL: the messages are about no operation */
+    uint32_t number; /* the number of the operation's subject; ~0: none */
 } libxl__log_subject;
 
 /*

@@ -265,7 +265,7 @@ int libxl__loop_dispatch(libxl_ctx *ctx)
     for (int i = 0; i < count; i++) {
         libxl__fd *fd = ready[i].data.ptr;
         if (!fd)
-            continue; /* an earlier callback has deregistered the descriptor */
+            continue; /* the callback of another descriptor has deregistered this descriptor */
         fd->ready_entry = NULL;
         fd->callback(ctx, fd, ready[i].events);
     }

@@ -47,7 +47,8 @@ struct libxl__fd { /* A registered descriptor. Zero-initialise it: it is not reg
     LIST_ENTRY(libxl__fd) link;
     /* The descriptor's entry in loop.ready until the callback is called; NULL: none. */
     struct epoll_event *ready_entry;
-    int fd; /* belongs to the user, who closes it after deregistering */
+    /* The descriptor; belongs to the user of this structure, who closes it after libxl__fd_deregister. */
+    int fd;
     /*
      * The descriptor in the inner epoll. It is `fd`, or a duplicate of `fd` if `fd` was registered already.
      * The loop owns the duplicate.
@@ -79,16 +80,19 @@ typedef struct libxl__turn { /* One turn of the loop. Zero-initialise it. */
     uint64_t until;
 } libxl__turn;
 
-enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock is not read at each step */
+enum {
+    LIBXL__STEPS_PER_CLOCK = 16
+}; /* the number of steps after which a turn reads the clock again; a step takes microseconds */
 
 /* ---- a waiting thread */
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;           /* the thread's condition may have become true; set by libxl__waiter_wake */
-    bool following;       /* the thread is a follower: it sleeps on `cond` */
-    bool inside;          /* the thread is inside a delivery, so it makes only deliveries of `ao` */
-    struct libxl__ao *ao; /* the operation that the thread waits for; NULL: it waits for something else */
+    bool woken;     /* the thread's condition may have become true; set by libxl__waiter_wake */
+    bool following; /* the thread is a follower: it sleeps on `cond` */
+    bool inside;    /* the thread is inside a delivery, so it makes only deliveries of `ao` */
+    struct libxl__ao
+        *ao; /* the operation that the thread waits for; NULL: the thread does not wait for one operation */
     TAILQ_ENTRY(libxl__waiter) link;
     /* The entry in libxl__loop.followers, valid while `following` is true. */
     TAILQ_ENTRY(libxl__waiter) follower_link;
@@ -108,7 +112,7 @@ LIST_HEAD(libxl__registered_fds, libxl__fd);
 enum { LIBXL__READY_AT_ONCE = 1024 };
 
 typedef struct libxl__loop {
-    int outer, inner;        /* the descriptors of the two epolls */
+    int outer, inner;        /* the descriptors of the two epolls; loop.c explains why there are two */
     libxl__fd look_again;    /* the eventfd that makes the leader's poll return; see libxl__loop_look_again */
     int events_fd;           /* an eventfd that is readable while events are queued */
     bool look_again_pending; /* the eventfd of `look_again` is readable */

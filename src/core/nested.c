@@ -16,8 +16,8 @@ static void unlink_child(libxl__nested *nested)
 }
 
 /*
- * Lets the child go on in the background. If the parent has failed, adds to the parent's message that the
- * child goes on.
+ * Lets the child continue in the background. If the parent has failed, adds to the parent's message that the child
+ * continues.
  */
 static void detach_child(libxl__nested *nested)
 {

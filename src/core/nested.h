@@ -16,9 +16,9 @@ typedef struct libxl__nested {
     libxl__ao *child;           /* the nested operation; NULL once it has ended */
     struct libxl__group *group; /* the group that the child belongs to; NULL: it belongs to no group */
     uint32_t index;             /* the index of the child in the group */
-    /* the child's progress counts as the parent's progress; set before the start */
+    /* an input: the child's progress is reported as the parent's progress */
     bool counts;
-    bool outlives; /* the child goes on when the parent ends; set before the start */
+    bool outlives; /* an input: the child continues in the background when the parent ends */
     bool started, done;
     int rc; /* the child's result, once it is done */
 } libxl__nested;

@@ -67,7 +67,7 @@ void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short ev
 
 void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl)
 {
-    (void)ctx, (void)for_libxl; /* the library never registers a timeout */
+    (void)ctx, (void)for_libxl; /* this function is never called, because the library registers no timeout */
 }
 
 /* Does not change the application's timeout, because a timer that expires makes the descriptor readable. */

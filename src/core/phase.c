@@ -105,7 +105,7 @@ static uint32_t undo_limit(const libxl__ao *ao)
     return limit_ms && limit_ms < left_ms ? limit_ms : left_ms;
 }
 
-/* Called for an undo in the background. Sets a short limit once the context is closing. */
+/* Called while an undo runs in the background. If the context is closing, sets a short limit for the undo. */
 static void hurry(libxl__ao *ao)
 {
     if (!ao->phase.left || ao->phase.hurried || !ao->ctx->closing)

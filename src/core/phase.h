@@ -63,19 +63,21 @@ typedef struct libxl__phase_position {
      * `leaves` is true.
      */
     uint32_t leave_at;
-    uint16_t index;     /* the index of the phase in the list of phases */
-    bool started : 1;   /* the phase's start function was called */
-    bool stopping : 1;  /* the phase's stop function was called */
-    bool undoing : 1;   /* the phases from this one back to the first are being undone */
-    bool committed : 1; /* this phase or an earlier one commits */
-    bool expired : 1;   /* the timer has fired in this phase */
+    uint16_t index;    /* the index of the phase in the list of phases */
+    bool started : 1;  /* the phase's start function was called */
+    bool stopping : 1; /* the phase's stop function was called */
+    bool undoing : 1;  /* the phases from the present phase back to the first phase are being undone */
+    bool
+        /* The present phase or an earlier phase commits, so a stop request has no effect any more. */
+        committed : 1;
+    bool expired : 1; /* the timer has fired in this phase */
     /* The operation's time limit was reached, so the operation waits for its undo only until leave_at. */
     bool leaves : 1;
-    /* The operation has completed for the application, and its undo goes on in the background. */
+    /* The operation has completed for the application, and its undo continues in the background. */
     bool left : 1;
     /* `left` is true, and the context is closing. So the undo has a short time limit. */
     bool hurried : 1;
-    bool persists : 1; /* the present undo goes on in the background after its limit */
+    bool persists : 1; /* the present undo continues in the background after its limit */
 } libxl__phase_position;
 
 /* Points at which a test can make a phase fail, stop its operation, or end the process. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: one reservation of a lane for each reserved worker. The context's lock guards it. It ends with its operation. */
+/*
+ * Owns: one reservation of a lane for each libxl__reserved_worker, until the operation ends. The context's lock
+ * guards it.
+ */
 #include "reserved_worker.h"
 
 static void release(libxl_ctx *ctx, libxl__source *source)

@@ -55,7 +55,7 @@ void libxl__timer_stop(libxl_ctx *ctx, libxl__timer *timer);
 
 #define LIBXL__SECONDS(n)      ((uint64_t)(n)*1000000000)
 #define LIBXL__MILLISECONDS(n) ((uint64_t)(n)*1000000)
-/* A delay that does not end. A timer that is started with it needs no memory when it is started again. */
+/* A delay that does not end. It keeps a timer in the heap, so that the next libxl__timer_start needs no memory. */
 #define LIBXL__NEVER (UINT64_MAX / 2)
 
 #endif

@@ -165,7 +165,7 @@ void libxl__job_detach(libxl__job *job)
     assert(job->on_done);
     job->ao = NULL;
     if (job->state == LIBXL__JOB_RUNNING)
-        return; /* the worker calls on_done when the work is done */
+        return; /* a worker is running the job, and calls on_done when the work is done */
     libxl__job_withdraw(job);
     job->on_done(ctx, job);
 }

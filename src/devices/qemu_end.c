@@ -51,8 +51,7 @@ static int sweep(libxl__ao *ao, libxl__qemu_end *e)
     libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, e->job.domid);
     libxl__qemu_pid_path(path, e->server, e->job.domid);
     if (e->server)
-        *strrchr(path, '/') =
-            0; /* the folder has no node except QEMU's process id, so the folder is removed */
+        *strrchr(path, '/') = 0; /* the folder has no other node, so the folder is removed */
     libxl__xs_remove(e->batch, "%s", path);
     libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
     return run_job(ao, e, libxl__qemu_clean);

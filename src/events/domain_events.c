@@ -68,9 +68,7 @@ static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     const bool lifecycle = followed->evgen->lifecycle;
     if (follower->was_shutdown && !followed->reported_shutdown)
         report(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
-    /*
-     * This may become false, because a domain can be resumed. The domain can be shut down again afterwards.
-     */
+    /* A suspended domain can be resumed, and shut down again later. So this flag may become false again. */
     followed->reported_shutdown = follower->was_shutdown;
     if (follower->phase < LIBXL__DOMAIN_DYING)
         return;

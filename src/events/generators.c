@@ -75,7 +75,7 @@ void libxl__operation_generator_disable(libxl_ctx *ctx, libxl__operation_generat
     libxl__ctx_lock(ctx);
     if (evgen->ao) {
         libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
-        libxl__ao_run(evgen->ao); /* the operation ends in this call, because it has no jobs */
+        libxl__ao_run(evgen->ao); /* the operation has no jobs, so it ends in this call */
     }
     libxl__generator_remove(ctx, &evgen->generator);
     free(evgen);

@@ -19,11 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENABLING "enabling events of xenstore" /* for messages */
+#define ENABLING "enabling events of xenstore" /* the beginning of error messages */
 
 struct libxl__evgen_store_watch {
     libxl__generator generator;
-    libxl__watch *watch; /* NULL: xenstored has refused the watch */
+    libxl__watch *watch; /* the watch on the node; NULL: xenstored has refused it */
     libxl__xs_observer observer;
     libxl_ev_user user;
     libxl__index changes; /* the pending changes by the hash of their paths */
@@ -47,7 +47,10 @@ static const uint64_t *key_of(const libxl__index_link *link)
     return &LIBXL__CONTAINER(link, struct change, link)->key;
 }
 
-/* FNV-1a. Guests choose some names, so paths may collide. Such paths are compared one by one. */
+/*
+ * FNV-1a. Guests choose some names, so they can make the hashes of paths equal. So the search also compares the
+ * paths.
+ */
 static uint64_t hash_of(const char *path)
 {
     uint64_t hash = 0xcbf29ce484222325;
@@ -83,7 +86,10 @@ static void lost_taken(libxl_ctx *ctx, libxl__event_hold *hold)
     (void)ctx, (void)hold;
 }
 
-/* Returns the pending STORE_CHANGES_LOST. Makes and reports one if there is none. NULL: there is no memory. */
+/*
+ * Returns the pending STORE_CHANGES_LOST. If no such event is pending, makes and reports one. NULL: there is no
+ * memory.
+ */
 static libxl_event *report_loss(libxl_ctx *ctx, libxl_evgen_store_watch *evgen)
 {
     if (evgen->lost.event)

@@ -35,7 +35,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 {
     (void)status, (void)kind, (void)where;
     remove(path);
-    return 0; /* the result is 0 after a failure, too, so that nftw continues */
+    return 0; /* 0 even after a failure, so that nftw continues with the other files */
 }
 
 static void remove_files(const libxl__boot_loader *loader)
@@ -150,8 +150,8 @@ static const char *const *arguments(libxl__ao *ao, const libxl__boot_loader *loa
 }
 
 /*
- * Returns the time limit of the boot loader, in seconds; 0: no limit. libxl uses the same environment
- * variable.
+ * Returns the time limit of the boot loader, in seconds; 0: no limit. Reads the environment variable that libxl also
+ * uses.
  */
 static unsigned limit_s(void)
 {

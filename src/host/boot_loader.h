@@ -31,7 +31,7 @@ typedef struct libxl__boot_loader {
      */
     int kernel_fd, ramdisk_fd;
     const char *kernel, *ramdisk, *cmdline;
-    char *reply;                      /* the malloc'ed text of the reply; NULL: it was not read */
+    char *reply;                      /* the malloc'ed text of the reply; NULL: the reply was not read yet */
     char why[LIBXL__BOOT_LOADER_WHY]; /* the error message of the function that has failed */
 } libxl__boot_loader;
 
@@ -44,7 +44,7 @@ int libxl__boot_loader_prepare(libxl__boot_loader *loader, const char *name, uin
 
 /* The data from which the boot loader's arguments are made. A member that is not set is NULL. */
 typedef struct libxl__boot_loader_job {
-    /* The three values from the configuration. The boot loader may use them as hints. */
+    /* These three members come from the domain's configuration. The boot loader may use them as hints. */
     const char *kernel, *ramdisk, *cmdline;
     char *const *args; /* further arguments, ended by NULL; NULL: none */
     /* The path of the guest's disk: an image file or a block device. */

@@ -52,7 +52,7 @@ static void take_answer(struct libxl__links *links, const struct nlmsghdr *messa
         if (request->sequence == message->nlmsg_seq)
             break;
     if (!request)
-        return; /* the operation of the request has ended */
+        return; /* the operation of the request has ended, so its answer is ignored */
     if (message->nlmsg_type == NLMSG_ERROR)
         libxl__link_read_answer(message, request);
     else if (message->nlmsg_type != RTM_NEWLINK || !libxl__link_read(message, &request->info))

@@ -24,7 +24,7 @@ static bool is_present(int fd)
 
 int libxl__block_lock_try(void)
 {
-    mkdir(LIBXL__BLOCK_LOCK_FOLDER, 0755); /* a failure is noticed by the open below */
+    mkdir(LIBXL__BLOCK_LOCK_FOLDER, 0755); /* if this fails, the open below fails and reports the error */
     const int fd = open(LIBXL__BLOCK_LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;

@@ -96,7 +96,7 @@ static int look_at(const holder *h, const struct stat *file, int number)
     if (fd >= 0)
         close(fd);
     if (error)
-        /* ENOENT and ENXIO: the device has no file any more */
+        /* ENOENT and ENXIO mean that the device has lost its file since its directory was checked. */
         return error == ENOENT || error == ENXIO ? 0 : error;
     const bool same = info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
     return same && !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY) ? EBUSY : 0;
@@ -120,7 +120,7 @@ static int check_unshared(holder *h, const struct stat *file)
     }
     while (!rc && (entry = readdir(list))) {
         char used[sizeof(entry->d_name) + sizeof("/loop")];
-        /* This directory exists while the device has a file. */
+        /* The directory loopN/loop exists while the device has a file. */
         snprintf(used, sizeof(used), "%s/loop", entry->d_name);
         if (sscanf(entry->d_name, "loop%d", &number) != 1 || faccessat(fd, used, F_OK, 0))
             continue;

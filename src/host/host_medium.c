@@ -20,9 +20,9 @@
 
 struct libxl__medium_opener {
     libxl__job job;
-    int fd;       /* -1: not open */
+    int fd;       /* the descriptor of the medium; -1: the medium is not open */
     int errnoval; /* the result: 0 or an errno */
-    bool odd;     /* the path is neither a file nor a block device */
+    bool odd;     /* the path is not the path of a file or a block device */
     char path[];
 };
 

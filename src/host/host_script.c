@@ -28,7 +28,7 @@ typedef struct libxl__script_log {
     uint32_t filled;             /* the number of octets in text[filling] */
     uint32_t writing;            /* the number of octets in the other buffer, which the job writes */
     unsigned filling;            /* the index of the buffer that is being filled: 0 or 1 */
-    unsigned long dropped;       /* the number of octets that were dropped */
+    unsigned long dropped;       /* the number of octets that were dropped because both buffers were full */
     char text[2][LOG_ROOM + 64]; /* the two buffers; each has room for the line about dropped octets */
 } script_log;
 
@@ -79,7 +79,7 @@ static void add(libxl__ao *ao, script_log *log, const char *text, uint32_t lengt
 
 /* ---- the output of the script */
 
-/* Stores the last line that is not blank. */
+/* Stores the last line of the output that is not blank, for the error message. */
 static void note_lines(libxl__script *script, const char *text, uint32_t length)
 {
     for (const char *end = text + length; text < end; text++) {

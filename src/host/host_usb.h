@@ -35,7 +35,7 @@ typedef struct libxl__usb_interface {
 /* A device, with the kernel's information about it. */
 typedef struct libxl__usb_device {
     char busid[LIBXL__USB_BUSID];
-    uint8_t bus, address; /* 0: not known */
+    uint8_t bus, address; /* the numbers of the bus and of the device on the bus; 0: not known */
     bool exists;
     bool hub; /* the device is a hub, which no guest can have */
     /* Room for LIBXL__USB_INTERFACES elements; NULL: the interfaces are not looked up. */
@@ -59,7 +59,7 @@ int libxl__usb_take(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
  * returns the first error. Errors: PERMISSION, BUSY, NOMEM, FAIL.
  */
 int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY]);
-/* Returns whether this host's kernel has usbback. It only looks up one path, so it needs no worker. */
+/* Returns whether this host's kernel has usbback. This function only looks up one path, so it needs no worker. */
 bool libxl__usb_has_usbback(void);
 /*
  * Return whether a text has the form of the name of a device, or of the path of a driver's directory. The text may

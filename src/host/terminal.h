@@ -14,7 +14,7 @@ enum { LIBXL__TERMINAL_WORDS = 1024 };
 /* A pair of terminals. Embed it in memory that lives until libxl__terminal_close; zero-initialise it. */
 typedef struct libxl__terminal {
     bool open;
-    int program; /* the library's end of the program's terminal */
+    int program; /* the library's end of the terminal on which the program runs */
     /* The program's end of the program's terminal; -1: closed, because the program has a copy. */
     int program_end;
     int shown; /* the library's end of the shown terminal */

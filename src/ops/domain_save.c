@@ -26,10 +26,10 @@ typedef struct saving {
     libxl__xs_request *mark;     /* reads the mark of another save */
     libxl__xs_request *pci;      /* reads the number of the PCI devices */
     libxl__nested configuration; /* retrieve_domain_configuration */
-    libxl__source held;          /* attached while `config` has memory; never fires */
-    libxl_domain_config config;  /* its result */
-    libxl__nested suspension;    /* domain_suspend_guest, reserved before the program is started */
-    libxl__nested recovery;      /* domain_recover, reserved before the mark is written */
+    libxl__source held; /* attached while `config` has memory; frees this memory when the operation ends */
+    libxl_domain_config config; /* the result of `configuration` */
+    libxl__nested suspension;   /* domain_suspend_guest, reserved before the program is started */
+    libxl__nested recovery;     /* domain_recover, reserved before the mark is written */
     libxl__transfer transfer;
     libxl__precopy precopy;
     uint64_t pages;   /* the number of the domain's pages */
@@ -126,8 +126,8 @@ static int mark_start(libxl__ao *ao, struct saving *s)
 }
 
 /*
- * Writes the mark, unless a process that runs has written one. If the mark has the stage `saved`, that save has ended,
- * because the domain runs.
+ * Writes the mark, unless a process that runs has written one. A mark of the stage `saved` is overwritten, too: the
+ * domain runs, so the save of this mark has ended.
  */
 static int write_mark(libxl__ao *ao, struct saving *s)
 {
@@ -188,7 +188,10 @@ static void dispose_configuration(libxl_ctx *ctx, libxl__source *source)
 static int configuration_start(libxl__ao *ao, struct saving *s)
 {
     libxl_domain_config_init(&s->config);
-    /* Attached before the nested operation, so that it is stopped after it. */
+    /*
+     * Sources are stopped in the reverse order of attachment. This source is attached before the nested operation, so
+     * `config` is freed after the nested operation has ended.
+     */
     libxl__source_attach(ao, &s->held, dispose_configuration);
     const int rc = libxl__nested_reserve(ao, &s->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);
     if (rc)
@@ -203,8 +206,8 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
 
 /*
  * Stores the size of the memory for the page tables. If the file had neither this size nor max_vcpus, xl would use 4
- * KiB for each MiB of the restored domain's memory. This is too little for a small domain: a domain of 32 MiB needs
- * more than 128 KiB.
+ * KiB for each MiB of the restored domain's memory. That is too little for a small domain. For example, a domain of
+ * 32 MiB needs more than 128 KiB.
  */
 static void set_paging(libxl_domain_config *config)
 {
@@ -274,7 +277,7 @@ static int transfer_start(libxl__ao *ao, struct saving *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Tells the program whether the guest is suspended, once the nested operation knows it. */
+/* Tells the program whether the guest is suspended, once the nested operation domain_suspend_guest has ended. */
 static void answer(struct saving *s)
 {
     if (s->answered || !s->suspension.done)
@@ -298,7 +301,7 @@ static int transfer_poll(libxl__ao *ao, struct saving *s)
     answer(s);
     if (!libxl__transfer_done(&s->transfer) || (s->suspension.started && !s->suspension.done))
         return LIBXL__AO_WAIT;
-    /* The reason why the guest was not suspended is recorded already. */
+    /* domain_suspend_guest has already recorded why the guest was not suspended. */
     if (s->suspension.done && s->suspension.rc)
         return s->suspension.rc;
     return libxl__transfer_result(ao, &s->transfer, "fd");
@@ -336,8 +339,8 @@ static libxl__save_stage final_stage(const libxl__ao *ao)
 }
 
 /*
- * A failure is ignored, because the save has succeeded. In this case the stage `asked` stays, and protects the domain
- * as well.
+ * A failure is ignored, because the save has succeeded. The mark then keeps the stage `asked`, with which no other
+ * process lets the guest run either.
  */
 static int settle_start(libxl__ao *ao, struct saving *s)
 {
@@ -355,8 +358,8 @@ static int settle_poll(libxl__ao *ao, struct saving *s)
 }
 
 /*
- * The next undo removes the mark. A request that was not answered yet would write the mark again, so it must end
- * first.
+ * The next undo removes the mark. An unanswered request could write the mark again afterwards. So this undo waits
+ * until the request is answered.
  */
 static int settle_undo(libxl__ao *ao, struct saving *s)
 {

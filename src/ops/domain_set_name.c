@@ -17,7 +17,11 @@
 typedef struct set_name {
     libxl__name_search search;
     libxl__setting setting;
-    libxl__creation claim; /* makes sure that no other operation of the context uses the new name */
+    /*
+     * The entry in the context's list of creations, so that no other operation of the context uses the new
+     * name.
+     */
+    libxl__creation claim;
     libxl__userdata stored;
 } domain_set_name_state;
 
@@ -49,7 +53,7 @@ static int search_start(libxl__ao *ao, struct set_name *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Fails if another domain has the name. Succeeds if this domain has it. */
+/* Fails if another domain has the name. Succeeds if this domain has the name. */
 static int search_poll(libxl__ao *ao, struct set_name *s)
 {
     uint32_t found;
@@ -60,7 +64,7 @@ static int search_poll(libxl__ao *ao, struct set_name *s)
 /* ---- record: the stored configuration */
 
 struct change {
-    char *name; /* the name to store; after the exchange of the names: the former name */
+    char *name; /* the name that exchange() stores; afterwards the former name */
 };
 
 static int exchange(libxl_domain_config *config, void *user)

@@ -37,7 +37,7 @@ typedef struct teardown {
     libxl__teardown_devices devices;
     libxl__userdata_removal files;
     libxl__teardown_nodes nodes;
-    libxl__admission admission; /* held while the nodes are removed */
+    libxl__admission admission; /* limits how many teardowns remove their nodes at the same time */
     /* The alarm for the next attempt. It also rings when xenstored has not answered for a second. */
     libxl__alarm alarm;
     uint32_t answers; /* the value of libxl__xs_answers when the alarm was set */
@@ -148,10 +148,7 @@ static int look_start(libxl__ao *ao, struct teardown *t)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.handle.uuid, sizeof(info.handle)) == 0;
     t->nodes.has_tree = t->exists || found;
-    /*
-     * If the hypercall has failed, assume that another domain has the UUID. The teardown checks this again
-     * later.
-     */
+    /* If the hypercall has failed, assume that another domain has the UUID. A later phase checks this again. */
     t->nodes.shared = rc || other != LIBXL_DOMID_INVALID;
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
@@ -224,7 +221,7 @@ static int devices_poll(libxl__ao *ao, struct teardown *t)
 
 /* ---- clean: the nodes and the files are removed */
 
-/* Ends the phase. Another teardown may remove its nodes now. */
+/* Ends the phase `clean`, and lets another teardown begin to remove its nodes. */
 static int end_clean(libxl__ao *ao, struct teardown *t)
 {
     libxl__source_stop(ao->ctx, &t->admission.source);
@@ -238,7 +235,7 @@ static int remove_nodes(libxl__ao *ao, struct teardown *t)
     t->nodes.keeps_tree = t->nodes.has_tree && !t->devices.sweep.listed;
     if (args->in.domid != LIBXL_DOMID_INVALID)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
-                               &args->in.uuid); /* The phase `gone` waits for the end of this removal. */
+                               &args->in.uuid); /* The phase `gone` waits until the files are removed. */
     libxl__teardown_nodes_remove(&t->nodes);
     return !t->silent && !libxl__xs_done(t->nodes.first) && wait_for_answers(ao, t) ? LIBXL__AO_WAIT
                                                                                     : end_clean(ao, t);
@@ -253,8 +250,8 @@ static int clean_poll(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Few teardowns remove their nodes at a time. Otherwise many removals would run at the same time and end together,
- * and at each removal xenstored would examine all of these domains.
+ * Only a few teardowns remove their nodes at the same time, because at each removal xenstored examines all domains
+ * that have not been destroyed yet.
  */
 static int clean_start(libxl__ao *ao, struct teardown *t)
 {
@@ -288,8 +285,8 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
     if (is_time_to_retry(t))
         return destroy_start(ao, t);
     /*
-     * The job is done, so its members may be read. The error ESRCH means that another program has destroyed
-     * the domain.
+     * The job is done, so the worker does not use its members any more. ESRCH means that the domain is gone: another
+     * program has destroyed it.
      */
     const int error = t->destroy.errnoval,
               rc = error == ESRCH ? ERROR_FAIL : libxl__errno_rc(LIBXL__CALL_DOMAIN, error);
@@ -334,7 +331,10 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
 
 /* ---- rest: the devices that were not listed before, the mark, and the nodes that are left are removed */
 
-/* Lists and removes the devices. Returns 0 when the other nodes may be removed. */
+/*
+ * Lists and removes the devices that could not be listed before. Returns 0 when the domain's other nodes may be
+ * removed.
+ */
 static int late_poll(libxl__ao *ao, struct teardown *t)
 {
     if (t->waits_to_retry && !is_time_to_retry(t))

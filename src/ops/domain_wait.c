@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_wait_shutdown waits until a domain has shut down. domain_wait_gone waits until a domain is gone.
- * Both change nothing.
+ * domain_wait_shutdown waits until a domain has shut down. domain_wait_gone waits until a domain is gone. Neither
+ * operation changes anything.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The nodes of a domain's memory, which domain_memory.c and memory_wait.c read. Call the functions with the
- * context's lock. The batch belongs to the operation.
+ * The nodes of a domain's memory, which domain_memory.c and memory_wait.c read. Call the functions with the context
+ * locked, unless a comment says otherwise. The batch belongs to the operation.
  */
 #ifndef LIBXL__MEMORY_NODES_H
 #define LIBXL__MEMORY_NODES_H
@@ -22,7 +22,7 @@ enum {
 typedef struct libxl__memory_nodes {
     libxl__xs_batch *batch;
     libxl__xs_request *target, *static_max;
-    libxl__xs_request *videoram; /* NULL: the domain is not HVM */
+    libxl__xs_request *videoram; /* reads memory/videoram; NULL: the domain is not HVM */
     xc_domaininfo_t info;
     uint64_t target_kb, max_kb; /* Results. If there is no maximum, max_kb is LIBXL__MEMORY_MOST_KB. */
     uint64_t video_kb;          /* a result: the memory of an HVM guest's graphics card */
@@ -33,7 +33,10 @@ typedef struct libxl__memory_nodes {
  * libxl__hv_info and libxl__xs_run.
  */
 int libxl__memory_nodes_start(libxl__ao *ao, libxl__memory_nodes *nodes);
-/* Returns LIBXL__AO_WAIT, an error, or 0: the results are stored. */
+/*
+ * Returns LIBXL__AO_WAIT until xenstored has answered. Then stores the results and returns 0, or returns an error of
+ * libxl__xs_result.
+ */
 int libxl__memory_nodes_poll(libxl__memory_nodes *nodes);
 
 /* Returns the difference of two sizes. Any thread may call it. */

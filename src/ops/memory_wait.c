@@ -22,7 +22,7 @@ static int look_later(libxl__ao *ao, libxl__alarm *look)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Returns whether the alarm was set and has not rung. */
+/* Returns whether the time of the next query has not come yet. */
 static bool is_early(const libxl__alarm *look)
 {
     return look->source.ao && !look->rang;
@@ -34,7 +34,8 @@ typedef struct wait_memory {
     libxl__memory_nodes nodes;
     libxl__domain_source domain;
     libxl__alarm look;
-    uint64_t start_kb, last_kb, changed_at; /* changed_at: when last_kb was seen first, in ns */
+    uint64_t start_kb, last_kb,
+        changed_at; /* changed_at: the time at which the memory has become last_kb, in ns */
 } domain_wait_memory_state;
 
 static int find_start(libxl__ao *ao, struct wait_memory *s)
@@ -100,7 +101,7 @@ static int arrive_start(libxl__ao *ao, struct wait_memory *s)
 
 typedef struct wait_free {
     libxl__alarm look;
-    uint64_t started_at; /* in ns */
+    uint64_t started_at; /* the time at which the wait began, in ns */
 } host_wait_free_memory_state;
 
 static int freed_poll(libxl__ao *ao, struct wait_free *s)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The longest reason that is sent, in octets. JSON may write an octet as six. */
+/* The length of the longest reason that is sent, in octets. JSON may need six octets for one octet of the reason. */
 enum { LONGEST_REASON = 600 };
 _Static_assert(6 * LONGEST_REASON + 64 < LIBXL__PEER_LONGEST_TEXT, "an answer fits into a text");
 
@@ -23,7 +23,9 @@ _Static_assert(6 * LONGEST_REASON + 64 < LIBXL__PEER_LONGEST_TEXT, "an answer fi
 static void dispose_request(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
-    /* The words of the features are in the operation's memory. */
+    /*
+     * libxl_migration_request_dispose must not free the words of the features, which are in the operation's memory.
+     */
     libxl_migration_request *request = &LIBXL__CONTAINER(source, libxl__migrate_ask, held)->request;
     request->features = NULL;
     request->num_features = 0;
@@ -38,7 +40,10 @@ int libxl__ask_configuration_poll(const libxl__migrate_ask *ask)
 int libxl__ask_configuration_start(libxl__ao *ao, libxl__migrate_ask *ask)
 {
     libxl_migration_request_init(&ask->request);
-    /* Attached before the nested operation, so that it is stopped after it. */
+    /*
+     * Sources are stopped in the reverse order of attachment. This source is attached before the nested operation, so
+     * the request is freed after the nested operation has ended.
+     */
     libxl__source_attach(ao, &ask->held, dispose_request);
     const int rc = libxl__nested_reserve(ao, &ask->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);
     if (rc)
@@ -55,7 +60,7 @@ void libxl__ask_configuration_stop(const libxl__migrate_ask *ask)
         libxl__ao_request_stop(ask->configuration.child, ERROR_ABORTED);
 }
 
-/* Makes the request in the operation's memory. */
+/* Makes the octets of the request, in the operation's memory. */
 static int make_request(libxl__ao *ao, libxl__migrate_ask *ask)
 {
     char *json = libxl__json_write(&libxl__json_of_migration_request, &ask->request);
@@ -114,8 +119,8 @@ static bool has(const int *errors, int error)
 }
 
 /*
- * Returns the error of a receiver if domain_restore can return it. An error that would say something about the sender's
- * operation, or about the domain here, becomes FAIL.
+ * Returns the error of a receiver if domain_restore can return it. Returns FAIL for an error that would look like an
+ * error of the sender's operation or of the domain on this machine.
  */
 static int known_error(int error)
 {
@@ -154,7 +159,7 @@ int libxl__ask_accepted(libxl__ao *ao, libxl__migrate_ask *ask, libxl__peer *pee
     return rc;
 }
 
-/* Returns how many octets of a text are sent. A character is not cut. */
+/* Returns how many octets of a text are sent. Does not cut within a UTF-8 character. */
 static size_t length_sent(const char *words)
 {
     size_t length = strnlen(words, LONGEST_REASON);

@@ -38,14 +38,15 @@ int libxl__ask_poll(libxl__ao *ao, libxl__migrate_ask *ask, libxl__peer *peer);
 int libxl__ask_accepted(libxl__ao *ao, libxl__migrate_ask *ask, libxl__peer *peer);
 
 /*
- * The receiver's side: sends the answer. `error` 0: the guest is accepted, and `words` is not used. Otherwise `words` is
- * the reason, which may be cut off. Errors, recorded in ao: NOMEM, FAIL.
+ * The receiver's side: sends the answer to a request. `error` 0: the guest is accepted, and `words` is not used.
+ * Otherwise `words` is the reason, which may be cut off. Errors, recorded in ao: NOMEM, FAIL.
  */
 int libxl__ask_answer(libxl__ao *ao, libxl__peer *peer, int error, const char *words);
 
 /*
- * domain_receive.c: for the nested operation domain_restore_incoming. Notes that the sender has asked; sends it the
- * acceptance, unless it has not asked. Errors: those of libxl__ask_answer, recorded in `child`.
+ * domain_receive.c: for the nested operation domain_restore_incoming. libxl__receive_asked stores that the sender has
+ * sent a request. libxl__receive_accept accepts the request; it does nothing if there was no request. Errors: those
+ * of libxl__ask_answer, recorded in `child`.
  */
 void libxl__receive_asked(libxl__ao *child);
 int libxl__receive_accept(libxl__ao *child);

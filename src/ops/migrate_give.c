@@ -50,7 +50,10 @@ int libxl__give_go(libxl__ao *ao, libxl__migration *s)
     int rc = check_suspended(ao);
     if (!rc)
         rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
-    /* The phase `answer` waits until the domain was marked. */
+    /*
+     * The message may have been sent in part. The domain is marked as given up, and the phase `answer` waits for the
+     * mark.
+     */
     if (rc && sent)
         end_unknown(ao, s);
     /* A receiver that has not got the message GO destroys its copy of the domain. */
@@ -96,7 +99,8 @@ int libxl__give_permission(libxl__ao *ao, libxl__migration *s)
 
 /*
  * The destruction removes the domain's tree, and the mark of the save with it, before the domain is gone. So the
- * domain gets a mark of an unfinished domain (marks.h), too. A failure is ignored: the mark `given` stays then.
+ * domain gets a mark of an unfinished domain (marks.h), too. A failure is ignored. In this case the mark of the save
+ * keeps the stage `given`.
  */
 int libxl__give_moved(libxl__ao *ao, libxl__migration *s)
 {
@@ -115,8 +119,8 @@ int libxl__give_moved(libxl__ao *ao, libxl__migration *s)
 /* ---- finish: the domain here is destroyed, or the guest runs here */
 
 /*
- * Ends the attempts to mark the domain as given up, so that they do not mark a guest that runs. Returns whether they
- * have ended.
+ * Ends the attempts to mark the domain as given up, so that they do not mark a guest that runs. Returns whether the
+ * attempts have ended.
  */
 static bool has_ended(libxl__nested *surrender)
 {

@@ -21,9 +21,9 @@ int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unf
 /* Call this after libxl__teardown_reserve if the mark of the domain is that of a soft reset (marks.h). */
 void libxl__teardown_resets(const libxl__nested *teardown);
 /*
- * Starts the teardown of the domain with this domid and this UUID. `handle` is the UUID that the hypervisor
- * has for the domain. It is another one only while a creation has not yet given the domain its UUID. If
- * another domain has the domid, that domain is not changed.
+ * Starts the teardown of the domain with this domid and this UUID. `handle` is the UUID that the hypervisor has for
+ * the domain. `handle` differs from the UUID only until a creation has given the domain its UUID. If another domain
+ * has the domid, that domain is not changed.
  */
 void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid,
                            const libxl_uuid *handle);

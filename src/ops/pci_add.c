@@ -3,8 +3,8 @@
  * device_pci_add gives a PCI device to a domain. The hidden operation device_pcis_add gives all devices of a
  * configuration to a domain that is being created.
  *
- * Owns: the domain's access to the devices, and their nodes, until the operation completes with success. Each
- * undo has its worker or its nested operation before its phase changes anything. The caller holds the context's
+ * Owns: the domain's access to the devices, and their nodes, until the operation completes with success. The worker
+ * or the nested operation of each undo is reserved before the phase changes anything. The caller holds the context's
  * lock.
  *
  * device_pci_add holds libxl's lock of changes to the domain. Otherwise two additions of one device to the domain could
@@ -21,15 +21,15 @@
 #include <string.h>
 
 typedef struct pci_add {
-    libxl__device device; /* all PCI devices of the domain together */
+    libxl__device device; /* all PCI devices of the domain, which are one device in xenstore */
     libxl__change_lock lock;
     bool hvm, creating;
-    const libxl_device_pci *configs; /* in the operation's args */
+    const libxl_device_pci *configs; /* the configurations of the devices, in the operation's args */
     int config_count;
     libxl__pci_search search;
-    libxl__pci_function *functions;     /* the functions of all devices */
+    libxl__pci_function *functions;     /* the functions of all these devices */
     const libxl_device_pci **config_of; /* the configuration of each function */
-    libxl__pci_nodes *nodes;            /* the nodes of each function at the start */
+    libxl__pci_nodes *nodes;            /* the nodes of each function, as they were before this operation */
     uint32_t count, room;
     libxl__xs_batch *batch;
     libxl__pci_tree tree;
@@ -37,17 +37,17 @@ typedef struct pci_add {
     libxl__userdata stored;
     libxl__pci_model model;
     libxl__xs_batch *drivers;   /* writes the nodes of seized devices */
-    libxl__xs_batch *restoring; /* the undo of `drivers` */
+    libxl__xs_batch *restoring; /* restores the nodes that `drivers` has written */
     libxl__pci_write write;
-    libxl__nested detach; /* the nested operation of the undo of `write` */
+    libxl__nested detach; /* pci_detach, the undo of the phase `write` */
     libxl__backend_wait wait;
     enum { NAMING, LOOKING } check;
-    bool restores; /* the undo of `seize` restores the nodes */
+    bool restores; /* the batch `restoring` was run */
 } pci_add_state;
 
 /* ---- lock: no other toolstack changes the devices of the domain */
 
-/* Takes the devices from the args of one of the two operations. */
+/* Sets `configs` and the number of devices from the args of device_pci_add or device_pcis_add. */
 static void find_configs(libxl__ao *ao, struct pci_add *s)
 {
     if (ao->cls == &libxl__operations[LIBXL__OP_DEVICE_PCIS_ADD]) {
@@ -87,7 +87,7 @@ static int lock_poll(libxl__ao *ao, struct pci_add *s)
 
 /* ---- check: the configuration, the kernel and xenstored */
 
-/* Adds a function. */
+/* Appends a function to s->functions. */
 static int add_function(libxl__ao *ao, struct pci_add *s, const libxl_device_pci *config, uint32_t sbdf)
 {
     if (s->count == LIBXL__PCI_MOST)
@@ -106,7 +106,7 @@ static int add_function(libxl__ao *ao, struct pci_add *s, const libxl_device_pci
     return 0;
 }
 
-/* Adds the functions of a configuration. The function `looked` later drops functions that do not exist. */
+/* Appends all functions of a device. looked() later removes the functions that do not exist. */
 static int add_config(libxl__ao *ao, struct pci_add *s, const libxl_device_pci *config)
 {
     uint32_t sbdf;
@@ -181,7 +181,7 @@ static int check_function(libxl__ao *ao, const struct pci_add *s, uint32_t i)
                : libxl__pci_not_assignable(ao, f->sbdf, s->config_of[i]->vfunc_mask == LIBXL_PCI_FUNC_ALL);
 }
 
-/* Checks all functions. Drops the functions that a multi-function device does not have. */
+/* Checks all functions. Removes the functions that a multi-function device does not have. */
 static int looked(libxl__ao *ao, struct pci_add *s)
 {
     uint32_t kept = 0;

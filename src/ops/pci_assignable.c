@@ -16,10 +16,10 @@
 /* ---- host_pci_assignable */
 
 typedef struct pci_listing {
-    libxl__source source; /* attached while the list of the job exists */
+    libxl__source source; /* attached while the job has a list; frees the list when the operation ends */
     libxl__pci_job job;
     libxl__xs_batch *batch;
-    const libxl__xs_request **names; /* one for each device */
+    const libxl__xs_request **names; /* the requests that read the device's names, one for each device */
 } host_pci_assignable_state;
 
 static void free_list(libxl_ctx *ctx, libxl__source *source)
@@ -86,8 +86,8 @@ typedef struct assigning {
     libxl__pci_job job;
     libxl__pci_function function;
     libxl__xs_batch *batch, *written, *restoring;
-    libxl__pci_nodes nodes; /* the values of the nodes at the start */
-    bool restores;          /* the undo of `remember` has been started */
+    libxl__pci_nodes nodes; /* the device's nodes, as they were before this operation */
+    bool restores;          /* the batch `restoring` was run */
 } host_pci_assignable_add_state;
 typedef struct assigning host_pci_assignable_remove_state;
 
@@ -141,8 +141,8 @@ static int look_poll(libxl__ao *ao, struct assigning *s)
 }
 
 /*
- * If the device is assignable already, or has no driver, only the node that an earlier request has written
- * names its former driver.
+ * If the device is bound to pciback or to no driver, its former driver is known only by the node that an earlier
+ * operation has written. So the node is not overwritten.
  */
 static int remember_start(libxl__ao *ao, struct assigning *s)
 {
@@ -213,7 +213,10 @@ static int find_start(libxl__ao *ao, struct assigning *s)
                                               : start_looking(ao, s, &args->in.pci);
 }
 
-/* The former driver is the value of a node. A value that is not the path of a driver is ignored. */
+/*
+ * Called when the name search or the reads have ended. The node driver_path names the former driver. A value that is
+ * not the path of a driver is ignored.
+ */
 static int find_poll(libxl__ao *ao, struct assigning *s)
 {
     const libxl__host_pci_assignable_remove_args *args = libxl__ao_args(ao);

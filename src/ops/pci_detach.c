@@ -25,14 +25,14 @@ typedef struct pci_detach {
     libxl__pci_function functions[LIBXL__PCI_MOST];
     uint32_t count;
     bool hvm, pv;
-    bool all;       /* the domain has no other functions */
-    bool asks;      /* the guest is asked by the handshake of pciback */
-    bool unsettled; /* the backend did not become ready, so there is no handshake */
+    bool all;       /* the operation removes all functions of the domain */
+    bool asks;      /* the guest is asked to release the functions (the handshake of pciback) */
+    bool unsettled; /* the backend was not in the state Connected in time, so the guest is not asked */
     bool stopped;
     libxl__pci_model model;
     libxl__await settled, closed;
     libxl__xs_batch *batch;
-    libxl__nested whole; /* closes the backend, if `all` is set */
+    libxl__nested whole; /* device_detach, which closes the backend; used if `all` is set */
     libxl__pci_job look, access;
     bool revoking;
     libxl__userdata stored;
@@ -58,7 +58,7 @@ static bool is_wanted(libxl__ao *ao, uint32_t sbdf)
     return !args->in.mask || ((sbdf & ~7u) == args->in.slot && args->in.mask >> (sbdf & 7) & 1);
 }
 
-/* Finds out the domain's type, and whether its guest can answer. */
+/* Stores the domain's type, and whether the guest can answer. */
 static int check_guest(libxl__ao *ao, struct pci_detach *s)
 {
     xc_domaininfo_t info;
@@ -106,7 +106,7 @@ static int unplug_poll(libxl__ao *ao, struct pci_detach *s)
 {
     const bool force = args_of(ao)->in.force;
     if (force && s->model.step == LIBXL__PCI_PAUSING)
-        return 0; /* the guest was asked; with force the operation does not wait for it */
+        return 0; /* force: the operation does not wait for the guest, which was asked */
     const int rc = libxl__pci_model_unplugged(ao, &s->model);
     if (rc == LIBXL__AO_WAIT || !force)
         return rc;
@@ -259,7 +259,7 @@ static int released_poll(libxl__ao *ao, struct pci_detach *s)
 static int revoke_start(libxl__ao *ao, struct pci_detach *s)
 {
     if (s->all)
-        return 0; /* device_detach has taken back the access */
+        return 0; /* device_detach has already revoked the domain's access */
     s->access.domid = args_of(ao)->in.domid;
     s->access.functions = s->functions;
     s->access.count = s->count;
@@ -267,8 +267,8 @@ static int revoke_start(libxl__ao *ao, struct pci_detach *s)
 }
 
 /*
- * The job takes back the access to the ports and the memory that the kernel lists. If the list cannot be read, the job
- * only takes the device.
+ * The job revokes the access to the ports and the memory that the kernel lists for the device. If the list cannot be
+ * read, the job only takes the device from the domain.
  */
 static int revoke_poll(libxl__ao *ao, struct pci_detach *s)
 {
@@ -321,7 +321,7 @@ static bool is_removed(const struct pci_detach *s, uint32_t sbdf)
     return false;
 }
 
-/* Moves the keys of a function to another number. */
+/* Renames the keys of a function, which end with its number, to another number. */
 static void move_function(struct pci_detach *s, uint32_t domid, uint32_t from, uint32_t to)
 {
     for (unsigned key = 0; key < LIBXL__PCI_KEYS && from != to; key++) {

@@ -9,13 +9,13 @@
 #include "xs_directory.h"
 
 /*
- * The nodes of all PCI devices of a domain: one backend in domain 0, with a number. Like libxl, the library
- * keeps no third tree for them. The arguments are the domid and, if there is a %s, the key.
+ * The nodes of all PCI devices of a domain: one backend in domain 0, with a number. Like libxl, this library writes
+ * no nodes for them into the toolstack's tree. The arguments are the domid and, if there is a %s, the key.
  */
 #define LIBXL__PCI_BACKEND  "/local/domain/0/backend/pci/%u/0"
 #define LIBXL__PCI_FRONTEND "/local/domain/%u/device/pci/0"
 
-/* The greatest number of functions of one domain. pciback's bus has 32 places. */
+/* The greatest number of functions of one domain. The bus that pciback shows to a guest has 32 slots. */
 enum { LIBXL__PCI_MOST = 32 };
 
 /* Stores the SBDF of a configuration. Errors: INVAL, recorded in ao; messages begin with `pci.`. */
@@ -30,12 +30,12 @@ int libxl__pci_check_name(libxl__ao *ao, const char *name);
  */
 int libxl__pci_check_owner(libxl__ao *ao, uint32_t sbdf, const char *owner);
 
-/* Returns NOT_ASSIGNABLE, recorded in ao. `all`: all functions of the device were wanted. */
+/* Returns NOT_ASSIGNABLE, recorded in ao. `all` true: the configuration asks for all functions of the device. */
 int libxl__pci_not_assignable(libxl__ao *ao, uint32_t sbdf, bool all);
 
-/* The nodes of one device of this host, as they were read. */
+/* The nodes about one device of this host (LIBXL__PCI_NODE), as they were read. */
 typedef struct libxl__pci_nodes {
-    const libxl__xs_request *driver, *name, *owner; /* driver_path, name, domid */
+    const libxl__xs_request *driver, *name, *owner; /* the nodes driver_path, name and domid */
 } libxl__pci_nodes;
 
 /* The most requests of libxl__pci_nodes_restore. */
@@ -43,7 +43,7 @@ enum { LIBXL__PCI_RESTORING = 2 };
 
 /* Adds the requests that read the nodes of a device to the batch. */
 void libxl__pci_nodes_read(libxl__xs_batch *batch, uint32_t sbdf, libxl__pci_nodes *nodes);
-/* Adds the request that writes one node. NULL: removes it. */
+/* Adds the request that writes one node of a device. `value` NULL: removes the node. */
 void libxl__pci_nodes_write(libxl__xs_batch *batch, uint32_t sbdf, const char *key, const char *value);
 /* Returns the octets that libxl__xs_reserve must reserve for libxl__pci_nodes_restore. */
 size_t libxl__pci_nodes_octets(const libxl__pci_nodes *nodes);
@@ -56,18 +56,18 @@ void libxl__pci_nodes_restore(libxl__xs_batch *batch, uint32_t sbdf, const libxl
 /* The keys of one function in the backend's directory; each has the function's index at its end. */
 typedef enum libxl__pci_key {
     LIBXL__PCI_DEV,    /* DDDD:BB:DD.F */
-    LIBXL__PCI_KEY,    /* the same, as libxl writes it */
-    LIBXL__PCI_VDEVFN, /* where the guest sees the function, in hexadecimal */
+    LIBXL__PCI_KEY,    /* the same address once more, because libxl writes it, too */
+    LIBXL__PCI_VDEVFN, /* the device and function number that the guest sees, in hexadecimal */
     LIBXL__PCI_OPTS,   /* the settings, NAME=VALUE separated by commas */
-    LIBXL__PCI_STATE,  /* a XenbusState */
-    LIBXL__PCI_VDEV,   /* written by pciback */
+    LIBXL__PCI_STATE,  /* the state of the function, a XenbusState */
+    LIBXL__PCI_VDEV,   /* the slot and function in the guest, written by pciback */
     LIBXL__PCI_KEYS
 } libxl__pci_key;
 extern const char *const libxl__pci_keys[LIBXL__PCI_KEYS];
 
 /*
- * The backend's directory of a domain, as it was read. Embed it in the operation's state; zero-initialise it.
- * It can be read again.
+ * The directory of a domain's PCI backend, as it was read. Embed this in the operation's state; zero-initialise it.
+ * The directory can be read several times.
  */
 typedef struct libxl__pci_tree {
     libxl__xs_batch *batch, *first;
@@ -78,16 +78,18 @@ typedef struct libxl__pci_tree {
     bool exists; /* the domain has a backend of PCI devices */
 } libxl__pci_tree;
 
-/* Starts to read. Returns LIBXL__AO_WAIT or an error. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
+/*
+ * Starts to read the directory. Returns LIBXL__AO_WAIT or an error. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
+ */
 int libxl__pci_tree_start(libxl__ao *ao, libxl__pci_tree *tree, uint32_t domid);
 /*
  * Returns LIBXL__AO_WAIT, 0, or an error. Errors, recorded in ao: DEVICE (the nodes are not those of pciback),
  * and those of libxl__xs_result.
  */
 int libxl__pci_tree_poll(libxl__ao *ao, libxl__pci_tree *tree);
-/* Returns the index of a function, or -1. */
+/* Returns the index of the function in the directory, or -1 if the domain does not have it. */
 int libxl__pci_tree_find(const libxl__pci_tree *tree, uint32_t sbdf);
-/* Returns the value of a key; NULL: it is missing. */
+/* Returns the value of a function's key; NULL: the key is missing. */
 const char *libxl__pci_tree_value(const libxl__pci_tree *tree, uint32_t index, libxl__pci_key key);
 
 /*

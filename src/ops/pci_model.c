@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* QEMU reports no unplugged device to a client that connects later, so it is asked again after this time. */
+/*
+ * The interval at which QEMU is asked whether a device is unplugged. QEMU's event is sent only to a client that is
+ * connected at that time.
+ */
 #define LOOK_AGAIN LIBXL__MILLISECONDS(200)
 
-/* The name of a function in the device model; libxl uses the same. */
+/* Writes the name that a function has in the device model. libxl uses the same name. */
 static void name_of(uint32_t sbdf, char id[32])
 {
     snprintf(id, 32, "pci-pt-%02x_%02x.%01x", sbdf >> 8 & 0xff, sbdf >> 3 & 0x1f, sbdf & 7);
@@ -46,7 +49,7 @@ static int add_pull(libxl__ao *ao, libxl__qmp *qmp, const libxl__pci_function *f
     return object ? libxl__qmp_add(ao, qmp, "device_del", object, -1) : ERROR_NOMEM;
 }
 
-/* Sends the next commands, as many as fit into one connection. */
+/* Sends the commands for the next functions, LIBXL__PCI_AT_ONCE at most. */
 static int send_next(libxl__ao *ao, libxl__pci_model *model, bool plug)
 {
     int rc = 0;
@@ -132,7 +135,7 @@ int libxl__pci_model_plug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid
     return send_next(ao, model, true);
 }
 
-/* Stores the places that the device model has chosen. */
+/* Stores the slot and function number that the device model has chosen for each function. */
 static int take_places(libxl__ao *ao, libxl__pci_model *model)
 {
     if (!is_list(model))
@@ -163,8 +166,8 @@ int libxl__pci_model_plugged(libxl__ao *ao, libxl__pci_model *model)
 }
 
 /*
- * Ends the connection that plugs in, and leaves out the functions that QEMU has refused: another operation may have
- * plugged in a device with the same name.
+ * Ends the connection that plugs in. The undo does not unplug the functions that QEMU has refused, because another
+ * operation may have plugged in a device with the same name.
  */
 static void leave(libxl__ao *ao, libxl__pci_model *model)
 {

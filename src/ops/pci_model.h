@@ -7,25 +7,31 @@
 #include "pci_device.h"
 #include "qmp.h"
 
-/* The functions of one connection to QEMU, and the connections that the greatest number of functions needs. */
+/*
+ * The greatest number of functions of one connection to QEMU, and the number of connections for LIBXL__PCI_MOST
+ * functions.
+ */
 enum { LIBXL__PCI_AT_ONCE = LIBXL__QMP_COMMANDS, LIBXL__PCI_PULLS = LIBXL__PCI_MOST / LIBXL__PCI_AT_ONCE };
 
-/* Functions that are plugged in or unplugged. Embed it in the operation's state; zero-initialise it. */
+/*
+ * PCI functions that are plugged into the device model or unplugged. Embed it in the operation's state;
+ * zero-initialise it.
+ */
 typedef struct libxl__pci_model {
     libxl__qmp qmp;                     /* the commands that plug in, or unplug */
-    libxl__qmp pulls[LIBXL__PCI_PULLS]; /* the commands of the undo, one connection after the other */
-    libxl__alarm pause;                 /* the time until QEMU is asked again for its devices */
+    libxl__qmp pulls[LIBXL__PCI_PULLS]; /* the commands that the undo sends; each element is one connection */
+    libxl__alarm pause;                 /* the alarm for the next question which devices QEMU has */
     libxl__pci_function *functions;
-    uint32_t domid, count, done; /* done: the functions that were sent to the device model */
+    uint32_t domid, count, done; /* done: the number of functions whose commands were sent */
     enum { LIBXL__PCI_PLUGGING, LIBXL__PCI_QUERYING, LIBXL__PCI_PULLING, LIBXL__PCI_PAUSING } step;
-    unsigned pulled; /* the connections of the undo that were started */
+    unsigned pulled; /* the number of connections in `pulls` that were started */
 } libxl__pci_model;
 
 /*
  * Plug PCI functions in. Call libxl__pci_model_plug from a phase's start, and libxl__pci_model_plugged from its poll.
- * Both return LIBXL__AO_WAIT, 0 or an error. libxl__pci_model_plugged stores in the member `vdevfn` of each PCI
- * function where the guest sees it. Errors, recorded in ao: DEVICE_MODEL (the domain has no device model), and those
- * of libxl__qmp_poll.
+ * Both return LIBXL__AO_WAIT, 0 or an error. libxl__pci_model_plugged stores the device and function number that the
+ * guest sees in the member `vdevfn` of each PCI function. Errors, recorded in ao: DEVICE_MODEL (the domain has no
+ * device model), and those of libxl__qmp_poll.
  */
 int libxl__pci_model_plug(libxl__ao *ao, libxl__pci_model *model, uint32_t domid,
                           libxl__pci_function *functions, uint32_t count);

@@ -31,14 +31,14 @@ typedef struct compressor {
 
 static compressor compressors[MOST_THREADS];
 static unsigned count;        /* the number of threads that were started */
-static int in = -1, out = -1; /* where the threads read and write */
+static int in = -1, out = -1; /* the descriptors from which the threads read and to which they write */
 
 /* A thread holds the mutex `reading` while it reads a part. The mutex guards `begun` and `ended`. */
 static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t begun; /* the number of parts that were read */
 static bool ended;     /* the end of the pipe was reached */
 
-/* Guards the variables below it. */
+/* Guards the variables that follow. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static uint32_t written; /* the number of parts that were written */
@@ -127,7 +127,12 @@ static void *take_turns(void *data)
         compress_part(c, number, size);
     pthread_mutex_lock(&mutex);
     if (!--running)
-        close(in); /* If this thread has failed, libxenguest's next write fails now. */
+        close(
+            /*
+             * Closes the reading end of the pipe. If this thread has failed, libxenguest's next write then
+             * fails, and the save ends.
+             */
+            in);
     pthread_mutex_unlock(&mutex);
     return NULL;
 }
@@ -149,7 +154,10 @@ static bool start_thread(int level)
     return !errno;
 }
 
-/* Starts the threads. The last ones may fail to start. Returns false with errno if none was started. */
+/*
+ * Starts the threads. If some of the threads cannot be started, the others do the work. Returns false with errno if
+ * no thread was started.
+ */
 static bool start_threads(unsigned threads, int level)
 {
     sigset_t all, before;

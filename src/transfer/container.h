@@ -25,7 +25,10 @@ typedef struct container_header {
 
 enum { CONTAINER_VERSION = 1 };
 
-/* Before each part. One frame of zstd, of `size` octets, follows. The container ends with a header of the size 0. */
+/*
+ * The header of a part. A frame of zstd with `size` octets follows. The container ends with a header whose `size` is
+ * 0.
+ */
 typedef struct part_header {
     uint32_t frame;  /* CONTAINER_FRAME */
     uint32_t length; /* the size of the members below, in octets */

@@ -25,13 +25,13 @@
 #include <zstd.h>
 
 static pthread_t thread;
-static int in = -1, out = -1; /* where the thread reads and writes */
+static int in = -1, out = -1; /* the descriptors from which the thread reads and to which it writes */
 static ZSTD_DCtx *zstd;
 static void *packed, *plain; /* a part, before and after the decompression */
 static atomic_bool running, failed;
 static atomic_uint_fast64_t place; /* the number of octets before the present part */
 
-/* Valid once `failed` is true. */
+/* The error message; valid once `failed` is true. */
 static char why[LIBXL__TRANSFER_TEXT];
 static int failed_read; /* the errno of a failed read; 0: no read has failed */
 

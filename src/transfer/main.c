@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BETWEEN_REPORTS 100 /* ms */
+#define BETWEEN_REPORTS 100 /* the shortest time between two reports of progress, in ms */
 
 static volatile sig_atomic_t stopping;
 static int refusing = -1;                 /* a descriptor on which every write fails */

@@ -30,7 +30,7 @@ static const char padding[8];
 /* ---- saving */
 
 static int state = -1;    /* the file with QEMU's state */
-static size_t state_size; /* in octets */
+static size_t state_size; /* the size of this file, in octets */
 
 /*
  * QEMU needs a write-only descriptor: it searches the set for a descriptor with the access mode that it wants.

@@ -25,12 +25,12 @@ enum {
     LINE = 64 << 10,  /* the length of the longest line, in octets */
     LINES = 4096,     /* the greatest number of lines before an answer: QEMU also sends events */
     DEPTH = 32,       /* the greatest depth of an answer */
-    PATIENCE = 30000, /* how long an answer is awaited, in ms */
+    PATIENCE = 30000, /* the time limit of an answer, in ms */
 };
 
 typedef struct monitor {
     int fd;
-    uint64_t deadline; /* when the wait for an answer ends, on the monotonic clock, in ms */
+    uint64_t deadline; /* the time at which the wait for an answer ends, on the monotonic clock, in ms */
     size_t length;     /* the octets in `line` that belong to the next lines */
     char line[LINE];
 } monitor;

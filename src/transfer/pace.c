@@ -22,10 +22,10 @@ enum { PART = 1 << 14 };
 /* After a pause the thread may send a burst. A burst has at most the octets that the rate allows in this time. */
 #define LONGEST_BURST 50000000ull /* ns */
 
-static int in = -1, out = -1; /* where the thread reads and writes */
+static int in = -1, out = -1; /* the descriptors from which the thread reads and to which it writes */
 static pthread_t thread;
 static bool running;
-static atomic_uint_fast64_t limit; /* in octets per second; 0: no limit */
+static atomic_uint_fast64_t limit; /* the greatest rate, in octets per second; 0: no limit */
 static atomic_int failure;         /* the errno of the failed write */
 
 static uint64_t now_ns(void)
@@ -36,8 +36,8 @@ static uint64_t now_ns(void)
 }
 
 /*
- * Sleeps until the next `size` octets may be sent. `*due` is the time at which the octets sent so far are due by the
- * rate.
+ * Sleeps until the next `size` octets may be sent. *due is the time at which the rate allows the octets that were
+ * sent before.
  */
 static void wait_for(size_t size, uint64_t *due)
 {
@@ -64,7 +64,7 @@ static void *copy(void *nothing)
             break;
         }
     }
-    close(in); /* libxenguest's next write then fails. */
+    close(in); /* Closes the reading end of the pipe, so that libxenguest's next write fails. */
     return nothing;
 }
 

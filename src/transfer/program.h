@@ -22,7 +22,7 @@ enum { CONTROL = 0, STREAM = 1, HEAD = 2 }; /* the program's descriptors */
 /* The headers of libxl's stream, version 2 (Xen's docs/specs/libxl-migration-stream.pandoc). */
 typedef struct stream_header {
     char magic[8];
-    uint32_t version, options; /* big-endian */
+    uint32_t version, options; /* both numbers are big-endian */
 } stream_header;
 
 typedef struct stream_record {
@@ -71,7 +71,7 @@ bool join_thread(pthread_t thread);
  * a thread copies from it. Returns false with errno.
  */
 bool pace_begin(uint64_t rate);
-/* Ends the limit. */
+/* Ends the limit of the rate: the rest of the stream is sent at full speed. */
 void pace_no_more(void);
 /* Waits until all octets are written. Returns false with errno. Does nothing if there was no limit. */
 bool pace_end(void);
@@ -104,7 +104,7 @@ bool expand_is_known(const void *octets);
 bool expand_begin(void);
 /* Returns the number of octets of the container that were used, or -1 if the stream is not compressed. */
 int64_t expand_place(void);
-/* Reports the failure of the thread and returns the exit status, or returns 0 if there is none. */
+/* If the thread has failed, reports this and returns the exit status. Otherwise returns 0. */
 int expand_report(void);
 /*
  * Checks that the container ends here. Does nothing without expand_begin. Returns NULL, or the reason why the stream is
@@ -128,7 +128,7 @@ bool monitor_log_dirty(uint32_t domid, bool enable);
  * disks' images, so that another QEMU can use them.
  */
 bool monitor_save(uint32_t domid, bool live, int fd);
-/* Lets QEMU's machine go on. */
+/* Lets the machine of the domain's QEMU continue (the command `cont`). */
 bool monitor_go_on(uint32_t domid);
 /* Stores the reason why the device model has failed, unless a reason is stored already. Returns false. */
 bool monitor_fail(const char *command, const char *reason);
@@ -157,7 +157,7 @@ bool model_tell(void);
 /* ---- save.c, restore.c: run the program. Return the exit status. */
 typedef struct save_options {
     uint32_t flags;   /* the flags of xc_domain_save */
-    uint64_t rate;    /* in octets per second; 0: no limit */
+    uint64_t rate;    /* the greatest rate of sending, in octets per second; 0: no limit */
     bool has_model;   /* the domain has a device model */
     int level;        /* the level of zstd; 0: the stream is not compressed */
     unsigned threads; /* the number of threads that compress */

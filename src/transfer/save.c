@@ -34,7 +34,7 @@ static int on_suspend(void *data)
     saving *s = data;
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_SUSPEND};
     if (is_alone())
-        return 0; /* The guest was not asked to suspend itself, so nothing must be undone. */
+        return 0; /* nothing must be undone, because the guest was not asked to suspend itself */
     s->asked = true;
     pace_no_more();
     send_message(&message);
@@ -65,7 +65,7 @@ static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
 {
     saving *s = data;
     if (!s->has_model || s->logs == (enable != 0))
-        return 0; /* QEMU 7.2 aborts if log-dirty mode is turned off twice */
+        return 0; /* log-dirty mode is not turned off a second time, because QEMU 7.2 would abort */
     s->logs = enable;
     return monitor_log_dirty(domid, enable) ? 0 : -1;
 }

@@ -31,7 +31,7 @@ int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, uns
  * domain may not have so much memory; those of libxl__hv_look.
  */
 int libxl__hv_claim(libxl__ao *ao, uint32_t domid, uint64_t kb);
-/* Ends the reservation. */
+/* Ends the reservation of libxl__hv_claim. Does nothing if the domain has none. */
 void libxl__hv_release(libxl__ao *ao, uint32_t domid);
 
 #endif

@@ -39,7 +39,7 @@ typedef enum libxl__build_step {
 /* Tables of an HVM domain's firmware in the guest's memory. */
 typedef struct libxl__build_table {
     uint64_t address;
-    uint32_t length; /* in octets; 0: there are no tables */
+    uint32_t length; /* the length of the tables, in octets; 0: there are no tables */
 } libxl__build_table;
 
 /*
@@ -54,7 +54,7 @@ typedef struct libxl__build {
     /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
-    /* The UUID that the hypervisor has for the domain. The domain is made with it. */
+    /* The UUID with which the hypervisor makes the domain. */
     libxl_uuid handle;
     /* `video_kb`: the part of both amounts that an HVM domain's graphics card has; 0 for other domains. */
     uint64_t target_kb, max_kb, video_kb;
@@ -64,7 +64,9 @@ typedef struct libxl__build {
     bool in_place;
     /* The state of the boot loader; NULL: the configuration has no boot loader. */
     struct libxl__boot_loader *loader;
-    /* The values for the stored configuration; 0: the application gave none. */
+    /*
+     * The values of max_vcpus and poolid that are stored in the configuration; 0: the application has given no value.
+     */
     int stored_max_vcpus;
     uint32_t stored_poolid;
     /* Results. They are valid once libxl__build_done returns true. */

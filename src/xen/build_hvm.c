@@ -28,7 +28,8 @@
 #define FOUR_GIB (1ull << 32)
 
 enum {
-    FIRST_MIB = 1 << 20,   /* hvmloader itself describes the memory below this address */
+    /* The E820 map begins at this address, because hvmloader adds the entries for the memory below it. */
+    FIRST_MIB = 1 << 20,
     VGA_HOLE_PAGES = 0x20, /* the pages from 0xa0000 on, which belong to the graphics card */
     INFO_PAGE = HVM_INFO_PADDR >> XC_PAGE_SHIFT,
     INFO_OFFSET = HVM_INFO_PADDR & (XC_PAGE_SIZE - 1),
