@@ -62,7 +62,10 @@ void host_loops_start(void);
 bool host_path(const char *path, char *buffer, size_t size);
 /* Opens a path from host_path. Returns a descriptor, or -errno. */
 int host_open(const char *path, int flags);
-/* Call this before you read the status of a path from host_path. */
+/*
+ * Updates the simulated loop device whose sysfs directory has this path. Call this before you read the status of a
+ * path from host_path.
+ */
 void host_look(const char *path);
 /*
  * Returns whether fd is a loop device or /dev/loop-control. Stores the device's number, or -1 for

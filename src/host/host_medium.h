@@ -11,7 +11,7 @@ typedef struct libxl__medium_opener libxl__medium_opener;
 typedef struct libxl__medium {
     const char *path; /* an input, which is copied */
 
-    libxl__source source;     /* attached while `at` exists */
+    libxl__source source;     /* its stop function detaches the job of `at`, which is then freed */
     libxl__medium_opener *at; /* the part that the worker uses */
     int fd;                   /* the result: the descriptor, open for reading, until the operation ends */
 } libxl__medium;

@@ -111,7 +111,7 @@ static int check_domain(libxl__ao *ao, const struct ask *s)
     return destroyed(ao);
 }
 
-/* Looks the domain up, and checks that it can be asked. */
+/* Looks the domain up, and checks that a request can be sent to its guest. */
 static int find(libxl__ao *ao, xc_domaininfo_t *info)
 {
     const uint32_t domid = ao->subject.number;

@@ -52,7 +52,10 @@ static int append(libxl_domain_config *config, change *c)
     return 0;
 }
 
-/* Moves the entry between `c` and the configuration. So a second call restores the configuration. */
+/*
+ * The first call moves the device's entry from one place, the configuration or `c`, to the other. A second call moves
+ * the entry back.
+ */
 static int exchange(libxl_domain_config *config, void *user)
 {
     change *c = user;

@@ -120,7 +120,10 @@ static int check_functions(libxl__ao *ao, const libxl__pci_write *w)
     return 0;
 }
 
-/* Called when the backend's directory was read. */
+/*
+ * Called when the backend's directory was read. Writes the nodes, or first waits until the backend is in the state
+ * Connected.
+ */
 static int tree_read(libxl__ao *ao, libxl__pci_write *w)
 {
     xc_domaininfo_t info;

@@ -15,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Which values of a field are allowed. */
 typedef enum rule_kind {
     ANY,    /* any value */
     WORD,   /* a name that consists of letters, digits and the signs of is_word */
-    DISK,   /* the application's patterns */
-    BRIDGE, /* the application's patterns */
-    SCRIPT, /* the application's patterns, and the usual scripts */
-    KERNEL, /* the application's patterns */
+    DISK,   /* a value that one of the application's patterns matches */
+    BRIDGE, /* a value that one of the application's patterns matches */
+    SCRIPT, /* the usual scripts, and a value that one of the application's patterns matches */
+    KERNEL, /* a value that one of the application's patterns matches */
     PTY,    /* "pty": a new pseudo-terminal */
     UNSET,  /* false, or the initial value */
 } rule_kind;
