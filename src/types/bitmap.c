@@ -151,7 +151,7 @@ static uint8_t octet(const libxl_bitmap *map, uint32_t index)
 int libxl_bitmap_or(libxl_ctx *ctx, libxl_bitmap *or_map, const libxl_bitmap *map1, const libxl_bitmap *map2)
 {
     const int rc = alloc_for_both(ctx, or_map, map1, map2);
-    for (uint32_t i = 0; !rc && i < or_map->size; i++)
+    for (uint32_t i = 0; !rc && or_map->map && i < or_map->size; i++)
         or_map->map[i] = octet(map1, i) | octet(map2, i);
     return rc;
 }
@@ -160,7 +160,7 @@ int libxl_bitmap_and(libxl_ctx *ctx, libxl_bitmap *and_map, const libxl_bitmap *
                      const libxl_bitmap *map2)
 {
     const int rc = alloc_for_both(ctx, and_map, map1, map2);
-    for (uint32_t i = 0; !rc && i < and_map->size; i++)
+    for (uint32_t i = 0; !rc && and_map->map && i < and_map->size; i++)
         and_map->map[i] = octet(map1, i) & octet(map2, i);
     return rc;
 }

@@ -102,7 +102,7 @@ static bool note(devices *all, size_t *room, const char *name)
     if (sscanf(name, all->kind->format, &found.domid, &found.devid, &end) != 2 || name[end] ||
         strlen(name) >= sizeof(found.name))
         return true;
-    if (all->count == *room) {
+    if (!all->list || all->count == *room) {
         *room = *room ? 2 * *room : 64;
         device *larger = realloc(all->list, *room * sizeof(*larger));
         if (!larger)

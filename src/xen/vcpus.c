@@ -24,9 +24,8 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
 {
     if (libxl_bitmap_alloc(ao->ctx, out, size * 8))
         return no_memory(ao, "a set of processors");
-    /* clang does not see that libxl__ao_fail never returns 0. */
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
-    memcpy(out->map, map, (size_t)size);
+    if (out->map && map) /* false for a bitmap of 0 octets */
+        memcpy(out->map, map, (size_t)size);
     return 0;
 }
 
@@ -36,10 +35,11 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
  */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
-    /* clang does not see that libxl__ao_fail never returns 0. */
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
+    if (!map) /* a bitmap of 0 octets */
+        return;
     memset(map, 0, (size_t)size);
-    memcpy(map, from->map, from->size < (uint32_t)size ? from->size : (size_t)size);
+    if (from->map)
+        memcpy(map, from->map, from->size < (uint32_t)size ? from->size : (size_t)size);
 }
 
 /* ---- listing the virtual processors */
