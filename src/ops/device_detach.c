@@ -42,6 +42,8 @@ typedef struct device_detach {
     libxl__userdata stored;
     libxl__device_removal removal;
     int host_rc;           /* the first error of the phase `host` */
+    libxl__alarm hurry;    /* ends the phase `host` after the context has begun to close */
+    bool hurries;          /* this alarm is set */
     bool reserved;         /* the class's offline_reserve was called */
     bool looked_at_states; /* the phase `find` has read the states */
     bool untaken;          /* the guest's driver has not begun to connect to the device */
@@ -380,10 +382,21 @@ static void domain_stop(libxl__ao *ao, struct device_detach *s)
 
 /* ---- host: release the device's resources on the host; an error does not end the removal */
 
-static int host_ended(struct device_detach *s, int rc)
+/* A closing context waits only LIBXL__PHASE_LATE_MS for the device model, which may be stopped. */
+static int hurry(libxl__ao *ao, struct device_detach *s)
+{
+    if (!ao->ctx->closing || !s->device.emulated)
+        return LIBXL__AO_WAIT;
+    if (s->hurries)
+        return s->hurry.rang ? 0 : LIBXL__AO_WAIT;
+    s->hurries = true;
+    return libxl__alarm_set(ao, &s->hurry, LIBXL__MILLISECONDS(LIBXL__PHASE_LATE_MS)) ? 0 : LIBXL__AO_WAIT;
+}
+
+static int host_ended(libxl__ao *ao, struct device_detach *s, int rc)
 {
     if (rc == LIBXL__AO_WAIT)
-        return rc;
+        return hurry(ao, s);
     s->host_rc = rc;
     return 0;
 }
@@ -392,12 +405,12 @@ static int host_start(libxl__ao *ao, struct device_detach *s)
 {
     if (s->device.backend_domid || !s->device.cls->offline_start)
         return 0;
-    return host_ended(s, s->device.cls->offline_start(ao, &s->device));
+    return host_ended(ao, s, s->device.cls->offline_start(ao, &s->device));
 }
 
 static int host_poll(libxl__ao *ao, struct device_detach *s)
 {
-    return host_ended(s, s->device.cls->offline_poll(ao, &s->device));
+    return host_ended(ao, s, s->device.cls->offline_poll(ao, &s->device));
 }
 
 /*

@@ -3,16 +3,36 @@
  * device_pci_remove and device_pci_destroy: take a PCI device from a domain. The nested operation pci_detach
  * does this. It continues after these operations have ended.
  *
- * Owns: nothing except the operations' states. The caller holds the context's lock.
+ * Owns: libxl's lock of changes to an HVM domain, until the operations end. The lock keeps other programs, and the
+ * undo of an addition, from changing the device model at the same time. A change to a PV domain needs no lock, because
+ * its transaction fails if another program has changed the nodes. The caller holds the context's lock.
  */
+#include "change_lock.h"
 #include "pci_device.h"
 #include "xen.h"
 
 typedef struct pci_remove {
+    libxl__change_lock lock;
     libxl__pci_search search;
     libxl__nested detach;
 } device_pci_remove_state;
 typedef struct pci_remove device_pci_destroy_state;
+
+/* ---- lock: no other program changes the device model */
+
+static int lock_start(libxl__ao *ao, struct pci_remove *s)
+{
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    return rc || libxl__hv_type(&info) != LIBXL_DOMAIN_TYPE_HVM ? rc : libxl__change_lock_take(ao, &s->lock);
+}
+
+static int lock_poll(libxl__ao *ao, struct pci_remove *s)
+{
+    return libxl__change_lock_take(ao, &s->lock);
+}
+
+/* ---- ask, force: the nested operation takes the device from the domain */
 
 static int start_detach(libxl__ao *ao, struct pci_remove *s, const libxl_device_pci *pci, bool force)
 {
@@ -37,10 +57,6 @@ static int start_detach(libxl__ao *ao, struct pci_remove *s, const libxl_device_
 
 static int start(libxl__ao *ao, struct pci_remove *s, const libxl_device_pci *pci, bool force)
 {
-    xc_domaininfo_t info;
-    const int rc = libxl__hv_info(ao, ao->subject.number, &info);
-    if (rc)
-        return rc;
     return libxl__pci_is_named(pci) ? libxl__pci_search_start(ao, &s->search)
                                     : start_detach(ao, s, pci, force);
 }

@@ -5,7 +5,8 @@
  * The operation holds libxl's lock of changes to the domain, so that no other toolstack takes the same port. A
  * creation does not take the lock, because no other program knows the domain. From the reading of all ports until the
  * port is written, the operation also holds the lock of domain 0. So of several operations that want the same device
- * one gets it. xl does not take the lock of domain 0.
+ * one gets it. xl does not take the lock of domain 0. While a controller is added or removed, the lock is not held,
+ * because the device model of one domain must not delay the operations on the others. Then the ports are read again.
  *
  * Owns: the port and the device until the operation completes with success. Each undo has its memory and its worker
  * before its phase changes anything. The caller holds the context's lock.
@@ -26,6 +27,7 @@ typedef struct usb_add {
     libxl__usb_job look;
     libxl__usb_controller *controller;
     bool makes_controller;
+    bool rereads;                 /* the phase `claim` has the lock */
     libxl__nested adding, detach; /* the addition of a controller, and its undo */
     libxl__userdata stored;
     libxl__xs_batch *writing, *clearing;
@@ -204,6 +206,7 @@ static int controller_start(libxl__ao *ao, struct usb_add *s)
 {
     if (!s->makes_controller)
         return 0;
+    libxl__change_lock_leave(ao->ctx, &s->turn);
     const libxl__device device = {.cls = &libxl__class_usbctrl,
                                   .domid = ao->subject.number,
                                   .devid = (uint32_t)s->usbdev.ctrl,
@@ -223,21 +226,15 @@ static int controller_start(libxl__ao *ao, struct usb_add *s)
     return LIBXL__AO_WAIT;
 }
 
-/* Reads the nodes of the new controller, because choose_port needs them. */
 static int controller_poll(libxl__ao *ao, struct usb_add *s)
 {
-    if (!s->adding.done)
-        return LIBXL__AO_WAIT;
-    if (s->adding.rc)
-        return s->adding.rc;
-    if (s->scan.domid == LIBXL_DOMID_ALL)
-        return libxl__usb_scan_start(ao, &s->scan, ao->subject.number);
-    const int rc = libxl__usb_scan_poll(ao, &s->scan);
-    return rc ? rc : choose_port(ao, s);
+    (void)ao;
+    return s->adding.done ? s->adding.rc : LIBXL__AO_WAIT;
 }
 
 static int controller_undo(libxl__ao *ao, struct usb_add *s)
 {
+    libxl__change_lock_leave(ao->ctx, &s->turn);
     if (!s->adding.started)
         return 0;
     if (!s->adding.done) {
@@ -250,6 +247,26 @@ static int controller_undo(libxl__ao *ao, struct usb_add *s)
     const int rc =
         s->detach.started ? libxl__detach_poll(ao, &s->detach) : libxl__detach_start(ao, &s->detach);
     return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
+/* ---- claim: the device and a port of the new controller, which was added without the lock of domain 0 */
+
+static int claim_start(libxl__ao *ao, struct usb_add *s)
+{
+    return s->makes_controller ? libxl__change_lock_take(ao, &s->turn) : 0;
+}
+
+static int claim_poll(libxl__ao *ao, struct usb_add *s)
+{
+    int rc = s->rereads ? libxl__usb_scan_poll(ao, &s->scan) : libxl__change_lock_take(ao, &s->turn);
+    if (rc)
+        return rc;
+    if (!s->rereads) {
+        s->rereads = true;
+        return libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
+    }
+    rc = check_owners(ao, s);
+    return rc ? rc : choose_port(ao, s);
 }
 
 /* ---- record: the stored configuration; a creation stores the whole configuration itself */

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,39 @@ async def test_the_second_of_two_domains_does_not_touch_the_access_of_the_first(
         assert await plugged(second) == {} and await second.pci_list() == []
         assert [each.bus for each in await first.pci_list()] == [1]
         await first.destroy()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock of libxl. A release of the lock removes the file, so the locked file may be an old one."""
+    while True:
+        with path.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if not path.exists() or not os.path.samestat(os.fstat(held.fileno()), path.stat()):
+                continue
+            yield
+            return
+
+
+async def test_a_removal_takes_the_lock_of_changes(xen: aioxen.Context) -> None:
+    """The test has the lock that xl takes for changes to the domain, until the removal waits for it."""
+    async with passing(xen) as dom:
+        await dom.pci_add(FIRST)
+        lock = Path(f"/var/lib/xen/userdata-l.{dom.domid}.{dom.uuid}.libxl-device-changes-lock")
+        phases: list[str] = []
+        entered = asyncio.Event()
+
+        def report(event: aioxen.OperationProgress) -> None:
+            phases.append(event.phase)
+            entered.set()
+
+        with locked(lock):
+            removing = dom.pci_remove(FIRST, progress=report)
+            removing.add_done_callback(lambda _: entered.set())
+            await entered.wait()
+            assert phases == ["lock"]
+            removing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await removing
+        assert set(await plugged(dom)) == {"pci-pt-01_00.0"}
+        await dom.pci_remove(FIRST)

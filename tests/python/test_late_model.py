@@ -84,14 +84,14 @@ async def monitor(dom: aioxen.Domain, refuses: bool = False) -> AsyncIterator[Mo
         kept.rename(path)
 
 
-async def guest(xen: aioxen.Context, name: str) -> aioxen.Domain:
+async def guest(xen: aioxen.Context, name: str, controllers: int = 1) -> aioxen.Domain:
     config = DomainConfig()
     config.c_info.type = config.b_info.type = aioxen.DomainType.HVM
     config.c_info.name = name
     config.c_info.passthrough = aioxen.Passthrough.ENABLED
     config.b_info.max_memkb = config.b_info.target_memkb = 64 << 10
     config.b_info.u = DomainBuildInfoHvm()
-    config.usbctrls = [DeviceUsbctrl(version=3)]
+    config.usbctrls = [DeviceUsbctrl(version=3)] * controllers
     dom = await xen.domain_create(config)
     await dom.unpause()
     return dom
@@ -124,6 +124,39 @@ async def test_a_late_device_is_unplugged(xen: aioxen.Context) -> None:
     )
     for device in await xen.pci_assignable():
         await xen.pci_assignable_remove(device, True)
+
+
+async def test_a_mute_model_does_not_delay_another_guest(xen: aioxen.Context) -> None:
+    """The guest whose device model is mute gets a controller first. Then the other guest has the device."""
+    mute, other = await guest(xen, "mute-model", 0), await guest(xen, "other")
+    async with monitor(mute) as played:
+        adding = mute.usbdev_add(STICK)
+        await played.asked.wait()
+        await asyncio.wait_for(other.usbdev_add(STICK), scaled(30))
+        played.answers.set()
+        with pytest.raises(aioxen.BusyError, match=f"domain {other.domid} has the device"):
+            await adding
+        assert played.plugged == []
+    await mute.destroy()
+    await other.destroy()
+
+
+async def test_a_mute_model_does_not_delay_the_end_of_the_context(xen: aioxen.Context) -> None:
+    """The controller of a cancelled addition is removed in the background when the context closes.
+
+    Otherwise this removal waits 40 s for the device model.
+    """
+    dom = await guest(xen, "closing", 0)
+    async with monitor(dom) as played, aioxen.Context() as closing:
+        adding = (await closing.domain(dom.domid)).usbctrl_add(DeviceUsbctrl(version=3))
+        await played.asked.wait()
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(adding, scaled(30))
+        await asyncio.wait_for(closing.aclose(), 25)
+        played.answers.set()
+    assert await dom.usbctrl_list() == []
+    await dom.destroy()
 
 
 async def test_a_refusal_without_a_reason_is_an_error(xen: aioxen.Context) -> None:

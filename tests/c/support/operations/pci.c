@@ -101,6 +101,8 @@ static const struct operation_row rows[] = {
     {HIDDEN_IN(PCI_DETACH, DEVICE_PCI_REMOVE, fill_pci_remove, WITH_TWO_PCI)},
     {PHASE_IN(PCI_DETACH, "unplug", DEVICE_PCI_REMOVE, fill_pci_remove, HVM_WITH_PCI)},
     {PHASE_IN(PCI_DETACH, "released", DEVICE_PCI_DESTROY, fill_pci_destroy, WITH_TWO_PCI)},
+    {PHASE_IN(DEVICE_PCI_REMOVE, "lock", DEVICE_PCI_REMOVE, fill_pci_remove, HVM_WITH_PCI)},
+    {PHASE_IN(DEVICE_PCI_DESTROY, "lock", DEVICE_PCI_DESTROY, fill_pci_destroy, HVM_WITH_PCI)},
     {SWEPT(DOMAIN_LIST_PCIS, pci_list, fill_list_pcis, WITH_PCI)},
 };
 OPERATION_FAMILY(pci_operations);
