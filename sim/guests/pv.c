@@ -70,9 +70,10 @@ void pv_suspend(struct domain *d)
     start.console.domU.mfn = m2p[start.console.domU.mfn];
     move(frame, d->start_info & ~XC_PAGE_MASK, &start, sizeof start, true);
     log_dirty_note(d, m2p[frame]);
-    domain_big(d)->context.user_regs.rdx =
-        frame; /* the argument of the hypercall with which a guest suspends itself */
-    domain_big(d)->context.user_regs.rax = 0; /* its result, unless the toolstack changes it */
+    /* The argument of the hypercall with which a guest suspends itself. */
+    domain_big(d)->context.user_regs.rdx = frame;
+    /* The result of this hypercall, unless the toolstack changes it. */
+    domain_big(d)->context.user_regs.rax = 0;
 }
 
 bool pv_continue(struct domain *d)

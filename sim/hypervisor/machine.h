@@ -147,9 +147,9 @@ struct domain {
     uint32_t shadow_mb, tsc_mode;
     uint32_t soft_resets; /* the number of soft resets of the domain */
     uint32_t dirty_page;  /* see log_dirty.c; 0: none */
-    uint32_t
-        subscribed;    /* this port is raised instead of VIRQ_DOM_EXC when the domain is suspended; 0: none */
-    uint32_t max_port; /* the highest port that is in use */
+    /* When the domain is suspended, this port is raised instead of VIRQ_DOM_EXC; 0: none. */
+    uint32_t subscribed;
+    uint32_t max_port;    /* the highest port that is in use */
     uint16_t weight, cap; /* the parameters of the scheduler for this domain */
     uint8_t nodes;        /* the node affinity: one bit for each node */
     /* The triggers that were sent to the domain. Each XEN_DOMCTL_SENDTRIGGER_* has one bit. */

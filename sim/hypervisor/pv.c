@@ -76,8 +76,9 @@ long do_mmuext_op(const struct mmuext_op *ops, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t frame = ops[i].arg1.mfn;
+        /* Only pinning and unpinning are simulated. Other subcommands and wrong frames succeed without effect. */
         if (ops[i].cmd > MMUEXT_UNPIN_TABLE || !frame || frame > machine->nr_frames)
-            continue; /* the other subcommands succeed without effect */
+            continue;
         if (ops[i].cmd == MMUEXT_UNPIN_TABLE) {
             frame_type[frame] &= LEVEL_MASK;
             continue;

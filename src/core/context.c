@@ -18,8 +18,9 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 static void show_queued_events(libxl_ctx *ctx)
 {
     /*
-     * The outer descriptor is made readable only if the application uses it. If the application does not use
-     * it, threads in the library are woken without the descriptor. This saves a system call.
+     * The descriptor of libxl_ctx_fd is made readable only if the application has asked for the descriptor.
+     * Threads that wait inside the library do not need it: they are woken in another way. This saves a system
+     * call.
      */
     if (ctx->loop.outer_in_use)
         libxl__loop_show_events(ctx);

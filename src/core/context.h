@@ -41,8 +41,8 @@ typedef struct libxl__conventions {
 
 struct libxl__ctx {
     pthread_mutex_t lock;
-    const libxl__conventions
-        *conventions; /* libxl's or this library's conventions; constant after the context was opened */
+    /* libxl's or this library's conventions; constant after the context was opened. */
+    const libxl__conventions *conventions;
     xentoollog_logger *logger;
     /* True while the context is being freed. No operation may start then. May be read unlocked. */
     atomic_bool closing;
@@ -85,8 +85,9 @@ void libxl__ctx_destroy(libxl_ctx *ctx);
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
- * Only libxl__ctx_unlock and libxl__ctx_sleep release the lock. If events are queued, both functions make the
- * outer descriptor readable before they release the lock.
+ * Any thread may take the lock. Only libxl__ctx_unlock and libxl__ctx_sleep release it. If events are queued, both
+ * functions make the descriptor of libxl_ctx_fd readable before they release the lock, so that the application's
+ * poll returns.
  */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);

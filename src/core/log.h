@@ -32,8 +32,8 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
 
 /* The operation and the subject that this thread's log messages are about. */
 typedef struct libxl__log_subject {
-    const char
-        *operation; /* the name of an operation, a static string; NULL: the messages are about no operation */
+    /* The name of an operation, a static string; NULL: the messages are about no operation. */
+    const char *operation;
     uint32_t number; /* the number of the operation's subject; ~0: none */
 } libxl__log_subject;
 

@@ -350,7 +350,7 @@ static void sleep_as_follower(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t de
 
 /*
  * Called by a thread that waits inside a delivery. Passes the pending deliveries to another waiting thread,
- * or to the application's thread that polls the outer descriptor. If there is no such thread, the deliveries
+ * or to the application's thread that polls the descriptor of libxl_ctx_fd. If there is no such thread, the deliveries
  * are made when the current delivery returns.
  */
 static void leave_deliveries(libxl_ctx *ctx)

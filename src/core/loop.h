@@ -80,9 +80,8 @@ typedef struct libxl__turn { /* One turn of the loop. Zero-initialise it. */
     uint64_t until;
 } libxl__turn;
 
-enum {
-    LIBXL__STEPS_PER_CLOCK = 16
-}; /* the number of steps after which a turn reads the clock again; a step takes microseconds */
+/* The number of steps after which a turn reads the clock again; a step takes microseconds. */
+enum { LIBXL__STEPS_PER_CLOCK = 16 };
 
 /* ---- a waiting thread */
 
@@ -90,9 +89,10 @@ typedef struct libxl__waiter {
     pthread_cond_t cond;
     bool woken;     /* the thread's condition may have become true; set by libxl__waiter_wake */
     bool following; /* the thread is a follower: it sleeps on `cond` */
-    bool inside;    /* the thread is inside a delivery, so it makes only deliveries of `ao` */
-    struct libxl__ao
-        *ao; /* the operation that the thread waits for; NULL: the thread does not wait for one operation */
+    /* The thread is inside a delivery. Then it makes only deliveries of `ao`, so that callbacks do not nest. */
+    bool inside;
+    /* The operation that the thread waits for; NULL: the thread does not wait for one operation. */
+    struct libxl__ao *ao;
     TAILQ_ENTRY(libxl__waiter) link;
     /* The entry in libxl__loop.followers, valid while `following` is true. */
     TAILQ_ENTRY(libxl__waiter) follower_link;
@@ -188,20 +188,20 @@ int libxl__loop_dispatch(libxl_ctx *ctx);
 void libxl__loop_look_again(libxl_ctx *ctx);
 
 /*
- * Returns the outer descriptor, for the application. After this call the descriptor is also readable while
- * events are queued.
+ * Returns the descriptor of the outer epoll, for libxl_ctx_fd. From this call on, the descriptor is also readable
+ * while events are queued.
  */
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor readable if events are queued, or if another thread must make deliveries. Called
+ * Makes the outer epoll readable if events are queued, or if another thread must make deliveries. Called
  * just before the lock is released. So an event that is queued and taken while the lock is held costs no
  * system call.
  */
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor unreadable if no events are queued. Called when a search has found no event.
+ * Makes the outer epoll unreadable if no events are queued. Called when a search has found no event.
  * This function is not called when the last event is taken. This saves two system calls if another event is
  * queued soon. Its cost is that an application that has taken all events searches once more and finds none.
  */

@@ -50,11 +50,9 @@ int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
     libxl__disk_host *host = device->host;
     if (device->unserved)
         return 0;
+    /* In these cases pdev_path need not be a path: only the script, or the backend's domain, can interpret it. */
     if (!has_default_script(disk_of(device)) || !libxl__device_is_served_here(device))
-        return check_script(
-            ao,
-            /* Pdev_path need not be a path: only the script, or the backend's domain, can interpret it. */
-            device);
+        return check_script(ao, device);
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
     const int rc = libxl__file_look_start(ao, &host->look);

@@ -42,8 +42,8 @@ int libxl__qemu_configure_start(libxl__ao *ao, libxl__qemu_configure *c)
     int rc = 0;
     if (!password && !hvm)
         return 0;
-    c->qmp.patient =
-        hvm; /* QEMU may still be starting, so its answer may come late; the phase's limit ends the wait */
+    /* The QEMU of an HVM domain may still be starting, so its answer may come late. The phase's limit ends the wait. */
+    c->qmp.patient = hvm;
     c->qmp.event = hvm && c->restores ? "RESUME" : NULL;
     if (password)
         rc = libxl__qmp_add(ao, &c->qmp, "change-vnc-password", libxl__qmp_text("password", password), -1);

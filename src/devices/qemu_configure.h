@@ -13,12 +13,8 @@ typedef struct libxl__qemu_configure {
     const libxl_uuid *uuid;
     const libxl_domain_config *config;
     bool restores; /* QEMU first reads the state of its devices from a saved domain */
-    int chardevs,
-        /*
-         * The indexes of the commands that ask for the terminals and for the VNC server; 0: the command is
-         * not sent.
-         */
-        vnc;
+    /* The indexes of the commands that ask for the terminals and for the VNC server; 0: the command is not sent. */
+    int chardevs, vnc;
     libxl__xs_batch *batch; /* writes the nodes */
 } libxl__qemu_configure;
 

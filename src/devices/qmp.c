@@ -336,8 +336,8 @@ int libxl__qmp_reserve(libxl__ao *ao, libxl__qmp *qmp)
 
 int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid)
 {
-    const int rc = libxl__qmp_reserve(
-        ao, qmp); /* libxl__qmp_reserve has set the alarm, so that setting it again here needs no memory */
+    /* If the caller has reserved before, this call only starts the alarm again, which needs no memory. */
+    const int rc = libxl__qmp_reserve(ao, qmp);
     return rc ? rc : connect_to(ao, qmp, domid);
 }
 

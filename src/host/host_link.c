@@ -21,10 +21,8 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-enum {
-    REQUEST = 256,
-    MESSAGE = 8192
-}; /* sizes in octets; a request has at most six attributes of at most 16 octets each */
+/* Sizes in octets. A request has at most six attributes of at most 16 octets each. */
+enum { REQUEST = 256, MESSAGE = 8192 };
 
 struct libxl__links {
     /* `ask`: the socket for requests. `hear`: the socket for notifications. NULL: not open. */
@@ -276,9 +274,8 @@ static void take_notification(struct libxl__links *links, const struct nlmsghdr 
         !libxl__link_read(message, &info))
         return;
     LIST_FOREACH (await, &links->awaits, link)
-        if (!strcmp(await->name, info.name) ||
-            await->index ==
-                info.index) /* the index is compared, too, because the interface may have been renamed */
+        /* The index is compared, too, because the interface may have been renamed. */
+        if (!strcmp(await->name, info.name) || await->index == info.index)
             look_again(await);
 }
 

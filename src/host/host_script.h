@@ -25,10 +25,9 @@ typedef struct libxl__script {
     unsigned limit_ms;
     /* The output that must still be appended to the log file; in the operation's memory. */
     struct libxl__script_log *log;
-    char line[LIBXL__SCRIPT_LAST + 1],
-        /* The line that is being read, and the last complete line that is not blank. */
-        last[LIBXL__SCRIPT_LAST + 1];
-    uint32_t line_length;
+    /* The line that is being read, and the last complete line that is not blank. */
+    char line[LIBXL__SCRIPT_LAST + 1], last[LIBXL__SCRIPT_LAST + 1];
+    uint32_t line_length; /* the number of octets in `line` */
 } libxl__script;
 
 /* Call both functions with the context locked. */

@@ -20,8 +20,8 @@ enum { WORDS = 400 /* the greatest length of the reason of a failure in the back
 
 typedef struct backend_connect {
     libxl__device device;
-    libxl__source
-        source; /* attached while device.config has memory; frees this memory when the operation ends */
+    /* Attached while device.config has memory. Frees this memory when the operation ends. */
+    libxl__source source;
     libxl__backend_kept *kept;
     libxl__xs_batch *batch;
     const libxl__xs_request *state, *status;

@@ -11,8 +11,8 @@
 
 enum {
     LIBXL__BACKENDS_MOST = 8192, /* the greatest number of backends that are served */
-    LIBXL__BACKENDS_AT_ONCE =
-        64, /* the greatest number of backends that are connected or released at a time */
+    /* The greatest number of backends that are connected or released at a time. */
+    LIBXL__BACKENDS_AT_ONCE = 64,
     LIBXL__BACKENDS_READ_AT_ONCE = 32,
 };
 
@@ -73,8 +73,8 @@ struct backends_folder {
 STAILQ_HEAD(backends_folders, backends_folder);
 
 typedef struct device_events_handler {
-    libxl__source
-        source; /* fires when the operation has work to do; the source's stop function frees all memory */
+    /* Fires when the operation has work to do. The source's stop function frees all memory. */
+    libxl__source source;
     libxl__ao *ao;
     libxl__watch *watch;
     libxl__xs_batch *batch; /* reads the domid of this domain, and afterwards the nodes of marked backends */

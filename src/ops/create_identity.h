@@ -21,7 +21,7 @@ typedef struct libxl__create_identity {
     /* Reads the mark of an earlier creation with the same UUID; NULL: the mark was read, or need not be read. */
     libxl__xs_batch *former;
     const libxl__xs_request *request; /* the only request of the batch `former` */
-    libxl__xs_batch *unmark;          /* removes the mark; reserved before the mark is written */
+    libxl__xs_batch *unmark;          /* removes the mark (marks.h); reserved before the mark is written */
     /* Writes the mark a second time, with the domid; NULL: the domain is made with its UUID. */
     libxl__xs_batch *remark;
     bool keeps;    /* the domain exists already, and may have the name */

@@ -36,8 +36,8 @@ int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const cha
 typedef struct libxl__restored_config {
     libxl__job job;
     libxl_domain_config *config; /* the operation's input */
-    const char
-        *text; /* the text of the configuration, in the operation's memory; NULL: the text was not read yet */
+    /* The text of the configuration, in the operation's memory; NULL: the text was not read yet. */
+    const char *text;
     bool asked;                              /* the text is a request (migrate_ask.h) */
     uint64_t memory_kb;                      /* from a request: the memory of the guest; 0: not known */
     uint32_t features[LIBXL__MOST_FEATURES]; /* from a request: the featureset of the guest (arrival.h) */

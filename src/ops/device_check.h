@@ -12,8 +12,8 @@
 /* One check. Embed this in the operation's state, and set the members above the empty line. */
 typedef struct libxl__device_check {
     libxl__device *device; /* libxl__device_check_start fills in this structure */
-    libxl__device_original
-        *original;                /* if `adds` is set, the check stores a copy of the configuration here */
+    /* If `adds` is set, the check stores a copy of the configuration here. */
+    libxl__device_original *original;
     libxl__domain_source *server; /* the check starts this source if another domain serves the device */
     bool adds;                    /* the device is added to a domain that exists, not in a creation */
 

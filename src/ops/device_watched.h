@@ -117,6 +117,7 @@ void libxl__watched_end(struct device_events *s);
  * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.
  */
 int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid);
+/* Marks all devices that are followed. */
 void libxl__watched_mark_all(struct device_events *s);
 
 /*
@@ -133,16 +134,23 @@ void libxl__watched_disconnect(struct watched_device *d);
 void libxl__watched_forget(struct watched_device *d);
 
 /*
- * device_models_watched.c: follows the QEMUs of the domains, and reports DEVICE_MODEL_ENDED. `open` and `close`
- * prepare and free the structures; nothing may be called before `open`. `start` begins to watch, `list` marks
- * the QEMUs of all domains, `step` looks at the marked ones. Errors: NOMEM, FAIL, and those of libxl__xs_rc. `step`
- * returns LIBXL__AO_WAIT instead of 0.
+ * device_models_watched.c: follows the QEMUs of the domains, and reports DEVICE_MODEL_ENDED. A QEMU that may have
+ * started or ended is marked.
+ *
+ *   open, close   prepare and free the structures. Call `open` before the other functions.
+ *   start         begins to watch for QEMUs that start
+ *   list          marks the QEMUs of all domains
+ *   step          looks at the marked QEMUs. Call it from the phase's poll. It never returns 0, because the operation
+ *                 ends only with the generator: it returns LIBXL__AO_WAIT, or an error.
+ *
+ * Errors: NOMEM, FAIL, and those of libxl__xs_rc.
  */
 void libxl__watched_models_open(struct device_events *s);
 int libxl__watched_models_start(struct device_events *s);
 int libxl__watched_models_list(struct device_events *s);
 int libxl__watched_models_step(libxl__ao *ao, struct device_events *s);
 void libxl__watched_models_close(struct device_events *s);
+/* Returns the key of a QEMU in the index, for libxl__index_open. Needs no lock. */
 const uint64_t *libxl__watched_model_key(const libxl__index_link *link);
 
 #endif

@@ -20,11 +20,11 @@ typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
-    libxl__xs_request
-        *video; /* reads the memory of an HVM domain's graphics card; NULL: the domain is not HVM */
-    libxl__device_sweep
-        devices;          /* lists the domain's devices; its functions that remove devices are not used */
-    libxl__pci_tree pcis; /* lists the domain's PCI devices */
+    /* Reads the memory of an HVM domain's graphics card; NULL: the domain is not HVM. */
+    libxl__xs_request *video;
+    /* Lists the domain's devices. The functions of the sweep that remove devices are not used. */
+    libxl__device_sweep devices;
+    libxl__pci_tree pcis;       /* lists the domain's PCI devices */
     libxl__xs_request **online; /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;

@@ -25,8 +25,8 @@ typedef struct create {
     libxl__nested teardown; /* the nested operation of the undo, reserved before the mark is written */
     libxl__build build;
     libxl__transfer transfer; /* domain_restore only: the program that restores the domain */
-    libxl__restored_config
-        parsed; /* domain_restore only: the configuration that the stream contains, or the sender's request */
+    /* domain_restore only: the configuration that the stream contains, or the sender's request. */
+    libxl__restored_config parsed;
     libxl__qemu_saved saved;   /* the QEMU of an HVM domain that domain_restore has read */
     libxl__create_reset reset; /* domain_soft_reset only */
     libxl__create_boot *boot;  /* the state of the boot loader; NULL: the configuration has no boot loader */

@@ -22,12 +22,8 @@ struct candidate {
 };
 
 typedef struct list_unfinished {
-    libxl__xs_directory groups,
-        /*
-         * The names of the groups in LIBXL__MARKS, and the names of the marks in the group that is being
-         * read.
-         */
-        marks;
+    /* The names of the groups in LIBXL__MARKS, and the names of the marks in the group that is being read. */
+    libxl__xs_directory groups, marks;
     uint32_t group; /* the number of groups whose listing has begun */
     libxl__xs_batch *batch;
     struct candidate *all; /* the array of candidates, in the operation's memory */

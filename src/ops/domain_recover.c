@@ -266,11 +266,8 @@ static int mark_anyway(libxl__ao *ao, struct recovering *s)
     const libxl_uuid uuid = ao->subject.uuid;
     xc_domaininfo_t info;
     const int rc = libxl__hv_look(ao, ao->subject.number, &info);
-    ao->subject.uuid =
-        /*
-         * libxl__hv_look stores the UUID of the domain that has the domid now, which may be another domain.
-         */
-        uuid;
+    /* libxl__hv_look has stored the UUID of the domain that has the domid now, which may be another domain. */
+    ao->subject.uuid = uuid;
     if (rc || s->forgotten || info.flags & XEN_DOMINF_dying ||
         memcmp(info.handle, uuid.uuid, sizeof(info.handle)) != 0)
         return 0;

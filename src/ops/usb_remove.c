@@ -81,8 +81,8 @@ static int host_start(libxl__ao *ao, struct usb_remove *s)
     s->release.domid = ao->subject.number;
     s->release.type = s->controller->type;
     s->release.devices = &s->device;
-    s->release.count =
-        s->controller->device.backend_domid ? 0 : 1; /* a device of another domain is not on this host */
+    /* A device that another domain serves is not on this host. */
+    s->release.count = s->controller->device.backend_domid ? 0 : 1;
     return libxl__usb_release_start(ao, &s->release);
 }
 

@@ -126,13 +126,12 @@ static void *take_turns(void *data)
     while ((size = read_part(c->plain, &number)) > 0)
         compress_part(c, number, size);
     pthread_mutex_lock(&mutex);
+    /*
+     * The last thread closes the reading end of the pipe. If the threads have failed, libxenguest's next write then
+     * fails, and the save ends.
+     */
     if (!--running)
-        close(
-            /*
-             * Closes the reading end of the pipe. If this thread has failed, libxenguest's next write then
-             * fails, and the save ends.
-             */
-            in);
+        close(in);
     pthread_mutex_unlock(&mutex);
     return NULL;
 }

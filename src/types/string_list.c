@@ -36,7 +36,8 @@ static void dispose(char ***list, size_t step)
 }
 
 /*
- * Makes a list with room for `n` elements. All pointers in it are NULL. Returns NULL if there is no memory.
+ * Makes a list with room for `n` elements, each of `step` pointers, and for the NULL at the end. All pointers are
+ * NULL. Returns NULL if there is no memory.
  */
 static char **new_list(size_t n, size_t step)
 {

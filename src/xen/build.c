@@ -132,9 +132,8 @@ static int read_chosen(libxl__builder *b)
     libxl__build *build = b->build;
     libxl__boot_loader *loader = build->loader;
     int rc = fail_loader(build, libxl__boot_loader_read(loader));
-    libxl__boot_loader_clean(
-        /* The kernel and the ramdisk are open, so they can still be read after their files are removed. */
-        loader);
+    /* The kernel and the ramdisk are open, so they can still be read after their files are removed. */
+    libxl__boot_loader_clean(loader);
     b->kernel = (libxl__build_file){.field = "d_config.b_info.bootloader", .path = loader->kernel};
     b->ramdisk = (libxl__build_file){.field = "d_config.b_info.bootloader", .path = loader->ramdisk};
     if (!rc)

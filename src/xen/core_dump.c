@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the dumps. During a job also owns the job's handle and open file. The worker runs
+ * Owns: the lane (worker.h) of the dumps. During a job also owns the job's handle and open file. The worker runs
  * unlocked and uses only the job's data. Each dump opens its own hypervisor handle, because the handle's
  * logger keeps the reason of a failure.
  */

@@ -12,18 +12,21 @@
 #include "ao.h"
 #include "xs.h"
 
-/* The greatest number of nodes that are read. The children of a node are read if its name is below the second number. */
+/*
+ * LIBXL__XS_TREE_NODES: the greatest number of nodes that are read. LIBXL__XS_TREE_NUMBERS: the children of a node
+ * below the root are read only if the node's name is a number that is less than this one.
+ */
 enum { LIBXL__XS_TREE_NODES = 512, LIBXL__XS_TREE_NUMBERS = 64 };
 
 /* A node that was found. */
 typedef struct libxl__xs_tree_node {
     const char *path;                       /* below the root, without a leading slash; "" is the root */
     size_t length;                          /* the length of the path, in octets */
-    const libxl__xs_request *names, *value; /* a request that belongs to the last batch; NULL: none */
+    const libxl__xs_request *names, *value; /* requests of the present batch for this node; NULL: none */
     const char *text;                       /* the value; NULL: not read, or missing */
 } libxl__xs_tree_node;
 
-/* The nodes. Embed this in the operation's state; zero-initialise it. */
+/* The nodes that one call of libxl__xs_tree_start reads. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__xs_tree {
     const char *root;
     libxl__xs_batch *batch;

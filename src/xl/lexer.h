@@ -20,12 +20,7 @@ typedef struct libxl__xl_token {
     libxl__xl_kind kind;
     /* The offsets in the source of the token's first octet and of the octet after its last octet. */
     size_t start, end;
-    /*
-     * SIGN: the character. LINE: '
-     *
-     * ' or ';'.
-     */
-    char sign;
+    char sign; /* SIGN: the character. LINE: '\n' or ';'. */
 } libxl__xl_token;
 
 /* Returns the token at *at, and moves *at behind the token. */

@@ -27,9 +27,9 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
+IMAGE = "/run/image"  # A link to the image's directory, for dom0's QEMU.
 # With cache=loose, dom0 caches file contents. This is safe, because no other program changes the tree while a
 # command runs.
-IMAGE = "/run/image"  # A link to the image's directory, for dom0's QEMU.
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -320,9 +320,8 @@ class ContextCore:
             try:
                 operation._observed.ended(operation)
                 ended = True
-            except (
-                BaseException
-            ) as error:  # A repeated call continues with the hooks that were not called yet.
+            except BaseException as error:
+                # The next call of ended() continues with the hooks that it has not called yet.
                 first = first or error
         if first is not None:
             raise first

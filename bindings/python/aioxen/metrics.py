@@ -81,7 +81,7 @@ class _Slices:
 
 
 class _RawDomains(Sequence[DomainCounters]):
-    """The result of domain_statistics, which stays in C. Each access converts domains."""
+    """The result of domain_statistics, which stays in C. Reading an item makes the domain's Python objects."""
 
     def __init__(self, c: v.CData) -> None:
         self._c = c
@@ -175,9 +175,8 @@ class Metrics(Endpoint, hooks.Hook):
     async def _read(self) -> _Snapshot:
         """Reads everything. A part that fails is left out and logged. Raises ClosedError."""
         snapshot = _Snapshot()
-        _scraping.set(
-            True
-        )  # This function runs in a task of its own, so the change does not affect the program's tasks.
+        # This function runs in a task of its own, so the change does not affect the program's tasks.
+        _scraping.set(True)
         for name, read in (
             ("host", self._read_host),
             ("domains", self._read_domains),
@@ -346,7 +345,8 @@ class Collector(BaseCollector):
         self._last = _Snapshot()
 
     def describe(self) -> list[Metric]:
-        """Registering the collector reads nothing."""
+        """Returns an empty list. If this method were missing, prometheus-client would call collect() when the
+        collector is registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:

@@ -28,9 +28,9 @@ static way one_of_few(size_t number, enum mode first, int i)
                  .several = i / modes % 2};
 }
 
-/* Returns way `i` of a body that runs in two ways. Way 0 has one thread, and way 1 has several threads.
- * `number`, the index of the body in the program's table, chooses the mode and the style. So the bodies of a
- * program have different modes and styles. */
+/* Returns way `i` of a body that runs in two ways. Way 0 has one thread, and way 1 has several threads. The
+ * mode and the style (harness.h) depend on `number`, the index of the body in the program's table. So the
+ * bodies of a program together run in all modes and styles. */
 static way one_of_two(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;

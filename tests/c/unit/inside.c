@@ -214,7 +214,8 @@ static void *serve(void *user)
     return NULL;
 }
 
-/* A callback runs `held` synchronously. `held` ends only when the callback of `opener` is made. */
+/* A callback waits for the operation `held`, which ends only when the callback of `opener` is made. The thread
+ * that waits must not make that callback, because it is inside a callback itself. So another thread must. */
 static void another_thread_makes_what_is_left(scene *s)
 {
     for (int outside = 0; outside <= 1; outside++) {

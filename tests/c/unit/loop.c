@@ -97,7 +97,8 @@ static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int number = w->neighbours->fd.fd;
     (void)revents;
     calls++;
-    stop_watching(ctx, w->neighbours); /* This descriptor is ready, and the loop knows it already. */
+    /* The loop has found both descriptors ready in one poll. The neighbour's callback was not called yet. */
+    stop_watching(ctx, w->neighbours);
     int again = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert_int_equal(again, number);
     assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);

@@ -68,7 +68,8 @@ static struct reporting report(scene *s, bool waits, int rc, const libxl_asyncpr
 {
     struct reporting r = {.s = s, .waits = waits, .rc = rc, .o = op_begin(s)};
     libxl_asyncprogress_how own = progress ? *progress : (libxl_asyncprogress_how){.for_event = 0};
-    if (own.callback) { /* The event of a callback has the for_event, too. */
+    /* The library passes an event to the callback. This event has the for_event of the request, too. */
+    if (own.callback) {
         own.for_callback = &r;
         r.for_event = own.for_event = new_user();
     }
@@ -100,8 +101,8 @@ static void report_events_precede_the_completion(scene *s)
     const libxl_asyncprogress_how progress = {.for_event = new_user()};
     for (int waits = 0; waits <= 1; waits++) {
         report(s, waits, 0, &progress);
-        assert_true(s->way.mode != EVENT ||
-                    has_stored_events(s)); /* The reports were taken before the completion. */
+        /* The reports were taken before the completion. */
+        assert_true(s->way.mode != EVENT || has_stored_events(s));
         for (int i = 0; i < REPORTS; i++)
             next_event(s, 0, progress.for_event, REPORT);
         assert_true(no_event(s, 0, progress.for_event, 5));

@@ -19,7 +19,8 @@ from aioxen.cli.progress import Meter, Report, meter
 T = TypeVar("T")
 
 PATIENCE = 5.0
-"""The time for the questions after an interrupt, in seconds."""
+"""After an interrupt, a command asks Xen for the state of each of its domains. This is the limit for one
+domain, in seconds."""
 
 
 class Done(NamedTuple):
