@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The commands of aioxen-sim-ctl. Each command parses its arguments, and ends the program if they are
- * invalid.
+ * The commands of aioxen-sim-ctl, each in the file of its subject. main.c has the table with their words. Each command
+ * parses its arguments, and ends the program if they are invalid. The program has one thread.
+ * Call the commands without machine->lock: a command takes the lock if it needs it.
  */
 #ifndef AIOXEN_SIM_CTL_H
 #define AIOXEN_SIM_CTL_H
 
 #include "machine.h"
 
+/* Prints an error message, and ends the program. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Returns the number in a text, or fails if the text is no number up to `max`. `what` names the text in the message. */
 uint64_t number_in(const char *text, const char *what, uint64_t max);
 
+/* The commands. argv[0] is the first argument after the command's words. */
 void fault_add(int argc, char **argv);
 void fault_list(int argc, char **argv);
 void fault_clear(int argc, char **argv);

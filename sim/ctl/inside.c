@@ -387,7 +387,10 @@ static void start_relay(const struct sockaddr_un *address)
     machine_lock();
     open_ring();
     machine_unlock();
-    /* A program that has started the command waits until nobody has the descriptors of the command. */
+    /*
+     * The relay lives longer than the command. If it kept the command's standard descriptors open, a program that reads
+     * the command's output would never see its end.
+     */
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         dup2(nothing, fd);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parameters and the saved context of domains with hardware virtualisation (PVH). Other domains do not
- * have these. Lock: machine->lock.
+ * The parameters and the saved context of PVH and HVM domains. PV domains do not have these. Lock: machine->lock.
  */
 #include "machine.h"
 

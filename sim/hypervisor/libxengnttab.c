@@ -176,7 +176,10 @@ EXPORT int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
     return result;
 }
 
-/* libxenctrl opens this handle but never uses it here, because the simulator has no HVM domains. */
+/*
+ * libxenctrl opens this handle together with its own. Only these two functions are replaced, because nothing in a world
+ * calls the others.
+ */
 EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned int flags)
 {
     (void)logger, (void)flags;

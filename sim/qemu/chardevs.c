@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * QEMU's character devices: terminals, and sockets that accept connections. Some sockets are monitors. Owns
- * the descriptors of all devices.
+ * the descriptors of all devices. The program has one thread, so it needs no lock for them.
  */
 #include "qemu.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Answers the requests to QEMU's monitor. A request is not parsed. It is only searched for words, because all
- * requests come from toolstacks.
+ * requests come from toolstacks. Owns the list of plugged devices, `lies` and `dying_words`. The program has one
+ * thread, so it needs no lock for them.
  */
 #include "qemu.h"
 

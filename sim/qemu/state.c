@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The state of QEMU's devices: a line with the name of the machine, and octets that depend on the name, so that a
- * state that is cut off or changed is noticed. Owns nothing.
+ * state that is cut off or changed is noticed. Owns nothing; takes no lock.
  */
 #include "qemu.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. All values are checked, because their sizes come from outside the library. */
+/*
+ * Owns: nothing. All values are checked, because their sizes come from outside the library. The functions use only
+ * their arguments, so they need no lock.
+ */
 #include "host_link_message.h"
 
 #include <errno.h>

@@ -50,7 +50,7 @@ void libxl__terminal_close(libxl_ctx *ctx, libxl__terminal *terminal);
 
 /*
  * Writes the last lines of the program's output into `text`, as one line of printable characters. The result
- * is empty if the program has printed nothing.
+ * is empty if the program has printed nothing. Call it with the context locked.
  */
 void libxl__terminal_words(const libxl__terminal *terminal, char *text, size_t room);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libxl's functions about SIGCHLD. This library waits for its children by pidfd and does not need SIGCHLD. So
- * these functions have no effect. They exist for programs that call them. Any thread may call them, without
- * the context's lock.
+ * these functions have no effect. They exist for programs that call them. Own nothing. Any thread may call them,
+ * without the context's lock.
  */
 #include "log.h"
 

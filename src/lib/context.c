@@ -2,7 +2,11 @@
 /*
  * Opens and frees a context. A context consists of the core, the state for the host's devices, the connection
  * to Xen, and the event generators. This file opens these four parts in this order and closes them in reverse
- * order. No other thread may use the context while it is opened or closed.
+ * order.
+ *
+ * Owns: nothing. Each part owns its own state. Any thread may call these functions, without the context's lock. But no
+ * other thread may use the context while it is opened or closed, and only the child of a fork may call
+ * libxl_postfork_child_noexec.
  */
 #include "generators.h"
 #include "host.h"

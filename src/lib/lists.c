@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libxl's synchronous functions that list domains, devices, cpupools and processors, and those that free these lists.
- * Each runs an operation of this library. The arrays belong to the caller. Any thread may call these functions,
- * without the context's lock.
+ * Each of the first kind runs an operation of this library; the others only free memory. Own nothing: the arrays
+ * belong to the caller. Any thread may call these functions, without the context's lock.
  */
 #include "ops.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libxl's functions for sets of processors, NUMA nodes and sockets (libxl_utils.h). They run
- * host_cpu_topology. Own nothing: sets belong to the caller. Any thread may call these functions, without the
+ * host_cpu_topology. Own nothing: the sets belong to the caller. Any thread may call these functions, without the
  * context's lock.
  */
 #include "ops.h"

@@ -45,8 +45,9 @@ yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *ob
 char *libxl__dropin_layout(const libxl__json_type *type, char *text);
 
 /*
- * Functions of this library that the drop-in has under these names. The drop-in defines functions with libxl's names
- * and conventions, which call them.
+ * Functions of this library that the drop-in has under these names: libxl_NAME without the drop-in. The drop-in defines
+ * functions with libxl's names and conventions, which call them. The comments of libxl_NAME in the public headers say
+ * who may call them, and their errors.
  */
 int aioxen_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 int aioxen_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);

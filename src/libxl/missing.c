@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reports a call of a libxl function that this library does not have. For each such function tools/dropin
- * writes a function that calls libxl__dropin_missing. Owns: nothing.
+ * writes a function that calls libxl__dropin_missing. Owns: nothing. Any thread may call it; it takes no lock.
  */
 #include "dropin.h"
 

@@ -4,7 +4,7 @@
  * owns. Here they convert the value to JSON, and then the JSON to calls of yajl. In the drop-in,
  * libxl_T_to_json has yajl's layout. If all fields of a struct are left out, libxl writes an empty struct,
  * and this library leaves out the struct. So this file adds the empty structs, which it finds in the tables
- * of the types. Owns: nothing after a call.
+ * of the types. Owns: nothing after a call. Takes no lock: a generator is used by one thread at a time.
  */
 #include "dropin.h"
 

@@ -126,6 +126,7 @@ int libxl__served_list_step(struct device_events_handler *s);
 /* Frees the list. */
 void libxl__served_list_end(struct device_events_handler *s);
 
+/* Returns the key of a backend in the index, the domid of the guest. Needs no lock. */
 const uint64_t *libxl__served_key(const libxl__index_link *link);
 
 #endif

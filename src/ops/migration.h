@@ -45,7 +45,12 @@ int libxl__migration_resume(libxl__ao *ao, libxl__migration *s);
 /* Records that another program has let the guest run, or has changed its mark. Returns BUSY. */
 int libxl__migration_fail_taken(libxl__ao *ao);
 
-/* migrate_give.c: the phases go, answer, permission, moved and finish. */
+/*
+ * migrate_give.c: the phases go, answer, permission, moved and finish. Call them from the phases' start and poll. They
+ * return 0 or LIBXL__AO_WAIT; _go never waits. If the guest stays here, _go or _answer stores the reason in s->returned,
+ * and _finish lets the guest run and returns this error. _answer and _permission return OWNER_UNKNOWN, recorded in ao,
+ * if the connection is lost and the receiver may run the guest.
+ */
 int libxl__give_go(libxl__ao *ao, libxl__migration *s);
 int libxl__give_answer(libxl__ao *ao, libxl__migration *s);
 int libxl__give_permission(libxl__ao *ao, libxl__migration *s);

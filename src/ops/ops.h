@@ -18,7 +18,7 @@
  * parent. After an error there is nothing to release.
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
-/* Call this after libxl__teardown_reserve if the mark of the domain is that of a soft reset (marks.h). */
+/* Call this between libxl__teardown_reserve and the start, if the mark of the domain is that of a soft reset (marks.h). */
 void libxl__teardown_resets(const libxl__nested *teardown);
 /*
  * Starts the teardown of the domain with this domid and this UUID. `handle` is the UUID that the hypervisor has for

@@ -4,7 +4,7 @@
  * or an array can name a file, a program or a device of this machine. So such a member is refused if it is not in
  * the tables. Numbers and words of enumerations are allowed, unless the tables restrict them.
  *
- * Owns: nothing.
+ * Owns: nothing. The tables are constant, so the functions need no lock.
  */
 #include "received_allowed.h"
 

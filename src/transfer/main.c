@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The program's start, its messages, and its log. Owns: the descriptors. */
+/*
+ * The program's start, its messages, and its log.
+ *
+ * Owns: the descriptors, the handle of libxenctrl, and the first error of libxenguest. The main thread makes all calls
+ * of libxenguest and sends all messages, and takes no lock. The threads that compress, expand or pace the stream may
+ * call stopped(), write_all() and read_all() only. The two signal handlers run on the main thread. They only set
+ * `stopping` and replace the descriptor STREAM.
+ */
 #include "program.h"
 
 #include <errno.h>

@@ -4,7 +4,8 @@
  * the record EMULATOR_XENSTORE_DATA with nodes that older QEMUs keep below `physmap` (Xen's
  * docs/specs/libxl-migration-stream.pandoc). QEMU is the emulator 2.
  *
- * Owns: the file in memory that QEMU writes its state to, until the program ends.
+ * Owns: the file in memory that QEMU writes its state to, and the nodes that were read, until the program ends. All
+ * functions run on the main thread, which takes no lock.
  */
 #include "program.h"
 

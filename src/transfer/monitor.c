@@ -6,7 +6,8 @@
  *
  * QEMU is not trusted. So the time, the length and the depth of its answers are limited.
  *
- * Owns: the connection, during a call.
+ * Owns: the connection, during a call, and the reason of the first failure. All functions run on the main thread,
+ * which takes no lock.
  */
 #include "program.h"
 

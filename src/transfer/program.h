@@ -3,7 +3,7 @@
  * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the whole
  * transfer and cannot be stopped, so the library runs them in a process of their own. The program has one thread. It
  * has more threads if the rate of the stream is limited, or if the stream is compressed. Only the handler of SIGTERM
- * interrupts the calls.
+ * interrupts the calls. Call all functions on the main thread, unless the comment says otherwise.
  */
 #ifndef AIOXEN_TRANSFER_PROGRAM_H
 #define AIOXEN_TRANSFER_PROGRAM_H
@@ -35,7 +35,7 @@ enum { RECORD_END, RECORD_LIBXC_CONTEXT, RECORD_XENSTORE_DATA, RECORD_EMULATOR, 
 
 /* ---- main.c */
 
-/* Returns whether SIGTERM has arrived. After SIGTERM every write to the descriptor STREAM fails. */
+/* Returns whether SIGTERM has arrived. After SIGTERM every write to STREAM fails. Any thread may call this. */
 bool stopped(void);
 /* Sends a message. Does nothing if the library's process has ended. */
 void send_message(libxl__transfer_message *message);
@@ -57,7 +57,10 @@ int report_xen(const char *what, int errnoval);
 /* Returns the first error that libxenguest has logged, or `otherwise`. */
 const char *first_error(const char *otherwise);
 
-/* Writes or reads `size` octets. Returns false with errno; errno 0: the stream has ended. */
+/*
+ * Write or read `size` octets. Any thread may call these functions. They return false with errno; errno 0: the stream has
+ * ended.
+ */
 bool write_all(int fd, const void *data, size_t size);
 bool read_all(int fd, void *data, size_t size);
 

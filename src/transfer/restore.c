@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Restores a domain into an empty domain that the library has made. The sender of the stream may be hostile. */
+/*
+ * Restores a domain into an empty domain that the library has made. The sender of the stream may be hostile.
+ *
+ * Owns: nothing. The descriptors are the program's (main.c). All functions run on the main thread, which takes no lock.
+ */
 #include "program.h"
 #include "release.h"
 

@@ -2,6 +2,8 @@
 /*
  * Saves a domain. If the library's process ends during the save, this program ends the save and resumes the
  * guest, because no other process would resume the guest.
+ *
+ * Owns: nothing. The descriptors are the program's (main.c). All functions run on the main thread, which takes no lock.
  */
 #include "program.h"
 

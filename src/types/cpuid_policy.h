@@ -25,7 +25,7 @@ typedef struct libxl__cpuid_leaf {
 /* Return the number of leaves, and the number of MSRs, in a list. */
 uint32_t libxl__cpuid_leaves(const libxl_cpuid_policy_list *list);
 uint32_t libxl__cpuid_msrs(const libxl_cpuid_policy_list *list);
-/* Returns the leaf number `index` of the list. */
+/* Returns the leaf number `index` of the list. `index` must be less than libxl__cpuid_leaves. */
 libxl__cpuid_leaf libxl__cpuid_leaf_at(const libxl_cpuid_policy_list *list, uint32_t index);
 /* Returns the text of the MSR number `index` of the list (64 characters), and stores the MSR's own number. */
 const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t index, uint32_t *msr);

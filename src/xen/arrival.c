@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing. The hypervisor owns the reservation of a domain.
+ * Owns: nothing. The hypervisor owns the reservation of a domain. The caller holds the context's lock.
  *
  * Xen's own comparison of CPU policies (xc_cpu_policy_is_compatible) compares only the greatest leaves in 4.17. Xen
  * removes features that the machine lacks when the policy is set, without an error. So this file compares the

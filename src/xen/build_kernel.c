@@ -3,7 +3,8 @@
  * Finds out why libxenguest has refused a kernel. libxenguest tries each of its loaders. Its last message is
  * only that no loader has worked. So the functions of this file examine the kernel.
  *
- * Owns: nothing. The kernel is untrusted, so each offset is checked before it is used.
+ * Owns: nothing. Called on the build's worker, unlocked. The kernel is untrusted, so each offset is checked before it
+ * is used.
  */
 #include "build_parts.h"
 

@@ -109,6 +109,7 @@ int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const c
  * before the call, and closes the descriptor afterwards.
  */
 int libxl__build_file_read_open(libxl__build *build, libxl__build_file *file, int fd);
+/* Frees the copy of a file. Does nothing if nothing was read. */
 void libxl__build_file_free(libxl__build_file *file);
 
 /* ---- build_kernel.c */

@@ -35,6 +35,10 @@ int libxl__hv_make_cpupool(struct libxl__ao *ao, libxl_scheduler sched, uint32_t
 int libxl__hv_end_cpupool(struct libxl__ao *ao, uint32_t poolid);
 /* Adds or removes these processors one by one. Stops at the first processor that cannot be added or removed. */
 int libxl__hv_change_cpus(struct libxl__ao *ao, uint32_t poolid, const libxl_bitmap *cpus, bool add);
+/*
+ * Moves a domain to a cpupool. Errors: INVAL (the cpupool does not exist or has no processors), and those of
+ * libxl__errno_rc for LIBXL__CALL_SETTING.
+ */
 int libxl__hv_move_domain(struct libxl__ao *ao, uint32_t poolid, uint32_t domid);
 
 #endif

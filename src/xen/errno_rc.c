@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the constant table that libxl__errno_rc uses, and nothing else. */
+/*
+ * The table that says which error a failed call gives (errno_rc.h). Owns: the table, which is constant. Needs no lock:
+ * any thread may call the function.
+ */
 #include "errno_rc.h"
 
 #include <errno.h>

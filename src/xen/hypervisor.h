@@ -29,12 +29,18 @@ int libxl__hv_check_domid(uint32_t domid);
  */
 int libxl__hv_fail(struct libxl__ao *ao, libxl__call call, const char *what, uint32_t domid);
 
-/* Each of the following functions returns 0, or an error that is recorded in ao with a message. */
+/*
+ * Each of the following functions returns 0, or an error that is recorded in ao with a message. If the comment names no
+ * errors, they are those of libxl__errno_rc for LIBXL__CALL_DOMAIN, or for LIBXL__CALL_HOST if there is no domid.
+ */
+
 /* Suspends the domain, as if it had suspended itself. */
 int libxl__hv_suspend(struct libxl__ao *ao, uint32_t domid);
 /* Gets a parameter of an HVM domain: HVM_PARAM_* of Xen's public header hvm/params.h. */
 int libxl__hv_hvm_param(struct libxl__ao *ao, uint32_t domid, uint32_t param, uint64_t *value);
+/* Pauses the domain once more. Errors: also INVAL (a reserved domid, this domain itself, or paused 255 times already). */
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
+/* Takes one pause back. Errors: also NOT_PAUSED, and INVAL (a reserved domid). */
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
 /* Changes the UUID that the hypervisor has for the domain. Errors: those of libxl__errno_rc for `call`. */
 int libxl__hv_set_handle(struct libxl__ao *ao, libxl__call call, uint32_t domid, const libxl_uuid *uuid);
@@ -48,6 +54,7 @@ int libxl__hv_info(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
  * not an error.
  */
 int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
+/* Describe the host, and the hypervisor. After success the caller disposes of *out. */
 int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Looks at the hypervisor's list (domains.h), and the timer for the next look. The context's lock guards
- * everything here.
+ * Looks at the hypervisor's list (domains.h), and the timer for the next look.
+ *
+ * Owns: nothing. The members of ctx->xen->domains that describe the present look and the next one, and the timer, are
+ * used here; domains.c owns them. Call all functions with the context locked.
  *
  * A look fetches the hypervisor's list page by page and compares it with the followed domains. Then it calls
  * the followers whose domains have changed. A look stops at the end of the loop's turn (loop.h). The timer

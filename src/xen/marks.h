@@ -65,13 +65,18 @@ typedef struct libxl__marker {
 /*
  * Each of the following functions adds one request to the batch. A request of libxl__mark_remove needs
  * LIBXL__MARK_PATH octets of the memory that libxl__xs_reserve reserves. A request of another function needs
- * LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets. `domid` may be LIBXL_DOMID_INVALID, and `handle` may be NULL.
+ * LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets. `domid` may be LIBXL_DOMID_INVALID, and `handle` may be NULL. The
+ * functions cannot fail: if there is no memory, libxl__xs_run fails.
  */
+
+/* Writes the mark of this process. */
 void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
                        const libxl_uuid *handle);
+/* Removes the mark. */
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
 /* Writes the mark of a soft reset. `given_up` true: the process has given up the domain. */
 void libxl__mark_reset(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid);
+/* Writes a mark that says that this process has given up the domain. */
 void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
                          const libxl_uuid *handle);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns nothing. */
+/* Checks paths (store_path.h). Owns nothing. Needs no lock. */
 #include "store_path.h"
 
 #include <stdint.h>

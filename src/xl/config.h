@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of all keys. The functions that read the keys for which a row of the table is not enough. */
+/*
+ * The table of all keys. The functions that read the keys for which a row of the table is not enough. Call them on the
+ * thread that uses the libxl__xl (xl.h), without a lock. Errors are recorded in x.
+ */
 #ifndef LIBXL__XL_CONFIG_H
 #define LIBXL__XL_CONFIG_H
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The devices of a file. A class is a key whose value is a list of specifications. Each function below reads one
- * specification into a device. The caller has set the device's initial values.
+ * specification into a device. The caller has set the device's initial values. Call the functions on the thread that
+ * uses the libxl__xl (xl.h), without a lock. Errors are recorded in x. The writers do not fail; errors of `out` are
+ * found by the caller (ferror).
  */
 #ifndef LIBXL__XL_DEVICES_H
 #define LIBXL__XL_DEVICES_H

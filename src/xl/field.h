@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tables of keys and of parameters. A row says where a value is stored and which values are allowed. The
- * reader and the writer use the same row.
+ * reader and the writer use the same row. Call the functions on the thread that uses the libxl__xl (xl.h), without a
+ * lock.
  */
 #ifndef LIBXL__XL_FIELD_H
 #define LIBXL__XL_FIELD_H

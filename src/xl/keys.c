@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of all keys. It is constant. */
+/* The table of all keys. Owns: the table, which is constant. So any thread may read it, without a lock. */
 #include "config.h"
 
 #include "devices.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Divides a text into tokens. */
+/* Divides a text into tokens. Call the functions on the thread that uses the libxl__xl (xl.h), without a lock. */
 #ifndef LIBXL__XL_LEXER_H
 #define LIBXL__XL_LEXER_H
 

@@ -7,7 +7,9 @@
  *   value     = string | number | "[" [value { "," value } [","]] "]"      newlines are allowed in a list
  *
  * Parsing takes O(n log n) time. The statements are sorted by their keys. A string that is extended by many
- * += is joined only once. This file takes no lock. All memory belongs to the libxl__xl.
+ * += is joined only once.
+ *
+ * Owns: nothing. All memory belongs to the libxl__xl, which one thread uses. So this file takes no lock.
  */
 #include "syntax.h"
 

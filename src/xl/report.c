@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The messages about a text, and the memory of a libxl__xl. Takes no lock: one thread uses a libxl__xl. */
+/*
+ * The messages about a text, and the memory of a libxl__xl. Owns: nothing. All memory belongs to the libxl__xl, until
+ * libxl__xl_end frees it. Takes no lock, because one thread uses a libxl__xl.
+ */
 #include "syntax.h"
 
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reads specifications. A specification is a string of parameters that are separated by commas, for example
- * the specification of a disk.
+ * the specification of a disk. Call the functions on the thread that uses the libxl__xl (xl.h), without a lock. Errors
+ * are recorded in x.
  */
 #ifndef LIBXL__XL_SPEC_H
 #define LIBXL__XL_SPEC_H

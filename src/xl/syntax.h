@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The settings of a text. A setting is a key and its value. All memory belongs to the libxl__xl. */
+/*
+ * The settings of a text. A setting is a key and its value. All memory belongs to the libxl__xl. Call the functions on
+ * the thread that uses the libxl__xl (xl.h), without a lock.
+ */
 #ifndef LIBXL__XL_SYNTAX_H
 #define LIBXL__XL_SYNTAX_H
 

@@ -81,7 +81,7 @@ class _Slices:
 
 
 class _RawDomains(Sequence[DomainCounters]):
-    """The result of domain_statistics, which stays in C. Reading an item makes the domain's Python objects."""
+    """The result of domain_statistics, which stays in C. Reading an item makes its Python objects."""
 
     def __init__(self, c: v.CData) -> None:
         self._c = c
