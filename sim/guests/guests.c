@@ -18,12 +18,12 @@
 
 struct guest {
     uint64_t serial;      /* the serial of the guest's domain */
-    uint32_t soft_resets; /* those of the domain when the guest began */
+    uint32_t soft_resets; /* the number of soft resets of the domain when the guest began */
     uint64_t deadline;
     uint64_t next_write; /* NEVER: the guest writes into no pages */
     uint32_t writes;
     uint32_t channel;  /* the port of the channel by which the guest is asked to suspend itself; 0: none */
-    bool ordered;      /* the channel was notified */
+    bool ordered;      /* the guest was asked to suspend itself: the channel was notified */
     bool mute, floods; /* how the guest takes a notification: see guests.h */
     bool suspended;    /* pv_continue() has to be called when the guest runs again */
     char action;

@@ -404,7 +404,10 @@ bool fault_parse(const char *spec, struct fault_order *order, char why[256]);
 void fault_format(const struct fault *rule, char text[128]);
 
 /* behaviours.c: the behaviours of simulated drivers. */
-/* Parses a behaviour. Called without the lock. Returns NULL, or an error message. */
+/*
+ * Parses a behaviour. `which`: the devices, as DOMID, DOMID/KIND or DOMID/KIND/NUMBER; the DOMID "all" means any domain.
+ * `what`: the behaviour's name, or NAME=ARGUMENT. Called without the lock. Returns NULL, or an error message.
+ */
 const char *behaviour_parse(enum side side, const char *which, const char *what, struct behaviour *b);
 /* Adds a behaviour; returns true, or false if there are too many behaviours. */
 bool behaviour_set(const struct behaviour *b);

@@ -44,7 +44,7 @@ struct options {
     bool running;
     int incoming;       /* -incoming fd:N: the state of the devices, which was not read yet; -1: none */
     char machine[40];   /* names the machine; the name is a part of the state of the devices */
-    bool logs_dirty;    /* xen-set-global-dirty-log */
+    bool logs_dirty;    /* the command xen-set-global-dirty-log has turned log-dirty mode on */
     char vnc[64];       /* the address of -vnc; "": none */
     char interface[16]; /* the name of the interface of the emulated card; "": none */
     uint32_t nr_serials, nr_drives;

@@ -17,11 +17,11 @@ enum {
     WORTH_AN_INDEX = 32,
     PAST = 1, /* a deadline that has passed, in ns: 1 ns after the machine started */
     /*
-     * While events are queued, only every Nth call checks the descriptors. The following constants are the
-     * values of N.
+     * While events are queued, only every second call of libxl_event_take, and every 64th call of
+     * libxl_event_wait, checks the descriptors.
      */
-    TAKES_A_LOOK = 2,  /* N for libxl_event_take */
-    WAITS_A_LOOK = 64, /* N for libxl_event_wait */
+    TAKES_A_LOOK = 2,
+    WAITS_A_LOOK = 64,
 };
 
 /*

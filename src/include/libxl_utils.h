@@ -178,7 +178,8 @@ int libxl_write_exactly(libxl_ctx *ctx, int fd, const void *data, ssize_t sz, co
                         const char *what);
 /* Calls pipe(). Logs an error. Returns 0 or FAIL. */
 int libxl_pipe(libxl_ctx *ctx, int pipes[2]);
-/* Logs how a child process has ended. `status` is from waitpid(). Any status is logged as a failure. */
+/* Logs how a child process has ended. `what` names the process. `status` is from waitpid(). Any status is logged as a
+ * failure. */
 void libxl_report_child_exitstatus(libxl_ctx *ctx, xentoollog_level level, const char *what, pid_t pid,
                                    int status);
 /*

@@ -54,7 +54,7 @@ static int get_string(const spot *at, json_object *in, const char **out)
 
 static int read_string(const spot *at, char **p, json_object *in)
 {
-    const char *text = ""; /* get_string sets it, or fails */
+    const char *text = ""; /* get_string sets the text, unless it fails */
 
     if (!in)
         return 0;
@@ -67,7 +67,7 @@ static int read_string(const spot *at, char **p, json_object *in)
 
 static int read_word(const spot *at, const libxl__json_field *field, void *p, json_object *in)
 {
-    const char *text = ""; /* get_string sets it, or fails */
+    const char *text = ""; /* get_string sets the text, unless it fails */
     int value;
     int rc = get_string(at, in, &text);
 
@@ -143,7 +143,7 @@ static int read_double(const spot *at, const libxl__json_field *field, double *p
 
 static int read_octets(const spot *at, const libxl__json_field *field, unsigned char *p, json_object *in)
 {
-    const char *text = ""; /* get_string sets it, or fails */
+    const char *text = ""; /* get_string sets the text, unless it fails */
     int rc = get_string(at, in, &text);
 
     if (rc)

@@ -90,7 +90,7 @@ int libxl_pipe(libxl_ctx *ctx, int pipes[2])
     return libxl__refuse(ERROR_FAIL, "making a pipe: %m");
 }
 
-/* Logs an error, and returns the errno value. */
+/* Logs "VERB WHAT of FILENAME" with the errno value `error`, and returns `error`. `what` may be NULL. */
 static int failed(libxl_ctx *ctx, int error, const char *verb, const char *filename, const char *what)
 {
     libxl__log(ctx, XTL_ERROR, error, "%s %s%s%s", verb, what ? what : "", what ? " of " : "", filename);

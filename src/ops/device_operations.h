@@ -65,7 +65,8 @@ int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
  * device_removal.c: removes a device by the nested operation device_detach. If the parent ends before the
  * nested operation, the nested operation continues.
  *
- * libxl__detach_reserve makes the nested operation, so that its start needs no memory. Errors: NOMEM, FAIL. Call
+ * libxl__detach_reserve makes the nested operation, so that its start needs no memory. `force`: the device is removed
+ * although the guest has not released it. Errors: NOMEM, FAIL. Call
  * libxl__detach_start and libxl__detach_poll from a phase's start and poll. Both return LIBXL__AO_WAIT until
  * the nested operation has ended, and then its result. There is one exception: if the guest has refused to
  * release the device, they return an error, recorded in the parent, and the nested operation continues.

@@ -81,7 +81,7 @@ typedef struct libxl__build {
     libxl__build_table acpi, smbios; /* the tables of the configuration, for hvmloader */
     /* The result of the job: 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION, NOMEM or FAIL. */
     int rc;
-    /* The error message, in the operation's gc. NULL: rc is 0, or there was no memory for the message. */
+    /* The error message, in the operation's memory. NULL: rc is 0, or there was no memory for the message. */
     const char *message;
 } libxl__build;
 

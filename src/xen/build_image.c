@@ -37,8 +37,8 @@ static int fail_file(libxl__builder *b, const libxl__build_file *file, const cha
 }
 
 /*
- * Records the failure of a step, with errno. The caller sets errno to 0 before the step. If errno is still 0,
- * no hypercall has failed, so the cause is the image or the memory.
+ * Records the failure of a step, with errno. `what` names the step, for the message. The caller sets errno to 0 before
+ * the step. If errno is still 0, no hypercall has failed, so the cause is the image or the memory.
  */
 static int fail_step(libxl__builder *b, libxl__call call, const char *what)
 {

@@ -50,7 +50,7 @@ typedef struct libxl__builder {
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /*
- * Like libxl__build_fail, for a call that has failed with errno. The message contains errno's text. Returns
+ * Like libxl__build_fail, for a call that has failed with errno. The message is `what` and errno's text. Returns
  * the error that libxl__errno_rc gives for this kind of call.
  */
 int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *what);

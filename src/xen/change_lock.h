@@ -21,8 +21,9 @@ typedef struct libxl__change_lock {
     libxl__change_lock_work *work;
     libxl__alarm alarm; /* the alarm for the next attempt to take the lock */
     bool pausing;       /* another program holds the lock, and the alarm is set */
-    bool of_host;       /* an input: the lock of domain 0, and not that of the operation's subject */
-    unsigned pause_ms;  /* the next pause */
+    /* An input. True: the lock of domain 0. False: the lock of the operation's subject. */
+    bool of_host;
+    unsigned pause_ms; /* the length of the next pause between two attempts, in ms */
 } libxl__change_lock;
 
 /*

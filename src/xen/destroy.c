@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the destructions. destroy_work runs on a worker, unlocked, and uses only the job's data.
+ * Owns: the lane (worker.h) of the destructions. destroy_work runs on a worker, unlocked, and uses only the job's data.
  * All other functions are called with the context locked.
  */
 #include "destroy.h"

@@ -7,7 +7,7 @@
 #include "xen.h"
 
 #if LIBXL__HAS_XENMANAGE
-/* Opens the handle. If that fails once, it is not tried again. */
+/* Returns the handle, or NULL. Opens the handle at the first call. */
 static struct xenmanage_handle *open_handle(libxl_ctx *ctx)
 {
     libxl__domain_ids *ids = &ctx->xen->domain_ids;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The hypervisor's unique numbers of domains, by libxenmanage, which Xen has since 4.21. A number tells a domain from
- * a later one with the same domid and UUID. Its hypercall returns the state of one domain, and is the same in all
- * releases.
+ * The hypervisor's unique numbers of domains. A number tells a domain from a later one with the same domid and UUID.
+ * libxenmanage, which Xen has since 4.21, returns the number together with the state of the domain. Its hypercall has the
+ * same form in all releases of Xen.
  */
 #ifndef LIBXL__DOMAIN_IDS_H
 #define LIBXL__DOMAIN_IDS_H
@@ -10,8 +10,8 @@
 #include <libxl.h>
 
 typedef struct libxl__domain_ids {
-    struct xenmanage_handle *handle; /* NULL: it is not open */
-    bool failed;                     /* it cannot be opened */
+    struct xenmanage_handle *handle; /* the handle of libxenmanage; NULL: it is not open */
+    bool failed;                     /* opening the handle has failed, so it is not tried again */
 } libxl__domain_ids;
 
 /*

@@ -43,8 +43,9 @@ void libxl__domains_lost(libxl_ctx *ctx)
 /* ---- the watches */
 
 /*
- * An early call comes before the event's body. A list of one hypercall is fetched at once. If the list is longer,
- * the look waits for the body, which may name the domain.
+ * The callback of both watches. @releaseDomain fires early (watch.h), so the body of its event, which may name the
+ * domain, may not have arrived yet. If one hypercall lists all domains, a look at all of them is as cheap as a look at
+ * one, so it is made at once. Otherwise the look waits for the body.
  */
 static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {

@@ -67,8 +67,8 @@ typedef struct libxl__domains {
     bool resting : 1;
     uint32_t pages; /* the number of hypercalls that the last look at all domains took, or takes so far */
     /*
-     * The time of the next look at all domains while domains are dying. Looks before it are at the dying
-     * domains only, if that takes no more hypercalls.
+     * While domains are dying: the time of the next look at all domains. Before this time only the dying domains
+     * are looked at, unless that takes more hypercalls than a look at all domains.
      */
     uint64_t next_complete;
     uint32_t observer_count;

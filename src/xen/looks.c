@@ -96,9 +96,7 @@ static void look_failed(libxl_ctx *ctx)
                    domains->failures);
         libxl__domains_lost(ctx);
     }
-    /*
-     * This runs the operations of the followers. libxl__domain_source_check then returns the error to them.
-     */
+    /* Each follower's operation then runs. It calls libxl__domain_source_check, which returns the error. */
     if (libxl__looks_are_refused(domains))
         libxl__followed_tell_all(&domains->followed);
 }
@@ -143,8 +141,9 @@ static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
 }
 
 /*
- * Looks at one domain, and tells its followers and the observers later. Returns false if the hypervisor gives no answer.
- * A domain whose unique number is unchanged needs no look, if it is known to be dying: it can only go.
+ * Compares one domain with its entry in the table, and calls the observers. libxl__followed_tell calls the followers
+ * later. Returns false if the hypervisor gives no answer. `dying`: the domain is known to be dying; NULL: it is not. A
+ * dying domain whose unique number (domain_ids.h) is unchanged still exists, so nothing has changed.
  */
 static bool look_at_one(libxl_ctx *ctx, uint32_t domid, libxl__followed *dying)
 {
@@ -166,7 +165,10 @@ static bool look_at_one(libxl_ctx *ctx, uint32_t domid, libxl__followed *dying)
     return true;
 }
 
-/* Returns false if a look at all domains is due or takes fewer hypercalls, or if the hypervisor gives no answer. */
+/*
+ * Looks at the dying domains only. Returns false if the caller must look at all domains instead: because that is due or
+ * takes fewer hypercalls, or because the hypervisor gives no answer.
+ */
 static bool look_at_dying(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;

@@ -87,7 +87,7 @@ void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, const libxl
 /* The contents of a mark. */
 typedef struct libxl__mark {
     uint32_t pid, domid; /* domid: LIBXL_DOMID_INVALID if the mark has no domid */
-    libxl_uuid handle;   /* the UUID nil if the mark has no handle */
+    libxl_uuid handle;   /* the nil UUID if the mark has no handle */
     bool resets;         /* the domain existed before, and is being reset */
     /*
      * The process that has written the mark has ended or has given up the domain. So the creation will not be

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the jobs on PCI devices. pci_work and the functions that it calls run on a worker,
+ * Owns: the lane (worker.h) of the jobs on PCI devices. pci_work and the functions that it calls run on a worker,
  * unlocked, and use only the job's data. All other functions are called with the context locked.
  */
 #include "pci.h"
@@ -24,7 +24,7 @@ static int fail(libxl__pci_job *p, int rc, const char *format, ...)
     return rc;
 }
 
-/* Returns the error of a hypercall on a function that has failed with errno. */
+/* Returns the error of a hypercall on `f` that has failed with errno. `what` says what was tried, for the message. */
 static int fail_call(libxl__pci_job *p, const libxl__pci_function *f, const char *what)
 {
     const int error = errno;
@@ -33,7 +33,7 @@ static int fail_call(libxl__pci_job *p, const libxl__pci_function *f, const char
                 LIBXL__PCI_FORMAT ": %s: %s", LIBXL__PCI_PARTS(f->sbdf), what, strerror(error));
 }
 
-/* Returns the error of xc_assign_device or xc_deassign_device. */
+/* Like fail_call, for xc_assign_device and xc_deassign_device. */
 static int fail_assign(libxl__pci_job *p, const libxl__pci_function *f, const char *what)
 {
     switch (errno) {

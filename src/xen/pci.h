@@ -37,8 +37,8 @@ typedef enum libxl__pci_verb {
     /* Stores the devices that are bound to pciback in `list`. */
     LIBXL__PCI_LIST,
     /*
-     * Binds each function to pciback, unless it is bound already, and assigns it to DOMID_IO. Errors: NI,
-     * NO_IOMMU, BUSY, ...
+     * Binds each function to pciback, unless it is bound already, and assigns it to DOMID_IO. Errors: those of
+     * libxl__pci_take, NO_IOMMU, and those of libxl__errno_rc for LIBXL__CALL_HOST.
      */
     LIBXL__PCI_TAKE,
     /*
@@ -46,9 +46,15 @@ typedef enum libxl__pci_verb {
      * is in facts.driver.
      */
     LIBXL__PCI_GIVE_BACK,
-    /* Checks that no domain has a function, and resets each one. Errors: NO_IOMMU, BUSY, DOMAIN_NOTFOUND, ... */
+    /*
+     * Checks that no domain has a function, and resets each one. Errors: those of libxl__pci_reset, NO_IOMMU, BUSY, and
+     * those of libxl__errno_rc for LIBXL__CALL_DOMAIN.
+     */
     LIBXL__PCI_RESET,
-    /* Gives the domain access to each function. Errors: NO_IOMMU, BUSY, DOMAIN_NOTFOUND, ... */
+    /*
+     * Gives the domain access to each function. Errors: NO_IOMMU, BUSY, and those of libxl__errno_rc for
+     * LIBXL__CALL_DOMAIN.
+     */
     LIBXL__PCI_GRANT,
     /* Takes the access to each function that is `granted` from the domain, and resets the function. */
     LIBXL__PCI_REVOKE,

@@ -14,8 +14,8 @@ typedef struct libxl__precopy {
     uint32_t most_rounds, downtime_ms; /* as in libxl_save_policy, with the defaults set */
     uint64_t pages;                    /* the number of the domain's pages */
     uint64_t counted;                  /* the pages sent, as libxenguest counts them */
-    uint64_t since;      /* when `counted` has changed, in ns, monotonic; 0: no round has begun */
-    libxl__copying seen; /* the last report */
+    uint64_t since; /* the time of the last change of `counted`, in ns, monotonic; 0: no round has begun */
+    libxl__copying seen; /* what was reported last */
 } libxl__precopy;
 
 /*

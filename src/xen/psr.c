@@ -22,7 +22,10 @@ _Static_assert((int)LIBXL_PSR_CMT_TYPE_CACHE_OCCUPANCY == XC_PSR_CMT_L3_OCCUPANC
                    (int)LIBXL_PSR_CMT_TYPE_LOCAL_MEM_COUNT == XC_PSR_CMT_LOCAL_MEM_COUNT + 1,
                "what is monitored has libxenctrl's numbers plus 1");
 
-/* Translates the errors of these hypercalls, as xen/sysctl.h and xen/domctl.h describe them. */
+/*
+ * Returns the error of a hypercall that has failed with errno. xen/sysctl.h and xen/domctl.h describe what each errno
+ * means. `what` says what was tried, for the message.
+ */
 static int fail(libxl__ao *ao, const char *what)
 {
     switch (errno) {

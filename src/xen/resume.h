@@ -15,11 +15,11 @@ typedef struct libxl__resume {
     libxl__job job;
     /* Inputs. */
     uint32_t domid;
-    /* The guest is told that the suspension was cancelled. Otherwise it is told that it runs in a new domain. */
+    /* True: the guest is told that its suspension was cancelled. False: it is told that it runs in a new domain. */
     bool cancelled;
-    /* A save may have left the domain in log-dirty mode; the job first ends this mode. */
+    /* True: the job first ends log-dirty mode, in which a save may have left the domain. */
     bool saved;
-    /* The domain is resumed. Otherwise the job only ends log-dirty mode. */
+    /* True: the job resumes the domain. False: the job only ends log-dirty mode. */
     bool suspended;
     /* Results, valid once the job is done. */
     bool resumed; /* the domain was suspended, and runs again */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Gathers statistics about all domains. Owns: the lane of these jobs. During a job also owns the job's list.
+ * Gathers statistics about all domains. Owns: the lane (worker.h) of these jobs. During a job also owns the job's list.
  * The worker runs unlocked and uses only the job's data.
  *
  * The kernel's backend drivers keep counters in sysfs. A disk's counters are in the directory of its backend,

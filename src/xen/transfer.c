@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the socket and the file in memory of each program that runs. The context's lock guards them. The program
- * is a part of the library, of the same release, so its messages are trusted. The texts in the messages may
- * contain octets of the stream. The core escapes texts.
+ * Owns: the socket and the head (a memfd, transfer_messages.h) of each program that runs. The context's lock guards
+ * them. The program is a part of the library, of the same release, so its messages are trusted. The texts in the
+ * messages may contain octets of the stream. The core escapes texts.
  */
 #include "transfer.h"
 
@@ -88,7 +88,7 @@ static const char *const *make_environment(libxl__ao *ao)
     return environment;
 }
 
-/* Makes the file in memory with the head in it. Returns its descriptor, or -1 with errno. */
+/* Makes the memfd with the head in it. Returns its descriptor, or -1 with errno. */
 static int make_head(const void *head, size_t size)
 {
     const int fd = memfd_create("aioxen-head", MFD_CLOEXEC);

@@ -14,7 +14,8 @@ typedef struct libxl__transfer {
     libxl__source source; /* fires when a message has arrived */
     libxl__child child;   /* fires when the program has ended */
     libxl__fd control;    /* the library's end of the socket, which this structure owns */
-    libxl__fd head;       /* the file in memory, which this structure owns until the operation ends */
+    /* The head (a memfd, transfer_messages.h), which this structure owns until the operation ends. */
+    libxl__fd head;
     libxl__transfer_message result; /* the message RESULT; valid once its `kind` is RESULT */
 } libxl__transfer;
 

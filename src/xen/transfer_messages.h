@@ -8,10 +8,15 @@
  * before the stream. When a domain is restored, the program writes the octets that it has read before the stream into
  * the head.
  *
- * The program's arguments are `save DOMID FLAGS RATE MODEL LEVEL THREADS`, where FLAGS are those of xc_domain_save,
- * RATE is the number of octets that may be sent in a second while the guest runs, or 0, MODEL is 1 if the domain has a
- * device model, and LEVEL is the level of zstd at which THREADS threads compress the stream; 0: the stream is not
- * compressed. Or the arguments are `restore HEAD`, where HEAD is 1 if the stream begins with xl's header.
+ * The program's arguments are `save DOMID FLAGS RATE MODEL LEVEL THREADS`:
+ *
+ *   FLAGS    the flags of xc_domain_save
+ *   RATE     the number of octets that may be sent in a second while the guest runs; 0: no limit
+ *   MODEL    1 if the domain has a device model, else 0
+ *   LEVEL    the level of zstd with which the stream is compressed; 0: it is not compressed
+ *   THREADS  the number of threads that compress
+ *
+ * or `restore HEAD`: HEAD is 1 if the stream begins with xl's header, else 0.
  */
 #ifndef LIBXL__TRANSFER_MESSAGES_H
 #define LIBXL__TRANSFER_MESSAGES_H

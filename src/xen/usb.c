@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the jobs on USB devices. usb_work runs on a worker, unlocked, and uses only the job's data. All
- * other functions are called with the context locked.
+ * Owns: the lane (worker.h) of the jobs on USB devices. usb_work runs on a worker, unlocked, and uses only the
+ * job's data. All other functions are called with the context locked.
  */
 #include "usb.h"
 #include "xen.h"

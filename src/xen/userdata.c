@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stores, changes, reads and removes the stored configurations of domains, by jobs. Owns: the lane of these
+ * Stores, changes, reads and removes the stored configurations of domains, by jobs. Owns: the lane (worker.h) of these
  * jobs, and each libxl__userdata_work until its operation and its job have ended. The functions named *_work
  * run on a worker, unlocked, and use only the job's data. All other functions are called with the context
  * locked.
@@ -26,7 +26,7 @@ struct libxl__userdata_work {
     void *user;
     void (*dispose)(void *user);
     libxl_domain_config config; /* the configuration that was read */
-    char *old;                  /* its text */
+    char *old;                  /* the text of `config`, as it was read */
     int rc;
 };
 

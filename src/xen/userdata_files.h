@@ -23,7 +23,7 @@
 
 #define LIBXL__USERDATA_JSON         "libxl-json"
 #define LIBXL__USERDATA_LOCK         "domain-userdata-lock"
-#define LIBXL__USERDATA_CHANGES_LOCK "libxl-device-changes-lock" /* change_lock.h */
+#define LIBXL__USERDATA_CHANGES_LOCK "libxl-device-changes-lock" /* the lock of change_lock.h */
 
 enum {
     LIBXL__USERDATA_NAME = 64,         /* the greatest length of a NAME */

@@ -31,7 +31,7 @@ typedef enum libxl__xs_kind {
 
 /*
  * One request. Some members are used by one kind of request only. The comment of such a member begins with
- * the kind. Paths and values are in the batch's gc.
+ * the kind. Paths and values are in the batch's memory, the member `gc`.
  */
 struct libxl__xs_request {
     libxl__xs_kind kind;
@@ -114,7 +114,7 @@ struct libxl__xs_batch {
     int rc;                 /* the first error; 0: no request has failed */
     uint32_t repeats;       /* the number of times that the transaction was repeated */
     bool contended;         /* the transaction was given up after LIBXL__XS_MOST_REPEATS repetitions */
-    const char *message;    /* the message of this error, in gc */
+    const char *message;    /* the message of the error `rc`, in the batch's memory */
     STAILQ_HEAD(, libxl__xs_request) requests;
     libxl__xs_call call; /* the call that carries out the batch; used by xs_lib.c only */
     /* The members from here to `transaction` are used by xs_wire.c only. */
@@ -124,7 +124,7 @@ struct libxl__xs_batch {
     bool start_answered;           /* xenstored has answered the start of the transaction */
     uint32_t unanswered;           /* the number of messages that xenstored has not answered yet */
     uint32_t transaction;          /* xenstored's id of the open transaction; 0: no transaction is open */
-    _Alignas(16) char memory[256]; /* the memory that gc uses first */
+    _Alignas(16) char memory[256]; /* `gc` uses this memory before it allocates more */
 };
 
 /*

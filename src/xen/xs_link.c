@@ -16,9 +16,8 @@
 #include <stdio.h>
 
 #define LIMIT LIBXL__SECONDS(1) /* the longest time until the answer that proves a connection */
-#define ROOM_DELAY                                                                                           \
-    LIBXL__MILLISECONDS(                                                                                     \
-        5) /* the time between two attempts while xenstored's queue of new connections is full */
+/* The time between two attempts while xenstored's queue of new connections is full. */
+#define ROOM_DELAY LIBXL__MILLISECONDS(5)
 /* The time until the first attempt to connect again; doubled after each attempt. */
 #define FIRST_DELAY LIBXL__MILLISECONDS(10)
 #define LAST_DELAY  LIBXL__SECONDS(1)

@@ -22,7 +22,7 @@ void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid)
 }
 
 /*
- * Adds a request, and returns it. `path` must be in the batch's gc; NULL: there was no memory for the path.
+ * Adds a request, and returns it. `path` must be in the batch's memory; NULL: there was no memory for the path.
  * Returns NULL if there is no memory.
  */
 static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path)

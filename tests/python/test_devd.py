@@ -171,7 +171,7 @@ async def test_qemu_serves_a_guest_as_long_as_it_has_devices(
             number = read_node(pid.format(dom.domid))
             assert number and Path(f"/proc/{number}").exists()
             await dom.disk_remove(given)
-            assert Path(f"/proc/{number}").exists()  # It serves the folder.
+            assert Path(f"/proc/{number}").exists()  # This QEMU still serves the folder.
             await dom.disk_add(given)
             await dom.device_wait_connected("vbd", 51712)
             assert read_node(pid.format(dom.domid)) == number

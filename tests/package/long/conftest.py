@@ -40,7 +40,8 @@ class Debian:
             "HOME": "/root",
             "DEBIAN_FRONTEND": "noninteractive",
         }
-        if certificates := os.environ.get("PIP_CERT"):  # This machine's, for a proxy of PyPI.
+        # If a proxy of PyPI needs certificates of this machine, pip in the Debian needs them, too.
+        if certificates := os.environ.get("PIP_CERT"):
             folder = self.root / "etc/ssl/certs"
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(certificates, folder / "ca-certificates.crt")

@@ -50,7 +50,7 @@ class Meter(Protocol):
 
 
 class NoMeter:
-    """Shows nothing."""
+    """The style "none": shows nothing."""
 
     def begin(self, subject: str) -> Report:
         return lambda event: None

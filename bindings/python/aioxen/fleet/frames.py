@@ -17,7 +17,7 @@ HEAD = struct.Struct(">cI")
 
 
 class Frame(enum.Enum):
-    """The letters."""
+    """The kinds of frames. The value is the letter with which a frame begins."""
 
     CALL = b"C"
     """From the client: a request."""

@@ -74,7 +74,7 @@ class Hosts(Mapping[str, HostState]):
 
 
 class Beat(NamedTuple):
-    """A heartbeat."""
+    """The contents of a heartbeat, which an agent sends to the clients."""
 
     host: HostState
     number: int

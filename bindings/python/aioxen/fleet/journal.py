@@ -43,7 +43,7 @@ COLUMNS = "id, caller, digest, operation, domid, uuid, reply, paused"
 
 
 class Journal:
-    """The memory of requests."""
+    """The requests that an agent remembers. Use it in one thread."""
 
     def __init__(self, path: str | Path = ":memory:") -> None:
         self._file = sqlite3.connect(path, isolation_level=None)

@@ -39,7 +39,7 @@ NAMES_SECONDS = 60.0
 
 
 class Found(NamedTuple):
-    """The answers of one host."""
+    """The values that one scrape has read from one host."""
 
     host: str
     info: PhysInfo

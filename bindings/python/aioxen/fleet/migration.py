@@ -40,7 +40,7 @@ SUSPENDED: tuple[type[errors.Error], ...] = (errors.OwnerUnknownError, Interrupt
 
 
 class Migration:
-    """One migration."""
+    """A migration in progress: one call of Fleet.migrate()."""
 
     def __init__(self, fleet: Fleet, domain: Domain, target: Host) -> None:
         self.fleet = fleet

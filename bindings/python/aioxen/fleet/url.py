@@ -17,7 +17,7 @@ SCHEMES = ("tls", "nats", "unix", "ssh")
 
 
 class Url(NamedTuple):
-    """An address."""
+    """The address of a broker, or of agents."""
 
     scheme: str
     host: str
