@@ -67,9 +67,8 @@ typedef struct libxl__phase_position {
     bool started : 1;  /* the phase's start function was called */
     bool stopping : 1; /* the phase's stop function was called */
     bool undoing : 1;  /* the phases from the present phase back to the first phase are being undone */
-    bool
-        /* The present phase or an earlier phase commits, so a stop request has no effect any more. */
-        committed : 1;
+    /* The present phase or an earlier phase commits, so a stop request ends only phases that have a stop function. */
+    bool committed : 1;
     bool expired : 1; /* the timer has fired in this phase */
     /* The operation's time limit was reached, so the operation waits for its undo only until leave_at. */
     bool leaves : 1;

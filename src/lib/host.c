@@ -117,7 +117,7 @@ int libxl_set_parameters(libxl_ctx *ctx, char *params)
 
 /* ---- VNC */
 
-/* Reads ~/console/NAME. Returns the value, which the caller frees, or NULL. */
+/* Reads /local/domain/DOMID/console/NAME. Returns the value, which the caller frees, or NULL. */
 static char *read_console_node(libxl_ctx *ctx, uint32_t domid, const char *name)
 {
     char path[96];

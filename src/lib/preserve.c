@@ -30,7 +30,10 @@ static void add(libxl_store_steps *all, libxl_store_action action, const char *p
         step->path = strdup(path);
 }
 
-/* Adds the step that lets only the domain read the node, as for all nodes of /vm. */
+/*
+ * Adds the step that lets the domain, and no other guest, read the node. A node that is made below it later gets the same
+ * permissions.
+ */
 static void add_permissions(libxl_store_steps *all, const char *path, uint32_t domid)
 {
     add(all, LIBXL_STORE_ACTION_SET_PERMISSIONS, path, NULL);

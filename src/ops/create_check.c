@@ -92,13 +92,9 @@ static bool is_given(uint64_t memkb)
 static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
 {
     const libxl_domain_build_info *info = &config->b_info;
+    /* `video_kb` is 0 for a PVH domain. The memory of an HVM domain includes the memory of its graphics card. */
     const uint64_t least =
-        config->c_info.type == LIBXL_DOMAIN_TYPE_PV
-            ? LEAST_PV_KB
-            : LEAST_PVH_KB +
-                  build
-                      /* An HVM domain may have less memory, because hvmloader needs less than a kernel. */
-                      ->video_kb;
+        config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? LEAST_PV_KB : LEAST_PVH_KB + build->video_kb;
     const bool has_target = is_given(info->target_memkb);
     const uint64_t target = has_target ? info->target_memkb : is_given(info->max_memkb) ? info->max_memkb : 0;
     const uint64_t max = is_given(info->max_memkb) ? info->max_memkb : target;

@@ -7,8 +7,8 @@
  * A context has several handles because libxencall keeps the pages for a hypercall's data in the handle.
  * Threads that share a handle wait for the handle's lock. They also move these pages from one processor's
  * cache to another. So threads are numbered and spread over four handles. The thread that made the context
- * uses the first handle. A program with one thread opens further handles only for the workers that destroy
- * domains.
+ * uses the first handle. A program with one thread opens further handles only for workers that make hypercalls, for
+ * example to destroy domains.
  */
 #include "xen.h"
 

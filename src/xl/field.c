@@ -151,7 +151,7 @@ static void put_strings(libxl__xl *x, char ***where, const libxl__xl_field *fiel
         return;
     }
     for (const libxl__xl_value *item = list->items; item; item = item->next) {
-        /* Xl ignores the remaining items of the list, so this reader ignores them, too. */
+        /* As in xl, the items after an inner list are ignored. */
         if (item->form == LIBXL__XL_LIST) {
             libxl__xl_doubt(x, item->place, "%s: a string is expected, not a list", field->name);
             break;

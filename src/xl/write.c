@@ -6,7 +6,10 @@
 
 #include <libxl_utils.h>
 
-/* Returns whether the field has another value in `object` than in `base`. */
+/*
+ * Returns whether the field must be written, because it has another value in `object` than in `base`. A string or a list
+ * of strings is always written if it is set.
+ */
 static bool differs(const void *object, const void *base, const libxl__xl_field *field)
 {
     const char *a = (const char *)object + field->offset, *b = (const char *)base + field->offset;
@@ -67,7 +70,7 @@ static void write_word(FILE *out, const void *where, const libxl__xl_field *fiel
             fputs(word->word, out);
             return;
         }
-    /* No word stands for this value. libxl_domain_config_to_xl reads its output again, and then refuses this number. */
+    /* No word stands for this value. When libxl_domain_config_to_xl reads its output, it refuses this number. */
     fprintf(out, "%lld", (long long)value);
 }
 
