@@ -8,7 +8,7 @@
  *   c   crash at once
  *   b   block for ever
  *   s   use the processor for ever
- *   dN  power off after N/10 s
+ *   dN  power off after N/10 s; N is one digit
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
  *   kX  ask for a soft reset at once, and do X after it; the console then has "tiny: X"

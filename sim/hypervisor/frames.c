@@ -116,9 +116,8 @@ void frames_free_all(struct domain *d)
 }
 
 /*
- * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no data is moved. If
- * the guest is populated on demand, the pages that it gives back have no frames, so the number of its frames
- * does not change.
+ * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no data is moved. Does
+ * nothing for a guest that has pages without frames, because these are the pages that such a guest gives back.
  */
 void frames_balloon(struct domain *d, uint64_t pages)
 {

@@ -42,8 +42,8 @@ int libxl__transfer_next(libxl__ao *ao, libxl__transfer *transfer, libxl__transf
 bool libxl__transfer_done(const libxl__transfer *transfer);
 /*
  * Returns the result of a program that has ended. Records an error in ao. `field` names the stream in
- * messages. Errors: INVAL (the stream is not a saved domain), DEVICE_MODEL, ABORTED, PERMISSION, NOMEM,
- * DOMAIN_NOTFOUND, FAIL.
+ * messages. Errors: INVAL (the stream is not a saved domain), DEVICE_MODEL, PERMISSION, NOMEM,
+ * DOMAIN_NOTFOUND, FAIL, and the reason of a stop request (ao->stop, or ABORTED).
  */
 int libxl__transfer_result(libxl__ao *ao, const libxl__transfer *transfer, const char *field);
 /* Sends a message to the program. A program that has ended is not an error. */

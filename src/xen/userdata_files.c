@@ -218,7 +218,7 @@ int libxl__userdata_drop(libxl__userdata_files *files, const char *name)
     return !unlink(path) || errno == ENOENT ? 0 : failed(files, "removing", path);
 }
 
-/* Returns whether the file belongs to the domain and is not its lock. */
+/* Returns whether the file belongs to the domain and is not LIBXL__USERDATA_LOCK. */
 static bool is_of_domain(const libxl__userdata_files *files, const char *file)
 {
     static const char prefix[] = "userdata-";

@@ -71,7 +71,7 @@ int libxl__userdata_put(libxl__userdata_files *files, const char *name, const vo
 /* Removes a file. A missing file is not an error. Errors: PERMISSION, FAIL. */
 int libxl__userdata_drop(libxl__userdata_files *files, const char *name);
 /*
- * Removes all files of the domain except the lock. A missing directory is not an error. If no descriptor is
+ * Removes all files of the domain except LIBXL__USERDATA_LOCK. A missing directory is not an error. If no descriptor is
  * free, the directory cannot be read. Then this function removes only the stored configuration. Errors:
  * PERMISSION, FAIL.
  */

@@ -134,7 +134,7 @@ static void receive(libxl_ctx *ctx)
 
 /*
  * Checks whether the connection is lost, because libxenstore notices a loss only at a request. Does nothing
- * if there are no watches and no followed domains, because a loss does not matter then.
+ * if there are no followed domains and no watches except the context's own, because a loss does not matter then.
  */
 static void ping(libxl_ctx *ctx)
 {

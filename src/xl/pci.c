@@ -27,8 +27,8 @@ static bool hexadecimal(const char **s, unsigned long most, unsigned long *out)
 }
 
 /*
- * Reads [DOMAIN:]BUS:DEVICE.FUNCTION (a BDF). Returns the text after the BDF, or NULL if the text has another
- * form.
+ * Reads [DOMAIN:]BUS:DEVICE.FUNCTION (a BDF). The FUNCTION * means all functions of the device. Returns the text after
+ * the BDF, or NULL if the text has another form.
  */
 static const char *read_bdf(libxl_device_pci *pci, const char *s)
 {
