@@ -6,7 +6,8 @@
  *
  * Owns: the domain and its mark (marks.h), until the operation completes with success. The undo of the
  * `build` phase takes the domain down, and removes its nodes and its mark. The undo of the `name` phase
- * removes the mark if no domain was made. For domain_soft_reset these are the undo of `release` and of `claim`. The caller holds the context's lock.
+ * removes the mark if no domain was made. For domain_soft_reset these are the undo of `release` and of `claim`. The
+ * caller holds the context's lock.
  */
 #include "create.h"
 #include "create_boot.h"
@@ -360,13 +361,12 @@ static int receive_poll(libxl__ao *ao, struct create *s)
     int rc = check_domain(ao, s);
     if (!rc)
         rc = reason_of(ao, s, libxl__restore_receive_poll(ao, &s->transfer, &s->build, &s->saved));
+    /*
+     * A guest may have returned pages while it was saved. It then takes less memory than was reserved, so the rest is
+     * released.
+     */
     if (!rc && s->parsed.asked)
-        libxl__hv_release(ao, s->build
-                                  /*
-                 * A guest may have returned pages while it was saved. It then takes less memory than was
-                 * reserved, so the rest is released.
-                 */
-                                  .domid);
+        libxl__hv_release(ao, s->build.domid);
     return rc;
 }
 
@@ -397,7 +397,7 @@ static int claim_start(libxl__ao *ao, struct create *s)
     if (!rc)
         rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
-        libxl__teardown_resets(&s->teardown);
+        libxl__teardown_resets(&s->teardown, s->build.domid);
     if (!rc)
         rc = libxl__reset_reserve(ao, &s->reset, &s->build);
     if (!rc)

@@ -413,10 +413,11 @@ int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unf
     return rc;
 }
 
-void libxl__teardown_resets(const libxl__nested *teardown)
+void libxl__teardown_resets(const libxl__nested *teardown, uint32_t domid)
 {
     struct teardown *t = libxl__ao_state(teardown->child);
     t->nodes.resets = true;
+    t->nodes.marked = domid;
 }
 
 void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid,

@@ -18,8 +18,8 @@
  * parent. After an error there is nothing to release.
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
-/* Call this between libxl__teardown_reserve and the start, if the mark of the domain is that of a soft reset (marks.h). */
-void libxl__teardown_resets(const libxl__nested *teardown);
+/* Call this between libxl__teardown_reserve and the start, if the mark is that of a soft reset of domain `domid`. */
+void libxl__teardown_resets(const libxl__nested *teardown, uint32_t domid);
 /*
  * Starts the teardown of the domain with this domid and this UUID. `handle` is the UUID that the hypervisor has for
  * the domain. `handle` differs from the UUID only until a creation has given the domain its UUID. If another domain

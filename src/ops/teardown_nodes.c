@@ -75,7 +75,9 @@ static const libxl__ao *parent_of(const libxl__ao *ao)
 static bool uuid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
 {
     uint32_t other = LIBXL_DOMID_INVALID;
-    const int rc = libxl__hv_find(ao, &nodes->uuid, nodes->domid, &other);
+    /* A soft reset that has changed nothing leaves its domain alive. This domain has the UUID of the mark. */
+    const uint32_t own = nodes->resets ? nodes->marked : nodes->domid;
+    const int rc = libxl__hv_find(ao, &nodes->uuid, own, &other);
     if (rc)
         nodes->uncertain = rc;
     return !rc && other == LIBXL_DOMID_INVALID &&

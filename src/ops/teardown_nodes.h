@@ -23,6 +23,7 @@ typedef struct libxl__teardown_nodes {
     libxl_uuid handle; /* the UUID that the hypervisor has for the domain */
     bool unfinished;   /* the mark is removed only when the domain is gone */
     bool resets;       /* the mark is that of a soft reset */
+    uint32_t marked;   /* if `resets` is set: the domid of the domain that is reset, which has the UUID */
     bool has_tree;     /* the nodes whose paths contain the domid belong to the domain */
     bool keeps_tree; /* these nodes are not removed, because they name devices that are still to be removed */
     bool shared;     /* another living domain had the UUID when the first step started */

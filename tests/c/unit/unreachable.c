@@ -156,6 +156,39 @@ static void a_new_creation_with_the_same_uuid_keeps_its_nodes(scene *s)
     destroy(s, domid);
 }
 
+/* ---- a soft reset */
+
+/* The connection is lost before the reset has changed the domain. So the undo only has to remove the mark. */
+static void a_reset_removes_its_mark_when_the_connection_is_back(scene *s)
+{
+    struct moment m = {.phase = "list"};
+    char mark[LIBXL__MARK_PATH];
+    libxl_domid domid;
+    libxl_dominfo info;
+    libxl_shutdown_reason reason;
+    libxl_ctx *ctx = open_context();
+    libxl_domain_config made = guest_config_pvh("kb"), config;
+    assert_int_equal(libxl_domain_create_new(s->ctx, &made, &domid, NULL, NULL), 0);
+    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
+    assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &reason, NULL), 0);
+    assert_int_equal(libxl_retrieve_domain_configuration(s->ctx, domid, &config, NULL), 0);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    mark_of(&info.uuid, mark);
+    libxl__ctx_set_phase_hook(ctx, cut_in_phase, &m);
+    assert_int_equal(libxl_domain_soft_reset(ctx, &config, domid, NULL, NULL), ERROR_NO_XENSTORE);
+    assert_true(m.reached);
+    assert_non_null(strstr(libxl_error_message(), mark));
+    assert_true(exists(mark));
+    mend_connection(ctx, &m.cut);
+    wait_until_idle(ctx);
+    assert_false(exists(mark));
+    assert_int_equal(libxl_domain_info(ctx, &info, domid), 0);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    libxl_domain_config_dispose(&made);
+    libxl_domain_config_dispose(&config);
+    destroy(s, domid);
+}
+
 /* ---- a connection that breaks again and again */
 
 struct lines {
@@ -290,6 +323,7 @@ static void closing_makes_a_last_attempt(scene *s)
 static const body bodies[] = {
     BODY(a_creation_removes_its_nodes_when_the_connection_is_back, NO_CONTEXT),
     BODY(a_new_creation_with_the_same_uuid_keeps_its_nodes, RUNS_ONCE),
+    BODY(a_reset_removes_its_mark_when_the_connection_is_back, RUNS_ONCE),
     BODY(a_connection_that_breaks_again_and_again_is_logged_once, NO_CONTEXT),
     BODY(a_destruction_removes_the_nodes_when_the_connection_is_back, NO_CONTEXT),
     BODY(a_destruction_removes_the_nodes_when_there_is_memory, NO_CONTEXT),
