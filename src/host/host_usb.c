@@ -182,7 +182,7 @@ static int give_back(const libxl__usb_device *device, const libxl__usb_interface
 int libxl__usb_give_back(const libxl__usb_device *device, char why[LIBXL__SYSFS_WHY])
 {
     libxl__usb_interface now[LIBXL__USB_INTERFACES];
-    char ignored[LIBXL__SYSFS_WHY];
+    char ignored[LIBXL__SYSFS_WHY] = "";
     uint32_t count;
     int first = find_interfaces(device->busid, now, &count, why);
     for (uint32_t i = 0; i < count; i++) {

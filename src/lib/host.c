@@ -133,10 +133,12 @@ static char *read_console_node(libxl_ctx *ctx, uint32_t domid, const char *name)
 static int give_password(const char *password)
 {
     FILE *file = tmpfile();
-    if (!file || fputs(password, file) < 0 || fflush(file) || lseek(fileno(file), 0, SEEK_SET) < 0 ||
-        dup2(fileno(file), STDIN_FILENO) < 0)
-        return libxl__refuse(ERROR_FAIL, "giving the password to vncviewer: %m");
-    return 0;
+    const bool given = file && fputs(password, file) >= 0 && !fflush(file) &&
+                       dup2(fileno(file), STDIN_FILENO) >= 0 && !lseek(STDIN_FILENO, 0, SEEK_SET);
+    const int error = errno;
+    if (file)
+        fclose(file);
+    return given ? 0 : libxl__refuse(ERROR_FAIL, "giving the password to vncviewer: %s", strerror(error));
 }
 
 int libxl_vncviewer_exec(libxl_ctx *ctx, uint32_t domid, int autopass)

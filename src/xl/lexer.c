@@ -48,8 +48,11 @@ static const char *escape(char c)
 char libxl__xl_octet(const libxl__xl_source *source, size_t *at)
 {
     const char c = source->text[(*at)++];
-    if (c == '\\')
-        return escape(source->text[(*at)++])[1];
+    if (c != '\\')
+        return c;
+    const char *found = escape(source->text[(*at)++]);
+    if (found)
+        return found[1];
     return c;
 }
 

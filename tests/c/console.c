@@ -121,11 +121,36 @@ static void xenconsole_is_run(scene *s)
     close(output[1]);
 }
 
+/* There is no viewer in the PATH, so the function returns. It leaves the password on the standard input. */
+static void a_viewer_gets_only_the_password(scene *s)
+{
+    const int in = dup(STDIN_FILENO);
+    const char *programs = getenv("PATH");
+    char path[64], password[8] = "", *before = strdup(programs ? programs : "");
+    libxl_domid domid = guest(s, "b", true);
+    snprintf(path, sizeof(path), "/local/domain/%u/console/vnc-port", domid);
+    fixture_write(path, "5901");
+    snprintf(path, sizeof(path), "/local/domain/%u/console/vnc-pass", domid);
+    fixture_write(path, "secret");
+    setenv("PATH", "/nonexistent", 1);
+    const int descriptors = fixture_entries("/proc/self/fd");
+    assert_int_equal(libxl_vncviewer_exec(s->ctx, domid, 1), ERROR_FAIL);
+    assert_int_equal(fixture_entries("/proc/self/fd"), descriptors);
+    assert_int_equal(read(STDIN_FILENO, password, sizeof(password)), strlen("secret"));
+    assert_string_equal(password, "secret");
+    setenv("PATH", before, 1);
+    free(before);
+    dup2(in, STDIN_FILENO);
+    close(in);
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(the_terminal_shows_what_the_guest_writes),
     BODY(only_terminals_are_returned),
     BODY(the_type_of_the_domain_decides),
     BODY(xenconsole_is_run, RUNS_ONCE | ALONE),
+    BODY(a_viewer_gets_only_the_password, RUNS_ONCE | ALONE),
 };
 
 HARNESS_MAIN(bodies)
