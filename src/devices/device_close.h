@@ -29,9 +29,8 @@ typedef struct libxl__device_close {
     const libxl__xs_request *state_node;
     /* Waits until the backend has closed, or has another state than Closing. */
     libxl__await left;
-    char text
-        /* The first octets of the backend's state, to which `state` points; a correct state has one digit. */
-        [16];
+    /* The first octets of the backend's state, to which `state` points; a correct state has one digit. */
+    char text[16];
     unsigned times_looked; /* the number of the backend's states that were read and did not end the wait */
     /* The number of requests to close that have failed because the backend had changed its state. */
     unsigned times_changed;

@@ -14,11 +14,8 @@
 #include <libxl_utils.h>
 
 enum {
-    LEAST_HOLE_KB = 256
-                    /*
-         * The memory that hvmloader needs for the registers of devices below 4 GiB; libxl has the same limit.
-         */
-                    << 10,
+    /* The least address space below 4 GiB that hvmloader gets for the devices; libxl has the same limit. */
+    LEAST_HOLE_KB = 256 << 10,
     MOST_HOLE_KB = 3584 << 10,
 };
 

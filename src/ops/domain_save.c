@@ -190,7 +190,8 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
     libxl_domain_config_init(&s->config);
     /*
      * Sources are stopped in the reverse order of attachment. This source is attached before the nested operation, so
-     * `config` is freed after the nested operation has ended.
+     * the nested operation has ended or was asked to stop before `config` is freed. A nested operation that was asked to
+     * stop stores no result.
      */
     libxl__source_attach(ao, &s->held, dispose_configuration);
     const int rc = libxl__nested_reserve(ao, &s->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);

@@ -42,7 +42,8 @@ int libxl__ask_configuration_start(libxl__ao *ao, libxl__migrate_ask *ask)
     libxl_migration_request_init(&ask->request);
     /*
      * Sources are stopped in the reverse order of attachment. This source is attached before the nested operation, so
-     * the request is freed after the nested operation has ended.
+     * the nested operation has ended or was asked to stop before the request is freed. A nested operation that was asked
+     * to stop stores no result.
      */
     libxl__source_attach(ao, &ask->held, dispose_request);
     const int rc = libxl__nested_reserve(ao, &ask->configuration, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION);

@@ -54,7 +54,10 @@ typedef struct libxl__build {
     /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
-    /* The UUID with which the hypervisor makes the domain. */
+    /*
+     * The UUID that the hypervisor has for the domain. A new domain is made with a random one, which is replaced by
+     * `uuid` (create_identity.h).
+     */
     libxl_uuid handle;
     /* `video_kb`: the part of both amounts that an HVM domain's graphics card has; 0 for other domains. */
     uint64_t target_kb, max_kb, video_kb;
