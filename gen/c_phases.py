@@ -4,7 +4,8 @@ operations with the same phases. The table contains functions that call hand-wri
 
 The operation's source includes the header at its end. If the IDL declares a function that the source lacks,
 the source does not compile. If the source has a function that the IDL does not declare, the compiler warns
-about an unused static function.
+about an unused static function. The functions of a phase with `shared` are in another source, and a header
+that the operation's source includes declares them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def variable(o: m.Operation) -> str:
 
 def header(model: m.Model, o: m.Operation) -> str:
     wanted = "".join(
-        f"  static {returned}{phase.name}_{what}(libxl__ao *ao, {stem(o)}_state *s);\n"
+        f"  {declared(o, phase, what, returned)};\n"
         for phase in o.phases
         for what, returned in functions(phase)
     )
@@ -65,6 +66,14 @@ def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
         yield "undo", "int "
 
 
+def declared(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
+    """Returns the prototype of a hand-written function."""
+    if phase.shared:
+        part = f"{o.namespace}_{phase.shared}"
+        return f"{returned}{part}_{phase.name}_{what}(libxl__ao *ao, {part} *{phase.shared})"
+    return f"static {returned}{phase.name}_{what}(libxl__ao *ao, {stem(o)}_state *s)"
+
+
 def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
     """Returns the function that the driver calls. This function calls the hand-written function with the
     operation's state."""
@@ -72,6 +81,8 @@ def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
         f"static {returned}".rstrip(), f"{stem(o)}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
     )
     call = f"{phase.name}_{what}(ao, s);\n"
+    if phase.shared:
+        call = f"{o.namespace}_{phase.shared}_{phase.name}_{what}(ao, &s->{phase.shared});\n"
     return c.function(
         head, f"{stem(o)}_state *s = state;\n\n" + ("return " if returned == "int " else "") + call
     )

@@ -43,6 +43,8 @@ def check_shared(model: m.Model) -> Iterator[Mistake]:
 
 def check_phase(phase: m.Phase, what: str) -> Iterator[Mistake]:
     yield from check_name(phase.name, phase.place, what)
+    if "shared" in phase.keywords:
+        yield from check_name(phase.shared, phase.at("shared"), f"{what}: shared")
     yield from check_doc(what, phase.doc, phase.place)
     if "\n" in phase.doc:
         yield Mistake(phase.place, f"{what}: the documentation is more than one paragraph")

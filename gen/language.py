@@ -43,6 +43,7 @@ PHASE: dict[str, tuple[type, ...]] = {
     "limit": SECONDS,
     "limit_error": (str, type(None)),
     "commits": (bool,),
+    "shared": (str,),
 }
 DEVICE_FUNCTIONS: dict[str, tuple[type, ...]] = {
     "listing": (str,),
@@ -149,6 +150,7 @@ class Language(TypeLanguage):
             undo_limit=about.get("undo_limit"),
             limit=about.get("limit"),
             commits=about.get("commits", False),
+            shared=about.get("shared", ""),
             place=lines.place(),
             keywords=lines.keywords,
         )

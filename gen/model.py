@@ -79,7 +79,8 @@ class Phase(Declared):
 
     `waits`, `stop` and `undo` are texts. A text is present exactly when the operation's source has the
     function that the text describes. Limits are in seconds. `limit_error` is None if the phase has no limit.
-    It is also None if the end of the limit starts the next phase.
+    It is also None if the end of the limit starts the next phase. `shared` is the name of the part of the
+    operation's state on which the phase's functions work; operations with such a part share these functions.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Phase(Declared):
     limit: float | None
     limit_error: Error | None = None
     commits: bool = False
+    shared: str = ""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -12,7 +12,7 @@
  *
  * Owns: the domain, until the phase `run` is done, and its mark (marks.h). The caller holds the context's lock.
  */
-#include "create_restore.h"
+#include "domain_restore.h"
 #include "migrate_ask.h"
 #include "peer.h"
 

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing except the operation's state. The caller holds the context's lock. */
-#include "create_restore.h"
+/*
+ * domain_restore and domain_restore_incoming make a domain from a saved domain. The program aioxen-transfer reads the
+ * saved domain. The domain is paused afterwards.
+ *
+ * Owns: the program, until the operation ends, and what making.h names. The caller holds the context's lock.
+ */
+#include "domain_restore.h"
 #include "_libxl_types_json.h"
+#include "arrival.h"
+#include "json_table.h"
+#include "making.h"
 #include "migrate_ask.h"
 #include "received_allowed.h"
+#include "transfer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +22,33 @@
 
 /* The limits of the nodes of a saved QEMU. A QEMU before 2.11 writes three nodes for each of its ranges of memory. */
 enum { LONGEST_KEY = 128, LONGEST_VALUE = 256, MOST_NODES = 768 };
+
+/*
+ * The configuration in xl's header, or the request of a sender that asks first (migrate_ask.h). A worker parses it,
+ * because it may be long.
+ */
+typedef struct restored_config {
+    libxl__job job;
+    libxl_domain_config *config; /* the operation's input */
+    /* The text of the configuration, in the operation's memory; NULL: the text was not read yet. */
+    const char *text;
+    bool asked;                              /* the text is a request (migrate_ask.h) */
+    uint64_t memory_kb;                      /* from a request: the memory of the guest; 0: not known */
+    uint32_t features[LIBXL__MOST_FEATURES]; /* from a request: the featureset of the guest (arrival.h) */
+    unsigned feature_count;
+    libxl__json_foreign foreign;
+    int rc;
+    char why[256];
+} restored_config;
+
+typedef struct restoring {
+    libxl__making making;
+    libxl__transfer transfer; /* the program */
+    restored_config parsed;
+} domain_restore_state;
+
+_Static_assert(sizeof(libxl__domain_restore_args) == sizeof(libxl__domain_restore_incoming_args),
+               "both operations have the same inputs");
 
 bool libxl__restores(const libxl__ao *ao)
 {
@@ -37,21 +73,29 @@ int libxl__incoming_rename(libxl__ao *ao, libxl_domain_config *config, const cha
     return 0;
 }
 
-/* ---- the header */
+int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config)
+{
+    const libxl__domain_restore_args *args = libxl__ao_args(ao);
+    if (!libxl__restores(ao) || args->in.has_d_config || !args->in.has_allowed)
+        return 0;
+    return libxl__received_check(ao, config, &args->in.allowed);
+}
 
-int libxl__restore_head_start(libxl__ao *ao, libxl__transfer *transfer)
+/* ---- head: the configuration of a saved domain is read */
+
+static int head_start(libxl__ao *ao, struct restoring *s)
 {
     const libxl__domain_restore_args *args = libxl__ao_args(ao);
     int rc = libxl__transfer_check(ao, "fd", args->in.fd, false);
     if (!rc)
-        rc = libxl__transfer_start(ao, transfer,
+        rc = libxl__transfer_start(ao, &s->transfer,
                                    (const char *const[]){"restore", args->in.has_d_config ? "0" : "1", NULL},
                                    args->in.fd, NULL, 0);
     return rc || args->in.has_d_config ? rc : LIBXL__AO_WAIT;
 }
 
 /* Copies the members of a sender's request to the structures that use them. */
-static int take_request(libxl__restored_config *parsed, libxl_migration_request *request)
+static int take_request(restored_config *parsed, libxl_migration_request *request)
 {
     libxl_domain_config_dispose(parsed->config);
     *parsed->config = request->config;
@@ -71,7 +115,7 @@ static int take_request(libxl__restored_config *parsed, libxl_migration_request 
 /* Runs on a worker, because a long configuration would hold the loop. */
 static void parse(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__restored_config *parsed = LIBXL__CONTAINER(job, libxl__restored_config, job);
+    restored_config *parsed = LIBXL__CONTAINER(job, restored_config, job);
     libxl_migration_request request;
     if (parsed->asked)
         parsed->rc = libxl__json_read_foreign(ctx, &libxl__json_of_migration_request, &request, parsed->text,
@@ -87,7 +131,7 @@ static void parse(libxl_ctx *ctx, libxl__job *job)
 
 /* Starts a job that parses the configuration that aioxen-transfer has read. */
 static int parse_configuration(libxl__ao *ao, const libxl__transfer *transfer, uint64_t length,
-                               libxl__restored_config *parsed)
+                               restored_config *parsed)
 {
     libxl__domain_restore_args *args = libxl__ao_args(ao);
     parsed->text = libxl__transfer_head(ao, transfer, 0, length);
@@ -99,7 +143,7 @@ static int parse_configuration(libxl__ao *ao, const libxl__transfer *transfer, u
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-static int take_configuration(libxl__ao *ao, const libxl__restored_config *parsed)
+static int take_configuration(libxl__ao *ao, const restored_config *parsed)
 {
     const char *what = parsed->asked ? "request" : "configuration in xl's header";
     if (parsed->foreign.unknown)
@@ -109,8 +153,11 @@ static int take_configuration(libxl__ao *ao, const libxl__restored_config *parse
                                      : parsed->rc;
 }
 
-int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__restored_config *parsed)
+/* Ignores members of the configuration that this release does not know, and logs a warning. */
+static int head_poll(libxl__ao *ao, struct restoring *s)
 {
+    libxl__transfer *transfer = &s->transfer;
+    restored_config *parsed = &s->parsed;
     libxl__transfer_message message;
     if (parsed->text)
         return parsed->job.state == LIBXL__JOB_DONE ? take_configuration(ao, parsed) : LIBXL__AO_WAIT;
@@ -128,14 +175,12 @@ int libxl__restore_head_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__re
     return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;
 }
 
-int libxl__restore_check_allowed(libxl__ao *ao, const libxl_domain_config *config)
-{
-    const libxl__domain_restore_args *args = libxl__ao_args(ao);
-    return args->in.has_allowed ? libxl__received_check(ao, config, &args->in.allowed) : 0;
-}
+/* ---- check: what the saved domain needs is here; before a long transfer, and before a sender is told to begin */
 
-int libxl__restore_check_request(libxl__ao *ao, const libxl__restored_config *parsed,
-                                 const libxl__build *build)
+/*
+ * Checks the request of a sender, once the domain was made. Reserves the guest's memory until `receive` has succeeded.
+ */
+static int check_request(libxl__ao *ao, const restored_config *parsed, const libxl__build *build)
 {
     if (!parsed->asked)
         return 0;
@@ -144,17 +189,44 @@ int libxl__restore_check_request(libxl__ao *ao, const libxl__restored_config *pa
     return rc || !parsed->memory_kb ? rc : libxl__hv_claim(ao, build->domid, parsed->memory_kb);
 }
 
-/* ---- the saved domain */
-
-int libxl__restore_receive_start(libxl__ao *ao, libxl__transfer *transfer, const libxl__build *build)
+static int check_poll(libxl__ao *ao, struct restoring *s)
 {
+    return libxl__making_check_poll(ao, &s->making);
+}
+
+static int check_start(libxl__ao *ao, struct restoring *s)
+{
+    int rc = libxl__making_check_domain(ao, &s->making);
+    if (!rc)
+        rc = libxl__making_reason(ao, &s->making, check_request(ao, &s->parsed, &s->making.build));
+    return rc ? rc : libxl__making_check_start(ao, &s->making);
+}
+
+static void check_stop(libxl__ao *ao, struct restoring *s)
+{
+    libxl__making_check_stop(ao, &s->making);
+}
+
+/* ---- accept: the sender of a migration begins */
+
+static int accept_start(libxl__ao *ao, struct restoring *s)
+{
+    const int rc = libxl__making_check_domain(ao, &s->making);
+    return rc || !s->parsed.asked ? rc : libxl__receive_accept(ao);
+}
+
+/* ---- receive: the saved domain is restored into the domain that was made */
+
+static int receive_start(libxl__ao *ao, struct restoring *s)
+{
+    const libxl__build *build = &s->making.build;
     (void)ao;
-    libxl__transfer_send(transfer, &(libxl__transfer_message){
-                                       .kind = LIBXL__TRANSFER_BUILT,
-                                       .value = build->config->c_info.type == LIBXL_DOMAIN_TYPE_PV,
-                                       .numbers = {build->domid, build->store_port, build->console_port,
-                                                   build->config->c_info.type == LIBXL_DOMAIN_TYPE_HVM},
-                                   });
+    libxl__transfer_send(&s->transfer, &(libxl__transfer_message){
+                                           .kind = LIBXL__TRANSFER_BUILT,
+                                           .value = build->config->c_info.type == LIBXL_DOMAIN_TYPE_PV,
+                                           .numbers = {build->domid, build->store_port, build->console_port,
+                                                       build->config->c_info.type == LIBXL_DOMAIN_TYPE_HVM},
+                                       });
     return LIBXL__AO_WAIT;
 }
 
@@ -202,20 +274,44 @@ static int take_model(libxl__ao *ao, const libxl__transfer *transfer, const libx
     return check_nodes(ao, saved);
 }
 
-int libxl__restore_receive_poll(libxl__ao *ao, libxl__transfer *transfer, libxl__build *build,
-                                libxl__qemu_saved *saved)
+/* Returns LIBXL__AO_WAIT until the program has ended. Then stores the frames of the domain's rings in the build. */
+static int take_result(libxl__ao *ao, struct restoring *s)
 {
     libxl__transfer_message message;
-    while (libxl__transfer_next(ao, transfer, &message) == 0)
+    libxl__qemu_saved *saved = &s->making.saved;
+    while (libxl__transfer_next(ao, &s->transfer, &message) == 0)
         if (message.kind == LIBXL__TRANSFER_MODEL && !saved->nodes) {
-            const int rc = take_model(ao, transfer, &message, saved);
+            const int rc = take_model(ao, &s->transfer, &message, saved);
             if (rc)
                 return rc;
         }
-    if (!libxl__transfer_done(transfer))
+    if (!libxl__transfer_done(&s->transfer))
         return LIBXL__AO_WAIT;
-    const int rc = libxl__transfer_result(ao, transfer, "fd");
-    build->store_gfn = transfer->result.numbers[1];
-    build->console_gfn = transfer->result.numbers[2];
+    const int rc = libxl__transfer_result(ao, &s->transfer, "fd");
+    s->making.build.store_gfn = s->transfer.result.numbers[1];
+    s->making.build.console_gfn = s->transfer.result.numbers[2];
     return rc;
 }
+
+static int receive_poll(libxl__ao *ao, struct restoring *s)
+{
+    int rc = libxl__making_check_domain(ao, &s->making);
+    if (!rc)
+        rc = libxl__making_reason(ao, &s->making, take_result(ao, s));
+    /*
+     * A guest may have returned pages while it was saved. It then takes less memory than was reserved, so the rest is
+     * released.
+     */
+    if (!rc && s->parsed.asked)
+        libxl__hv_release(ao, s->making.build.domid);
+    return rc;
+}
+
+/* aioxen-transfer maps the domain's memory, so it is killed before the domain is taken down. */
+static int receive_undo(libxl__ao *ao, struct restoring *s)
+{
+    libxl__transfer_kill(ao->ctx, &s->transfer);
+    return s->transfer.child.running ? LIBXL__AO_WAIT : 0;
+}
+
+#include "_libxl_phases_domain_restore.h"
