@@ -97,7 +97,7 @@ int libxl__block_lock_take(libxl__ao *ao, libxl__block_lock *lock)
 void libxl__block_lock_leave(libxl_ctx *ctx, libxl__block_lock *lock)
 {
     libxl__source_stop(ctx, &lock->alarm.source);
-    libxl__source_stop(ctx,
-                       &lock->source); /* before the next operation in the queue tries to take the lock */
+    /* The lock is released before the admission ends, because the next operation then tries to take the lock. */
+    libxl__source_stop(ctx, &lock->source);
     libxl__source_stop(ctx, &lock->admission.source);
 }

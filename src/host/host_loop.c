@@ -299,8 +299,8 @@ int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *n
 
 void libxl__loop_close_start(libxl__ao *ao, libxl__loop_device *loop)
 {
-    libxl__job_submit(&ao->ctx->host->lane, ao,
-                      &loop->holder->close); /* cannot fail, because a thread is reserved */
+    /* Cannot fail, because a thread is reserved. */
+    libxl__job_submit(&ao->ctx->host->lane, ao, &loop->holder->close);
 }
 
 int libxl__loop_close_poll(libxl__ao *ao, libxl__loop_device *loop)

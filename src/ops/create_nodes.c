@@ -41,8 +41,8 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, const libxl_d
     /* The nodes that `xl devd` writes in a driver domain. */
     static const char *const drivers[] = {"libxl", "device-model"};
     static const char *const sleeps[] = {"control/feature-s3", "control/feature-s4"};
-    static const char *const ours[] = {"", "/control", "/device",
-                                       "/device/suspend"}; /* the parents of the nodes in `guests` */
+    /* The parents of the nodes in `guests`. */
+    static const char *const ours[] = {"", "/control", "/device", "/device/suspend"};
     /* An earlier domain with this domid may have left nodes. */
     libxl__xs_remove(b, "/local/domain/%u", domid);
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);

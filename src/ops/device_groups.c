@@ -13,8 +13,8 @@ enum { WIDTH = 16 }; /* the greatest number of devices of a class that are added
 static const struct addable {
     const libxl__device_class *cls;
     unsigned addition, check; /* the numbers of the operations device_NAME_add and device_NAME_check */
-    size_t domid_at,
-        config_at; /* the offsets of the domid and the configuration in the args of both operations */
+    /* The offsets of the domid and the configuration in the args of both operations. */
+    size_t domid_at, config_at;
 } addables[LIBXL__DEVICES_COUNT] = {
 #define ROW(NAME, name)                                                                                      \
     {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD, LIBXL__OP_DEVICE_##NAME##_CHECK,                   \

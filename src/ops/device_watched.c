@@ -199,9 +199,8 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
         domain->uuid = domain->follower.domain->uuid;
         libxl__index_add(&s->domains, &domain->link);
     }
-    if (domain
-            /* Another domain has the domid, but devices of the gone domain are still to be reported. */
-            ->gone) {
+    /* Another domain has the domid, but devices of the gone domain are still to be reported. */
+    if (domain->gone) {
         libxl__watched_mark(d);
         return 0;
     }

@@ -74,9 +74,8 @@ static int dump_poll(libxl__ao *ao, struct dumping *s)
     if (s->dump.job.state != LIBXL__JOB_DONE) {
         if (s->report.rang) {
             libxl__ao_count(ao, atomic_load(&s->dump.written), s->octets, "octets");
-            (void)libxl__alarm_set(
-                ao, &s->report,
-                BETWEEN_REPORTS); /* if there is no memory for the timer, no further progress is reported */
+            /* If there is no memory for the timer, no further progress is reported. */
+            (void)libxl__alarm_set(ao, &s->report, BETWEEN_REPORTS);
         }
         return LIBXL__AO_WAIT;
     }

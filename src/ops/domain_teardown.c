@@ -233,9 +233,9 @@ static int remove_nodes(libxl__ao *ao, struct teardown *t)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     t->cleaning = true;
     t->nodes.keeps_tree = t->nodes.has_tree && !t->devices.sweep.listed;
+    /* The phase `gone` waits until the files are removed. */
     if (args->in.domid != LIBXL_DOMID_INVALID)
-        libxl__userdata_remove(ao, &t->files, args->in.domid,
-                               &args->in.uuid); /* The phase `gone` waits until the files are removed. */
+        libxl__userdata_remove(ao, &t->files, args->in.domid, &args->in.uuid);
     libxl__teardown_nodes_remove(&t->nodes);
     return !t->silent && !libxl__xs_done(t->nodes.first) && wait_for_answers(ao, t) ? LIBXL__AO_WAIT
                                                                                     : end_clean(ao, t);

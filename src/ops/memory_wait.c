@@ -34,8 +34,8 @@ typedef struct wait_memory {
     libxl__memory_nodes nodes;
     libxl__domain_source domain;
     libxl__alarm look;
-    uint64_t start_kb, last_kb,
-        changed_at; /* changed_at: the time at which the memory has become last_kb, in ns */
+    /* `changed_at`: the time at which the memory has become last_kb, in ns. */
+    uint64_t start_kb, last_kb, changed_at;
 } domain_wait_memory_state;
 
 static int find_start(libxl__ao *ao, struct wait_memory *s)

@@ -209,8 +209,8 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 static void the_first_reason_to_stop_is_the_result(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
-    op *o = START(s, libxl_domain_shutdown, s->ctx, domid,
-                  how); /* A stopped shutdown withdraws its request before it completes. */
+    /* A stopped shutdown withdraws its request before it completes. */
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
     sleep_ms(20);

@@ -19,8 +19,8 @@ static void o2_synchronous_returns_the_result(scene *s)
     free(name);
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), 0);
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_DOMAIN_NOTFOUND);
-    assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, NULL),
-                     ERROR_NOTFOUND); /* This operation waits for xenstored before it fails. */
+    /* This operation waits for xenstored before it fails. */
+    assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, NULL), ERROR_NOTFOUND);
 }
 
 /* ---- O3: ASYNC_INPROGRESS means started; any other result means that no completion follows */

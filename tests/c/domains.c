@@ -38,8 +38,8 @@ static void an_unknown_domid_is_refused(scene *s)
         REFUSED(libxl_domain_get_name(s->ctx, domid, &name, how));
 #undef REFUSED
     }
-    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, UNKNOWN, how)),
-                     0); /* A domain that does not exist is gone. */
+    /* A domain that does not exist is gone. */
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, UNKNOWN, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, NO_DOMID, how)), ERROR_INVAL);
 }
 

@@ -323,8 +323,8 @@ int main(int argc, char **argv)
     }
     if (!open_all())
         return EXIT_FAILURE;
-    run(threads, operations / 10 + 1,
-        seconds / 5); /* This is the warm-up. Buffers and free lists reach their usual size. */
+    /* This is the warm-up. Buffers and free lists reach their usual size. */
+    run(threads, operations / 10 + 1, seconds / 5);
     size_t before = memory_in_use();
     double began = now();
     run(threads, operations, seconds);

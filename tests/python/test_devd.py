@@ -229,9 +229,8 @@ async def test_a_failed_script_is_told_and_not_repeated(
         script.write_text(f"#!/bin/sh\necho $1 >>{log}\necho it fails >&2\nexit 1\n")
         script.chmod(0o755)
         try:
-            await dom.disk_add(
-                disk(image, script="block-fails")
-            )  # The toolstack waits for the kernel's driver only.
+            # The toolstack waits for the kernel's driver only.
+            await dom.disk_add(disk(image, script="block-fails"))
             status = daemon.backend(dom, "vbd", 51712) + "/hotplug-status"
             await until(lambda: read_node(status) == "error")
             assert "it fails" in str(read_node(daemon.backend(dom, "vbd", 51712) + "/hotplug-error"))

@@ -187,9 +187,8 @@ async def test_a_backend_that_changes_its_state_all_the_time(
         await flood.wait()
     assert await dom.devices() == []
     remove_node("/local/domain/0/backend")  # The last write may have come after the removal.
-    while await asyncio.to_thread(
-        sim, "loops"
-    ):  # The backend closes its loop device when its nodes are gone.
+    # The backend closes its loop device when its nodes are gone.
+    while await asyncio.to_thread(sim, "loops"):
         await asyncio.sleep(0.01)
     await dom.destroy()
 

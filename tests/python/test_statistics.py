@@ -22,9 +22,8 @@ OF_NIC = tuple(f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "pa
 def play(device: Path, files: tuple[str, ...], first: int) -> None:
     """Writes the files in which a backend driver counts. The files get the numbers first, first + 1
     and so on."""
-    statistics = (
-        device.parent.resolve() / device.name / "statistics"
-    )  # The simulator keeps these files in another folder.
+    # The simulator keeps these files in another folder.
+    statistics = device.parent.resolve() / device.name / "statistics"
     statistics.mkdir(parents=True)
     for number, name in enumerate(files, first):
         (statistics / name).write_text(f"{number}\n")

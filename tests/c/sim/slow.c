@@ -166,8 +166,8 @@ static void a_dying_domain_refuses_requests(scene *s)
     simulate("fault add dying=400");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
-    assert_int_equal(op_result(o),
-                     ERROR_TIMEDOUT); /* The limit ends only the waiting. The destruction goes on. */
+    /* The limit ends only the waiting. The destruction goes on. */
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     wait_node(s, domid, "name", NULL);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);

@@ -92,8 +92,8 @@ static void run_operation(struct sweep *w, unsigned operation)
     calls_end(&w->calls);
     if (operation == LIBXL__OP_DOMAIN_CREATE_NEW)
         assert_int_equal(libxl_domain_destroy(w->starter.ctx, w->starter.made, NULL), 0);
-    assert_in_range(w->calls.count, 0,
-                    CALLS_MOST - 1); /* The count is 0 if the operation uses only xenstored. */
+    /* The count is 0 if the operation uses only xenstored. */
+    assert_in_range(w->calls.count, 0, CALLS_MOST - 1);
     for (int call = 0; call < w->calls.count; call++)
         run_call(w, operation, call);
 }
