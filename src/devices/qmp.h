@@ -81,7 +81,8 @@ int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
 int libxl__qmp_poll_model(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid);
 /*
  * Sends further commands on the same connection, after all former commands were answered. Add the commands before
- * the call. Continue with libxl__qmp_poll. `kept` must be set.
+ * the call. Continue with libxl__qmp_poll. `kept` must have been set when the former commands were answered. If it is
+ * false now, the connection ends after the further commands.
  */
 void libxl__qmp_go_on(libxl__ao *ao, libxl__qmp *qmp);
 /*

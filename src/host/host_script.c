@@ -135,8 +135,8 @@ static int count(const char *const list[])
 }
 
 /*
- * Returns the variables, PATH, and the variables that say where xenstored is, as an array in the operation's memory.
- * Returns NULL if there is no memory.
+ * Returns the script's environment as an array in the operation's memory: `variables`, PATH, and the variables of
+ * this process that say where xenstored is. Returns NULL if there is no memory.
  */
 static const char *const *environment(libxl__ao *ao, const char *const variables[])
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Hotplug scripts: programs that connect the host's side of a device. The environment of a script contains
- * only PATH and the variables that the caller gives. The script's standard input is /dev/null. Its standard
- * output and standard error are a pipe. The script's output is appended to /var/log/xen/xen-hotplug.log. The
- * last line of the output becomes part of the error message.
+ * only the variables that the caller gives, and this program's PATH, XENSTORED_PATH and XENSTORED_RUNDIR. The
+ * script's standard input is /dev/null. Its standard output and standard error are a pipe. The script's output
+ * is appended to /var/log/xen/xen-hotplug.log. The last line of the output becomes part of the error message.
  */
 #ifndef LIBXL__HOST_SCRIPT_H
 #define LIBXL__HOST_SCRIPT_H
@@ -33,11 +33,11 @@ typedef struct libxl__script {
 /* Call both functions with the context locked. */
 
 /*
- * Starts the script argv[0], an absolute path. `variables` is a list of strings NAME=VALUE, ended by NULL;
- * PATH is added to them. argv and its strings must be valid until the script has ended. `variables` is used
- * only during the call. The script and its children in the same process group are killed after limit_ms, or
- * when the operation ends. The operation is woken when the script has ended. Errors, recorded in ao: SCRIPT
- * (the script cannot be started), FAIL, NOMEM.
+ * Starts the script argv[0], an absolute path. `variables` is a list of strings NAME=VALUE, ended by NULL; the
+ * three variables above are added to them. argv and its strings must be valid until the script has ended.
+ * `variables` is used only during the call. The script and its children in the same process group are killed
+ * after limit_ms, or when the operation ends. The operation is woken when the script has ended. Errors, recorded
+ * in ao: SCRIPT (the script cannot be started), FAIL, NOMEM.
  */
 int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const argv[],
                         const char *const variables[], unsigned limit_ms);

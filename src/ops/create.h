@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The functions of cpupool.c, create_check.c, create_hvm.c, create_settings.c, create_nodes.c, create_hvm_nodes.c and
- * create_record.c. They are parts of the operation domain_create_new. Call the functions with the context locked.
+ * create_record.c, for the operations that make a domain (making.h). Call the functions with the context locked.
  */
 #ifndef LIBXL__CREATE_H
 #define LIBXL__CREATE_H

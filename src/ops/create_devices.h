@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The devices of a domain that is being created, and the QEMU that serves some of them: a part of domain_create_new
- * and domain_restore. Call the functions with the context locked.
+ * The devices of a domain that is being created, and the QEMU that serves some of them: a part of the
+ * operations of making.h. Call the functions with the context locked.
  */
 #ifndef LIBXL__CREATE_DEVICES_H
 #define LIBXL__CREATE_DEVICES_H

@@ -135,8 +135,8 @@ static void close_files(libxl_ctx *ctx, libxl__source *source)
 }
 
 /*
- * Makes a file in memory. QEMU searches the set of descriptors for one with the access mode that it wants, so it needs
- * a descriptor that can only be written to.
+ * Makes a file in memory and opens it a second time, only for writing. QEMU gets the second descriptor. QEMU wants to
+ * open its file only for writing, and takes a descriptor from a set only if the descriptor has this access mode.
  */
 static int open_files(libxl__ao *ao, struct resetting *s)
 {
@@ -186,7 +186,8 @@ static int ask_for_state(libxl__ao *ao, struct resetting *s)
     if (rc)
         return rc;
     s->saving = true;
-    s->stop.kept = false; /* QEMU serves one connection at a time */
+    /* The undo opens a second connection, and QEMU serves it only after this connection has ended. */
+    s->stop.kept = false;
     libxl__qmp_go_on(ao, &s->stop);
     return LIBXL__AO_WAIT;
 }

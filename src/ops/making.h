@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The state and the phases that the operations which make a domain share: domain_create_new (domain_create.c),
- * domain_restore (domain_restore.c) and domain_soft_reset (domain_soft_reset.c). The IDL says with `shared` which
- * phases these are.
+ * A part of the state of the three operations that make a domain, and the phases that work on this part:
+ * domain_create_new (domain_create.c), domain_restore (domain_restore.c) and domain_soft_reset (domain_soft_reset.c).
+ * In the IDL, these phases have shared="making". An operation may have further phases in its own file.
  *
  * Owns: the domain and its mark (marks.h), until the operation completes with success. The undo of the phase that sets
  * build.made, or libxl__making_take_down, takes the domain down, and removes its nodes and its mark. The undo of `name`
@@ -32,11 +32,11 @@ typedef struct libxl__making {
     libxl__admission admission;
     /* The wait for the terminal's node, started before the domain is introduced. */
     libxl__await console;
-    libxl__create_devices
-        devices; /* first checks the devices of a domain that was made before, and then adds them */
+    /* The devices of the configuration. domain_restore checks them, before it receives the domain and adds them. */
+    libxl__create_devices devices;
     libxl__qemu_saved saved; /* the state with which QEMU starts; `nodes` NULL: none */
-    const char *
-        terminal; /* the terminal that xenconsoled has for the domain already; NULL: none. In the operation's memory */
+    /* In domain_soft_reset: the terminal that xenconsoled has for the domain, in the operation's memory; NULL: none. */
+    const char *terminal;
     libxl__userdata record; /* stores the configuration while xenstored handles the nodes */
     libxl__xs_batch *nodes;
     /*

@@ -68,7 +68,7 @@ static void a_dump_that_fails_leaves_no_file(scene *s)
     destroy(s, domid);
 }
 
-/* Each mapping of the guest's memory takes 300 ms. */
+/* The simulator delays each mapping of the guest's memory, so the dump has not ended when it is aborted. */
 static void an_abort_removes_the_file(scene *s)
 {
     const libxl_domid domid = guest_to_dump(s);
