@@ -182,7 +182,8 @@ async def test_the_toolstack_learns_why_a_disk_is_not_connected(
     xen: aioxen.Context, guest: Configure, image: Path, tmp_path: Path, sim: Sim
 ) -> None:
     async with driver_domain(xen, guest) as (daemon, dom):
-        sim("backend", "all", "mute")  # The toolstack waits for the driver, which would be faster.
+        # Otherwise the toolstack would see the state of the simulated driver before the error of the daemon.
+        sim("backend", "all", "mute")
         adding = dom.disk_add(disk(tmp_path / "missing"))
         error = f"/local/domain/{daemon.server.domid}/error/backend/vbd/{dom.domid}/51712/error"
         await until(lambda: "No such file or directory" in str(read_node(error)))

@@ -61,7 +61,7 @@ HVM: dict[str, object] = {
 PCI: dict[str, object] = {"c_info.passthrough": "enabled", "pcidevs[0].bus": 1}
 
 ABSENT = {"pcidevs[0].dev": "no device 0000:01:07.0", "pcidevs[0].domain": "no device 0007:01:00.0"}
-"""The words about a PCI device that the machine lacks, for the fields that are parts of its place."""
+"""Another value of these fields names a PCI device that the machine lacks: the expected error messages."""
 
 SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "b_info.avail_vcpus": ([0], {"b_info.max_vcpus": 2}),

@@ -137,7 +137,8 @@ async def test_xl_and_aioxen_read_each_others_files(
 async def test_a_guest_without_drivers_is_saved(
     xen: aioxen.Context, config: DomainConfig, tmp_path: Path
 ) -> None:
-    """Such a guest, or one that sleeps, cannot be asked to suspend itself. The hypervisor suspends it."""
+    """A guest without Xen's drivers, or one that sleeps, cannot be asked to suspend itself. The hypervisor
+    suspends it."""
     dom = await xen.domain_create(config)  # it stays paused, so it cannot answer
     machine = await machine_of(dom)
     set_parameter(dom.domid, CALLBACK_IRQ, 1)

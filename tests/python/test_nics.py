@@ -48,7 +48,7 @@ async def connected(domid: int, devid: int) -> None:
 
 
 def nodes(domid: int, devid: int) -> set[str]:
-    """Returns the three trees of an interface with values and permissions. 0 replaces the
+    """Returns the three trees of an interface with values and permissions. N stands for the
     interface's number."""
     lines = set()
     listed = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, text=True, check=True).stdout

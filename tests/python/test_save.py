@@ -121,7 +121,8 @@ async def test_a_suspended_guest_is_resumed(xen: aioxen.Context, guest: Configur
     with pytest.raises(aioxen.NotReadyError, match="is not suspended"):
         await dom.resume()
     async with xen.events(dom) as events:
-        for _ in range(2):  # xenstored must report the second suspension, too
+        # xenstored reports the second suspension only if it was told of the resumption.
+        for _ in range(2):
             await dom.suspend_only()
             assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
             await dom.resume()
@@ -131,7 +132,7 @@ async def test_a_suspended_guest_is_resumed(xen: aioxen.Context, guest: Configur
 
 
 async def test_xenstored_is_told_after_a_cancelled_resumption(xen: aioxen.Context, guest: Configure) -> None:
-    """Otherwise xenstored would not report that the guest stops again."""
+    """Unless xenstored is told of the resumption, it does not report that the guest stops again."""
     dom = await started(xen, guest("l", machine="pvh"))
     await dom.suspend_only()
     phases: list[str | None] = []
