@@ -162,8 +162,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def test_a_wrong_frame_number_costs_no_memory(saved: bytes, tmp_path: Path) -> None:
-    """libxenguest would make a bitmap of 512 MB. The kernel tells only the memory of the greatest child that a
-    process has had, so a new process restores here."""
+    """libxenguest would make a bitmap of 512 MB. The kernel tells only the memory of the greatest child
+    that a process has had, so a new process restores here."""
     data, at = bytearray(saved), place_of_first_page(saved)
     (entry,) = struct.unpack_from("=Q", data, at)
     struct.pack_into("=Q", data, at, entry | 1 << 32)

@@ -268,7 +268,7 @@ def test_a_watch_of_xenstore(xen: aioxen.sync.Context) -> None:
 
 
 def test_transactions_of_xenstore(xen: aioxen.sync.Context) -> None:
-    """A transaction's function may use the context. It runs again if another program has changed the nodes."""
+    """A transaction's function may use the context. It runs again if another program changes the nodes."""
     store, runs = xen.store, 0
     with store.transaction() as t:
         t.write("/tool/script/n", "1")
