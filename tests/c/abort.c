@@ -67,7 +67,7 @@ static void a_second_abort_is_reported(scene *s)
     destroy(s, domid);
 }
 
-/* A callback and an event with the same number are different operations. */
+/* The `how` of a callback names another operation than the `how` of an event with the same number. */
 static void abort_distinguishes_callback_and_event(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);

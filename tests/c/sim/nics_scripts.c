@@ -123,7 +123,8 @@ static void an_abort_kills_a_script_that_hangs(scene *s)
 }
 
 struct warnings {
-    xentoollog_logger vtable; /* Must be the first member, because the library has only a pointer to it. */
+    /* Must be the first member: the library passes a pointer to it, which the functions cast to the structure. */
+    xentoollog_logger vtable;
     char text[1000];
 };
 

@@ -99,7 +99,7 @@ void saving_begin(void)
     receiver = memfd_create("receiver", MFD_CLOEXEC);
     sender = memfd_create("sender", MFD_CLOEXEC);
     assert_true(xch && sink >= 0 && source >= 0 && receiver >= 0 && sender >= 0);
-    /* The zero at the end of the string is the status. */
+    /* The last message ends with a zero and a status. The zero that ends `answers` is the status 0: success. */
     assert_int_equal(write(receiver, answers, sizeof(answers)), sizeof(answers));
 }
 
@@ -154,7 +154,8 @@ static size_t write_request(void)
     strcpy(json, start);
     char *config = json + strlen(start);
     assert_int_equal(pread(source, config, length, sizeof(header) + sizeof(length)), length);
-    strcpy(config + strlen(config), "}"); /* in the place of the zero that ends the configuration */
+    /* The brace takes the place of the zero that ends the configuration. */
+    strcpy(config + strlen(config), "}");
     header = (libxl__xl_header){.magic = LIBXL__REQUEST_MAGIC,
                                 .byte_order = LIBXL__XL_BYTE_ORDER,
                                 .optional_size = (uint32_t)strlen(json)};

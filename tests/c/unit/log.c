@@ -7,7 +7,8 @@
 #include <stdarg.h>
 
 struct noting {
-    xentoollog_logger vtable; /* Must be the first member, because the library has only a pointer to it. */
+    /* Must be the first member: the library passes a pointer to it, which the functions cast to the structure. */
+    xentoollog_logger vtable;
     int calls, levels;
     bool formatted;
 };

@@ -110,7 +110,7 @@ static const struct operation_row rows[] = {
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "xenconsoled")},
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "trees")},
     {SWEPT(DOMAIN_CREATE_NEW, create, operations_fill_create, NO_GUEST)},
-    /* As in a creation. */
+    /* A single soft reset is admitted at once, as a single creation is. */
     {IDLE(DOMAIN_SOFT_RESET, "admission")},
     /* The node with the name of the terminal exists already. */
     {IDLE(DOMAIN_SOFT_RESET, "console")},
