@@ -31,7 +31,8 @@ class Fleet:
         self.balancer = Balancer(xen, budget, self.report)
         self.guests: dict[str, Guest] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stopping: set[asyncio.Task[None]] = set()  # A second cancellation would end the escalation.
+        # The tasks that were cancelled. A second cancellation would interrupt the orderly end of the guest.
+        self._stopping: set[asyncio.Task[None]] = set()
         for config in configs:
             guest = Guest(xen, config, rules, self.balancer, self.report)
             if guest.name in self.guests:

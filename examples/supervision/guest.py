@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The class Guest: one guest of the supervisor, which may be created several times.
-
-A guest whose configuration asks for a soft reset is preserved, because the library has no soft reset.
-"""
+"""The class Guest: one guest of the supervisor, which may be created several times."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
  */
 #include <xen/elfnote.h>
 
-#define VIRT_BASE   0xffffffff80000000 /* as in tiny.lds */
+#define VIRT_BASE   0xffffffff80000000 /* tiny.lds has the same number */
 #define PHYS(sym)   ((sym) - VIRT_BASE)
 #define PAGE_SIZE   4096
 #define STACK_SIZE  8192
@@ -15,8 +15,8 @@
 #define EFER_LME          (1 << 8)
 #define CR0_PE_PG         0x80000001
 #define CR4_PAE           (1 << 5)
-#define PTE_TABLE         0x3  /* present, writable */
-#define PTE_LARGE         0x83 /* and a 2 MiB page */
+#define PTE_TABLE         0x3  /* the page is present and writable */
+#define PTE_LARGE         0x83 /* the same, for a page of 2 MiB */
 
 .macro note type, kind, value:vararg
     .pushsection .note.xen, "a", @note
@@ -52,12 +52,15 @@ pv_start:                               /* %rsi: struct start_info */
     .code32
 pvh_start:                              /* %ebx: physical address of struct hvm_start_info */
     cld
-    mov  $MSR_XEN_HYPERCALL, %ecx       /* Xen fills the page */
+    mov  $MSR_XEN_HYPERCALL, %ecx       /* Xen writes the hypercalls into the page */
     mov  $PHYS(hypercall_page), %eax
     xor  %edx, %edx
     wrmsr
 
-    /* The first 4 GiB, at 0 (Xen's special pages lie near the top) and the first of them at VIRT_BASE as well. */
+    /*
+     * Maps the first 4 GiB of the memory at address 0, because Xen's special pages are near the end of them. Also maps
+     * the first GiB at VIRT_BASE.
+     */
     mov  $PHYS(tables) + PTE_TABLE, %eax
     movl $PHYS(level3) + PTE_TABLE, PHYS(level4)
     movl $PHYS(level3) + PTE_TABLE, PHYS(level4) + 511 * 8
