@@ -121,7 +121,7 @@ static int make_listener(uint32_t domid)
     return -1;
 }
 
-/* Makes the empty directory. Returns whether it exists afterwards. */
+/* Makes the empty root directory of a restricted QEMU. Returns whether it exists afterwards. */
 static bool make_root(uint32_t domid)
 {
     char root[64];

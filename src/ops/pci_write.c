@@ -74,7 +74,7 @@ static void write_directories(libxl__pci_write *w)
     write_key(w, "domain", name ? name : "");
 }
 
-/* Returns whether the guest's driver must attach the device. Then the guest must run. */
+/* Returns whether the guest's driver must attach the functions, because it serves other functions already. */
 static bool asks_guest(const libxl__pci_write *w)
 {
     return w->tree.exists && w->asks;

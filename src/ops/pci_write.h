@@ -12,7 +12,10 @@
  */
 typedef struct libxl__pci_write {
     uint32_t domid;
-    /* If the guest has PCI devices already, its driver takes part, so the backend must be connected first. */
+    /*
+     * The guest is PV and is not being created. If it has PCI devices already, its driver must attach the new ones, so
+     * the backend must be connected first.
+     */
     bool asks;
     const libxl__pci_function *functions;
     const libxl_device_pci **config_of; /* the configuration of each function */

@@ -154,7 +154,9 @@ const char *model_read_state(const stream_record *record);
 /* Return whether model_read_state, or model_read_nodes, has read a record. */
 bool model_is_read(void);
 bool model_has_nodes(void);
-/* Appends the nodes to the file HEAD, and tells the library. Returns false with errno. */
+/*
+ * Appends the nodes that model_read_nodes has kept to the file HEAD, and tells the library. Returns false with errno.
+ */
 bool model_tell(void);
 
 /* ---- save.c, restore.c: run the program. Return the exit status. */

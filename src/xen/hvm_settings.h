@@ -98,8 +98,9 @@ static inline uint64_t libxl__hvm_hole_kb(const libxl_domain_build_info *info)
 }
 
 /*
- * Returns the groups of Hyper-V's interface that the guest has, as bits of HVM_PARAM_VIRIDIAN with
- * HVMPV_no_freq inverted. 0: it has none. libxl's defaults and dependencies of groups are applied.
+ * Returns the groups of Hyper-V's interface that the guest has. Each group has its bit of HVM_PARAM_VIRIDIAN. The
+ * caller inverts HVMPV_no_freq for the parameter: there the bit says that the guest does not have the group. 0: the
+ * guest has no group. libxl's defaults and dependencies of groups are applied.
  */
 uint64_t libxl__hvm_viridian(const libxl_domain_build_info *info);
 

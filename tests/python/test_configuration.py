@@ -52,7 +52,8 @@ async def test_a_removed_disk_is_not_in_the_configuration(
 async def test_removed_devices_of_all_classes_are_not_in_the_configuration(
     xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
 ) -> None:
-    """The stored configuration cannot be changed while the devices are removed. A reader ignores them."""
+    """The stored configuration cannot be changed while the devices are removed, so it still has them.
+    A reader ignores devices that do not exist."""
     config = guest("b")
     config.disks = [aioxen.disk(blank(tmp_path / "image"), "xvda")]
     config.nics = [aioxen.DeviceNic(devid=0)]

@@ -38,7 +38,7 @@ def compiles(headers: Path, tree: str, *arguments: str | Path, output: bool = Fa
 
 
 def test_the_headers_are_those_of_the_release(headers: Path, tmp_path: Path) -> None:
-    """The system's headers do not hide them."""
+    """The compiler finds the headers of the release, although the system has headers of the same names."""
     source = tmp_path / "which.c"
     source.write_text("#include <xenctrl.h>\n#include <xenguest.h>\n")
     command = ["gcc", "-M", "-isystem", str(headers), str(source)]
