@@ -241,8 +241,9 @@ async def test_a_domain_with_a_pci_device_is_refused(
     xen: aioxen.Context, config: DomainConfig, tmp_path: Path
 ) -> None:
     dom = await started(xen, config)
-    write_node(f"/libxl/{dom.domid}/device/pci/0/frontend", "")
-    with pytest.raises(aioxen.InvalidError, match=r"domid: domain \d+ has a PCI device"):
+    path = f"/local/domain/0/backend/pci/{dom.domid}/0/num_devs"
+    write_node(path, "1")
+    with pytest.raises(aioxen.InvalidError, match=path):
         await dom.save(tmp_path / "saved")
     await dom.destroy()
 
