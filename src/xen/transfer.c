@@ -73,18 +73,21 @@ static const char *find_program(libxl__ao *ao)
 }
 
 /*
- * Returns the environment of the program: the variables of this library, and the variables of the dynamic
- * linker, which the program may need to find its libraries. Returns NULL if there is no memory.
+ * Returns the environment of the program: the variables of this library, the variables of the dynamic linker,
+ * which the program may need to find its libraries, and those that name the socket of xenstored. Returns NULL if
+ * there is no memory.
  */
 static const char *const *make_environment(libxl__ao *ao)
 {
+    static const char *const passed[] = {"LD_", "AIOXEN_", "XENSTORED_"};
     size_t count = 0, kept = 0;
     while (environ[count])
         count++;
     const char **environment = libxl__gc_alloc(&ao->gc, (count + 1) * sizeof(*environment));
     for (size_t i = 0; environment && i < count; i++)
-        if (strncmp(environ[i], "LD_", 3) == 0 || strncmp(environ[i], "AIOXEN_", 7) == 0)
-            environment[kept++] = environ[i];
+        for (size_t k = 0; k < sizeof(passed) / sizeof(*passed); k++)
+            if (strncmp(environ[i], passed[k], strlen(passed[k])) == 0)
+                environment[kept++] = environ[i];
     return environment;
 }
 

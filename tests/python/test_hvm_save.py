@@ -237,6 +237,17 @@ async def test_a_device_model_that_fails_ends_the_save(
     await dom.destroy()
 
 
+async def test_the_program_uses_the_application_s_xenstored(
+    xen: aioxen.Context, config: DomainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dom = await started(xen, config)
+    monkeypatch.setenv("XENSTORED_PATH", str(tmp_path / "none"))
+    with pytest.raises(aioxen.DeviceModelError, match="its nodes in xenstore: cannot be read"):
+        await dom.save(tmp_path / "saved", timeout=scaled(60))
+    monkeypatch.delenv("XENSTORED_PATH")
+    await dom.save(tmp_path / "saved", timeout=scaled(60))
+
+
 async def test_a_domain_with_a_pci_device_is_refused(
     xen: aioxen.Context, config: DomainConfig, tmp_path: Path
 ) -> None:
