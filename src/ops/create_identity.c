@@ -124,7 +124,7 @@ static int start_mark(libxl__ao *ao, libxl__create_identity *identity, const lib
 int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info)
 {
-    if (!libxl__identity_comes_later(build))
+    if (!libxl__identity_comes_later(build) && !identity->keeps)
         return start_mark(ao, identity, build, info);
     identity->former = libxl__xs_batch_new(ao, 0);
     if (!identity->former)
@@ -156,14 +156,25 @@ static int check_former(libxl__ao *ao, const char *text, const libxl_uuid *uuid)
     return uuid_exists(ao, uuid, who);
 }
 
+/* Checks that no other process is resetting the domain, or creates it. */
+static int check_unmarked(libxl__ao *ao, const char *text, const libxl__build *build)
+{
+    libxl__mark mark;
+    if (!text || !libxl__mark_read(ao->ctx, text, &mark) || !mark.runs || mark.own)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_BUSY, "domid: process %u is %s domain %u", mark.pid,
+                          mark.resets ? "resetting" : "creating", build->domid);
+}
+
 static int former_poll(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                        const libxl_domain_create_info *info)
 {
     if (!libxl__xs_done(identity->former))
         return LIBXL__AO_WAIT;
     int rc = libxl__xs_result(identity->former);
+    const char *text = rc ? NULL : libxl__xs_value(identity->request);
     if (!rc)
-        rc = check_former(ao, libxl__xs_value(identity->request), &build->uuid);
+        rc = identity->keeps ? check_unmarked(ao, text, build) : check_former(ao, text, &build->uuid);
     libxl__xs_batch_free(identity->former);
     identity->former = NULL;
     if (!rc)

@@ -44,16 +44,17 @@ int libxl__identity_claim(libxl__ao *ao, libxl__create_identity *identity, libxl
 int libxl__identity_keep(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info);
 /*
- * Writes the mark, and starts to search for a domain that has the name. If the configuration has a UUID, first reads
- * the mark of an earlier creation with this UUID. Continue with libxl__identity_poll. Errors: NOMEM and those of
- * libxl__name_search_start.
+ * Writes the mark, and starts to search for a domain that has the name. If the configuration has a UUID, or the domain
+ * exists, first reads the mark that another operation has written for this UUID. Continue with libxl__identity_poll.
+ * Errors: NOMEM and those of libxl__name_search_start.
  */
 int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info);
 /*
  * Returns LIBXL__AO_WAIT until the mark is written and the search has ended. Then returns 0 or an error.
  * Errors, recorded in ao: DOMAIN_EXISTS (a domain has the name, another process creates a domain with the UUID, or an
- * unfinished domain will get the UUID) and those of libxl__name_search_step.
+ * unfinished domain will get the UUID), BUSY (after libxl__identity_keep: another process resets the domain) and those of
+ * libxl__name_search_step.
  */
 int libxl__identity_poll(libxl__ao *ao, libxl__create_identity *identity, const libxl__build *build,
                          const libxl_domain_create_info *info);

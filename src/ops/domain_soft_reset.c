@@ -36,6 +36,13 @@ typedef struct resetting {
 
 /* ---- claim: the configuration and the domain are checked, the mark is written, and no other domain has the name */
 
+static int check_stopped(libxl__ao *ao, const xc_domaininfo_t *info)
+{
+    return info->flags & XEN_DOMINF_shutdown
+               ? 0
+               : libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u has not stopped", info->domain);
+}
+
 static int check_state(libxl__ao *ao, const libxl_domain_config *config, const xc_domaininfo_t *info)
 {
     const libxl_domain_type type = libxl__hv_type(info);
@@ -44,9 +51,7 @@ static int check_state(libxl__ao *ao, const libxl_domain_config *config, const x
     if (config->c_info.type != type)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: domain %u is %s", info->domain,
                               libxl_domain_type_to_string(type));
-    if (!(info->flags & XEN_DOMINF_shutdown))
-        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain %u has not stopped", info->domain);
-    return 0;
+    return check_stopped(ao, info);
 }
 
 /*
@@ -280,9 +285,15 @@ static int release_poll(libxl__ao *ao, struct resetting *s)
         ao, &s->making, result(ao, &s->devices, libxl__teardown_devices_remove_poll(ao, &s->devices)));
 }
 
+/* Before anything is changed, checks once more that the guest has stopped. Another program may have let it run. */
 static int release_start(libxl__ao *ao, struct resetting *s)
 {
-    const int rc = libxl__making_check_domain(ao, &s->making);
+    xc_domaininfo_t info;
+    int rc = libxl__making_check_domain(ao, &s->making);
+    if (!rc)
+        rc = libxl__hv_info(ao, s->making.build.domid, &info);
+    if (!rc)
+        rc = check_stopped(ao, &info);
     if (rc)
         return rc;
     s->making.build.made = true;
