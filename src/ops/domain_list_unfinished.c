@@ -147,7 +147,7 @@ static struct candidate **order_by_handle(libxl__ao *ao, struct list_unfinished 
 /* If the domain belongs to the mark of a candidate, stores the domid in the candidate. */
 static void assign(struct list_unfinished *s, struct candidate **ordered, const xc_domaininfo_t *info)
 {
-    struct candidate key, *const at = &key;
+    struct candidate key = {.domid = LIBXL_DOMID_INVALID}, *const at = &key;
     memcpy(key.uuid.uuid, info->handle, sizeof(key.uuid.uuid));
     key.mark.handle = key.uuid;
     struct candidate *found = bsearch(&key, s->all, s->count, sizeof(key), by_uuid);
