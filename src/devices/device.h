@@ -56,7 +56,12 @@ struct libxl__device {
     /* backend_domid is the domain of this process, a driver domain. */
     bool served_here;
     bool creating; /* the device is added by the creation of its domain */
-    bool hvm;      /* the domain is HVM, so it has a device model; used for an addition only */
+    /*
+     * The device is only checked, and the domain's present devices are removed before it is added. What they use does
+     * not count as in use.
+     */
+    bool replaces;
+    bool hvm; /* the domain is HVM, so it has a device model; used for an addition only */
     /*
      * Used for an addition only; set by the class's `check`. The device is an empty drive, which has no backend. So
      * its addition does not wait for one.

@@ -72,11 +72,13 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
     if (facts->mounted == LIBXL__MOUNTED_WRITABLE || (facts->mounted && !host->look.read_only))
         return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
     if (S_ISBLK(facts->mode)) {
-        if (disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK)
-            return 0; /* claim() checks later whether another domain uses the block device */
+        /* If the device is added now, claim() checks later whether another domain uses the block device. */
+        if (disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK && !device->replaces)
+            return 0;
         host->sharing = true;
         rc = libxl__disk_share_start(ao, &host->share, device->backend_domid, facts->device,
-                                     !host->look.read_only);
+                                     !host->look.read_only,
+                                     device->replaces ? device->domid : LIBXL_DOMID_INVALID);
         return rc ? rc : LIBXL__AO_WAIT;
     }
     return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: %s: neither a file nor a block device",
@@ -191,7 +193,7 @@ static int claim(libxl__ao *ao, libxl__device *device)
             return rc;
         host->step = LIBXL__DISK_SHARING;
         rc = libxl__disk_share_start(ao, &host->share, device->backend_domid, host->look.facts.device,
-                                     !host->look.read_only);
+                                     !host->look.read_only, LIBXL_DOMID_INVALID);
     } else {
         rc = libxl__disk_share_poll(ao, &host->share, host->look.path);
         if (!rc)

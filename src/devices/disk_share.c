@@ -6,6 +6,7 @@
 #include "disk_share.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -17,7 +18,7 @@ struct libxl__other_disk {
 };
 
 int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, uint32_t server, dev_t number,
-                            bool writable)
+                            bool writable, uint32_t except)
 {
     const char *path = libxl__gc_printf(&ao->gc, BACKENDS, server);
     if (!path)
@@ -25,6 +26,7 @@ int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, uint32_t se
     share->server = server;
     share->number = number;
     share->writable = writable;
+    share->except = except;
     return libxl__xs_directory_start(ao, &share->domains, path);
 }
 
@@ -96,6 +98,8 @@ static int compare(libxl__ao *ao, const libxl__disk_share *share, const char *pa
 {
     for (uint32_t i = 0; i < share->count; i++) {
         const struct libxl__other_disk *other = &share->others[i];
+        if (strtoul(other->domain, NULL, 10) == share->except)
+            continue;
         const char *physical = libxl__xs_value(other->physical), *mode = libxl__xs_value(other->mode);
         unsigned major_number, minor_number;
         const bool writable = mode && strchr(mode, 'w');

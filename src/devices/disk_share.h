@@ -21,14 +21,16 @@ typedef struct libxl__disk_share {
     uint32_t server; /* the domain of this process */
     dev_t number;
     bool writable;
+    uint32_t except;
 } libxl__disk_share;
 
 /*
- * Starts to look for disks that have the block device `number`. `server` is the domain of this process. Errors:
+ * Starts to look for disks that have the block device `number`. `server` is the domain of this process. The
+ * disks of the domain `except` do not count; LIBXL_DOMID_INVALID: all disks count. Errors:
  * NOMEM, FAIL, NO_XENSTORE, recorded in ao.
  */
 int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, uint32_t server, dev_t number,
-                            bool writable);
+                            bool writable, uint32_t except);
 /*
  * Returns LIBXL__AO_WAIT until all disks have been read. Then returns 0 or an error. Errors, recorded in ao:
  * BUSY (the disk of another domain has the block device, and that disk or this one is writable), and those of

@@ -42,6 +42,8 @@ typedef struct nic_host {
     bool fast;                  /* the fast path can be used for this interface */
     libxl__link_request bridge; /* requests the information about the bridge */
     libxl__link_request name;   /* checks whether the configured name is already used */
+    libxl__xs_batch *present;   /* reads the name of the present interface with the same number; NULL: none */
+    const libxl__xs_request *present_name;
     /*
      * Waits until the interface exists (phase `host` of an addition), or is gone (phase `gone` of a removal).
      */
@@ -152,6 +154,30 @@ static int probe_start(libxl__ao *ao, libxl__device *device)
     return rc || (!host->fast && !nic->ifname) ? rc : LIBXL__AO_WAIT;
 }
 
+/* Called when an interface has the name. Returns 0 if that interface is the one that this device replaces. */
+static int check_present(libxl__ao *ao, const libxl__device *device)
+{
+    nic_host *host = device->host;
+    const char *name = nic_of(device)->ifname;
+    if (device->replaces && !host->present) {
+        host->present = libxl__xs_batch_new(ao, device->domid);
+        if (!host->present)
+            return ERROR_NOMEM;
+        host->present_name =
+            libxl__xs_read(host->present, LIBXL__BACKEND "/vifname", LIBXL__BACKEND_OF(device));
+        const int rc = libxl__xs_run(host->present, LIBXL__XS_ONE_BY_ONE);
+        if (rc)
+            return rc;
+    }
+    if (host->present && !libxl__xs_done(host->present))
+        return LIBXL__AO_WAIT;
+    const int rc = host->present ? libxl__xs_result(host->present) : 0;
+    const char *present = host->present && !rc ? libxl__xs_value(host->present_name) : NULL;
+    if (rc || (present && !strcmp(present, name)))
+        return rc;
+    return libxl__ao_fail(ao, ERROR_BUSY, "ifname: %s: an interface has this name", name);
+}
+
 static int probe_poll(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;
@@ -163,9 +189,7 @@ static int probe_poll(libxl__ao *ao, libxl__device *device)
         return libxl__ao_fail(ao, ERROR_INVAL, "bridge: %s: not a bridge", nic->bridge);
     if (nic->ifname && !host->name.done)
         return LIBXL__AO_WAIT;
-    if (nic->ifname && !host->name.errnoval)
-        return libxl__ao_fail(ao, ERROR_BUSY, "ifname: %s: an interface has this name", nic->ifname);
-    return 0;
+    return nic->ifname && !host->name.errnoval ? check_present(ao, device) : 0;
 }
 
 /* ---- write: the nodes of an interface */

@@ -131,6 +131,7 @@ int libxl__device_check_start(libxl__ao *ao, libxl__device_check *s)
     int rc = libxl__hv_info(ao, s->device->domid, &info);
     s->device->pv = !rc && !(info.flags & XEN_DOMINF_hvm_guest);
     s->device->creating = !s->adds;
+    s->device->replaces = s->replaces;
     s->device->hvm = !rc && libxl__hv_type(&info) == LIBXL_DOMAIN_TYPE_HVM;
     if (!rc)
         rc = libxl__device_reserve(ao, s->device);
@@ -165,7 +166,10 @@ typedef struct device_check {
 
 static int check_start(libxl__ao *ao, struct device_check *s)
 {
-    s->check = (libxl__device_check){.device = &s->device, .server = &s->server};
+    /* The operations of all classes have the same first inputs (device_groups.c). */
+    const libxl__device_disk_check_args *args = libxl__ao_args(ao);
+    s->check =
+        (libxl__device_check){.device = &s->device, .server = &s->server, .replaces = args->in.replaces};
     return libxl__device_check_start(ao, &s->check);
 }
 

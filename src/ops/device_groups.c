@@ -13,20 +13,24 @@ enum { WIDTH = 16 }; /* the greatest number of devices of a class that are added
 static const struct addable {
     const libxl__device_class *cls;
     unsigned addition, check; /* the numbers of the operations device_NAME_add and device_NAME_check */
-    /* The offsets of the domid and the configuration in the args of both operations. */
-    size_t domid_at, config_at;
+    /* The offsets of the configuration in the args of these operations. The domid is at the same offset in all. */
+    size_t added_at, checked_at;
 } addables[LIBXL__DEVICES_COUNT] = {
 #define ROW(NAME, name)                                                                                      \
     {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD, LIBXL__OP_DEVICE_##NAME##_CHECK,                   \
-     offsetof(libxl__device_##name##_add_args, in.domid),                                                    \
-     offsetof(libxl__device_##name##_add_args, in.name)},
+     offsetof(libxl__device_##name##_add_args, in.name),                                                     \
+     offsetof(libxl__device_##name##_check_args, in.name)},
     LIBXL__ALL_DEVICES(ROW)
 #undef ROW
 };
 #define SAME_ARGS(NAME, name)                                                                                \
-    _Static_assert(offsetof(libxl__device_##name##_add_args, in.name) ==                                     \
-                       offsetof(libxl__device_##name##_check_args, in.name),                                 \
-                   "both operations have the same inputs");
+    _Static_assert(offsetof(libxl__device_##name##_add_args, in.domid) ==                                    \
+                           offsetof(libxl__device_disk_check_args, in.domid) &&                              \
+                       offsetof(libxl__device_##name##_check_args, in.domid) ==                              \
+                           offsetof(libxl__device_disk_check_args, in.domid) &&                              \
+                       offsetof(libxl__device_##name##_check_args, in.replaces) ==                           \
+                           offsetof(libxl__device_disk_check_args, in.replaces),                             \
+                   "all these operations have the same first inputs");
 LIBXL__ALL_DEVICES(SAME_ARGS)
 #undef SAME_ARGS
 
@@ -36,10 +40,14 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     const struct addable *row = addables;
     while (row->cls != member->cls)
         row++;
+    libxl__device_disk_check_args *first = libxl__ao_args(child);
     char *args = libxl__ao_args(child);
-    child->subject.number = *(uint32_t *)(args + row->domid_at) = member->domid;
+    child->subject.number = first->in.domid = member->domid;
     child->subject.uuid = member->uuid;
-    return row->cls->copy(child->ctx, args + row->config_at, member->configs + index * row->cls->config_size);
+    if (member->checks)
+        first->in.replaces = member->replaces;
+    return row->cls->copy(child->ctx, args + (member->checks ? row->checked_at : row->added_at),
+                          member->configs + index * row->cls->config_size);
 }
 
 /*
@@ -98,7 +106,7 @@ static int reserve_usbdevs(libxl__ao *ao, libxl__device_groups *all, const libxl
 }
 
 static int reserve_groups(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
-                          uint32_t domid, const libxl_uuid *uuid, bool checks)
+                          uint32_t domid, const libxl_uuid *uuid, bool checks, bool replaces)
 {
     int rc = 0;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT && !rc; i++) {
@@ -107,7 +115,9 @@ static int reserve_groups(libxl__ao *ao, libxl__device_groups *all, const libxl_
             .cls = row->cls,
             .configs = *(char *const *)((const char *)config + row->cls->config_at),
             .domid = domid,
-            .uuid = *uuid};
+            .uuid = *uuid,
+            .checks = checks,
+            .replaces = replaces};
         all->groups[i] =
             (libxl__group){.cls = &libxl__operations[checks ? row->check : row->addition],
                            .name = row->cls->array,
@@ -121,16 +131,16 @@ static int reserve_groups(libxl__ao *ao, libxl__device_groups *all, const libxl_
 }
 
 int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
-                               uint32_t domid, const libxl_uuid *uuid)
+                               uint32_t domid, const libxl_uuid *uuid, bool replaces)
 {
-    const int rc = reserve_groups(ao, all, config, domid, uuid, true);
+    const int rc = reserve_groups(ao, all, config, domid, uuid, true, replaces);
     return rc ? rc : libxl__device_groups_poll(ao, all);
 }
 
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid)
 {
-    int rc = reserve_groups(ao, all, config, domid, uuid, false);
+    int rc = reserve_groups(ao, all, config, domid, uuid, false, false);
     if (!rc)
         rc = reserve_pcis(ao, all, config, domid, uuid);
     if (!rc)

@@ -110,6 +110,7 @@ typedef struct libxl__device_groups {
         const char *configs; /* the array of the configuration, which the parent keeps */
         uint32_t domid;
         libxl_uuid uuid;
+        bool checks, replaces; /* the devices are only checked; libxl__device.replaces */
     } members[LIBXL__DEVICES_COUNT];
     libxl__nested pcis; /* the nested operation that adds all PCI devices */
     /* Adds the USB devices one by one, after the controllers were added. */
@@ -131,11 +132,11 @@ typedef struct libxl__device_groups {
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid);
 /*
- * Like libxl__device_groups_start, but only checks the devices: whether they could be added now. PCI and USB devices are
- * not checked.
+ * Like libxl__device_groups_start, but only checks the devices: whether they could be added now, or, if
+ * `replaces` is set, once the domain's present devices are removed. PCI and USB devices are not checked.
  */
 int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
-                               uint32_t domid, const libxl_uuid *uuid);
+                               uint32_t domid, const libxl_uuid *uuid, bool replaces);
 int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all);
 void libxl__device_groups_stop(libxl__device_groups *all);
 

@@ -128,6 +128,25 @@ static int claim_undo(libxl__ao *ao, struct resetting *s)
     return libxl__making_name_undo(ao, &s->making);
 }
 
+/* ---- check: the devices of the configuration can be added once the present ones are removed */
+
+static int check_poll(libxl__ao *ao, struct resetting *s)
+{
+    const int rc = libxl__making_check_domain(ao, &s->making);
+    return rc ? rc : libxl__making_check_poll(ao, &s->making);
+}
+
+static int check_start(libxl__ao *ao, struct resetting *s)
+{
+    const int rc = libxl__making_check_domain(ao, &s->making);
+    return rc ? rc : libxl__making_check_start(ao, &s->making);
+}
+
+static void check_stop(libxl__ao *ao, struct resetting *s)
+{
+    libxl__making_check_stop(ao, &s->making);
+}
+
 /* ---- save: the device model of an HVM domain stops, and its state is saved */
 
 static void close_files(libxl_ctx *ctx, libxl__source *source)

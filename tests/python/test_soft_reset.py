@@ -87,16 +87,30 @@ async def test_hvm_has_a_device_model_with_the_former_state(
     await dom.destroy()
 
 
-async def test_a_device_that_cannot_be_added_ends_the_domain(
+async def test_a_device_that_fails_after_the_check_ends_the_domain(
+    xen: aioxen.Context, guest: Configure, sim: Sim, image: str
+) -> None:
+    dom = await stopped(xen, guest("kl", machine="pvh"))
+    config = await dom.configuration()
+    config.disks = [DeviceDisk(vdev="xvda", pdev_path=image, readwrite=1)]
+    sim("backend", str(dom.domid), "error=2 creating vbd structure")
+    with pytest.raises(aioxen.DeviceError, match=r"disks\[0\].*2 creating vbd structure"):
+        await dom.soft_reset(config)
+    assert await dom.state() is aioxen.DomainState.GONE
+    assert read_node(f"/local/domain/{dom.domid}") is None
+
+
+async def test_a_device_that_cannot_be_added_changes_nothing(
     xen: aioxen.Context, guest: Configure, image: str
 ) -> None:
     dom = await stopped(xen, guest("kl", machine="pvh"))
     config = await dom.configuration()
     config.disks = [DeviceDisk(vdev="xvda", pdev_path=image + "-missing", readwrite=1)]
-    with pytest.raises(aioxen.InvalidError, match=r"disks\[0\]"):
+    with pytest.raises(aioxen.InvalidError, match=r"disks\[0\]: pdev_path: .*-missing"):
         await dom.soft_reset(config)
-    assert await dom.state() is aioxen.DomainState.GONE
-    assert read_node(f"/local/domain/{dom.domid}") is None
+    assert await xen.unfinished() == []
+    await dom.soft_reset(await dom.configuration())
+    await dom.destroy()
 
 
 @pytest.mark.parametrize(

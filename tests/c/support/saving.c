@@ -51,7 +51,19 @@ static libxl_domid create(libxl_ctx *ctx, libxl_domain_config *config)
     return domid;
 }
 
-libxl_domid saving_hvm_guest(libxl_ctx *ctx)
+static void add_disk(libxl_domain_config *config, const char *vdev)
+{
+    const int fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
+    config->disks = malloc(sizeof(*config->disks));
+    config->num_disks = 1;
+    libxl_device_disk_init(config->disks);
+    config->disks->vdev = strdup(vdev);
+    config->disks->pdev_path = strdup(IMAGE);
+}
+
+libxl_domid saving_hvm_guest(libxl_ctx *ctx, bool with_disk)
 {
     libxl_domain_config config = guest_config_pvh("l");
     libxl_domain_build_info_dispose(&config.b_info);
@@ -60,23 +72,17 @@ libxl_domid saving_hvm_guest(libxl_ctx *ctx)
     libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_HVM);
     config.b_info.max_memkb = config.b_info.target_memkb = HVM_KB;
     config.b_info.u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_NONE;
+    if (with_disk)
+        add_disk(&config, "xvde"); /* not emulated, because an emulated IDE disk cannot be read only */
     return create(ctx, &config);
 }
 
-/* Makes the guest. `with_disk` gives it the disk xvda. */
+/* Makes a PVH guest. */
 static libxl_domid new_guest(libxl_ctx *ctx, const char *command_line, bool with_disk)
 {
     libxl_domain_config config = guest_config_pvh(command_line);
-    if (with_disk) {
-        const int fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
-        close(fd);
-        config.disks = malloc(sizeof(*config.disks));
-        config.num_disks = 1;
-        libxl_device_disk_init(config.disks);
-        config.disks->vdev = strdup("xvda");
-        config.disks->pdev_path = strdup(IMAGE);
-    }
+    if (with_disk)
+        add_disk(&config, "xvda");
     return create(ctx, &config);
 }
 

@@ -17,8 +17,8 @@ void saving_end(void);
 void saving_prepare(libxl_ctx *ctx);
 /* Makes a PVH guest that runs. The first letter of `command_line` says what the guest does (sim/README.md). */
 libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line);
-/* Makes an HVM guest that runs and obeys requests. It has no disk. */
-libxl_domid saving_hvm_guest(libxl_ctx *ctx);
+/* Makes an HVM guest that runs and obeys requests. `with_disk` gives it the disk xvde. */
+libxl_domid saving_hvm_guest(libxl_ctx *ctx, bool with_disk);
 /* Return a descriptor that discards what is written to it, and one of the file with the saved domain, at its
  * beginning. */
 int saving_sink(void);

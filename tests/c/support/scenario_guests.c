@@ -120,8 +120,8 @@ static libxl_domid new_guest(libxl_ctx *ctx, enum scenario_guest kind)
     case SCENARIO_SUSPENDED: return saving_guest(ctx, "b");
     case SCENARIO_OBEDIENT: return saving_guest(ctx, "l");
     case SCENARIO_HVM:
-    case SCENARIO_HVM_TO_RESET:
-    case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx);
+    case SCENARIO_HVM_SUSPENDED: return saving_hvm_guest(ctx, false);
+    case SCENARIO_HVM_TO_RESET: return saving_hvm_guest(ctx, true);
     case SCENARIO_WITH_PCI: return pci_guest(ctx, false);
     case SCENARIO_WITH_TWO_PCI: return pci_guest(ctx, true);
     case SCENARIO_HVM_FOR_PCI: return hvm_pci_guest(ctx, false);

@@ -21,7 +21,7 @@ enum scenario_guest {
     SCENARIO_SUSPENDED,
     SCENARIO_HVM,           /* An HVM guest that obeys requests, with a QEMU. */
     SCENARIO_HVM_SUSPENDED, /* An HVM guest that is suspended. */
-    SCENARIO_HVM_TO_RESET,  /* An HVM guest that has stopped and asks for a soft reset. */
+    SCENARIO_HVM_TO_RESET,  /* An HVM guest with a disk that has stopped and asks for a soft reset. */
     SCENARIO_HALF_SAVED,    /* A suspended guest with the mark (save_mark.h) of a save that was given up. */
     SCENARIO_SAVED,         /* No guest. The operation restores a saved domain. */
     SCENARIO_WITH_POOL,     /* There is the cpupool SCENARIO_POOL. */
