@@ -68,6 +68,20 @@ async def test_pvh(xen: aioxen.Context, guest: Configure, image: str) -> None:
     await dom.destroy()
 
 
+async def test_a_guest_without_devices(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await stopped(xen, guest("kl", machine="pvh"))
+    before = await dom.info()
+    async with dom.console() as console:
+        await dom.soft_reset(await dom.configuration())
+        info = await dom.info()
+        assert (info.uuid, info.paused, info.shutdown) == (before.uuid, True, False)
+        await dom.unpause()
+        while (await console.readline()).decode().strip() != "tiny: l":
+            pass
+    assert await dom.shutdown(timeout=scaled(30)) is Reason.POWEROFF
+    await dom.destroy()
+
+
 async def test_hvm_has_a_device_model_with_the_former_state(
     xen: aioxen.Context, sim: Sim, image: str
 ) -> None:

@@ -5,6 +5,7 @@
  *   r   reboot                                  s   spin: burn CPU for ever
  *   c   crash                                   dN  poweroff after N/10 s (one digit)
  *   l   listen: obey control/shutdown           lN  listen, and poweroff after N/10 s
+ *   kX  ask for a soft reset (PVH), and do X after it; the console then has "tiny: X"
  */
 #include "guest.h"
 
@@ -50,16 +51,29 @@ static void listen(uint64_t deadline)
     shutdown(SHUTDOWN_poweroff);
 }
 
+/*
+ * Writes the part of the command line that is left to the console. Asks for a soft reset as long as this part begins
+ * with a `k`. A soft reset closes all event channels and replaces the shared info page, so the guest finds them again.
+ * Returns the rest of the command line.
+ */
+static const char *begin(const struct start_info *pv, const void *pvh)
+{
+    for (unsigned resets = 0;; resets++) {
+        platform_init(pv, pvh);
+        const char *rest = guest.command_line + resets;
+        console_write("tiny: ");
+        console_write(rest);
+        console_write("\n");
+        if (*rest != 'k')
+            return rest;
+        shutdown(SHUTDOWN_soft_reset);
+    }
+}
+
 void guest_main(const struct start_info *pv, const void *pvh)
 {
     uint64_t deadline = 0;
-
-    platform_init(pv, pvh);
-    console_write("tiny: ");
-    console_write(guest.command_line);
-    console_write("\n");
-
-    const char *letter = guest.command_line;
+    const char *letter = begin(pv, pvh);
     if (*letter && letter[1] >= '0' && letter[1] <= '9')
         deadline = now() + (uint64_t)(letter[1] - '0') * NANOSECONDS_PER_TENTH;
 
