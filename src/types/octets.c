@@ -46,7 +46,7 @@ int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
     snprintf(again, sizeof(again), LIBXL_MAC_FMT, LIBXL_MAC_BYTES(octets));
     if (strcasecmp(text, again) != 0)
         return ERROR_INVAL;
-    memcpy(*p, octets, sizeof(*p));
+    memcpy(*p, octets, sizeof(octets));
     return 0;
 }
 

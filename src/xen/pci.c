@@ -79,7 +79,7 @@ static int take(xc_interface *xch, libxl__pci_job *p)
 /* Continues after an error. Returns the first error. */
 static int give_back(xc_interface *xch, libxl__pci_job *p)
 {
-    char why[LIBXL__SYSFS_WHY];
+    char why[LIBXL__SYSFS_WHY] = "";
     int first = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         libxl__pci_function *f = &p->functions[i];

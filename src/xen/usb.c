@@ -24,7 +24,7 @@ static int work_on(libxl__usb_job *j, libxl__usb_device *device, char why[LIBXL_
 static void usb_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__usb_job *j = LIBXL__CONTAINER(job, libxl__usb_job, job);
-    char ignored[LIBXL__SYSFS_WHY];
+    char ignored[LIBXL__SYSFS_WHY] = "";
     (void)ctx;
     j->rc = 0;
     *j->why = 0;
