@@ -14,8 +14,8 @@
 
 /* ---- a read() that fails once */
 
-/* The peer whose source fails, else NULL. */
-static struct peer *failing;
+/* The peer whose source fails, else NULL. Each thread runs the test with a peer of its own, and starts its copy. */
+static _Thread_local struct peer *failing;
 
 /* The library calls this function instead of the C library's. The first read of the failing peer's source
  * finds no data, and then the peer writes its data and closes its end. */

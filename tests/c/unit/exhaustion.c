@@ -24,7 +24,16 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { MOST = 1000, STRIDE = 5, LONG_STRIDE = 4, MOST_TRIES = 20, OPEN = LIBXL__OP_COUNT, EJECT, RUNS };
+enum {
+    MOST = 1 << 20,
+    DENSE = 100,
+    STRIDE = 5,
+    LONG_STRIDE = 4,
+    MOST_TRIES = 20,
+    OPEN = LIBXL__OP_COUNT,
+    EJECT,
+    RUNS
+};
 enum kind { HYPERCALL, ALLOCATION, ALLOCATIONS, FEW_DESCRIPTORS, NO_THREAD, KINDS };
 
 static const char *const kinds[KINDS] = {"hypercalls", "allocations", "series of allocations", "descriptors",
@@ -199,12 +208,20 @@ static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const
     return hit;
 }
 
+/* Returns the distance to the next point. An operation that calls the same function for each page of a guest
+ * has thousands of equal points, so the distances grow after the first points. */
+static unsigned stride(const struct sweep *w, unsigned operation, enum kind kind, unsigned n)
+{
+    const unsigned step = saving_is(operation) && w->step > 1 ? LONG_STRIDE : 1;
+    const unsigned least = kind == ALLOCATION || kind == ALLOCATIONS ? w->step * step : 1;
+    return n > DENSE && n / 4 > least ? n / 4 : least;
+}
+
 static void run_kind(struct sweep *w, unsigned operation, enum kind kind, const char *call)
 {
     unsigned n = 1;
-    const unsigned step = saving_is(operation) && w->step > 1 ? LONG_STRIDE : 1;
     while (n < MOST && run_point(w, operation, kind, call, n))
-        n += kind == ALLOCATION || kind == ALLOCATIONS ? w->step * step : 1;
+        n += stride(w, operation, kind, n);
     if (n >= MOST)
         fail_msg("%s, %s%s%s: a fault still occurs at %u; without a fault the result was %d",
                  name_of(operation), kinds[kind], call ? " of " : "", call ? call : "", n, w->usual);
