@@ -165,7 +165,7 @@ async def test_the_request_of_a_killed_process_is_withdrawn(xen: aioxen.Context,
 
 
 async def sleeps(number: int) -> None:
-    """Waits until a process waits for something for a while."""
+    """Waits until 20 looks in a row, 5 ms apart, have found the process asleep."""
     count = 0
     while count < 20:
         state = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0]
