@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Creates and starts operations, and ends their initiators. ao_run.c runs, completes and destroys operations. ao.h
- * shows the states.
+ * Creates and starts operations, and waits for the synchronous ones. ao_run.c runs, completes and destroys
+ * operations. ao.h shows the states.
  *
  * Owns: every record in use. The context's lock guards the records. It does not guard a record on a thread's
  * stack, because no other thread uses that record.
@@ -126,8 +126,9 @@ static void leave_to_loop(libxl_ctx *ctx)
 }
 
 /*
- * Ends the initiator: destroys the record, unlocks the context, returns rc. Sets the error message after the
- * dispatch, because the dispatch may run callbacks that set other messages.
+ * The last part of an initiator: destroys the record, unlocks the context, and returns the application's number for
+ * the result `rc`. Sets the error message after the dispatch, because the dispatch may run callbacks that set other
+ * messages.
  */
 static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
@@ -143,8 +144,8 @@ static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
 }
 
 /*
- * Ends the initiator of an operation whose record is on the stack. Releases the record's resources, calls the
- * callback if there is one, and returns the result.
+ * The last part of an initiator whose record is on the stack. Releases the record's resources, and calls the callback
+ * if there is one. Returns the initiator's return value.
  */
 static int leave_from_stack(libxl__ao *ao, int rc)
 {
@@ -197,7 +198,7 @@ static void enter_progress(libxl__ao *ao)
         libxl__ao_index_add(ao);
     if (libxl__ao_limit(ao, limit_ms))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
-    /* An undo has started this operation after libxl__aos_abort_all had run. */
+    /* libxl__aos_abort_all has run before this operation was started, for example by an undo. */
     if (ao->ctx->closing)
         libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
@@ -220,9 +221,9 @@ int libxl__ao_advance(libxl__ao *ao)
 }
 
 /*
- * Called when polling has failed, so that sources do not fire any more. Asks the operation to stop and runs
- * it. If the operation does not end at once, sleeps for 10 ms. In this time a job of the operation may end,
- * and with it the operation.
+ * Called when polling has failed, so sources do not fire any more. Asks the operation to stop and runs it. If the
+ * operation does not end at once, sleeps for 10 ms. In this time a job of the operation may end, and with it the
+ * operation.
  */
 static void stop_without_loop(libxl__ao *ao)
 {
@@ -252,8 +253,8 @@ __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
 }
 
 /*
- * Ends the initiator of a started operation, and unlocks the context. Waits for the completion if the call is
- * synchronous.
+ * The last part of an initiator that has started its operation. Waits for the completion if the call is synchronous.
+ * Unlocks the context, and returns the initiator's return value.
  */
 static int wait_or_leave(libxl__ao *ao)
 {
@@ -310,7 +311,7 @@ static bool can_leave(const libxl__ao *ao)
     return ao->notify_target == LIBXL__AO_HOW || (ao->notify_target == LIBXL__AO_CALLER && ao->waiter);
 }
 
-/* Moves the data that the notification needs to `to`, a new record. */
+/* Moves the data for the notification from `ao` into the new record `to`. */
 static void move_notification(libxl__ao *ao, libxl__ao *to)
 {
     to->notify_target = ao->notify_target;

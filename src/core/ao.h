@@ -11,20 +11,20 @@
  *                                                                                  +- a callback is queued for delivery
  *                                                                                  +- a completion event is queued
  *
- * docs/async.md also shows the threads. The driver of phase.h runs an operation with phases. An operation
- * without phases has a body, which is one function. The core calls the body at the start, and again each time
- * a source of the operation fires. A body never blocks. It returns LIBXL__AO_WAIT or the operation's result.
- * Spurious calls are possible, so a body always checks the condition that it waits for. When the result is
- * known, the core stops all sources. The operation completes when all its jobs have ended.
+ * docs/async.md also shows the threads. phase.c runs an operation with phases. An operation without phases has a
+ * body, which is one function. The core calls the body at the start, and again each time a source of the operation
+ * fires. A body never blocks. It returns LIBXL__AO_WAIT or the operation's result. Spurious calls are possible, so a
+ * body always checks the condition that it waits for. When the result is known, the core stops all sources. The
+ * operation completes when all its jobs have ended.
  *
  * The initiator first sets all results to their initial values. A stored result belongs to the caller, who
  * disposes of the result even after a failure. So a body or phase stores its results last. It neither uses
  * nor frees a result that it has stored.
  *
- * The record of an instant operation is on the caller's stack, unless the operation ends in an event, or in a callback
- * inside another delivery. No other thread sees a record on the stack, so its body runs without the lock. The body of
- * an instant operation may use only its args, its gc, libxl__ao_fail and the handle for its calls. It must not use
- * anything that the lock guards.
+ * The record of an instant operation is on the caller's stack, unless the operation ends in an event, or in a
+ * callback inside another delivery. No other thread sees a record on the stack, so its body runs without the lock.
+ * The body of an instant operation may use only its args, its gc, libxl__ao_fail and the handle for its hypercalls
+ * (src/xen/handles.h). It must not use anything that the lock guards.
  *
  * Call everything in this header with the context locked, unless the comment says otherwise. Any thread may call it.
  */
@@ -130,7 +130,7 @@ struct libxl__ao {
         /* The thread that waits, for LIBXL__AO_CALLER; NULL: the caller does not wait yet. */
         libxl__waiter *waiter;
         libxl_asyncop_how how; /* how the application is notified; valid for LIBXL__AO_HOW */
-        /* The parent and the entry in the parent's state; valid for LIBXL__AO_PARENT. */
+        /* The parent, and the libxl__nested in the parent's state; valid for LIBXL__AO_PARENT. */
         struct {
             libxl__ao *parent;
             struct libxl__nested *nested;
@@ -243,12 +243,14 @@ static inline void *libxl__ao_args(libxl__ao *ao)
     return ao->args;
 }
 /*
- * Sets how libxl__ao_progress reports. `how` is copied; NULL: nothing is reported. The operation's class must
- * have `reports` set.
+ * Sets how libxl__ao_progress reports. `how` is copied. If it is NULL, nothing is reported. The operation's class
+ * must have `reports` set.
  */
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* Destroys a record whose operation cannot start, and returns rc. Unlocks the context if the create function has
- * locked it. */
+/*
+ * Destroys a record whose operation cannot start. Returns the initiator's return value for the error `rc`. Unlocks
+ * the context if the create function has locked it.
+ */
 int libxl__ao_abort_start(libxl__ao *ao, int rc);
 /*
  * Starts the operation. Unlocks the context if the create function has locked it. Returns the initiator's return value:
@@ -260,10 +262,10 @@ int libxl__ao_start(libxl__ao *ao);
 /* ---- functions for phases and bodies */
 
 /*
- * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text
- * is the cause of the error. This function escapes the text's unprintable octets, and adds the names of the
- * operation, its subject and its phase. An operation that fails without a recorded message gets the general
- * description of the error. Needs no lock if the record is on the stack.
+ * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text says
+ * what caused the error. This function escapes the text's unprintable octets, and adds the names of the operation,
+ * its subject and its phase. An operation that fails without a recorded message gets the general description of the
+ * error. Needs no lock if the record is on the stack.
  */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /*
@@ -337,7 +339,7 @@ void libxl__ao_release_work(libxl__ao *ao);
 /* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 int libxl__ao_advance(libxl__ao *ao);
 /*
- * Runs the runnable operations. Returns when no operation is runnable, or when the turn is over. Workers must
+ * Runs the runnable operations. Returns when no operation is runnable, or when `turn` is over (loop.h). Workers must
  * not call it.
  */
 void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn);
@@ -355,7 +357,7 @@ static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
  * Records the general description of `rc` as the message. Does nothing if `rc` is 0 or a message is recorded.
  */
 void libxl__ao_describe_failure(libxl__ao *ao, int rc);
-/* Returns the number that the application gets for the operation's result (context.h). */
+/* Returns the number that the application gets for the result `rc`, by the context's conventions (context.h). */
 int libxl__ao_outward(const libxl__ao *ao, int rc);
 /*
  * Returns the recorded message, or the general description of `rc` if no message is recorded. Never returns
@@ -375,12 +377,15 @@ void libxl__aos_abort_all(libxl_ctx *ctx);
 /* ---- src/core/ao_control.c: limits and states */
 
 /*
- * Sets how long the operation may take from now on; 0: no limit. Returns 0 or NOMEM. If the operation has a
- * limit already, this function returns 0.
+ * Sets how long the operation may take from now on; 0: no limit. Returns 0. If the operation had no limit before and
+ * there is no memory, returns NOMEM.
  */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
-/* Returns the state of an operation in progress: whether it runs, stops or undoes. */
+/*
+ * Returns the state of an operation in progress: whether it runs, was asked to stop, is being undone, or is in the
+ * background.
+ */
 libxl_operation_state libxl__ao_doing(const libxl__ao *ao);
 
 /* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */

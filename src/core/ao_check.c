@@ -40,7 +40,10 @@ void libxl__ao_check_error(const libxl__ao *ao, int rc)
 
 void libxl__ao_check_wait(const libxl__ao *ao)
 {
-    /* A class without `errors` belongs to a test; the test wakes its operations itself. */
+    /*
+     * A class without `errors` belongs to a test. Its operations may wait without a source: the test wakes them
+     * itself.
+     */
     if (!ao->cls->errors)
         return;
     if (!ao->cls->slow)

@@ -73,7 +73,7 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
         cause = NULL;
     va_end(args);
     ao->message = message_of(ao, cause);
-    /* An end that the application has requested is not an error. */
+    /* A stop request was made, and the operation ends because of it. This is not logged as an error. */
     libxl__ao_log(ao, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s", libxl__ao_words(ao, rc));
     return rc;
 }

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The process group cannot have been reused, because the child is not reaped yet. */
+/* No other process group can have the child's process id, because the child is not reaped yet. */
 void libxl__child_kill(const libxl__child *child)
 {
     if (!child->running)

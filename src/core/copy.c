@@ -71,8 +71,10 @@ static bool other_end_closed(int fd)
 ssize_t libxl__read_terminal(int fd, void *data, size_t length)
 {
     ssize_t got = read(fd, data, length);
-    /* read() looks for data first and for the close afterwards. Data that was written in between is still
-     * there: 5 of 60,000 terminals, Linux 6.18. */
+    /*
+     * read() looks for data first and for the close afterwards. Data that was written between the two is still in the
+     * terminal, so this function reads again. (Measured on Linux 6.18: 5 of 60,000 terminals.)
+     */
     if (got < 0 && other_end_closed(fd))
         got = read(fd, data, length);
     return got < 0 && other_end_closed(fd) ? 0 : got;

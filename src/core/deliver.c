@@ -17,8 +17,8 @@
 #include <stdlib.h>
 
 /*
- * One delivery that this thread is inside. The frames of all contexts form a list. Every public function
- * reads this list, so the list uses the fastest thread-local model.
+ * A delivery whose application code runs on this thread. The frames of a thread, for all contexts, form a list. Every
+ * public function reads this list, so `innermost` uses the fastest thread-local model.
  */
 struct delivery_frame {
     const libxl_ctx *ctx;
@@ -94,7 +94,7 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     if (!libxl__hooks_want(ctx, event)) {
         /*
          * The application does not want the event for its receiver any more: it has removed the receiver or changed
-         * the mask. So the event goes to libxl_event_wait and its like.
+         * the mask. So the event goes into the queue of events, from which libxl_event_wait takes it.
          */
         libxl__event_queue(ctx, event);
     } else {

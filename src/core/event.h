@@ -46,9 +46,9 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t nu
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
 /*
- * A hold belongs to the producer of an event. It tells the producer when the event is no longer pending: the
+ * A hold belongs to the producer of an event. Its function `taken` is called when the event is no longer pending: the
  * application has taken the event or is about to get it, or the library frees it. With holds a producer can bound the
- * number of its pending events, and can add data to the newest one. Embed this in the producer's structure.
+ * number of its pending events, and can add data to its newest pending event. Embed this in the producer's structure.
  */
 typedef struct libxl__event_hold libxl__event_hold;
 struct libxl__event_hold {
@@ -56,7 +56,10 @@ struct libxl__event_hold {
     void (*taken)(libxl_ctx *ctx, libxl__event_hold *hold);
     libxl_event *event; /* the event to which the hold is attached */
 };
-/* Attaches a hold, of which `taken` is set, to an event from libxl__event_new that was not reported yet. */
+/*
+ * Attaches a hold to an event. The hold's `taken` must be set. The event must come from libxl__event_new, and must
+ * not be reported yet.
+ */
 void libxl__event_attach(libxl_event *event, libxl__event_hold *hold);
 /* Detaches a hold from its event, which stays pending. */
 void libxl__event_release(libxl__event_hold *hold);

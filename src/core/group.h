@@ -23,7 +23,7 @@ struct libxl__group {
      * the class.
      */
     int (*fill)(const libxl__group *group, uint32_t index, libxl__ao *child);
-    const void *context; /* an argument for `fill`, which belongs to the caller */
+    const void *context; /* the caller's data for `fill` */
     uint32_t count;      /* the number of members, which may be 0 */
     bool keeps_going;    /* an input: the error of a member does not stop the other members */
     uint32_t width;      /* the number of members that may run at the same time; at least 1 */

@@ -23,7 +23,7 @@ typedef struct libxl__index {
     const uint64_t *(*key_of)(const libxl__index_link *link); /* Returns the key of an entry. */
     uint32_t words;                                           /* the number of words in a key: 1 or 2 */
     uint32_t count;                                           /* the number of entries in the index */
-    /* The number of buckets in use; the number of buckets that the array has room for. */
+    /* `size`: the number of buckets in use. `room`: the number of buckets for which the array has room. */
     uint32_t size, room;
     uint32_t mask; /* the mask that maps a hash to a bucket: a power of 2 minus 1, and at least size - 1 */
     libxl__index_link **buckets, *first_buckets[16];

@@ -78,8 +78,8 @@ int libxl__refuse(int rc, const char *fmt, ...)
 {
     const int saved = errno;
     /*
-     * Memory is allocated only for a long text. This function must be fast, because waits that time out call
-     * it often.
+     * Memory is allocated only for a long text. This function must be fast, because each wait that times out calls
+     * it.
      */
     char usual[256], *longer = NULL;
     va_list args;

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 /*
- * Sets the error message and logs the error. The error is also logged because it may occur in a thread that
- * works for the calls of other threads.
+ * Sets the error message and logs the error. It is logged because only this thread gets the error message, but a
+ * failure may also affect the calls of other threads.
  */
 static int system_call_failed(libxl_ctx *ctx, const char *name)
 {

@@ -159,7 +159,10 @@ static void note_reason(libxl__ao *ao, int rc)
     char text[24];
     if (ao->rc)
         return;
-    /* Checked before the undo starts, because the check prints the present phase and the undo changes it. */
+    /*
+     * This check is made before the undo, because its message names the present phase, and the undo changes the
+     * phase.
+     */
     libxl__ao_check_error(ao, rc);
     ao->rc = rc;
     if (rc == ao->stop && rc == ERROR_TIMEDOUT && ao->limit_ms)

@@ -2,35 +2,35 @@
 /*
  * Phases: the steps of an operation that waits.
  *
- * An operation that waits is an ordered list of phases, which the IDL declares. Each phase has a few small
- * functions, which are written by hand: start, poll, stop and undo. The driver in phase.c calls them. Only
- * the driver handles stop requests, limits and the order of undoing, and chooses the error that is reported:
+ * An operation that waits is an ordered list of phases, which the IDL declares. Each phase has a few small functions,
+ * which are written by hand: start, poll, stop and undo. phase.c calls them. Only phase.c handles stop requests,
+ * limits and the order of undoing, and chooses the error that is reported:
  *
  *   start -+- 0 ----------------------------------- next phase - ... - the operation completes with 0
  *          +- WAIT - poll - poll - ... - 0 --------- next phase
  *          +- error, limit, or stop request -------- undo this phase, the one before it, ... - completes with the error
  *
- * The driver passes the operation and its state to the functions, and calls them with the context locked. The
- * functions never block. A phase waits for sources (source.h). When a source fires, the driver calls poll.
- * Spurious calls are possible, so poll always checks the condition for which it waits.
+ * phase.c passes the operation and its state to the functions, and calls them with the context locked. The functions
+ * never block. A phase waits for sources (source.h). When a source fires, phase.c calls poll. Spurious calls are
+ * possible, so poll always checks the condition for which it waits.
  *
- * Stop requests: there are three kinds, namely an abort, the operation's time limit, and the closing of the
- * context. A stop request ends a phase at once if the phase has no stop function. If the phase has a stop
- * function, the driver calls the function once. Then it polls the phase until the phase ends or stop_ms has
- * passed. If the last phase ends with 0 despite a stop request, the operation completes with 0.
+ * Stop requests: there are three kinds, namely an abort, the operation's time limit, and the closing of the context.
+ * A stop request ends a phase at once if the phase has no stop function. If the phase has a stop function, phase.c
+ * calls this function once. Then it polls the phase until the phase ends or stop_ms has passed. If the last phase
+ * ends with 0 despite a stop request, the operation completes with 0.
  *
- * Undo: the undo functions run in reverse order, from the phase that failed or was stopped. The driver calls
- * undo for every phase whose start was called, whether or not start has failed. While undo returns WAIT, the
- * driver calls it again each time a source fires. When undo_ms has passed, the driver stops calling this undo
- * and runs the next undo. The error message then names the undo that has not ended. If that undo has a nested
- * operation with `outlives` set (nested.h), the nested operation goes on in the background. A phase reserves
- * the resources for its undo before it makes a change that must be undone.
+ * Undo: the undo functions run in reverse order, from the phase that failed or was stopped. phase.c calls undo for
+ * every phase whose start was called, whether or not start has failed. While undo returns WAIT, phase.c calls it
+ * again each time a source fires. When undo_ms has passed, phase.c stops calling this undo and runs the next undo.
+ * The error message then names the undo that has not ended. If that undo has a nested operation with `outlives` set
+ * (nested.h), the nested operation goes on in the background. A phase reserves the resources for its undo before it
+ * makes a change that must be undone.
  *
- * Undo after the operation's time limit: the driver waits LIBXL__PHASE_LATE_MS at most for all undos
- * together. Then the operation completes for the application, and the undos go on in the background until
- * they end. In the background, undo_ms limits each undo except the last. The last undo has no limit. When the
- * context is closing, each undo in the background has LIBXL__PHASE_LATE_MS left. An undo that calls
- * libxl__phase_persist goes on in the background in the same way, whatever has ended the operation.
+ * Undo after the operation's time limit: phase.c waits LIBXL__PHASE_LATE_MS at most for all undos together. Then the
+ * operation completes for the application, and the undos go on in the background until they end. In the background,
+ * undo_ms limits each undo except the last. The last undo has no limit. When the context is closing, each undo in the
+ * background has LIBXL__PHASE_LATE_MS left. An undo that calls libxl__phase_persist goes on in the background in the
+ * same way, whatever has ended the operation.
  *
  * Commit: after the start of a phase that commits, nothing is undone any more. From then on, a stop request
  * ends only phases that have a stop function.
@@ -46,15 +46,15 @@
 #include "timer.h"
 
 /*
- * An undo function returns this value if the request that it should take back was carried out. The operation
- * then completes with 0.
+ * An undo function returns this value if the change was carried out after all, so that it is not undone. The
+ * operation then completes with 0.
  */
 #define LIBXL__AO_CARRIED_OUT 2
 
 /* The longest time from an operation's time limit to its completion, in ms. It is less than a second. */
 #define LIBXL__PHASE_LATE_MS 800
 
-/* The driver's data about an operation. It is part of the operation's record. */
+/* The data of phase.c about an operation. It is part of the operation's record. */
 typedef struct libxl__phase_position {
     libxl__timer timer; /* the timer for the time limit of the phase, of its stop or of its undo */
     uint64_t since;     /* the time when the phase was entered, in ns, monotonic */

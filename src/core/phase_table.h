@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The types of the generated tables of phases. The tables are constant. phase.h says how the driver calls the
- * functions in a table.
+ * The types of the generated tables of phases. The tables are constant. phase.h says how phase.c calls the functions
+ * in a table.
  */
 #ifndef LIBXL__PHASE_TABLE_H
 #define LIBXL__PHASE_TABLE_H
@@ -20,7 +20,11 @@ typedef struct libxl__phase {
      * returns LIBXL__AO_WAIT.
      */
     int (*poll)(libxl__ao *ao, void *state);
-    void (*stop)(libxl__ao *ao, void *state); /* asks the phase to end; NULL: the phase ends at once */
+    /*
+     * Asks the phase to end, after a stop request or at the end of limit_ms. NULL: the phase ends at once in these
+     * cases.
+     */
+    void (*stop)(libxl__ao *ao, void *state);
     /*
      * Undoes the phase. Returns 0, LIBXL__AO_WAIT, LIBXL__AO_CARRIED_OUT or an error. NULL: there is nothing
      * to undo.

@@ -45,8 +45,8 @@ void libxl__timers_close(libxl_ctx *ctx);
 uint64_t libxl__now(void);
 
 /*
- * Calls `callback` after `delay` ns. If the timer is started already, replaces the timer's deadline and
- * callback. Returns 0 or NOMEM. Returns 0 if the timer was started already.
+ * Calls `callback` after `delay` ns. If the timer is started already, replaces the timer's deadline and callback.
+ * Returns 0. If the timer was stopped before and there is no memory, returns NOMEM.
  */
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback);
 

@@ -25,8 +25,8 @@ typedef struct libxl__job libxl__job;
 typedef struct libxl__lane libxl__lane;
 
 /*
- * A job: a call on a worker. Embed it in the structure that the call needs. Zero-initialise it. Then set
- * `work`. If the job may be detached, set `on_done`, too.
+ * A job: a call on a worker. Embed it in the structure with the call's data. Zero-initialise it. Then set `work`. If
+ * the job may be detached, set `on_done`, too.
  */
 struct libxl__job {
     /* Does the work. Called on a worker, unlocked. May use only the job's data. */
