@@ -33,7 +33,7 @@ enum { REGISTERS = sizeof(register_names) / sizeof(*register_names) };
 
 typedef struct leaf {
     uint32_t leaf, subleaf;
-    /* The texts of the registers; "": the register does not change. */
+    /* The text for each register. An empty text: the policy does not change this register. */
     char registers[REGISTERS][REGISTER_BITS + 1];
 } leaf;
 

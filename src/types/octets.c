@@ -42,7 +42,10 @@ int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
     if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &octets[0], &octets[1], &octets[2], &octets[3],
                &octets[4], &octets[5]) != 6)
         return ERROR_INVAL;
-    /* sscanf also accepts blanks and signs. So the result is printed again and compared with the text. */
+    /*
+     * sscanf also accepts blanks and signs. So the octets are printed, and the printed text is compared with the
+     * input.
+     */
     snprintf(again, sizeof(again), LIBXL_MAC_FMT, LIBXL_MAC_BYTES(octets));
     if (strcasecmp(text, again) != 0)
         return ERROR_INVAL;

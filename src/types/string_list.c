@@ -152,7 +152,7 @@ void libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const 
 static int write_pair(json_object *object, const char *key, const char *value)
 {
     json_object *name = NULL, *text = NULL;
-    int rc = libxl__json_new_text(key, &name); /* made only to check that the key is UTF-8 */
+    int rc = libxl__json_new_text(key, &name); /* `name` is made only to check that the key is UTF-8 */
     json_object_put(name);
     if (!rc && value)
         rc = libxl__json_new_text(value, &text);
