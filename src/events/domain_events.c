@@ -135,7 +135,9 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
     const int count = libxl__hv_list(ctx, &list);
     if (count < 0)
         rc = libxl__refuse(libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
-    /* Domain 0 is left out, because it has no lifecycle. The observer is called for a domain that is being made. */
+    /*
+     * Domain 0 has no lifecycle. A domain that is being made is left to the observer, which is called for it later.
+     */
     for (int i = 0; i < count && !rc; i++)
         if (list[i].domain && !libxl__domain_is_being_made(&list[i]) && (rc = follow(ctx, evgen, &list[i])))
             libxl__refuse_in(rc, "following a domain");

@@ -18,7 +18,7 @@ typedef struct libxl__generator libxl__generator;
 /* The common part of a generator. Embed this in the structure of each kind. */
 struct libxl__generator {
     /*
-     * Stops and frees the generator. Called unlocked while the context is freed, if the generator is still
+     * Stops and frees the generator. Called without the lock while the context is freed, if the generator is still
      * enabled.
      */
     void (*close)(libxl_ctx *ctx, libxl__generator *generator);

@@ -48,8 +48,8 @@ static const uint64_t *key_of(const libxl__index_link *link)
 }
 
 /*
- * FNV-1a. Guests choose some names, so they can make the hashes of paths equal. So the search also compares the
- * paths.
+ * Returns the FNV-1a hash of a path. A guest chooses the names of its nodes, so it can make the hashes of two paths
+ * equal. So is_pending also compares the paths.
  */
 static uint64_t hash_of(const char *path)
 {
