@@ -192,7 +192,10 @@ bool compress_end(void)
 {
     if (!count)
         return true;
-    /* This closes the pipe's writing end, so the threads end. pace_end needs the descriptor STREAM. */
+    /*
+     * Makes STREAM the descriptor that it was before, which pace_end needs. This also closes the pipe's writing end,
+     * so the threads end.
+     */
     if (dup2(out, STREAM) < 0)
         return false;
     for (unsigned i = 0; i < count; i++)

@@ -18,7 +18,7 @@ enum { PART = 1 << 20 }; /* the greatest number of octets of the stream in one p
 /* The container begins with this header, which is as long as the magic of xl's header. */
 typedef struct container_header {
     uint32_t frame;  /* CONTAINER_FRAME */
-    uint32_t length; /* the number of octets that follow */
+    uint32_t length; /* the size of the members below, in octets */
     char magic[20];
     uint32_t version; /* CONTAINER_VERSION */
 } container_header;

@@ -39,7 +39,7 @@ static void on_term(int number)
     errno = saved;
 }
 
-/* Ends the transfer when the library's process has ended, because a write or a read may block for ever. */
+/* Ends the transfer if the library's process has ended. Without this a blocked write or read could block for ever. */
 static void on_io(int number)
 {
     const int saved = errno;
@@ -195,12 +195,12 @@ static xentoollog_logger logger = {.vmessage = on_message, .progress = on_progre
 static bool prepare(void)
 {
     const struct sigaction term = {.sa_handler = on_term};
-    /* With SA_RESTART no hypercall fails with EINTR. A write that is restarted uses the new descriptor STREAM. */
+    /* With SA_RESTART no hypercall fails with EINTR. If on_io replaces STREAM, a restarted write fails. */
     const struct sigaction io = {.sa_handler = on_io, .sa_flags = SA_RESTART};
     signal(SIGPIPE, SIG_IGN);
     /*
-     * A terminal sends these signals to all its processes, and this program ignores them: if the application ends, this
-     * program must let the guest run again.
+     * A terminal sends these signals to all its processes. This program ignores them, because it must let the guest
+     * run again if the application ends.
      */
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);

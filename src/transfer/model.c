@@ -34,7 +34,8 @@ static int state = -1;    /* the file with QEMU's state */
 static size_t state_size; /* the size of this file, in octets */
 
 /*
- * QEMU needs a write-only descriptor: it searches the set for a descriptor with the access mode that it wants.
+ * Returns a write-only descriptor of the file, or -1. QEMU opens the file for writing, and uses only a descriptor of
+ * its descriptor set that has the same access mode.
  */
 static int open_for_writing(void)
 {

@@ -24,7 +24,7 @@
 
 enum {
     LINE = 64 << 10,  /* the length of the longest line, in octets */
-    LINES = 4096,     /* the greatest number of lines before an answer: QEMU also sends events */
+    LINES = 4096,     /* the greatest number of lines, such as events, before an answer */
     DEPTH = 32,       /* the greatest depth of an answer */
     PATIENCE = 30000, /* the time limit of an answer, in ms */
 };
@@ -114,7 +114,7 @@ static struct json_object *parse(const char *line)
     return NULL;
 }
 
-/* Waits for an object with one of the two members. Returns the object, or NULL with errno. */
+/* Waits for an object with the member `first` or the member `second`. Returns the object, or NULL with errno. */
 static struct json_object *await_object(monitor *m, size_t *used, const char *first, const char *second)
 {
     for (int i = 0; i < LINES; i++) {

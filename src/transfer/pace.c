@@ -26,7 +26,7 @@ static int in = -1, out = -1; /* the descriptors from which the thread reads and
 static pthread_t thread;
 static bool running;
 static atomic_uint_fast64_t limit; /* the greatest rate, in octets per second; 0: no limit */
-static atomic_int failure;         /* the errno of the failed write */
+static atomic_int failure;         /* the errno of the failed write; 0: no write has failed */
 
 static uint64_t now_ns(void)
 {

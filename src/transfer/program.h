@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * aioxen-transfer: the library's program that saves or restores one domain. libxenguest's calls block for the whole
- * transfer and cannot be stopped, so the library runs them in a process of their own. The program has one thread. It
- * has more threads if the rate of the stream is limited, or if the stream is compressed. Only the handler of SIGTERM
- * interrupts the calls. Call all functions on the main thread, unless the comment says otherwise.
+ * transfer and cannot be stopped, so the library runs them in a process of their own. The program has more than one
+ * thread only if the rate of the stream is limited, or if the stream is compressed. Only the handler of SIGTERM
+ * interrupts libxenguest's calls. Call all functions on the main thread, unless the comment says otherwise.
  */
 #ifndef AIOXEN_TRANSFER_PROGRAM_H
 #define AIOXEN_TRANSFER_PROGRAM_H
@@ -70,13 +70,13 @@ bool join_thread(pthread_t thread);
 /* ---- pace.c: limits the rate of the stream */
 
 /*
- * From now on at most `rate` octets are written to the descriptor STREAM in a second. STREAM becomes a pipe, and
- * a thread copies from it. Returns false with errno.
+ * From now on at most `rate` octets are written to the descriptor STREAM in a second. STREAM becomes a pipe, and a
+ * thread copies from the pipe to the former STREAM. Returns false with errno.
  */
 bool pace_begin(uint64_t rate);
-/* Ends the limit of the rate: the rest of the stream is sent at full speed. */
+/* Removes the limit, so that the rest of the stream is sent at full speed. */
 void pace_no_more(void);
-/* Waits until all octets are written. Returns false with errno. Does nothing if there was no limit. */
+/* Waits until the thread has copied all octets. Returns false with errno. Does nothing without pace_begin. */
 bool pace_end(void);
 /* Returns the errno of the thread's failed write, or 0. */
 int pace_error(void);
@@ -100,14 +100,17 @@ int compress_error(void);
 
 enum { CONTAINER_HEADER = 32 }; /* the size of the container's header */
 
-/* Returns whether these are the first octets of a container, and whether its version is known. */
+/* Return whether these are the first octets of a container, and whether the container's version is known. */
 bool expand_is_header(const void *octets);
 bool expand_is_known(const void *octets);
-/* Call this when the container's header was read. STREAM becomes a pipe with the content. Returns false with errno. */
+/*
+ * Call this after the container's header was read. STREAM becomes a pipe with the decompressed stream. Returns false
+ * with errno.
+ */
 bool expand_begin(void);
 /* Returns the number of octets of the container that were used, or -1 if the stream is not compressed. */
 int64_t expand_place(void);
-/* If the thread has failed, reports this and returns the exit status. Otherwise returns 0. */
+/* If the thread that decompresses has failed, reports this and returns the exit status. Otherwise returns 0. */
 int expand_report(void);
 /*
  * Checks that the container ends here. Does nothing without expand_begin. Returns NULL, or the reason why the stream is
@@ -155,7 +158,8 @@ const char *model_read_state(const stream_record *record);
 bool model_is_read(void);
 bool model_has_nodes(void);
 /*
- * Appends the nodes that model_read_nodes has kept to the file HEAD, and tells the library. Returns false with errno.
+ * Appends the nodes that model_read_nodes has kept to the file HEAD. Sends the library the sizes of QEMU's state and
+ * of the nodes. Returns false with errno.
  */
 bool model_tell(void);
 

@@ -30,8 +30,8 @@ static int refuse(const char *why)
 }
 
 /*
- * Like refuse, unless the thread that decompresses has failed. In that case reports the failure of the thread, because
- * libxenguest only sees the end of the stream.
+ * If the thread that decompresses has failed, reports this failure, because libxenguest only sees the end of the
+ * stream. Otherwise the same as refuse.
  */
 static int refuse_end(const char *why)
 {
@@ -238,7 +238,7 @@ static int read_until(uint32_t wanted, bool with_model)
     }
 }
 
-/* Reads what follows libxenguest's stream. `hvm`: the domain has a device model. */
+/* Reads the records after libxenguest's stream. `hvm`: the domain has a device model. */
 static int read_rest(bool hvm)
 {
     const int status = read_until(RECORD_END, true);
@@ -269,7 +269,10 @@ static int read_beginning(void)
     return read_until(RECORD_LIBXC_CONTEXT, false);
 }
 
-/* Called when the static data were read. `missing`: the parts that a stream of Xen 4.13 or older does not contain. */
+/*
+ * libxenguest calls this when it has read the static data. `missing`: the parts that a stream of Xen 4.13 or older
+ * does not contain.
+ */
 static int on_static_data(unsigned int missing, void *data)
 {
     (void)data;
@@ -321,7 +324,7 @@ int restore(xc_interface *xch, bool has_head)
                           (unsigned)built.numbers[2], &console, 0, XC_STREAM_PLAIN, &callbacks,
                           -1 LIBXL__RESTORE_MEMFLAGS)) {
         const int failed = errno;
-        /* These errnos come from the hypervisor. They do not mean that the stream is wrong. */
+        /* These errnos come from the hypervisor. They do not show that the stream is wrong. */
         return failed == ENOMEM || failed == EPERM || failed == EACCES || failed == ESRCH
                    ? report_xen("restoring", failed)
                    : refuse_end(first_error("the stream is not a saved domain"));

@@ -19,7 +19,10 @@
 
 enum { LIVE = 1 }; /* the flag XCFLAGS_LIVE of xc_domain_save */
 
-/* Numbers of waits of 50 ms: for a request that the library has sent, and for a guest that has acknowledged it. */
+/*
+ * How many times let_run waits 50 ms: for a suspend request that the library has sent before it ended to reach
+ * xenstore, and for a guest that has acknowledged the request to suspend itself.
+ */
 enum { WAITS_FOR_REQUEST = 20, WAITS_FOR_SUSPENSION = 200 };
 
 typedef struct saving {
@@ -28,7 +31,7 @@ typedef struct saving {
     bool live;
     bool has_model; /* the domain has a QEMU whose state is saved */
     bool logs;      /* QEMU is in log-dirty mode */
-    bool asked;     /* the library was told to suspend the guest */
+    bool asked;     /* the message SUSPEND was sent to the library */
 } saving;
 
 static int on_suspend(void *data)
@@ -36,7 +39,7 @@ static int on_suspend(void *data)
     saving *s = data;
     libxl__transfer_message message = {.kind = LIBXL__TRANSFER_SUSPEND};
     if (is_alone())
-        return 0; /* nothing must be undone, because the guest was not asked to suspend itself */
+        return 0; /* recover need not resume the guest, because the guest was not asked to suspend itself */
     s->asked = true;
     pace_no_more();
     send_message(&message);
@@ -62,7 +65,10 @@ static int on_round(struct precopy_stats stats, void *data)
     return message.value ? XGS_POLICY_STOP_AND_COPY : XGS_POLICY_CONTINUE_PRECOPY;
 }
 
-/* QEMU writes into the memory of an HVM guest. libxenguest calls this also for a PVH guest, which has no such QEMU. */
+/*
+ * Turns QEMU's log-dirty mode on or off, because QEMU writes into the memory of an HVM guest. libxenguest calls this
+ * also for a PVH guest, which has no QEMU.
+ */
 static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
 {
     saving *s = data;
@@ -95,7 +101,10 @@ static bool is_suspended(const saving *s)
            ((info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask) == SHUTDOWN_suspend;
 }
 
-/* Withdraws the request to suspend. Returns false if the guest has acknowledged it. */
+/*
+ * Withdraws the suspend request from the guest's node. Returns false if the node has no suspend request: the guest
+ * has acknowledged the request, or the request was not written.
+ */
 static bool withdraw(struct xs_handle *store, uint32_t domid)
 {
     char path[64];
@@ -127,9 +136,9 @@ static bool may_be_asked(struct xs_handle *store, const char *mark)
 }
 
 /*
- * Makes a guest run again after the library was told to suspend it. The library's process may have ended before it has
- * asked the guest. A guest that has acknowledged the request is suspended soon. Returns false if the guest is
- * suspended, or may still suspend itself.
+ * Makes a guest run again after this program has sent SUSPEND. The library's process may have ended before it has
+ * written the suspend request. A guest that has acknowledged the request is suspended soon. Returns false if the
+ * guest is suspended, or may still suspend itself.
  */
 static bool let_run(const saving *s, struct xs_handle *store, const char *mark)
 {
