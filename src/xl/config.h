@@ -44,7 +44,7 @@ libxl__xl_writer libxl__xl_write_type, libxl__xl_write_uuid, libxl__xl_write_sec
     libxl__xl_write_cpuid, libxl__xl_write_viridian, libxl__xl_write_mca_caps, libxl__xl_write_genid,
     libxl__xl_write_gfx_passthru, libxl__xl_write_rdm;
 
-/* Records a message for each key of a text that is not in the table. */
+/* Records a message for each key of a text that the table does not have. */
 void libxl__xl_refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings, const libxl__xl_field *table);
 
 /* Sets the initial values of a configuration, before a file is read into it. */

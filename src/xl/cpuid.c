@@ -99,7 +99,7 @@ static const feature aliases[] = {
     {NULL, 0},
 };
 
-/* The table of the groups of bits that form a number. */
+/* The table of the features whose value is a number in several bits of a register. */
 static const struct number {
     const char *name;
     uint32_t leaf, subleaf;

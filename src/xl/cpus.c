@@ -76,7 +76,7 @@ static bool apply(const libxl_xl_host *host, const range *r, libxl_bitmap *map)
     return true;
 }
 
-/* Shrinks a bitmap: its size then depends only on its highest bit. */
+/* Shrinks a bitmap to the least number of octets that has room for its highest bit. */
 static void shrink(libxl__xl *x, libxl_bitmap *map)
 {
     uint32_t size = map->size;

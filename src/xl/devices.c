@@ -261,8 +261,8 @@ void libxl__xl_vkbs(libxl__xl *x, void *object, const libxl__xl_field *field, co
 }
 
 /*
- * Writes the keyboards beyond the number of framebuffers. A reader makes a keyboard for each framebuffer, so
- * these need not be written.
+ * Writes all keyboards except the first N, where N is the number of framebuffers. The reader makes these N keyboards
+ * itself, one for each framebuffer.
  */
 void libxl__xl_write_vkbs(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {

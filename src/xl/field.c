@@ -67,7 +67,7 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
         libxl__xl_error(x, place, "more than %d elements", MOST_DEVICES);
         return NULL;
     }
-    if (!(n & (n - 1))) { /* the array is full, because its room is always a power of 2 */
+    if (!(n & (n - 1))) { /* n is 0 or a power of 2, so the array is full: its room is always a power of 2 */
         void *larger = realloc(*base, (n ? 2 * n : 1) * size);
         if (!larger)
             return libxl__xl_no_memory(x);

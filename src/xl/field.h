@@ -67,7 +67,7 @@ struct libxl__xl_field {
     libxl__xl_reader *read;
     /* Writes the value. NULL: the kind of the row determines the form of the value. */
     libxl__xl_writer *write;
-    /* A file may use this name, but it is never written; another row has the name that is written. */
+    /* The reader accepts this name, but the writer never writes it. Another row has the name to write. */
     bool alias;
     /* The warning for a file that uses this name, for example that the name is deprecated. */
     const char *note;

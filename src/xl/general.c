@@ -267,8 +267,9 @@ static void finish_cmdline(libxl__xl *x, libxl_domain_build_info *b, const libxl
 }
 
 /*
- * Removes the kernel of an HVM domain if it is hvmloader: old files give the path of hvmloader in the key kernel, but the
- * builder finds hvmloader itself. Records an error if a domain of another type has neither a kernel nor a boot loader.
+ * Removes the kernel of an HVM domain if the kernel is hvmloader. Old files give the path of hvmloader in the key
+ * kernel, but the builder finds hvmloader itself. Records an error if a domain of another type has neither a kernel
+ * nor a boot loader.
  */
 static void finish_kernel(libxl__xl *x, libxl_domain_build_info *b, const libxl__xl_settings *settings)
 {

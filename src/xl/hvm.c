@@ -30,7 +30,7 @@ static bool is_text(libxl__xl *x, const libxl__xl_field *field, const libxl__xl_
 
 /* ---- the key viridian */
 
-enum { GROUPS = 64 }; /* the number of bits that "all" sets; xl sets the same number */
+enum { GROUPS = 64 }; /* the number of bits that the word "all" sets, as in xl */
 
 static const libxl__xl_word groups[] = {
     {"base", 0},
@@ -128,8 +128,8 @@ void libxl__xl_read_genid(libxl__xl *x, void *object, const libxl__xl_field *fie
 }
 
 /*
- * Reads a boolean. If the file also has the key vga, that key is read later and replaces the value of this
- * one.
+ * Reads the key stdvga, a boolean. If the file also has the key vga, that key is read later and replaces the value of
+ * stdvga.
  */
 void libxl__xl_read_stdvga(libxl__xl *x, void *object, const libxl__xl_field *field,
                            const libxl__xl_text *text)
@@ -144,7 +144,7 @@ void libxl__xl_read_stdvga(libxl__xl *x, void *object, const libxl__xl_field *fi
                         text->text);
 }
 
-/* Reads a boolean or the kind of the graphics card. */
+/* Reads the key gfx_passthru: a boolean, or the kind of the graphics card. */
 void libxl__xl_read_gfx_passthru(libxl__xl *x, void *object, const libxl__xl_field *field,
                                  const libxl__xl_text *text)
 {
@@ -223,7 +223,7 @@ void libxl__xl_write_mca_caps(FILE *out, const void *object, const void *base, c
         fprintf(out, "%s = [ \"lmce\" ]\n", field->name);
 }
 
-/* Writes "generate": a file cannot contain a generation id, and each reading of the file generates a new one. */
+/* Writes "generate", because a file cannot contain a generation id. Each reading of the file generates a new one. */
 void libxl__xl_write_genid(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     (void)base;

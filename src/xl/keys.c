@@ -123,7 +123,7 @@ const libxl__xl_field libxl__xl_keys[] = {
     {KEY("on_soft_reset", ENUM, on_soft_reset), .words = actions},
     {KEY("e820_host", DEFBOOL, b_info.u.pv.e820_host), ONLY_PV},
     {READ("rdm", libxl__xl_read_rdm), .write = libxl__xl_write_rdm, ONLY_HVM},
-    /* The key pci is read together with this key and the next three. */
+    /* The reader of the key pci also reads this key and the next three. */
     {KEY("pci_msitranslate", NOTHING, pcidevs)},
     {KEY("pci_power_mgmt", NOTHING, pcidevs)},
     {KEY("pci_permissive", NOTHING, pcidevs)},

@@ -40,8 +40,8 @@ void libxl__xl_params(libxl__xl *x, void *object, const char *what, const libxl_
                       const libxl__xl_style *style, const libxl__xl_field *table, libxl__xl_severity unknown);
 
 /*
- * Records a message about a parameter that is not in the table, or that has no value or has a value although
- * it needs one or must have none.
+ * Records a message about a parameter that is not in the table, that lacks the value that it needs, or that has a
+ * value although it takes none.
  */
 void libxl__xl_unknown(libxl__xl *x, libxl__xl_severity severity, const char *what,
                        const libxl__xl_param *param, const libxl__xl_field *table);

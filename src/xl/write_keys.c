@@ -83,9 +83,8 @@ void libxl__xl_write_maxvcpus(FILE *out, const void *object, const void *base, c
 }
 
 /*
- * Writes the affinities as one list for all vcpus, or as an array with one list for each vcpu. An array turns
- * automatic placement off. So an array is written if numa_placement is set. An empty array only turns
- * automatic placement off.
+ * Writes the affinities as one list for all vcpus, or as an array with one list for each vcpu. A file with an array
+ * turns automatic placement off, and so does an empty array. So an array is written if numa_placement has a value.
  */
 void libxl__xl_write_cpus(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
