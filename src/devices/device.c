@@ -246,8 +246,8 @@ void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *dev
     if (removal->ending) {
         /*
          * The toolstack's tree is removed later, together with those of all other devices. The backend of a stateless
-         * device is gone already now, so the device would be listed as a device that has failed. So its toolstack's
-         * nodes are removed here.
+         * device is already gone. If the toolstack's nodes of the device stayed, the device would be listed as
+         * failed. So they are removed here.
          */
         if (device->cls->stateless)
             libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));

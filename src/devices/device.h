@@ -49,7 +49,7 @@ enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES =
 struct libxl__device {
     /* The class; never NULL, because all unknown kinds share a class. */
     const libxl__device_class *cls;
-    char kind[LIBXL__DEVICE_KIND];         /* the text for the class in the frontend's path */
+    char kind[LIBXL__DEVICE_KIND];         /* the kind, which is a part of the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* the class's name in the backend's path */
     uint32_t domid, backend_domid, devid;
     bool pv; /* the domain is PV; used for an addition only */
@@ -57,14 +57,14 @@ struct libxl__device {
     bool served_here;
     bool creating; /* the device is added by the creation of its domain */
     /*
-     * The device is only checked, and the domain's present devices are removed before it is added. What they use does
-     * not count as in use.
+     * The device is only checked, and the domain's present devices are removed before it is added. What the present
+     * devices use does not count as in use.
      */
     bool replaces;
     bool hvm; /* the domain is HVM, so it has a device model; used for an addition only */
     /*
      * Used for an addition only; set by the class's `check`. The device is an empty drive, which has no backend. So
-     * its addition does not wait for one.
+     * its addition does not wait for a backend.
      */
     bool unserved;
     /*
@@ -112,7 +112,7 @@ struct libxl__device_class {
     void (*dispose)(void *config);
     /* Copies the configuration, a libxl_device_NAME. */
     int (*copy)(libxl_ctx *ctx, void *to, const void *from);
-    /* The lowest number of a device; a creation takes a lower number as "no number". */
+    /* The lowest number of a device. In a new domain's configuration a lower number means that no number is given. */
     libxl_devid first_devid;
     /* The JSON table of libxl_device_NAME, which says which fields are unsupported. */
     const libxl__json_type *json;
@@ -216,8 +216,8 @@ struct libxl__device_class {
     int (*offline_start)(libxl__ao *ao, libxl__device *device);
     int (*offline_poll)(libxl__ao *ao, libxl__device *device);
     /*
-     * Wait until the kernel has removed its device. Called after the nodes were removed. device->values has
-     * the values of offline_keys.
+     * Wait until the kernel has removed its own device, for example a network interface. Called after the nodes were
+     * removed. device->values has the values of offline_keys.
      */
     int (*gone_start)(libxl__ao *ao, libxl__device *device);
     int (*gone_poll)(libxl__ao *ao, libxl__device *device);

@@ -137,10 +137,10 @@ int libxl__device_close_wait_start(libxl__ao *ao, libxl__device_close *close)
 }
 
 /*
- * Called when the backend's state is no longer Closing; with `force` called for each state. Returns 0 if the backend
- * has closed or is gone. A backend that was connecting may have overwritten the request with its own state. In this
- * case the request is repeated, up to a few times. With `force` the request is not repeated, and the wait continues
- * for a few changes of the state.
+ * Called when the backend's state is no longer Closing; with `force`, called after each change of the state. Returns
+ * 0 if the backend has closed or is gone. A backend that was connecting may have overwritten the request with its own
+ * state. In this case the request is repeated, up to a few times. With `force` the request is not repeated, and the
+ * wait continues for a few changes of the state.
  */
 static int look_at_state(libxl__ao *ao, libxl__device_close *close)
 {

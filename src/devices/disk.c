@@ -84,7 +84,7 @@ static int check_format(libxl__ao *ao, libxl_device_disk *disk, bool hvm)
     return 0;
 }
 
-/* Checks fields of which only the values that libxl stores by default are supported. */
+/* Checks the fields for which this library supports only the values that libxl stores by default. */
 static int check_supported(libxl__ao *ao, const libxl_device_disk *disk)
 {
     const char *field = NULL;

@@ -17,7 +17,7 @@ typedef struct libxl__disk_share {
     libxl__xs_batch *batch;
     const libxl__xs_request **disks; /* the requests that list the disks of each of these domains */
     struct libxl__other_disk *others;
-    uint32_t count;  /* the number of elements in `others`, which has the domains with disks */
+    uint32_t count;  /* the number of disks in `others`, which has the disks of all these domains */
     uint32_t server; /* the domain of this process */
     dev_t number;
     bool writable;

@@ -5,8 +5,8 @@
  * domain has at most one QEMU. A PV or PVH domain gets a QEMU when a device needs it. An HVM domain gets a QEMU only
  * at its creation.
  *
- * The library makes the listening socket of an HVM domain's monitor, and QEMU inherits it. So the library can
- * connect before QEMU runs, the first answer tells that QEMU is ready, and the connection ends with QEMU.
+ * The library makes the listening socket of an HVM domain's monitor, and QEMU inherits it. So the library can connect
+ * before QEMU runs. The first answer shows that QEMU is ready. The connection ends when QEMU ends.
  *
  * QEMU is not a child of this process. It continues after this process has ended. The domain's node
  * device-model-pid has QEMU's process id. Other toolstacks use this node, too. Before the library uses a

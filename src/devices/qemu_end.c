@@ -28,8 +28,8 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
     e->job.domid = domid;
     e->job.pid = pid;
     /*
-     * As in libxl, QEMU's folder in xenstore is removed before QEMU is ended. A program that finds QEMU ended and no
-     * folder knows that a toolstack has ended QEMU.
+     * As in libxl, QEMU's folder in xenstore is removed before QEMU is ended. If QEMU has ended and the folder is
+     * missing, other programs conclude that a toolstack has ended QEMU.
      */
     e->batch = libxl__xs_batch_new(ao, domid);
     if (e->batch) {

@@ -139,7 +139,10 @@ static const char *format_of(const libxl_device_disk *disk)
     return libxl__qemu_format(disk->format);
 }
 
-/* A disk whose image is not a file or device of this host cannot be emulated. PV drivers see it. */
+/*
+ * Returns whether the disk's image is a file or device of this host. QEMU emulates only such disks. The guest uses
+ * other disks through PV drivers.
+ */
 static bool is_local(const libxl_device_disk *disk)
 {
     return !disk->backend_domid && !disk->backend_domname && !disk->script;

@@ -190,8 +190,9 @@ static bool has_ended(int pidfd)
 }
 
 /*
- * Returns 0 if a process has "-xen-domid DOMID" in its command line, ESRCH if it has not or has ended, EAGAIN if it is
- * becoming another program and has no command line yet, or another errno.
+ * Returns 0 if a process has "-xen-domid DOMID" in its command line, ESRCH if its command line lacks these words or
+ * the process has ended, EAGAIN if the process is becoming another program and has no command line yet, or another
+ * errno.
  */
 static int check_qemu_of(pid_t pid, int pidfd, uint32_t domid)
 {

@@ -98,7 +98,7 @@ static void finish_commands(libxl_ctx *ctx, libxl__qmp *qmp)
     libxl__source_fire(&qmp->source);
 }
 
-/* Counts the skipped commands as answered, up to the next command that is sent. */
+/* Counts the skipped commands before the next command that is sent as answered. */
 static void pass_skipped(libxl__qmp *qmp)
 {
     while (qmp->answered < qmp->count && qmp->commands[qmp->answered].skipped)
