@@ -23,7 +23,7 @@ int libxl__block_lock_try(void);
 /* Releases the lock, and closes the lock's descriptor. */
 void libxl__block_lock_release(int fd);
 
-/* A wait while another program holds the lock. Zero-initialise it: the wait begins then. */
+/* A wait while another program holds the lock. Zero-initialise it when the wait begins. */
 typedef struct libxl__block_wait {
     unsigned step_ms, waited_ms;
 } libxl__block_wait;

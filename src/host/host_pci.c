@@ -41,7 +41,7 @@ bool libxl__pci_is_driver(const char *path)
     return libxl__sysfs_is_driver(DRIVERS, path);
 }
 
-/* ---- reading what the kernel tells about PCI devices */
+/* ---- reading the kernel's information about PCI devices */
 
 /* Stores the path of the driver's directory in facts->driver. */
 static int find_driver(const char *bdf, libxl__pci_facts *facts, char why[LIBXL__SYSFS_WHY])
@@ -175,7 +175,7 @@ int libxl__pci_give_back(uint32_t sbdf, const char *driver, char why[LIBXL__SYSF
     return rc || !*driver ? rc : libxl__sysfs_write(why, driver, "bind", bdf);
 }
 
-/* ---- devices that guests get */
+/* ---- resetting PCI devices, and permitting access to their whole configuration space */
 
 int libxl__pci_reset(uint32_t sbdf, char why[LIBXL__SYSFS_WHY])
 {

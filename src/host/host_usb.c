@@ -40,7 +40,7 @@ bool libxl__usb_has_usbback(void)
     return !access(LIBXL__USBBACK, F_OK);
 }
 
-/* ---- reading what the kernel tells about USB devices */
+/* ---- reading the kernel's information about USB devices */
 
 /* Returns the number in a file of a device, in base `base`; -1: the file is missing or has no number. */
 static int number_in(const char *busid, const char *name, int base)
