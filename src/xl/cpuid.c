@@ -120,7 +120,7 @@ static const struct number {
     {NULL, 0, 0, 0, 0, 0},
 };
 
-/* ---- the strings of registers */
+/* ---- the bits of a register as a string */
 
 /*
  * Returns the string of a register, with one character for each bit. If the string is new, all its characters
@@ -149,7 +149,7 @@ static void put_letter(char *bits, unsigned first, unsigned count, char letter)
     memset(bits + BITS - first - count, letter, count);
 }
 
-/* ---- reading the form with names */
+/* ---- reading "host,FEATURE=POLICY,..." */
 
 /* Returns whether a name of the file equals a name of the header. */
 static bool same(const char *name, const char *capitals)
@@ -267,7 +267,7 @@ static void read_names(libxl__xl *x, libxl_cpuid_policy_list *list, const libxl_
             read_feature(x, list, &param);
 }
 
-/* ---- reading the form with bits */
+/* ---- reading ["LEAF[,SUBLEAF]:REGISTER=BITS,...", ...] */
 
 /* Reads "LEAF[,SUBLEAF]:". Returns the text after it, or NULL if the text has another form. */
 static const char *read_leaf(const char *s, uint32_t *leaf, uint32_t *subleaf)

@@ -15,7 +15,7 @@
 #include "log.h"
 #include "write.h"
 
-/* ---- the form that a configuration has after reading */
+/* ---- changing a configuration as writing and reading it would change it */
 
 #define NUMBER(array, counter)                                                                               \
     for (int i = 0; i < c->counter; i++)                                                                     \
