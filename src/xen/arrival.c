@@ -20,7 +20,10 @@
 
 enum { A, B, C, D, REGISTERS };
 
-/* The words of a featureset, in Xen's order, and the bits that are not compared. */
+/*
+ * A row for each word of a featureset, in Xen's order: the place of the word in CPUID, and the bits that are not
+ * compared.
+ */
 static const struct {
     uint32_t leaf, subleaf;
     int where;
@@ -50,7 +53,10 @@ static int fail(libxl__ao *ao, const char *what)
     return errno == ENOMEM ? ERROR_NOMEM : libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, what, ao->subject.number);
 }
 
-/* Takes the words from the leaves. A leaf without subleaves has the subleaf XEN_CPUID_NO_SUBLEAF. */
+/*
+ * Copies the words of a featureset from the leaves to `out`. A leaf without subleaves has the subleaf
+ * XEN_CPUID_NO_SUBLEAF.
+ */
 static void take_words(const xen_cpuid_leaf_t *leaves, uint32_t count, uint32_t *out)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -112,7 +118,9 @@ int libxl__hv_claim(libxl__ao *ao, uint32_t domid, uint64_t kb)
 {
     xc_domaininfo_t info;
     uint64_t free_kb = 0;
-    /* Xen refuses a claim above the domain's limit with EINVAL, and would refuse the pages, too. */
+    /*
+     * Xen refuses a claim above the domain's limit with EINVAL, and would later refuse pages above this limit, too.
+     */
     const int rc = libxl__hv_look(ao, domid, &info);
     if (rc)
         return rc;

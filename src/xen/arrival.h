@@ -8,7 +8,7 @@
 
 #include "ao.h"
 
-/* The most words of a featureset that are exchanged. Xen 4.17 has 16. */
+/* The greatest number of words in a featureset that two machines exchange. Xen 4.17 has 16 words. */
 enum { LIBXL__MOST_FEATURES = 64 };
 
 /*
@@ -18,9 +18,9 @@ enum { LIBXL__MOST_FEATURES = 64 };
  */
 int libxl__hv_features(libxl__ao *ao, uint32_t domid, uint32_t **words_out, unsigned *count_out);
 /*
- * Checks that this machine has all features of a featureset. `hvm`: of an HVM or PVH guest. Features that say how other
- * leaves are read, and those that a guest's kernel turns on itself, are not compared. Errors, recorded in ao with the
- * path of the word: INVAL; NOMEM.
+ * Checks that this machine has all features of a featureset. `hvm`: the featureset is that of an HVM or PVH guest.
+ * Features that say how other leaves are read, and those that a guest's kernel turns on itself, are not compared.
+ * Errors, recorded in ao with the path of the word: INVAL; NOMEM.
  */
 int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, unsigned count);
 

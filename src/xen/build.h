@@ -55,11 +55,14 @@ typedef struct libxl__build {
     const libxl_domain_config *config;
     libxl_uuid uuid;
     /*
-     * The UUID that the hypervisor has for the domain. A new domain is made with a random one, which is replaced by
-     * `uuid` (create_identity.h).
+     * The UUID that the hypervisor has for the domain. A new domain is made with a random UUID, which is later
+     * replaced by `uuid` (create_identity.h).
      */
     libxl_uuid handle;
-    /* `video_kb`: the part of both amounts that an HVM domain's graphics card has; 0 for other domains. */
+    /*
+     * The target and the maximum of the domain's memory, in KiB. `video_kb`: the part of both that belongs to an HVM
+     * domain's graphics card; 0 for other domains.
+     */
     uint64_t target_kb, max_kb, video_kb;
     /* The domain is made without a kernel, because a saved domain will be restored into it. */
     bool restores;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of the build that only an HVM domain has: its files, its parameters in the hypervisor, its memory
- * map, and the page that tells hvmloader about the machine.
+ * The parts of the build that only an HVM domain has: its files, its parameters in the hypervisor, its memory map,
+ * and the page that describes the machine to hvmloader.
  *
  * hvmloader is the kernel of the domain. It loads the firmware, which is a module beside it, and starts it.
  * The memory of the graphics card is a part of the domain's memory, but the device model allocates it. So the
@@ -35,7 +35,7 @@ enum {
     INFO_OFFSET = HVM_INFO_PADDR & (XC_PAGE_SIZE - 1),
 };
 
-/* The paths of Debian's packages. */
+/* The paths of the firmware in Debian's packages. */
 #define SEABIOS "/usr/share/seabios/bios-256k.bin"
 #define OVMF    "/usr/share/ovmf/OVMF.fd"
 
@@ -80,7 +80,7 @@ int libxl__build_hvm_read(libxl__builder *b)
 
 enum {
     BASE = HVMPV_base_freq,
-    /* The parameter's bit says that the guest does not have this group. */
+    /* This bit of HVM_PARAM_VIRIDIAN means that the guest does not have the group. */
     FREQ = HVMPV_no_freq,
     DEFAULT_GROUPS = BASE | FREQ | HVMPV_time_ref_count | HVMPV_apic_assist | HVMPV_crash_ctl |
                      HVMPV_no_vp_limit | HVMPV_cpu_hotplug,
@@ -161,7 +161,7 @@ int libxl__build_hvm_memory(libxl__builder *b, struct xc_dom_image *dom)
     return give_map(b, dom);
 }
 
-/* ---- the page of information */
+/* ---- the page that describes the machine to hvmloader */
 
 /* The checksum makes the sum of all octets 0. */
 static void set_checksum(struct hvm_info_table *info)

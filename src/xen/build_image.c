@@ -94,7 +94,7 @@ static int fail_build(libxl__builder *b)
     errno = 0;
     name += sizeof(segment) - 1;
     const bool ramdisk = strncmp(name, "module", 6) == 0 || strncmp(name, "ramdisk", 7) == 0;
-    /* The builder's own tables do not fit behind the kernel and the ramdisk. */
+    /* The segment is neither of the two files, but a table that is made behind them. */
     if (!ramdisk && strncmp(name, "kernel", 6) != 0)
         return fail_memory(b);
     const libxl__build_file *file = ramdisk ? &b->ramdisk : &b->kernel;
@@ -136,8 +136,8 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
             return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
     /*
-     * At first a PV guest gets only the pages of its target. The memory map, which is set in build.c, tells
-     * it the maximum.
+     * At first a PV guest gets only the pages of its target. The memory map, which is set in build.c, contains the
+     * maximum.
      */
     const uint64_t mapped_kb = b->translated ? build->max_kb - build->video_kb : build->target_kb;
     errno = 0;
@@ -159,7 +159,7 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
 
 /*
  * Stores the frames of the xenstore and console rings in the build. For a PVH or HVM guest, also sets the parameters
- * that tell the guest its event channels.
+ * with the numbers of the rings' event channels.
  */
 static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
 {

@@ -128,7 +128,7 @@ int libxl__build_hvm_read(libxl__builder *b);
 int libxl__build_hvm_params(libxl__builder *b);
 /* Sets up the guest's memory and memory map, and the modules beside hvmloader. Returns 0 or an errno. */
 int libxl__build_hvm_memory(libxl__builder *b, struct xc_dom_image *dom);
-/* Completes the page that tells hvmloader about the machine. Stores the addresses of the tables. */
+/* Completes the page that describes the machine to hvmloader. Stores the addresses of the tables. */
 int libxl__build_hvm_inform(libxl__builder *b, const struct xc_dom_image *dom);
 
 /* ---- build_image.c */

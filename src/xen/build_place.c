@@ -160,7 +160,7 @@ static int compare(const void *a, const void *b)
 static node *best_single(const host *h, uint64_t kb, unsigned vcpus)
 {
     node *best = NULL;
-    for (unsigned i = 0; i < h->nodes; i++) /* the nodes are in order of free memory */
+    for (unsigned i = 0; i < h->nodes; i++) /* the node with the most free memory comes first */
         if (h->node[i].free_kb >= kb && h->node[i].cpus >= vcpus && (!best || h->node[i].vcpus < best->vcpus))
             best = &h->node[i];
     return best;

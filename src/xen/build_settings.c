@@ -41,7 +41,9 @@ void libxl__build_set_limits(const libxl__build *build, struct xen_domctl_create
     create->ssidref = config->c_info.ssidref ? config->c_info.ssidref : SID_OF_GUESTS;
     if (info->max_grant_version > 0)
         create->grant_opts = XEN_DOMCTL_GRANT_version((uint32_t)info->max_grant_version);
-    /* As in libxl: the hypervisor on which a guest was saved may have been less strict. */
+    /*
+     * On by default for a restored guest, as in libxl: the hypervisor that saved the guest may have been less strict.
+     */
     if (libxl__is(info->arch_x86.msr_relaxed, build->restores))
         create->arch.misc_flags |= XEN_X86_MSR_RELAXED;
     if (libxl_defbool_val(info->vpmu))

@@ -19,7 +19,10 @@ static int fail(libxl__ao *ao, const char *what, uint32_t poolid)
     return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_POOL, errno), "%s cpupool %u: %m", what, poolid);
 }
 
-/* Copies the hypervisor's map, which has room for all processors of the host. Returns 0 or NOMEM. */
+/*
+ * Copies a set of processors from the hypervisor's map, which has room for all processors of the host. Returns 0 or
+ * NOMEM.
+ */
 static int copy_map(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map)
 {
     const int octets = xc_get_cpumap_size(libxl__xch(ao->ctx));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The hypervisor's unique numbers of domains. A number tells a domain from a later one with the same domid and UUID.
- * libxenmanage, which Xen has since 4.21, returns the number together with the state of the domain. Its hypercall has the
- * same form in all releases of Xen.
+ * The hypervisor's unique numbers of domains. A later domain with the same domid and UUID has another number.
+ * libxenmanage, which Xen has since 4.21, returns the number together with the state of the domain. Its hypercall has
+ * the same form in all releases of Xen.
  */
 #ifndef LIBXL__DOMAIN_IDS_H
 #define LIBXL__DOMAIN_IDS_H
@@ -16,7 +16,7 @@ typedef struct libxl__domain_ids {
 
 /*
  * Returns the unique number of the domain that has this domid now. Returns 0 if there is no such domain, or if the
- * hypervisor does not tell the number. Without libxenmanage always returns 0. Opens libxenmanage at the first call.
+ * hypervisor does not report the number. Without libxenmanage always returns 0. Opens libxenmanage at the first call.
  * Call it with the context locked.
  */
 uint64_t libxl__domain_unique_id(libxl_ctx *ctx, uint32_t domid);

@@ -19,7 +19,7 @@ typedef struct libxl__evtchn libxl__evtchn;
 struct libxl__evtchn {
     libxl__source source; /* fires at each notification; the port is unmasked before the source fires */
     evtchn_port_t port;   /* the number of the local port */
-    uint32_t events;      /* how often the port was notified */
+    uint32_t events;      /* the number of notifications so far */
     LIST_ENTRY(libxl__evtchn) link;
 };
 
@@ -39,7 +39,7 @@ void libxl__evtchns_close(libxl_ctx *ctx);
  * recorded in ao.
  */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
-/* Notifies the domain at the other end. Errors: FAIL, recorded in ao. */
+/* Notifies the domain at the other end of the channel. Errors: FAIL, recorded in ao. */
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn);
 
 #endif

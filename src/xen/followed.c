@@ -29,9 +29,9 @@ static libxl__domain_phase phase_of(const libxl__followed *domain)
 }
 
 /*
- * Keeps the number and the list of the followed domains that are dying. `by` 1: the domain may have begun to die, or is
- * followed from now on. `by` -1: the domain is gone, or is not followed any more. Does nothing for a domain that is not
- * dying.
+ * Updates the number and the list of the followed domains that are dying. `by` 1: the domain may have begun to die,
+ * or is followed from now on. `by` -1: the domain is gone, or is not followed any more. Does nothing for a domain
+ * that is not dying.
  */
 static void count_dying(libxl__followed_domains *domains, libxl__followed *domain, int by)
 {
@@ -215,7 +215,7 @@ void libxl__followed_add(libxl__followed_domains *domains, libxl__domain_followe
     follower->domain = domain;
     follower->domid = info->domain;
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    /* The reason is stored now, because the domain may be gone at the next look. */
+    /* The reason of the shutdown is stored now, because the domain may be gone at the next look. */
     note_shutdown(follower, info->flags);
     if (follower->observer) {
         TAILQ_INSERT_HEAD(&domain->followers, follower, link);

@@ -61,7 +61,7 @@ int libxl__hv_flask_label(libxl__ao *ao, uint32_t ssidref, char **out)
 int libxl__hv_flask_number(libxl__ao *ao, const char *label, uint32_t *out)
 {
     uint32_t found;
-    /* libxenctrl does not change the label. */
+    /* libxenctrl does not change the label, so the cast from const is safe. */
     if (xc_flask_context_to_sid(libxl__xch(ao->ctx), (char *)label, (uint32_t)strlen(label), &found) < 0)
         return fail(ao, "label: asking for its number");
     *out = found;

@@ -14,7 +14,7 @@
 
 #include <libxl.h>
 
-/* Returns the value of a setting, or `otherwise` if it has none. */
+/* Returns the value of a setting, or `otherwise` if the setting has no value. */
 static inline bool libxl__is(libxl_defbool setting, bool otherwise)
 {
     return libxl_defbool_is_default(setting) ? otherwise : libxl_defbool_val(setting);

@@ -16,7 +16,7 @@
 
 #define FIRST_INTERVAL LIBXL__MILLISECONDS(1)
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
-#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* the interval for domains that xenstored does not know */
+#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* the time between two looks while no domain is dying */
 #define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* the interval while there is no connection to xenstored */
 
 /*
@@ -142,8 +142,9 @@ static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
 
 /*
  * Compares one domain with its entry in the table, and calls the observers. libxl__followed_tell calls the followers
- * later. Returns false if the hypervisor gives no answer. `dying`: the domain is known to be dying; NULL: it is not. A
- * dying domain whose unique number (domain_ids.h) is unchanged still exists, so nothing has changed.
+ * later. Returns false if the hypervisor gives no answer. `dying`: the followed domain with this domid, if it is
+ * dying, otherwise NULL. A dying domain whose unique number (domain_ids.h) is unchanged still exists, so nothing has
+ * changed.
  */
 static bool look_at_one(libxl_ctx *ctx, uint32_t domid, libxl__followed *dying)
 {
@@ -156,7 +157,10 @@ static bool look_at_one(libxl_ctx *ctx, uint32_t domid, libxl__followed *dying)
     if (count < 0)
         return false;
     const bool exists = count && info.domain == domid;
-    /* The number was read before the UUID. If another domain got the domid in between, the next look finds that. */
+    /*
+     * The unique number was read before the UUID. If another domain got the domid meanwhile, the next look finds
+     * this.
+     */
     if (dying && exists && libxl__followed_find(followed, &info) == dying)
         dying->unique_id = id;
     if (exists)
@@ -166,8 +170,8 @@ static bool look_at_one(libxl_ctx *ctx, uint32_t domid, libxl__followed *dying)
 }
 
 /*
- * Looks at the dying domains only. Returns false if the caller must look at all domains instead: because that is due or
- * takes fewer hypercalls, or because the hypervisor gives no answer.
+ * Looks at the dying domains only. Returns false if the caller must look at all domains instead. This is so if such a
+ * look is due or takes fewer hypercalls, or if the hypervisor gives no answer.
  */
 static bool look_at_dying(libxl_ctx *ctx)
 {
@@ -237,8 +241,9 @@ void libxl__domains_look(libxl_ctx *ctx)
 }
 
 /*
- * Looks at one domain, which an event names. The event says nothing about other domains, so the time of the next
- * look at all domains does not change. If a look at all domains goes on, or has failed, it is repeated instead.
+ * Looks at one domain, which an event names. The event says nothing about other domains, so the time of the next look
+ * at all domains does not change. If a look at all domains is in progress, or the last one has failed, looks at all
+ * domains again instead.
  */
 void libxl__looks_at(libxl_ctx *ctx, uint32_t domid)
 {

@@ -22,8 +22,8 @@
 enum { CONSOLES_AT_ONCE = 32 };
 
 /*
- * How many teardowns may remove the nodes of their domains at the same time. Each removal takes xenstored the
- * longer the more guests there are.
+ * The greatest number of teardowns that may remove the nodes of their domains at the same time. The more guests there
+ * are, the longer xenstored needs for each removal.
  */
 enum { REMOVALS_AT_ONCE = 16 };
 

@@ -76,7 +76,7 @@ static int take(xc_interface *xch, libxl__pci_job *p)
     return rc;
 }
 
-/* Continues after an error. Returns the first error. */
+/* Gives each taken function back, also after an error. Returns the first error. */
 static int give_back(xc_interface *xch, libxl__pci_job *p)
 {
     char why[LIBXL__SYSFS_WHY] = "";
@@ -86,7 +86,7 @@ static int give_back(xc_interface *xch, libxl__pci_job *p)
         if (!f->taken)
             continue;
         f->taken = false;
-        /* A device that is not in quarantine gives ENODEV. */
+        /* ENODEV: the device is not in quarantine. */
         if (xc_deassign_device(xch, DOMID_IO, f->sbdf) && errno != ENODEV && errno != EOPNOTSUPP &&
             errno != ENOSYS && !first)
             first = fail_assign(p, f, "taking the device from the quarantine domain");
@@ -99,8 +99,8 @@ static int give_back(xc_interface *xch, libxl__pci_job *p)
 /* ---- the access of a domain */
 
 /*
- * Gives the domain the access to the function's ports, memory and interrupt, or takes the access away. Stores the
- * first error if `strict` is set.
+ * Gives the domain the access to the function's ports, memory and interrupt if `allow` is true. Otherwise takes the
+ * access away, and continues after an error. Returns 0 or an error.
  */
 static int permit(xc_interface *xch, libxl__pci_job *p, const libxl__pci_function *f, bool allow)
 {
@@ -145,9 +145,9 @@ static int reset(xc_interface *xch, libxl__pci_job *p)
 }
 
 /*
- * The hypervisor assigns a function to only one domain. So the assignment comes first. If two jobs want the same
- * function, the second one fails at the assignment and has changed nothing. So its REVOKE does not take away the
- * access that the first job has given.
+ * Gives the domain access to each function. The hypervisor assigns a function to only one domain, so each function is
+ * assigned first. If two jobs want the same function, the assignment of the second job fails before this job has
+ * changed anything. So its REVOKE does not take away the access that the first job has given.
  */
 static int grant_access(xc_interface *xch, libxl__pci_job *p)
 {
@@ -165,8 +165,8 @@ static int grant_access(xc_interface *xch, libxl__pci_job *p)
 }
 
 /*
- * Continues after an error. Returns an error only if the domain may still use a function. It is no error if the
- * domain is gone or does not have the function.
+ * Takes each granted function from the domain, also after an error. Returns an error only if the domain may still use
+ * a function. It is no error if the domain is gone or does not have the function.
  */
 static int revoke_access(xc_interface *xch, libxl__pci_job *p)
 {

@@ -14,8 +14,8 @@
 #include "reserved_worker.h"
 
 /*
- * The nodes of xenstore about one device of this host; libxl has the same. Key: driver_path, name, domid. The
- * directory /libxl/pci stays when it is empty, as with libxl.
+ * The nodes of xenstore about one device of this host; libxl has the same. Its children are driver_path, name and
+ * domid. The directory /libxl/pci stays when it is empty, as with libxl.
  */
 #define LIBXL__PCI_NODE "/libxl/pci/%04x-%02x-%02x-%x"
 

@@ -4,7 +4,7 @@
 
 #include "libxl_internal.h"
 
-/* libxenguest's own values, for a policy without values. */
+/* libxenguest's defaults, for values that the policy does not set. */
 enum { FEW_DIRTY_PAGES = 50, MOST_ROUNDS = 5 };
 
 enum { PAGE = 4096 };

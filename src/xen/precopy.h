@@ -15,7 +15,7 @@ typedef struct libxl__precopy {
     uint64_t pages;                    /* the number of the domain's pages */
     uint64_t counted;                  /* the pages sent, as libxenguest counts them */
     uint64_t since; /* the time of the last change of `counted`, in ns, monotonic; 0: no round has begun */
-    libxl__copying seen; /* what was reported last */
+    libxl__copying seen; /* the progress that was reported last */
 } libxl__precopy;
 
 /*

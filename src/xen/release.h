@@ -39,7 +39,7 @@
 #define LIBXL__HVMLOADER "/usr/lib/xen-%u.%u/boot/hvmloader"
 enum { LIBXL__HVMLOADER_SIZE = 64 };
 
-/* The release whose hvmloader is used if the hypervisor does not tell its own: 4.17. */
+/* The release whose hvmloader is used if the hypervisor does not report its release: 4.17. */
 #define LIBXL__BUILT_FOR (4u << 16 | 17)
 
 #endif

@@ -15,7 +15,7 @@ typedef struct libxl__resume {
     libxl__job job;
     /* Inputs. */
     uint32_t domid;
-    /* True: the guest is told that its suspension was cancelled. False: it is told that it runs in a new domain. */
+    /* True: the guest sees that its suspension was cancelled. False: the guest sees that it runs in a new domain. */
     bool cancelled;
     /* True: the job first ends log-dirty mode, in which a save may have left the domain. */
     bool saved;

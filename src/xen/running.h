@@ -53,8 +53,8 @@ int libxl__hv_get_sched(struct libxl__ao *ao, uint32_t domid, libxl_domain_sched
 int libxl__hv_set_sched(struct libxl__ao *ao, const char *field, uint32_t domid,
                         const libxl_domain_sched_params *params);
 /*
- * Get the parameters of all virtual processors, and set those of the named ones. Errors: also INVAL (the scheduler is not
- * RTDS, or a value is wrong).
+ * Get the parameters of all virtual processors, and set those of the virtual processors in `params`. Errors: also
+ * INVAL (the scheduler is not RTDS, or a value is wrong).
  */
 int libxl__hv_get_vcpu_sched(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_sched_params *out);
 int libxl__hv_set_vcpu_sched(struct libxl__ao *ao, uint32_t domid, const libxl_vcpu_sched_params *params);

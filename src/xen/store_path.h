@@ -15,7 +15,10 @@
  */
 const char *libxl__store_path_fault(const char *path, bool special);
 
-/* For messages: the greatest number of octets of a path, and the text that follows a longer path. */
+/*
+ * The greatest number of octets of a path that a message shows. LIBXL__STORE_PATH_FMT shows "..." after a longer
+ * path.
+ */
 enum { LIBXL__STORE_PATH_SHOWN = 100 };
 #define LIBXL__STORE_PATH_FMT "'%.*s%s'"
 #define LIBXL__STORE_PATH_ARG(path)                                                                          \

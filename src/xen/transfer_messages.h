@@ -102,11 +102,14 @@ typedef struct libxl__xl_header {
 #define LIBXL__XL_MAGIC      "Xen saved domain, xl format\n \0 \r"
 #define LIBXL__XL_BYTE_ORDER 0x01020304u
 /*
- * The header of a request to receive a guest (migrate_ask.h) differs from xl's in its magic, has no mandatory flags, and
- * is followed by JSON alone, without a zero.
+ * The magic of the header of a request to receive a guest (migrate_ask.h). This header has no mandatory flags. Only
+ * JSON follows it, without a terminating zero.
  */
 #define LIBXL__REQUEST_MAGIC "aioxen migration, request 1\n \0 \r"
-/* The mandatory flags: the configuration is JSON, and libxl's stream is of version 2. xl has no others. */
+/*
+ * The mandatory flags: the configuration is JSON, and libxl's stream is of version 2. xl has no other mandatory
+ * flags.
+ */
 enum { LIBXL__XL_JSON = 1, LIBXL__XL_STREAM_2 = 2, LIBXL__XL_FLAGS = LIBXL__XL_JSON | LIBXL__XL_STREAM_2 };
 
 #endif

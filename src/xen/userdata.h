@@ -55,10 +55,10 @@ void libxl__userdata_open(libxl_ctx *ctx);
 int libxl__userdata_store(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_uuid *uuid,
                           const libxl_domain_config *config);
 /*
- * Starts a job that changes the stored configuration of a domain, under the lock. `dispose` frees `user`: when the job
- * has ended and `userdata` has ended or has started another job, or at once if the job cannot be started. `dispose`
- * NULL: `user` is not freed, and must outlive the context. If the operation ends before the job, the job either goes on
- * or is stopped. Errors: NOMEM, FAIL, recorded in ao.
+ * Starts a job that changes the stored configuration of a domain, under the lock. `dispose` frees `user` when the job
+ * has ended and `userdata` has ended or has started another job. If the job cannot be started, it frees `user` at
+ * once. `dispose` NULL: `user` is not freed, and must outlive the context. If the operation ends before the job, the
+ * job either goes on or is stopped. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__userdata_update(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_uuid *uuid,
                            libxl__userdata_change *change, void *user, void (*dispose)(void *user));

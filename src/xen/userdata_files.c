@@ -268,7 +268,9 @@ int libxl__userdata_move(libxl__userdata_files *files, const libxl_uuid *uuid)
     while ((entry = readdir(directory)) && !rc) {
         if (!is_of_domain(files, entry->d_name))
             continue;
-        /* The kind is one character. The UUID follows it and the domid, and has a fixed length. */
+        /*
+         * The kind, which is one character, comes first. Then come the domid and the UUID, which has a fixed length.
+         */
         const char *kind = entry->d_name + strlen("userdata-");
         const char *rest = strchr(kind + 2, '.') + 1 + 2 * sizeof(uuid->uuid) + 4;
         snprintf(name, sizeof(name), "userdata-%c.%u." LIBXL_UUID_FMT "%s", *kind, files->domid,

@@ -80,8 +80,8 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
 int libxl__watch_add_domains(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
                              libxl__watch **watch_out);
 /*
- * Called in the callback of a watch of libxl__watch_add_domains. Returns whether the event names a domain, and
- * stores its domid. `watch` fires early: returns false before the body of the event has arrived.
+ * Called in the callback of a watch of libxl__watch_add_domains. Returns whether the event names a domain, and stores
+ * its domid. If the watch fires early, returns false before the body of the event has arrived.
  */
 bool libxl__watch_domid(const libxl_ctx *ctx, uint32_t *domid_out);
 /*

@@ -10,7 +10,7 @@
 #include "wire.h"
 
 /*
- * Puts the request's message. A PRUNE has several messages: puts its next message. Errors: those of
+ * Puts the request's message. A PRUNE has several messages, and each call puts the next of them. Errors: those of
  * libxl__wire_put.
  */
 int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const libxl__xs_batch *batch,

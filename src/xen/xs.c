@@ -95,7 +95,7 @@ void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, 
     if (batch->rc)
         return;
     const libxl__call call = batch->for_application ? LIBXL__CALL_ASK_NODE : LIBXL__CALL_ASK_STORE;
-    /* A check that fails has a missing node, or a node with another value. */
+    /* A check has failed: its node is missing or has another value. */
     const bool unmet = request && request->rc && errnoval == ENOENT;
     batch->rc = unmet ? request->rc : libxl__errno_rc(call, errnoval);
     batch->contended = !request && errnoval == EAGAIN;

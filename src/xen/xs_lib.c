@@ -79,7 +79,10 @@ static void connected(libxl_ctx *ctx, int error)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib;
     if (ctx->xen->link.state != LIBXL__XS_PROVING)
-        /* The second for the answer is over, so this answer is ignored. The next attempt connects again. */
+        /*
+         * xenstored has not answered within the allowed second, so this answer is ignored. The next attempt connects
+         * again.
+         */
         return;
     if (!error && libxl__fd_register(ctx, &lib->events, xs_fileno(libxl__xs_caller_watches(lib->caller)),
                                      EPOLLIN, watch_fired))

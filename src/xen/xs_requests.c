@@ -150,7 +150,7 @@ void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, 
 
 void libxl__xs_prune_begin(libxl__xs_request *request)
 {
-    /* `current` has room for the path, because it was made as a copy of it. */
+    /* `current` has room for the path, because `current` was made as a copy of the path. */
     memcpy(request->current, request->path, strlen(request->path) + 1);
     request->climbed = 0;
     request->removing = false;
@@ -207,8 +207,8 @@ static size_t part_of(const char *names, size_t size)
 }
 
 /*
- * Adds a request for each message that xenstored needs for the list. All of them are sent before the first
- * answer. A request that is sent after an answer would come after the changes of the batch.
+ * Adds a request for each message that xenstored needs for the list. All of them are sent before the first answer. A
+ * request that is sent after an answer would reach xenstored after the changes of the batch.
  */
 void libxl__xs_require_names(libxl__xs_batch *batch, int rc, const char *names, size_t size, const char *path)
 {

@@ -273,8 +273,8 @@ static void pass_turn(libxl_ctx *ctx)
 }
 
 /*
- * Called when all messages of a batch are answered. Ends the batch's transaction. If the batch has no
- * transaction, or if the transaction has ended already, ends the batch.
+ * Called when all messages of a batch are answered. Sends the end of the batch's transaction. If no transaction is
+ * open, or if the end cannot be sent, ends the batch.
  */
 static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
