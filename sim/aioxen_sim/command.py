@@ -112,7 +112,7 @@ def main(
             world.tools.check_fault(source, spec)
         status = world.run()
         sys.stdout.flush()
-        # Skips the exit handlers of libraries that the user preloads, such as a leak checker's.
+        # Skips the exit handlers of libraries that the user preloads, such as the handler of a leak checker.
         os._exit(status)
     except WorldError as error:
         print(f"aioxen-sim: {error}", file=sys.stderr)

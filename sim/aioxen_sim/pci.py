@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The PCI devices of the simulated machine, as directories below /sys/bus/pci.
 
-libaioxen-sim.so carries out what programs write into the files (sim/hypervisor/host_pci.c).
+libaioxen-sim.so intercepts writes into the files, and does what the kernel would do
+(sim/hypervisor/host_pci.c).
 """
 
 from dataclasses import dataclass

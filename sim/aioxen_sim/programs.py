@@ -13,7 +13,8 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 _INSTALLED = _HERE / "programs"
 _DEFAULT = "4.17"
-"""The release of Xen for which the tree's build/dom0 is unpacked."""
+"""The release of Xen whose programs are in build/dom0. The programs of another release are in
+build/dom0-RELEASE."""
 
 
 class WorldError(Exception):
@@ -27,13 +28,13 @@ class Tools:
     sim: Path
     """The directory of the simulator's library and programs."""
     scripts: Path
-    """The directory of the played hotplug scripts."""
+    """The directory of the simulated hotplug scripts."""
     dom0: Path
     """The root directory of a dom0's programs."""
     kernel: Path
     """A guest kernel that Xen can load, for users' tests."""
     remedy: str
-    """Says how a user gets the programs of a dom0."""
+    """A part of error messages: what a user must do to get the programs of a dom0."""
 
     @property
     def library(self) -> Path:

@@ -24,7 +24,7 @@ FAILED = 125  # the exit status if the world cannot be made
 Mask = set[int]
 _FORWARDED: Mask = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP}
 _FATAL: Mask = {signal.SIGTERM, signal.SIGHUP}
-_SENT_BY_TERMINAL = 0x80  # si_code SI_KERNEL
+_SENT_BY_TERMINAL = 0x80  # the si_code (SI_KERNEL) of a signal that the terminal sends
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class World:
     missing: Sequence[str] = ()
     """The capabilities that the hypervisor does not have."""
     bridges: Sequence[str] = ()
-    """The names of the bridges of domain 0."""
+    """The names of the bridges in domain 0."""
     hypervisor: bool = True
     xenstored: bool = True
     trace: Path | None = None
@@ -93,7 +93,8 @@ class World:
             _free(Path(folder)).mkdir()
         (STATE / "bin").symlink_to(self.tools.dom0 / "usr/bin")
         (STATE / "ctl").symlink_to(self.tools.ctl)
-        # If dom0's programs are installed, this directory is /etc/xen, which is replaced here.
+        # If dom0's programs are installed, this directory is the machine's own /etc/xen. resolve() finds its
+        # original place, because the next line replaces /etc/xen.
         settings = (self.tools.dom0 / "etc/xen").resolve()
         _mix(_free(Path("/etc/xen")), settings, replace="scripts")
         _mix(Path("/etc/xen/scripts"), settings / "scripts", self.tools.scripts)
@@ -246,7 +247,7 @@ def _start(
         stdin=stdin,
         stdout=output,
         stderr=output,
-        preexec_fn=restore,  # safe: this process has one thread
+        preexec_fn=restore,  # preexec_fn is safe: this process has one thread
         start_new_session=new_session,
     )
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The commands of aioxen-sim-ctl, each in the file of its subject. main.c has the table with their words. Each command
- * parses its arguments, and ends the program if they are invalid. The program has one thread.
+ * The commands of aioxen-sim-ctl. Each is in the file of its subject. main.c has the table of the words that select a
+ * command. Each command parses its arguments, and ends the program if they are invalid. The program has one thread.
  * Call the commands without machine->lock: a command takes the lock if it needs it.
  */
 #ifndef AIOXEN_SIM_CTL_H

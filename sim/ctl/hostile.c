@@ -17,7 +17,7 @@
 
 #define NR_ROUNDS 500
 #define NR_VALUES 500
-/* The number of children of a node of which one is chosen; further children are ignored. */
+/* The greatest number of children that are visited below one node. The others are skipped. */
 #define MOST_VISITED  16
 #define MOST_CHILDREN 2000
 #define DEEPEST       40
@@ -99,7 +99,7 @@ static bool remove_node(xs_transaction_t t, const char *path)
     return xs_rm(store, t, path);
 }
 
-/* Makes children of a node. Some have names for which a toolstack searches, and some have unusual names. */
+/* Makes children of a node. Some children have names that a toolstack looks up, and some have unusual names. */
 static bool make_children(xs_transaction_t t, const char *path)
 {
     static const char *const names[] = {"state", "error", "0",  "51712",   "device",    "vbd",
@@ -160,7 +160,7 @@ static bool write_error(xs_transaction_t t, const char *path)
     return random_value(t, error);
 }
 
-/* The table of the acts. The number says how many of 100 random acts are this act, on average. */
+/* The table of the acts. `share`: how many of 100 random acts are this act, on average. */
 static const struct {
     act *what;
     uint32_t share;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Runs a command as if it ran in a guest: its connections to xenstored are the guest's, and the hypervisor refuses
- * what only domain 0 may ask for. A process of its own, the relay, stands for the guest's kernel. It carries the
- * messages of all connections through the guest's one xenstore ring. The messages of the ring get numbers and
- * tokens of the relay, so that each answer finds its connection.
+ * what only domain 0 may ask for. A second process, the relay, does the work of the guest's kernel: it forwards the
+ * messages of all connections through the guest's single xenstore ring. In the ring, requests have numbers of the
+ * relay, and watches have tokens of the relay. By them the relay finds the connection to which an answer or an event
+ * belongs.
  *
  * Lock: machine->lock, while the ring is opened and while a notification is sent or taken. Lifetime: the relay
  * serves all commands of its guest. It ends when the guest has ended.
@@ -31,7 +32,7 @@
 #define MESSAGE    (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
 #define ROOM       (MESSAGE + TOKEN_ROOM)
 
-/* What a connection has registered: a watch (path and token, as sent to the ring), or a transaction. */
+/* A watch or a transaction of a connection. `body`: the path and the token of a watch, as sent to the ring. */
 struct held {
     LIST_ENTRY(held) link;
     uint32_t transaction; /* 0: a watch */
@@ -63,7 +64,7 @@ static struct {
     struct connection connections[MOST];
     struct sent sent[MOST_SENT];
     uint32_t next_sent;
-    char *waiting; /* what did not fit into the ring yet */
+    char *waiting; /* the octets that have not been written into the ring yet */
     size_t waiting_size;
     uint32_t got;
     char message[ROOM];
@@ -160,13 +161,13 @@ static void write_all(struct connection *c, const void *data, size_t size)
     for (const char *at = data; size;) {
         const ssize_t done = send(c->fd, at, size, MSG_NOSIGNAL);
         if (done <= 0)
-            return; /* the next read finds the end of the connection */
+            return; /* the next read finds that the connection is closed */
         at += done;
         size -= (size_t)done;
     }
 }
 
-/* Sends a complete message of a connection to the ring. A watch's token gets the connection's serial. */
+/* Sends a complete message of a connection to the ring. Puts the connection's serial in front of a watch's token. */
 static void forward(struct connection *c)
 {
     struct xsd_sockmsg header;
@@ -340,7 +341,7 @@ static _Noreturn void serve(void)
     _exit(EXIT_SUCCESS);
 }
 
-/* Opens the guest's ring. The guest must not use it itself, so its kernel must be one that sleeps. */
+/* Opens the guest's ring. The guest must not use the ring, so its command line must begin with "b" (guests.h). */
 static void open_ring(void)
 {
     struct domain *d = domain_get(relay.domid);

@@ -61,7 +61,7 @@ static bool is_number(const char *physical)
     return sscanf(physical, "%x:%x%n", &major, &minor, &end) == 2 && !physical[end] && major;
 }
 
-/* Returns the error message if the driver must give up the device, otherwise NULL. */
+/* If the driver cannot serve the device, returns the error message that the driver writes. Otherwise returns NULL. */
 static const char *trouble(const struct device *d, const struct behaviour *b)
 {
     const bool looks = d->kind->physical ? d->states[BACKEND] == XenbusStateInitWait && d->physical[0]
@@ -151,7 +151,7 @@ static bool remove_directory(struct device *d)
     return true;
 }
 
-/* Simulates that pciback takes the functions whose state is Initialising. */
+/* Simulates that pciback takes over the PCI functions whose state node has the value Initialising. */
 static void take_functions(const struct device *d)
 {
     char path[PATH_SIZE + 32], value[32];

@@ -37,7 +37,7 @@ static const struct counted *counted(const struct device *d)
     return NULL;
 }
 
-/* Stores the path of the device's directory, followed by `rest`. */
+/* Stores the path of the device's directory with `rest` appended. Returns the path. */
 static const char *path_of(const struct counted *c, const struct device *d, const char *rest,
                            char path[PATH_SIZE])
 {

@@ -41,7 +41,7 @@ struct kind {
      * drivers of HVM guests do not use it.
      */
     bool reconfigures;
-    int rings;         /* the state of the frontend in which it has written the nodes for its rings */
+    int rings;         /* the frontend's state after the frontend has written the nodes for its rings */
     const char *fatal; /* the error message of the kernel's driver if the backend cannot serve the device */
     /*
      * The nodes that drivers write. `offers`: written by the frontend together with its rings.
@@ -56,9 +56,9 @@ struct device {
     struct device *next;
     const struct kind *kind;
     uint32_t backend_domid, guest, number;
-    /* The paths of the two directories; frontend "": the path is not known yet. */
+    /* The paths of the two directories. An empty `frontend`: the path is not known yet. */
     char backend[PATH_SIZE], frontend[PATH_SIZE];
-    /* The state of each side that was last read, indexed by enum side; 0: there is no state. */
+    /* For each side, indexed by enum side: the state when it was last read; 0: there is no state. */
     int states[3];
     bool online, plugged, scripted;
     /* The backend is in a driver domain whose hotplug daemon is simulated, too. */
@@ -79,8 +79,8 @@ struct device {
      */
     uint64_t due_ns[3];
     /*
-     * For each side, indexed by enum side: the other side's state when this side last wrote an error or
-     * nonsense.
+     * For each side, indexed by enum side: the state that the other side had when this side last wrote an error or a
+     * hostile value.
      */
     int reported[3];
     bool gone;
@@ -99,14 +99,16 @@ bool store_exists(const char *path);
  */
 bool store_write(const char *anchor, const char *path, const char *value, size_t size);
 /*
- * Like store_write, for several nodes in the directory `dir`: the nodes in `offers`, which may be NULL, and
- * the state. `before` is the state that the driver knows. If the directory has the state Initialising again,
- * it was removed and made again for another device, and nothing is written.
+ * Like store_write, for several nodes in the directory `dir`: the nodes in `offers`, which may be NULL, and the
+ * state. `before` is the state that the driver has last read. If `before` is a later state than Initialising, but the
+ * directory's state is Initialising, the directory was removed and made again for another device. Then nothing is
+ * written.
  */
 bool store_write_all(const char *dir, int before, const struct offer *offers, const char *state);
 void store_remove(const char *path);
 /*
- * Like store_write_all, for the error node of a driver and the state Closing. `domid` is the driver's domain.
+ * Like store_write_all, but writes `text` into the driver's error node, and the state Closing. `domid` is the
+ * driver's domain.
  */
 bool store_fail(uint32_t domid, const char *dir, int before, const char *text);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The turns of the two programs that simulate drivers (aioxen-sim-devices and aioxen-sim-qemu), and the main
- * loop of aioxen-sim-devices. Devices are found by watches on the directories of the backends. devices.h
- * describes the lock.
+ * The main loop of aioxen-sim-devices, and the function for one turn of the main loop (play_turn), which
+ * aioxen-sim-qemu also calls. Devices are found by watches on the directories of the backends. devices.h describes
+ * the lock.
  */
 #include "devices.h"
 
@@ -18,7 +18,7 @@
 #define DEVICE_LEVEL 7
 
 static const char of_backends[] = "";
-/* The serial of the driver domain whose backends are watched, indexed by domid; 0: none. */
+/* For each domid: the serial of the driver domain whose backends are watched; 0: no backends are watched. */
 static uint64_t watched[DOMID_FIRST_RESERVED];
 
 /*
@@ -160,8 +160,8 @@ static bool wait(const sigset_t *mask)
 }
 
 /*
- * Makes a step of the device. A backend of a kind that QEMU serves is skipped, because aioxen-sim-qemu simulates
- * it, unless the daemon that would start QEMU is simulated.
+ * Makes a step of the device's backend, or of its frontend. This program simulates a backend of QEMU only if it also
+ * simulates the hotplug daemon that would start QEMU. Otherwise aioxen-sim-qemu simulates this backend.
  */
 static bool step(struct device *d)
 {
@@ -170,7 +170,7 @@ static bool step(struct device *d)
 
 static void on_signal(int number)
 {
-    (void)number; /* the handler does nothing; the signal has interrupted ppoll */
+    (void)number; /* the handler does nothing, because the signal itself interrupts ppoll */
 }
 
 void play_kernels(void)

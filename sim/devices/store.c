@@ -36,8 +36,8 @@ bool store_exists(const char *path)
 }
 
 /*
- * Writes nodes in one transaction, if the node `anchor` exists. So a driver never creates a removed directory
- * again. `unwanted` NULL: the anchor may have any value; otherwise it must have another value. Returns whether
+ * Writes nodes in one transaction. Writes nothing if the node `anchor` does not exist, so a driver never creates a
+ * removed directory again. Writes nothing if the anchor has the value `unwanted`, which may be NULL. Returns whether
  * the nodes were written.
  */
 typedef bool writer(xs_transaction_t t, const void *context);

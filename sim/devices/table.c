@@ -51,7 +51,9 @@ static void watch_frontend(struct device *d)
         xs_watch(store, path, d->backend);
 }
 
-/* Called when the directory of a backend is new: it may have been removed and made again since it was last read. */
+/*
+ * Forgets the former device of a backend's directory. Called when the directory may have been removed and made again.
+ */
 static void begin_again(struct device *d)
 {
     backend_release(d);

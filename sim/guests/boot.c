@@ -93,7 +93,7 @@ static bool read_pvh(struct domain *d, struct boot_info *info)
         if (!copy(d, frame_of_physical, start.cmdline_paddr + i, &info->command_line[i], 1) ||
             !info->command_line[i])
             break;
-    /* hvmloader has no command line. The guest has PV drivers, which set this parameter. */
+    /* An HVM guest has no command line. It listens, and has PV drivers. They set the parameter CALLBACK_IRQ. */
     if (d->arch.emulation_flags & ~(uint32_t)XEN_X86_EMU_LAPIC && !info->command_line[0]) {
         info->command_line[0] = 'l';
         d->hvm_params[HVM_PARAM_CALLBACK_IRQ] = 1;

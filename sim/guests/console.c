@@ -6,7 +6,7 @@
  *   echo   the guest writes each line of input back, after "echo: "
  *   flood  the guest writes lines without end, as fast as they are read
  *
- * Without this word, input is discarded. Output that does not fit into the ring is dropped.
+ * Without this word, the guest discards input. Output that does not fit into the ring is dropped.
  *
  * Lock: machine->lock. Lifetime: the page is mapped from console_open to console_close.
  */

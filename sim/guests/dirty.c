@@ -38,7 +38,10 @@ bool dirty_check(struct domain *d, char text[64])
         return false;
     snprintf(text, 64, "dirty: continues after %llu\n", (unsigned long long)first.last);
     for (uint64_t page = 1; page <= WRITTEN; page++) {
-        /* The last number of this page, not above first.last; 0: the page was not written yet. */
+        /*
+         * `wanted`: the number of the last write into this page; 0: there was none. `before`: how many writes came
+         * after it.
+         */
         const uint64_t before = first.last < page ? 0 : (first.last - page) % WRITTEN;
         const uint64_t wanted = first.last < page ? 0 : first.last - before;
         uint64_t found = 0;

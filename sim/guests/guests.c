@@ -23,8 +23,8 @@ struct guest {
     uint64_t next_write; /* NEVER: the guest writes into no pages */
     uint32_t writes;
     uint32_t channel;  /* the port of the channel by which the guest is asked to suspend itself; 0: none */
-    bool ordered;      /* the guest was asked to suspend itself: the channel was notified */
-    bool mute, floods; /* how the guest takes a notification: see guests.h */
+    bool ordered;      /* the channel was notified, so the guest was asked to suspend itself */
+    bool mute, floods; /* what the guest does when the channel is notified: see guests.h */
     bool suspended;    /* pv_continue() has to be called when the guest runs again */
     char action;
     struct ring ring;
@@ -68,7 +68,7 @@ static void announce(struct domain *d, const char *line)
         kill(machine->devices, SIGUSR1);
 }
 
-/* Starts to write into pages, if the command line says so. */
+/* If the command line has the word dirty, starts to write into pages. */
 static void begin_writing(struct guest *g, struct domain *d, const char *line)
 {
     char value[16], text[64];
@@ -81,7 +81,10 @@ static void begin_writing(struct guest *g, struct domain *d, const char *line)
         console_write(&g->console, d, text);
 }
 
-/* Allocates the channel by which the guest is asked to suspend itself, if the command line says so. */
+/*
+ * If the command line has the word suspend-channel, allocates the channel by which the guest is asked to suspend
+ * itself.
+ */
 static void offer_channel(struct guest *g, struct domain *d, const char *line)
 {
     char value[sizeof g->ring.channel] = "";
@@ -138,7 +141,7 @@ static void end(uint32_t domid)
     guests[domid] = NO_GUEST;
 }
 
-/* The guest runs in a new domain, as it was told: it connects to xenstored anew. */
+/* Connects the guest to xenstored again. Called after a suspension that the toolstack has not cancelled. */
 static void connect_anew(struct guest *g, struct domain *d)
 {
     struct boot_info info;
@@ -211,7 +214,7 @@ static void step(struct guest *g, struct domain *d)
     }
 }
 
-/* Examines a domain that has changed. Starts the guest, makes a step of the guest, or ends the guest. */
+/* Examines a domain that has changed. Starts the guest, makes one step of the guest, or ends the guest. */
 static void look_at(uint32_t domid)
 {
     struct domain *d = domain_get(domid);

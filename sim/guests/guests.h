@@ -13,11 +13,11 @@
  *   lN  listen, and power off after N/10 s
  *   kX  ask for a soft reset at once, and do X after it; the console then has "tiny: X"
  *
- * A listening guest with the word suspend-channel publishes an event channel in device/suspend/event-channel.
- * It suspends itself when the channel is notified, and does not obey the order suspend of control/shutdown.
- * With suspend-channel=mute it does not obey the channel either; with suspend-channel=flood it then notifies
- * the channel at each step (with dirty=N: each 10 ms), and does not suspend itself. With
- * suspend-channel=VALUE it publishes another value, and obeys the order.
+ * A listening guest with the word suspend-channel publishes an event channel in device/suspend/event-channel. It
+ * suspends itself when the channel is notified, and does not obey the order suspend of control/shutdown. With
+ * suspend-channel=mute it also ignores the channel. With suspend-channel=flood it does not suspend itself when the
+ * channel is notified. Instead it notifies the channel at each further step (with dirty=N: each 10 ms). With
+ * suspend-channel=VALUE it publishes VALUE in place of a channel, and obeys the order.
  *
  * A guest with the word dirty=N in its command line writes into N pages each 10 ms; see dirty.c.
  *
@@ -38,11 +38,14 @@
 /* boot.c: the start information that the domain builder has written for the guest's kernel */
 struct boot_info {
     char command_line[64];
-    /* The numbers of the two rings' frames; for PV machine frames, for PVH guest frames. */
+    /*
+     * The frame numbers of the two rings: numbers of machine frames in a PV guest, and of guest frames in another
+     * guest.
+     */
     uint64_t store_frame, console_frame;
     uint32_t store_port, console_port;
 };
-/* Translates a virtual address of a PV guest to a machine frame. Returns NO_FRAME if there is none. */
+/* Translates a virtual address of a PV guest to a machine frame. Returns NO_FRAME if the address is not mapped. */
 uint32_t frame_of_virtual(struct domain *d, uint64_t address);
 /* Reads the start information of a domain. Returns true, or false if the domain has no start information. */
 bool boot_read(struct domain *d, struct boot_info *info);
@@ -59,7 +62,7 @@ struct ring {
     /* The nodes that have changed since they were last read. Each node has one bit. */
     uint64_t fired;
     uint8_t reading;  /* the bit of the node that was last read */
-    uint32_t greeted; /* the number of first requests that were sent */
+    uint32_t greeted; /* how many of the requests at the guest's start were sent */
     int order;
     uint32_t got; /* the number of received bytes of the present message, including its header */
     struct xsd_sockmsg header;
@@ -88,14 +91,14 @@ void console_step(struct console *c, const struct domain *d);
 /* Writes a text. Does nothing if the console is not open. */
 void console_write(struct console *c, const struct domain *d, const char *text);
 
-/* pv.c: the work of a PV guest's kernel that a save needs */
+/* pv.c: what the kernel of a PV guest does so that the guest can be saved */
 /* Publishes the table of the guest's frames in the shared information. */
 void pv_publish_frames(struct domain *d);
 /*
- * Called before the guest suspends itself, and when it runs again. They change the frame numbers in the start
- * information: while the guest is suspended, it has guest frames, and otherwise machine frames. pv_continue() returns
- * whether the guest was told that its suspension was cancelled. Otherwise it was told that it runs in a new domain, and
- * the toolstack has changed the frame numbers.
+ * Call pv_suspend() before the guest suspends itself, and pv_continue() when the guest runs again. They convert the
+ * frame numbers in the start information: the numbers are those of guest frames while the guest is suspended, and
+ * otherwise those of machine frames. pv_continue() returns whether the toolstack has cancelled the suspension. If it
+ * has not, the toolstack has converted the numbers, and the guest must act as in a new domain.
  */
 void pv_suspend(struct domain *d);
 bool pv_continue(struct domain *d);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The work of a PV guest's kernel that a save needs (Xen's public headers xen.h and arch-x86/xen.h). The kernel
- * publishes a table of the guest's frames. A first list has the frames of this table, and a second list has the frames
- * of the first list. The shared information names the second list. Each list takes one frame: the last two frames of
- * the guest, which have no other use. So a guest may have at most 1 GB.
+ * What the kernel of a PV guest does so that the guest can be saved (Xen's public headers xen.h and arch-x86/xen.h).
+ * The kernel publishes the table of the guest's frames by two lists. The first list has the numbers of the frames
+ * that contain the table. The second list has the number of the frame that contains the first list. The shared
+ * information has the number of the frame that contains the second list. The lists are in the last two frames of the
+ * guest, which have no other use. The first list fills one frame, so a guest may have at most 1 GB.
  *
  * Owns: the last two frames of each PV guest. Lock: machine->lock.
  */
@@ -70,9 +71,9 @@ void pv_suspend(struct domain *d)
     start.console.domU.mfn = m2p[start.console.domU.mfn];
     move(frame, d->start_info & ~XC_PAGE_MASK, &start, sizeof start, true);
     log_dirty_note(d, m2p[frame]);
-    /* The argument of the hypercall with which a guest suspends itself. */
+    /* This register has the argument of the hypercall with which a guest suspends itself. */
     domain_big(d)->context.user_regs.rdx = frame;
-    /* The result of this hypercall, unless the toolstack changes it. */
+    /* This register has the result of that hypercall, unless the toolstack changes it. */
     domain_big(d)->context.user_regs.rax = 0;
 }
 

@@ -34,7 +34,7 @@ static const char *const nodes_watched[NODES] = {"control/shutdown", "control/sy
 #define NR_GREETINGS (NR_FEATURES + 1 + NODES)
 #define CHANNEL      "device/suspend/event-channel"
 
-/* The nodes that the guest writes at its start, before it registers its watches. */
+/* The nodes that the guest writes when it starts, before it registers its watches. */
 static const char *const features[] = {"control/feature-poweroff", "control/feature-reboot",
                                        "control/feature-suspend"};
 #define NR_FEATURES (sizeof features / sizeof *features)
@@ -202,8 +202,8 @@ static bool obey(struct ring *r, struct domain *d)
 }
 
 /*
- * Handles the answer to the last request, and sends the next request. Returns NO_ORDER, or the reason of an
- * order that was acknowledged.
+ * Handles the answer to the last request, and sends the next request. Returns NO_ORDER, or the reason (SHUTDOWN_*) of
+ * the order that the guest has acknowledged.
  */
 static int go_on(struct ring *r, struct domain *d)
 {

@@ -15,10 +15,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The limits of a real hypervisor on a large machine. */
+/* The greatest numbers of vcpus, as in a real hypervisor on a large machine. */
 #define MAX_VCPUS_PV  8192
 #define MAX_VCPUS_HVM 128
-/* The hypervisor's default limits. */
+/* The greatest numbers of frames of a grant table and of a maptrack table: the hypervisor's defaults. */
 #define MOST_GRANT_FRAMES    64
 #define MOST_MAPTRACK_FRAMES 1024
 
@@ -164,7 +164,7 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     if (!d || machine->free_frames < GRANT_FRAMES + 1)
         return -ENOMEM;
 
-    /* Sets the sizes of all fields of domain_big(d) to 0, so that they are empty. */
+    /* This also empties the arrays in domain_big(d), because their sizes are members of *d. */
     memset(d, 0, sizeof *d);
     d->domid = id;
     d->state = DOMAIN_ALIVE;

@@ -42,9 +42,9 @@ static long resume_domain(struct domain *d)
 }
 
 /*
- * As in Xen, only a PVH or HVM guest that has stopped can be reset, and another guest that has stopped crashes. All
- * event channels are closed. The memory, the grant table and the vcpus stay as they are. The shared information
- * stays, because no guest that is played maps it.
+ * As in Xen, only a PVH or HVM guest that has stopped can be reset. A PV guest that has stopped counts as crashed.
+ * All event channels are closed. The memory, the grant table and the vcpus stay as they are. The shared information
+ * also stays, because no simulated guest maps it.
  */
 static long soft_reset_domain(struct domain *d)
 {
@@ -145,7 +145,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_getvcpuextstate:
     case XEN_DOMCTL_get_vcpu_msrs:
     case XEN_DOMCTL_setvcpucontext: return do_domctl_vcpu(d, op);
-    /* These subcommands succeed without effect, because the simulator has no state for them. */
+    /* These subcommands succeed without effect, because the simulator has no state that they would change. */
     case XEN_DOMCTL_hypercall_init:
     case XEN_DOMCTL_iomem_permission:
     case XEN_DOMCTL_ioport_permission:

@@ -80,10 +80,7 @@ static long set_nodes(struct domain *d, const struct xen_domctl_nodeaffinity *n)
     return 0;
 }
 
-/*
- * Gets or sets the parameters of credit2, the only simulated scheduler. A parameter that is 0 does not
- * change.
- */
+/* Gets or sets the parameters of credit2, the only simulated scheduler. A parameter with the value 0 is not set. */
 static long scheduler(struct domain *d, struct xen_domctl_scheduler_op *o)
 {
     const struct cpupool *pool = cpupool_get(d->cpupool);

@@ -22,8 +22,8 @@
 #define MAX_DELAY_MS 3600000u
 
 /*
- * Parses a whole number. The number must end at one of the characters in `ends`, or at the end of the text.
- * Moves *text to the number's end.
+ * Parses a whole number. The number must end at one of the characters in `ends`, or at the end of the text. Moves
+ * *text behind the number.
  */
 static bool number(const char **text, const char *ends, uint64_t *value)
 {

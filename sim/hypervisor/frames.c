@@ -116,8 +116,8 @@ void frames_free_all(struct domain *d)
 }
 
 /*
- * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no data is moved. Does
- * nothing for a guest that has pages without frames, because these are the pages that such a guest gives back.
+ * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no data is moved. Does nothing
+ * for a guest that has pages without frames (on_demand.c), because such a guest gives back these pages.
  */
 void frames_balloon(struct domain *d, uint64_t pages)
 {

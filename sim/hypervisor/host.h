@@ -60,11 +60,11 @@ void host_loops_start(void);
  * kernel does not provide the file.
  */
 bool host_path(const char *path, char *buffer, size_t size);
-/* Opens a path from host_path. Returns a descriptor, or -errno. */
+/* Opens a file by the path that host_path has stored. Returns a descriptor, or -errno. */
 int host_open(const char *path, int flags);
 /*
  * Updates the simulated loop device whose sysfs directory has this path. Call this before you read the status of a
- * path from host_path.
+ * path that host_path has stored.
  */
 void host_look(const char *path);
 /*

@@ -160,7 +160,7 @@ int host_open(const char *path, int flags)
     if (error)
         return -error;
     machine_lock();
-    /* Updates the directories, because `path` may be one of them. */
+    /* Updates all directories below /sys/block, because `path` may be one of them. */
     if (number < 0)
         host_loops_refresh();
     else if (number < MAX_LOOPS)
@@ -243,8 +243,8 @@ static void tell(const struct loop *loop, int number, struct loop_info64 *info)
 }
 
 /*
- * Detaches the file of a loop device. If other processes have the device open, only marks the device; it is
- * then freed when these processes close it. The caller's descriptor `fd` does not count.
+ * Detaches the file of a loop device. If other processes have the device open, only sets the flag AUTOCLEAR; the
+ * device is then freed when these processes close it. `fd`, the caller's descriptor of the device, does not count.
  */
 static int clear(int number, int fd)
 {

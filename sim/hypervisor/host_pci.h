@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates the part of Linux and of Xen that passes PCI and USB devices through. /sys/bus/pci and /sys/bus/usb are
- * directories of the world (aioxen_sim/world.py), in which the devices and drivers are ordinary directories.
+ * Simulates the parts of Linux and of Xen by which a guest gets PCI and USB devices of the host. /sys/bus/pci and
+ * /sys/bus/usb are directories of the world (aioxen_sim/world.py), in which the devices and drivers are ordinary
+ * directories.
  *
  * Lock: the caller holds machine->lock, unless the comment says otherwise.
  */

@@ -55,7 +55,7 @@ static int look_up(uint32_t domid, size_t count, const xen_pfn_t numbers[], uint
     machine_lock();
     struct domain *d = domain_get(domid);
     for (size_t i = 0; i < count; i++) {
-        const bool of_xen = domid == DOMID_XEN; /* the table of machine frames is the hypervisor's */
+        const bool of_xen = domid == DOMID_XEN; /* DOMID_XEN owns the table m2p (pv.c) */
         frames[i] = of_xen ? m2p_frame(numbers[i]) : d ? frame_of(d, numbers[i]) : NO_FRAME;
         int error = frames[i] ? 0 : d || of_xen ? EINVAL : ESRCH;
         if (errors)

@@ -177,8 +177,8 @@ EXPORT int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
 }
 
 /*
- * libxenctrl opens this handle together with its own. Only these two functions are replaced, because nothing in a world
- * calls the others.
+ * libxenctrl opens this handle together with its own. Only these two functions of libxendevicemodel are replaced,
+ * because no program in a world calls the others.
  */
 EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned int flags)
 {

@@ -30,7 +30,7 @@ static long begin(struct domain *d)
     return 0;
 }
 
-/* Copies the set of pages. The caller may ask for fewer pages than the domain has. */
+/* Copies the set of pages into the caller's bitmap. The bitmap may have fewer bits than the domain has pages. */
 static long look(struct domain *d, struct xen_domctl_shadow_op *o, bool clean)
 {
     _Static_assert(DIRTY_FIRST % 8 == 0, "the set begins with an octet of the caller's set");

@@ -73,8 +73,8 @@ void machine_unlock(void)
 }
 
 /*
- * The offsets of the tables that follow struct machine in the file, in the order of the members. The sizes
- * depend on the number of frames.
+ * The offsets of the tables that follow struct machine in its file, in the tables' order, and the size of the file.
+ * They depend on the number of frames.
  */
 struct layout {
     size_t owners, types, runs, nodes, size;
@@ -181,7 +181,7 @@ static void power_on(void)
     machine->next_run = machine->next_node = 1;
     machine->next_domid = 1;
     machine->nr_nodes_of_host = 1;
-    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* the hypervisor has the same default */
+    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* the default of the hypervisor */
     machine->cpupools[0] = (struct cpupool){.used = true, .cpus = ALL_CPUS, .sched = XEN_SCHEDULER_CREDIT2};
     machine->next_serial = machine->next_listener = 1;
     machine->low_port = 1;
@@ -197,7 +197,7 @@ static void power_on(void)
     machine->slot_of[0] = machine->domids[0] = 1;
     machine->nr_domains = 1;
     domain_run(dom0, true);
-    /* Prepares the event channel that the kernel of a real dom0 prepares for xenstored. */
+    /* Makes the unbound event channel for xenstored, which the kernel of a real dom0 makes. */
     machine->dom0_ports[1] = (struct channel){.state = CHANNEL_UNBOUND};
     machine->top_port = 1;
     /* The magic number is set last, because other processes can attach as soon as it is set. */

@@ -46,7 +46,7 @@
 #define ALL_CPUS        ((1u << NR_CPUS) - 1)
 #define ALL_NODES       ((1u << machine->nr_nodes_of_host) - 1)
 #define AFFINITIES      128 /* the number of vcpus of a domain that can have their own affinity */
-/* The guest frames whose writes log-dirty mode notes; see log_dirty.c. */
+/* The first guest frame for which log-dirty mode notes writes, and the number of these frames; see log_dirty.c. */
 #define DIRTY_FIRST 2048u
 #define DIRTY_PAGES 2048u
 #define NO_FRAME    0u /* the value that means no frame; frame 0 is never allocated */
@@ -112,8 +112,8 @@ struct holder {
     uint32_t maps;
 };
 
-/* A guest that is no driver domain; a driver domain whose kernel and hotplug daemon are simulated; one whose kernel
- * alone is. */
+/* NO_DRIVER: the guest is no driver domain. DRIVER_WITH_DAEMON: a driver domain whose kernel and hotplug daemon are
+ * simulated. DRIVER_KERNEL: a driver domain of which only the kernel is simulated. */
 enum driver { NO_DRIVER, DRIVER_WITH_DAEMON, DRIVER_KERNEL };
 
 struct domain {
@@ -126,7 +126,7 @@ struct domain {
     uint8_t state;
     bool shut_down, started, running, debugged, address32, log_dirty, has_context;
     uint8_t shutdown_code;
-    uint8_t driver; /* what is simulated of a driver domain: enum driver */
+    uint8_t driver; /* enum driver: what is simulated of a driver domain */
     uint32_t pause_count, flags, ssidref, cpupool;
     uint32_t max_vcpus, online_vcpus;
     bool has_vcpus; /* XEN_DOMCTL_max_vcpus has allocated the vcpus */
@@ -146,7 +146,7 @@ struct domain {
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
     uint32_t soft_resets; /* the number of soft resets of the domain */
-    uint32_t dirty_page;  /* see log_dirty.c; 0: none */
+    uint32_t dirty_page;  /* a written page for which `dirty` has no bit (log_dirty.c); 0: none */
     /* When the domain is suspended, this port is raised instead of VIRQ_DOM_EXC; 0: none. */
     uint32_t subscribed;
     uint32_t max_port;    /* the highest port that is in use */
@@ -173,7 +173,7 @@ struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
     uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* the affinities of the vcpus; each processor has one bit */
-    vcpu_guest_context_t context;               /* of the first vcpu of a PV domain, if has_context is set */
+    vcpu_guest_context_t context;               /* registers of a PV domain's vcpu 0; see has_context */
     uint8_t dirty[DIRTY_PAGES / 8];             /* the pages that were written; each page has one bit */
 };
 
@@ -184,8 +184,8 @@ struct fault {
     int error;
     uint32_t delay_ms;
     /*
-     * `seen`: the number of calls so far. From call number `first` to call number `last`, every Nth call
-     * fails, where N is `every`.
+     * `seen`: the number of calls so far. The rule applies to the call number `first`, and then to every Nth call
+     * until call number `last`. N is `every`.
      */
     uint64_t first, last, every;
     uint64_t seen, hits;
@@ -203,7 +203,7 @@ struct behaviour {
     uint8_t side, conduct;
     uint16_t domid;  /* the guest's domid, or ANY_DOMAIN */
     int32_t number;  /* the device's number; -1: any device */
-    uint32_t amount; /* a time in ms, or a number of values */
+    uint32_t amount; /* the argument of the behaviour: a time in ms, or a number of values */
     char kind[12];   /* the kind of the device; "": any kind */
     char text[72];
 };
@@ -218,7 +218,7 @@ struct cpupool {
 struct machine {
     uint64_t magic, world;
     pthread_mutex_t lock;
-    /* XEN_SYSCTL_PHYSCAP_*: the capabilities that a new domain may need. */
+    /* The set of XEN_SYSCTL_PHYSCAP_* of this machine: the capabilities that new domains may use. */
     uint32_t capabilities;
     uint32_t nr_frames, free_frames, next_frame;
     uint32_t nr_runs, next_run, free_run;

@@ -48,8 +48,8 @@ long pod_set_target(struct domain *d, xen_pod_target_t *t)
 {
     uint64_t populated = d->tot_pages - d->pod_cache;
     /*
-     * A pool is not needed any more when all pages of the guest have frames. A guest without pages is being
-     * made, so it needs the pool.
+     * The guest needs no pool any more when all its pages have frames. A guest that has no pages is still being
+     * built, so it needs a pool.
      */
     bool useful = d->pod_entries || !populated;
     if (useful && t->target_pages > d->tot_pages) {

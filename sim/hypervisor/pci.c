@@ -38,7 +38,7 @@ static long assign(uint32_t sbdf, uint32_t domid, uint64_t serial)
     return 0;
 }
 
-/* A device of a guest goes to DOMID_IO, and a device of DOMID_IO goes to domain 0. */
+/* Takes a device from its owner. A guest's device then belongs to DOMID_IO, and a device of DOMID_IO to domain 0. */
 static long deassign(uint32_t sbdf, uint32_t domid)
 {
     struct pci_owner *o = owner_of(sbdf);

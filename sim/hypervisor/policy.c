@@ -75,7 +75,10 @@ long policy_get_system(struct xen_sysctl_cpu_policy *policy)
     return 0;
 }
 
-/* Each word is a register of a leaf, in the order of Xen's public header arch-x86/cpufeatureset.h. */
+/*
+ * Each word of the feature set is a register of a CPUID leaf, in the order of Xen's public header
+ * arch-x86/cpufeatureset.h.
+ */
 long policy_get_featureset(struct xen_sysctl_cpu_featureset *set)
 {
     enum { A, B, C, D };

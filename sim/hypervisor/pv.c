@@ -10,7 +10,7 @@
 #define PRESENT   1ull
 #define SUPERPAGE 0x80ull
 #define ENTRIES   512
-#define EXTENT    512 /* the frames of 2 MB */
+#define EXTENT    512 /* the number of frames in 2 MB */
 
 /* A value of frame_type: the level of the page table, and whether it is pinned. */
 #define LEVEL_MASK 7
@@ -56,7 +56,7 @@ long do_mmu_update(const mmu_update_t *updates, uint64_t count)
     return 0;
 }
 
-/* Gives the page table its type, and the page tables below it theirs. */
+/* Sets the types of a page table and of all page tables below it. */
 static void mark(uint64_t frame, int level, uint16_t owner)
 {
     uint64_t entries[ENTRIES];

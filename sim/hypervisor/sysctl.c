@@ -142,7 +142,7 @@ long do_xen_version(unsigned int cmd, void *arg)
     xen_feature_info_t *features = arg;
 
     switch (cmd) {
-    case XENVER_version: return 4 << 16 | XEN_MINOR; /* the release of the headers */
+    case XENVER_version: return 4 << 16 | XEN_MINOR; /* the release of Xen's headers */
     case XENVER_pagesize: return XC_PAGE_SIZE;
     case XENVER_guest_handle: return 0;
     case XENVER_build_id: return -ENODATA;

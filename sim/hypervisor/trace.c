@@ -39,8 +39,8 @@ static size_t add_sum(char *text, const void *data, size_t size)
 }
 
 /*
- * The table of the traced hypercalls, with the size of their arguments in octets. All of these hypercalls
- * change a domain. Octets after this size are not traced, because callers do not initialise them.
+ * The table of the domctls whose arguments are traced in hexadecimal. All of them change a domain. `size`: the number
+ * of octets that are traced. The octets after them are not traced, because callers do not initialise them.
  */
 static const struct {
     uint32_t cmd;
@@ -64,8 +64,7 @@ static const struct {
 };
 
 /*
- * Writes the arguments in hexadecimal. For some hypercalls, adds the checksum of the data to which a pointer
- * points.
+ * Writes the arguments in hexadecimal. For some domctls, adds a checksum of the bitmap to which an argument points.
  */
 void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS])
 {

@@ -63,8 +63,8 @@ static void accept_client(struct chardev *c)
 }
 
 /*
- * Ends a connection, and removes the sets of descriptors that the connection has made. Like QEMU, keeps the
- * sets that a medium uses.
+ * Ends a connection. If it was a monitor's connection, also removes all sets of descriptors (command add-fd). Media
+ * stay in their drives, because a drive has the path of its medium's file.
  */
 static void hang_up(struct options *o, struct chardev *c)
 {
@@ -108,7 +108,7 @@ static ssize_t receive(struct chardev *c, int *passed)
     return got;
 }
 
-/* Answers the complete lines that have arrived. A descriptor belongs to the line that its octet is in. */
+/* Answers the complete lines that have arrived. A descriptor belongs to the line with the octet that it came with. */
 static void serve(struct options *o, struct chardev *c)
 {
     char answer[QMP_ANSWER_SIZE], *line = c->request, *end;

@@ -103,7 +103,7 @@ static void misbehave(void)
         print_nonsense(b.amount ? b.amount : 6000);
     if (b.conduct == FORKS && !fork())
         for (;;)
-            pause(); /* the child keeps all descriptors of QEMU, and ends with the world */
+            pause(); /* the child keeps all descriptors of QEMU open until the world ends */
     options.trays_locked = b.conduct == REFUSES;
     if (b.conduct == SLOW)
         usleep(b.amount * 1000);
@@ -129,7 +129,7 @@ void machine_runs(struct options *o)
         chardevs_tell(o, "RESUME");
 }
 
-/* Reads the state of the devices, a moment after the monitor could be used. */
+/* Reads the state of the devices. The monitor can be used some time before this call. */
 static void read_state(void)
 {
     if (!state_read(&options)) {
@@ -141,7 +141,7 @@ static void read_state(void)
         machine_runs(&options);
 }
 
-/* Makes the interface of the emulated card, which disappears with this process. */
+/* Makes the network interface of the emulated card. The interface disappears when this process ends. */
 static bool make_interface(void)
 {
     int error = 0;

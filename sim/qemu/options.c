@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads the command line of a QEMU in the form that toolstacks write. Owns nothing; takes no lock. */
+/* Reads QEMU's command line, in the form in which toolstacks write it. Owns nothing; takes no lock. */
 #include "qemu.h"
 
 #include <stdio.h>

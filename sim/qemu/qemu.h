@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates QEMU as the device model of one domain. It writes the nodes that QEMU writes for the guest's
- * disks, 9pfs shares, screens, keyboards and consoles. For an HVM domain (-machine xenfv) it also makes the
- * interfaces of emulated cards, opens the terminals of serial ports, and knows the media of CD drives. It
- * transfers no data. It answers commands on its QMP sockets.
+ * Simulates QEMU as the device model of one domain. It writes the nodes that QEMU writes for the guest's disks, 9pfs
+ * shares, screens, keyboards and consoles. For an HVM domain (-machine xenfv) it also makes the interfaces of
+ * emulated cards, opens the terminals of serial ports, and knows the media of CD drives. It transfers no data. It
+ * answers commands on its QMP sockets.
  *
  * devices.h describes the lock. Lifetime: the program runs until a signal ends it. Before it ends, it removes
  * its sockets.
@@ -20,7 +20,7 @@
 
 struct chardev {            /* an option -chardev socket,id=ID,path=PATH,... or -chardev pty,id=ID */
     char id[32], path[108]; /* `path`: the path of the socket, or of the terminal */
-    bool negotiated;        /* the client of the monitor gets events */
+    bool negotiated;        /* the client has sent qmp_capabilities, so it gets events */
     bool monitor;           /* the command line has the option -mon chardev=ID,mode=control */
     bool pty;
     bool silent;          /* a serial port that is a file, or connected to nothing */
@@ -43,7 +43,7 @@ struct options {
     bool frozen; /* -S: the machine waits for the command "cont" */
     bool running;
     int incoming;       /* -incoming fd:N: the state of the devices, which was not read yet; -1: none */
-    char machine[40];   /* names the machine; the name is a part of the state of the devices */
+    char machine[40];   /* the name of the machine, which is a part of the state of the devices */
     bool logs_dirty;    /* the command xen-set-global-dirty-log has turned log-dirty mode on */
     char vnc[64];       /* the address of -vnc; "": none */
     char interface[16]; /* the name of the interface of the emulated card; "": none */
@@ -84,7 +84,7 @@ bool pty_open(int *master, char name[108]);
  * machine must be read first.
  */
 void machine_runs(struct options *o);
-/* Reads the behaviour that is set now, and sets `lies` and `dying_words` by it. Returns the behaviour. */
+/* Reads the present behaviour of QEMU, and sets `lies` and `dying_words` accordingly. Returns the behaviour. */
 struct behaviour look_at_behaviour(const struct options *o);
 /* state.c: names a new machine. */
 void state_begin(struct options *o);
@@ -99,9 +99,11 @@ bool state_read(struct options *o);
  */
 #define QMP_ANSWER_SIZE 4096
 extern const char qmp_greeting[];
-/* The kind of wrong answer that QEMU gives to each command; "": QEMU gives right answers. */
+/* The kind of wrong answer to the commands after qmp_capabilities; "": the answers are right. */
 extern char lies[72];
-/* If this text is not empty, QEMU prints it and ends at the first command, without an answer. */
+/*
+ * If this text is not empty, QEMU prints it and ends, without an answer, at the first command after qmp_capabilities.
+ */
 extern char dying_words[72];
 size_t qmp_answer(struct options *o, const char *line, int *passed, char answer[QMP_ANSWER_SIZE]);
 

@@ -162,7 +162,7 @@ static bool follow_set(const struct options *o, char file[PATH_SIZE])
     return true;
 }
 
-/* Like QEMU, opens the new medium before it takes out the former one. */
+/* Like QEMU, checks that the new medium can be opened before it takes out the former one. */
 static const char *insert(struct options *o, const char *line, char *to, size_t size)
 {
     char file[PATH_SIZE] = "";
@@ -256,10 +256,12 @@ static const char *monitor(struct options *o, const char *line, char *to, size_t
     return NULL;
 }
 
-/* The ids of the devices that were plugged; "": the place is free. */
+/* The ids of the plugged devices, by place; "": the place is free. */
 static char plugged[32][32];
 
-/* Returns the place of a plugged device. The id "" finds a free place. NULL: there is none. */
+/*
+ * Returns the place of the plugged device with this id. The id "" finds a free place. Returns NULL if there is none.
+ */
 static char *find_plugged(const char *id)
 {
     for (size_t i = 0; i < sizeof plugged / sizeof *plugged; i++)
