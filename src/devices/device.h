@@ -124,8 +124,8 @@ struct libxl__device_class {
      */
     bool after_model;
     /*
-     * The toolstack keeps no tree for such devices. Domain 0 serves them. A sweep finds them by the backend's
-     * tree.
+     * The toolstack keeps no tree for such devices. Domain 0 serves them. src/ops/device_sweep.c finds them by the
+     * backend's tree.
      */
     bool without_tree;
     /* The value of the key `type` of emulated devices; NULL: no device of the class is emulated. */
@@ -145,9 +145,9 @@ struct libxl__device_class {
     const char *const *offline_keys; /* the backend's keys that `offline` needs; ends with NULL; NULL: none */
 
     /*
-     * Checks the configuration and sets its defaults. Sets the device's devid and backend_kind. devid
-     * UINT32_MAX: the caller then chooses the next free number. Messages begin with the field's name. Returns
-     * 0, INVAL or NI.
+     * Checks the configuration and sets its defaults. Sets the device's devid and backend_kind. If it sets devid to
+     * UINT32_MAX, the caller chooses the next free number. Messages begin with the field's name. Returns 0, INVAL or
+     * NI.
      */
     int (*check)(libxl__ao *ao, libxl__device *device);
     /*

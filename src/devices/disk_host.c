@@ -50,7 +50,7 @@ int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
     libxl__disk_host *host = device->host;
     if (device->unserved)
         return 0;
-    /* In these cases pdev_path need not be a path: only the script, or the backend's domain, can interpret it. */
+    /* pdev_path need not be a path if the script is not the default one, or if another domain serves the disk. */
     if (!has_default_script(disk_of(device)) || !libxl__device_is_served_here(device))
         return check_script(ao, device);
     host->look.path = disk_of(device)->pdev_path;
@@ -72,7 +72,10 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
     if (facts->mounted == LIBXL__MOUNTED_WRITABLE || (facts->mounted && !host->look.read_only))
         return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
     if (S_ISBLK(facts->mode)) {
-        /* If the device is added now, claim() checks later whether another domain uses the block device. */
+        /*
+         * If this operation gives the device to the kernel's backend, claim() checks later whether another domain
+         * uses it.
+         */
         if (disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK && !device->replaces)
             return 0;
         host->sharing = true;

@@ -18,7 +18,7 @@ typedef struct libxl__disk_host {
     libxl__file_look look;
     libxl__disk_share share; /* checks whether another domain uses the block device */
     libxl__device_script run;
-    bool sharing;            /* the probe is at the step `share` */
+    bool sharing;            /* the check `share` was started */
     libxl__block_lock lock;  /* held while a block device is given to the backend */
     libxl__loop_device loop; /* the loop device, if the disk is a file */
     libxl__xs_batch *batch;  /* writes the nodes that the script would write */

@@ -154,7 +154,10 @@ static int probe_start(libxl__ao *ao, libxl__device *device)
     return rc || (!host->fast && !nic->ifname) ? rc : LIBXL__AO_WAIT;
 }
 
-/* Called when an interface has the name. Returns 0 if that interface is the one that this device replaces. */
+/*
+ * Called when an interface already has this device's name. Returns 0 if it is the interface that this device
+ * replaces.
+ */
 static int check_present(libxl__ao *ao, const libxl__device *device)
 {
     nic_host *host = device->host;

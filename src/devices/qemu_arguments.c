@@ -102,7 +102,7 @@ void libxl__qemu_screen(libxl__qemu_words *w, const libxl_vnc_info *vnc, const l
         libxl__qemu_pair(w, "-k", "%s", libxl__qemu_quoted(w, keymap));
 }
 
-/* The words of the QEMU that serves devices of a PV or PVH domain. */
+/* Adds the words for the QEMU that serves devices of a PV or PVH domain. */
 static void add_server(libxl__qemu_words *w, const char *name, unsigned long megabytes,
                        const libxl_domain_config *config)
 {

@@ -115,7 +115,7 @@ static bool is_word(const char *text)
                strlen(text);
 }
 
-/* libxl also writes the password. This library does not, because the guest can read these nodes. */
+/* Writes the address of the VNC server. libxl also writes the password, which the guest could read in these nodes. */
 static void write_vnc(const libxl__qemu_configure *c)
 {
     struct json_object *vnc = c->qmp.commands[c->vnc].result;

@@ -6,7 +6,7 @@
 #include "qmp.h"
 #include "xen.h"
 
-/* Embed this in the operation's state; zero-initialise it. */
+/* The configuration of one QEMU. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__qemu_configure {
     libxl__qmp qmp;
     uint32_t domid;

@@ -392,7 +392,7 @@ static int clean(libxl__ao *ao, libxl__qemu_start *s)
         return rc;
     libxl__qemu_pid_path(path, s->server, s->domid);
     *strrchr(path, '/') = 0;
-    libxl__xs_read(s->batch, "%s", path); /* a parent is read before its children */
+    libxl__xs_read(s->batch, "%s", path); /* read first, as libxl__device_read_parents explains */
     libxl__xs_remove(s->batch, LIBXL__QEMU_NODES_IN, s->server, s->domid);
     libxl__qemu_pid_path(pid, s->server, s->domid);
     libxl__xs_remove(s->batch, "%s", pid);

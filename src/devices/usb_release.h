@@ -10,7 +10,10 @@
 #include "usb.h"
 #include "xs.h"
 
-/* Embed it in the operation's state; zero-initialise it. Then set the members above the empty line. */
+/*
+ * One release of USB devices. Embed it in the operation's state; zero-initialise it. Then set the members above the
+ * empty line.
+ */
 typedef struct libxl__usb_release {
     uint32_t domid;
     libxl_usbctrl_type type; /* the type of the devices' controller */
