@@ -190,7 +190,7 @@ static void on_destroy(xentoollog_logger *logger)
 
 static xentoollog_logger logger = {.vmessage = on_message, .progress = on_progress, .destroy = on_destroy};
 
-/* ---- the start */
+/* ---- starting the program */
 
 static bool prepare(void)
 {

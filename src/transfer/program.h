@@ -64,7 +64,7 @@ const char *first_error(const char *otherwise);
 bool write_all(int fd, const void *data, size_t size);
 bool read_all(int fd, void *data, size_t size);
 
-/* Waits until a thread has ended. Returns false with errno if SIGTERM arrives before. */
+/* Waits until a thread has ended. Returns false with errno if SIGTERM arrives before the thread has ended. */
 bool join_thread(pthread_t thread);
 
 /* ---- pace.c: limits the rate of the stream */

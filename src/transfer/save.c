@@ -78,7 +78,7 @@ static int on_log_dirty(uint32_t domid, unsigned enable, void *data)
     return monitor_log_dirty(domid, enable) ? 0 : -1;
 }
 
-/* Writes the head, and the beginning of libxl's stream. */
+/* Writes the contents of the file HEAD, and the beginning of libxl's stream. */
 static bool write_beginning(void)
 {
     char part[4096];
