@@ -34,7 +34,7 @@ typedef enum libxl__xl_field_kind {
     LIBXL__XL_SPECIAL, /* the row's function `read` reads it */
     LIBXL__XL_FLAG,    /* a parameter without a value: stores `max` in a bool or an int */
     LIBXL__XL_SWITCH,  /* a parameter without a value: sets a libxl_defbool to `max` */
-    LIBXL__XL_NOTHING, /* has no effect; `note` says why it has none */
+    LIBXL__XL_NOTHING, /* libxl__xl_put stores nothing; `note`, if set, says why the key has no effect */
 } libxl__xl_field_kind;
 
 typedef struct libxl__xl_field libxl__xl_field;

@@ -12,8 +12,8 @@
 #define CPUMASK       .note = "has no effect here"
 
 /*
- * The table of the keys. Deprecated names come first, so that the values of the present names replace their
- * values.
+ * The table of the keys. Deprecated names come first, so that the values of the present names replace the values of
+ * the deprecated names.
  */
 static const libxl__xl_field keys[] = {
     {HOST("vifscript", TEXT, vif_script), .note = "this name is deprecated; use vif.default.script"},

@@ -82,8 +82,8 @@ static const libxl__xl_word gic_versions[] = {{"default", LIBXL_GIC_VERSION_DEFA
 
 const libxl__xl_field libxl__xl_keys[] = {
     /*
-     * The walk through the table ignores keys of the kind NOTHING. A key of this kind without a note is read
-     * by libxl__xl_read_type or libxl__xl_finish.
+     * The walk through the table ignores keys of the kind NOTHING. A key of this kind without a note is read by
+     * libxl__xl_read_type, by libxl__xl_finish, or by the reader of the key pci.
      */
     {KEY("type", NOTHING, c_info.type), .write = libxl__xl_write_type},
     {KEY("builder", NOTHING, c_info.type)},

@@ -75,7 +75,7 @@ static void settle(libxl_domain_config *c)
  * Writes the path of the first difference of two documents to `path`. Returns true if there is a difference,
  * otherwise false.
  */
-/* NOLINTNEXTLINE(misc-no-recursion): the depth is that of a configuration */
+/* NOLINTNEXTLINE(misc-no-recursion): the depth is limited, because a configuration has few levels */
 static bool difference(json_object *a, json_object *b, char *path, size_t room)
 {
     const size_t length = strlen(path);
