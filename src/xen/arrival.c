@@ -2,8 +2,8 @@
 /*
  * Owns: nothing. The hypervisor owns the reservation of a domain. The caller holds the context's lock.
  *
- * Xen's own comparison of CPU policies (xc_cpu_policy_is_compatible) compares only the greatest leaves in 4.17. Xen
- * removes features that the machine lacks when the policy is set, without an error. So this file compares the
+ * In Xen 4.17 xc_cpu_policy_is_compatible compares only the greatest numbers of leaves in two CPU policies. When a
+ * policy is set, Xen removes the features that the machine lacks, without an error. So this file compares the
  * featuresets itself.
  */
 #include "arrival.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a guest that moves needs of the other machine's hypervisor: its memory, and the features of its processors.
- * Each function takes microseconds. Call all functions with the context locked.
+ * What a migrating guest needs from the hypervisor of the machine to which it moves: memory, and features of the
+ * processors. Each function takes microseconds. Call all functions with the context locked.
  */
 #ifndef LIBXL__ARRIVAL_H
 #define LIBXL__ARRIVAL_H
@@ -19,8 +19,8 @@ enum { LIBXL__MOST_FEATURES = 64 };
 int libxl__hv_features(libxl__ao *ao, uint32_t domid, uint32_t **words_out, unsigned *count_out);
 /*
  * Checks that this machine has all features of a featureset. `hvm`: the featureset is that of an HVM or PVH guest.
- * Features that say how other leaves are read, and those that a guest's kernel turns on itself, are not compared.
- * Errors, recorded in ao with the path of the word: INVAL; NOMEM.
+ * Two kinds of features are not compared: those that only describe how to read other leaves, and those that a guest's
+ * kernel turns on itself. Errors, recorded in ao with the path of the word: INVAL; NOMEM.
  */
 int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, unsigned count);
 

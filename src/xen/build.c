@@ -110,7 +110,7 @@ static int make(libxl__builder *b)
     return rc ? rc : make_domain(b, &create);
 }
 
-/* Records the error message of the boot loader, if there is one. Returns rc. */
+/* Records the boot loader's error message after a failure, if it has left a message. Returns rc. */
 static int fail_loader(libxl__build *build, int rc)
 {
     return rc && *build->loader->why ? libxl__build_fail(build, rc, "%s", build->loader->why) : rc;
@@ -161,7 +161,7 @@ static int read_configured(libxl__builder *b)
                : libxl__build_file_read(b->build, &b->ramdisk, "d_config.b_info.ramdisk", info->ramdisk);
 }
 
-/* Makes all steps of the build, in order. Returns 0 or the job's error. */
+/* Carries out all steps of the part ALL, in order. Returns 0 or the job's error. */
 static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;

@@ -22,8 +22,8 @@ struct libxl__boot_loader;
  */
 typedef enum libxl__build_step {
     /*
-     * Makes the domain, unless the part MAKE has made it. Then fills its memory, with the kernel that the boot
-     * loader has chosen, if there is a boot loader.
+     * Makes the domain, unless the part MAKE has made it. Then fills its memory. If there is a boot loader, the
+     * kernel is the one that the boot loader has chosen.
      */
     LIBXL__BUILD_ALL,
     /* Makes the domain without vcpus and memory. Prepares the boot loader's files, if there is a boot loader. */

@@ -28,7 +28,7 @@
 #define FOUR_GIB (1ull << 32)
 
 enum {
-    /* The E820 map begins at this address, because hvmloader adds the entries for the memory below it. */
+    /* The E820 map begins at this address, because hvmloader adds the entries for the memory below this address. */
     FIRST_MIB = 1 << 20,
     VGA_HOLE_PAGES = 0x20, /* the pages from 0xa0000 on, which belong to the graphics card */
     INFO_PAGE = HVM_INFO_PADDR >> XC_PAGE_SHIFT,
@@ -163,7 +163,7 @@ int libxl__build_hvm_memory(libxl__builder *b, struct xc_dom_image *dom)
 
 /* ---- the page that describes the machine to hvmloader */
 
-/* The checksum makes the sum of all octets 0. */
+/* Sets the page's checksum so that the sum of all its octets is 0. */
 static void set_checksum(struct hvm_info_table *info)
 {
     uint8_t sum = 0;

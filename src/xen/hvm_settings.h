@@ -21,8 +21,8 @@ static inline bool libxl__is(libxl_defbool setting, bool otherwise)
 }
 
 /*
- * Some settings of HVM domains exist twice in libxl: in b_info, and in b_info.u.hvm, where they were at
- * first. The setting in b_info counts if it has a value.
+ * Some settings of HVM domains exist twice in libxl: in b_info, and in b_info.u.hvm, where they were at first. The
+ * setting in b_info is used if it has a value.
  */
 static inline bool libxl__is_either(libxl_defbool setting, libxl_defbool former, bool otherwise)
 {
@@ -99,7 +99,7 @@ static inline uint64_t libxl__hvm_hole_kb(const libxl_domain_build_info *info)
 
 /*
  * Returns the groups of Hyper-V's interface that the guest has. Each group has its bit of HVM_PARAM_VIRIDIAN. The
- * caller inverts HVMPV_no_freq for the parameter: there the bit says that the guest does not have the group. 0: the
+ * caller inverts HVMPV_no_freq for the parameter, where this bit means that the guest does not have the group. 0: the
  * guest has no group. libxl's defaults and dependencies of groups are applied.
  */
 uint64_t libxl__hvm_viridian(const libxl_domain_build_info *info);

@@ -277,10 +277,7 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
         .cap_gnttab_v2 = info.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2,
     };
     memcpy(out->hw_cap, info.hw_cap, sizeof(out->hw_cap));
-    /*
-     * A hypervisor without memory sharing does not have these numbers, and the calls fail. Then the numbers
-     * are 0.
-     */
+    /* If the hypervisor has no memory sharing, these two hypercalls fail, and the numbers are 0. */
     const long freed = xc_sharing_freed_pages(xch), used = xc_sharing_used_frames(xch);
     out->sharing_freed_pages = freed > 0 ? (uint64_t)freed : 0;
     out->sharing_used_frames = used > 0 ? (uint64_t)used : 0;
@@ -290,7 +287,7 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
 /* The greatest length of a build ID that this library shows, in octets. */
 enum { BUILD_ID_MAX = 1000 };
 
-/* Returns hexadecimal digits, which the caller frees. Returns NULL if there is no memory. */
+/* Returns the octets as hexadecimal digits, which the caller frees. Returns NULL if there is no memory. */
 static char *hex(const unsigned char *octets, size_t count)
 {
     char *text = calloc(2 * count + 1, 1);

@@ -91,9 +91,9 @@ bool libxl__pci_busy(const libxl__pci_job *job);
  */
 int libxl__pci_poll(libxl__ao *ao, const libxl__pci_job *job);
 /*
- * For the undo of a phase that has started a job with the verb `done`. Waits until this job has ended. Then runs
- * a job with the verb `undo`, and waits until that job has ended. Does nothing if no such job was started. Call
- * it after libxl__pci_reserve. Returns LIBXL__AO_WAIT or the result.
+ * Call this from the undo of a phase that has started a job with the verb `done`. Waits until this job has ended.
+ * Then runs a job with the verb `undo`, and waits until that job has ended. Does nothing if no such job was started.
+ * Call it after libxl__pci_reserve. Returns LIBXL__AO_WAIT or the result.
  */
 int libxl__pci_undo(libxl__ao *ao, libxl__pci_job *job, libxl__pci_verb done, libxl__pci_verb undo);
 

@@ -265,7 +265,7 @@ int libxl__hv_get_vcpu_sched(libxl__ao *ao, uint32_t domid, libxl_vcpu_sched_par
     return 0;
 }
 
-/* Replaces the parameters of the virtual processors that the application has named. */
+/* Changes the elements of `vcpus` for which the application has given parameters. */
 static int merge(libxl__ao *ao, struct xen_domctl_schedparam_vcpu *vcpus, uint32_t count,
                  const libxl_vcpu_sched_params *params)
 {

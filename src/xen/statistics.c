@@ -159,8 +159,8 @@ static uint64_t read_number(int directory, const char *device, const char *file)
 }
 
 /*
- * Reads the counters of the domain's devices into a new array. Skips the devices of earlier domains. Returns
- * NULL if the domain has no devices, or if there is no memory; in the second case *error is set.
+ * Reads the counters of the domain's devices into a new array. Skips the devices of domains with lower domids.
+ * Returns NULL if the domain has no devices, or if there is no memory; in the second case *error is set.
  */
 static void *take_devices(devices *all, uint32_t domid, int *count, int *error)
 {

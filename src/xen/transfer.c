@@ -2,7 +2,7 @@
 /*
  * Owns: the socket and the head (a memfd, transfer_messages.h) of each program that runs. The context's lock guards
  * them. The program is a part of the library, of the same release, so its messages are trusted. The texts in the
- * messages may contain octets of the stream. The core escapes texts.
+ * messages may contain octets of the stream. src/core escapes the texts.
  */
 #include "transfer.h"
 

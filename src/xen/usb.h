@@ -22,9 +22,9 @@
 #define LIBXL__USB_DRIVER_NODE LIBXL__USB_NODES "/%s/driver_path"
 
 typedef enum libxl__usb_verb {
-    LIBXL__USB_LOOK,      /* libxl__usb_look of each device */
-    LIBXL__USB_TAKE,      /* libxl__usb_take of each device */
-    LIBXL__USB_GIVE_BACK, /* libxl__usb_give_back of each device; goes on after an error */
+    LIBXL__USB_LOOK,      /* calls libxl__usb_look for each device */
+    LIBXL__USB_TAKE,      /* calls libxl__usb_take for each device */
+    LIBXL__USB_GIVE_BACK, /* calls libxl__usb_give_back for each device, also after an error */
 } libxl__usb_verb;
 
 /* A job. Embed this in the operation's state; zero-initialise it. Then set the members above the empty line. */
@@ -53,8 +53,8 @@ int libxl__usb_poll(libxl__ao *ao, const libxl__usb_job *job);
 /* Returns whether a job is queued or runs. */
 bool libxl__usb_busy(const libxl__usb_job *job);
 /*
- * Writes the name of a device or of an interface as the name of a node, which cannot have the characters ':' and
- * '.': they become '@' and '_'. libxl__usb_name_of_node reads such a name.
+ * Converts the name of a device or of an interface to the name of a node. ':' becomes '@' and '.' becomes '_',
+ * because a node's name cannot have these characters. libxl__usb_name_of_node reads such a name.
  */
 void libxl__usb_node_name(const char *name, char node[LIBXL__USB_NAME]);
 void libxl__usb_name_of_node(const char *node, char name[LIBXL__USB_NAME]);

@@ -15,9 +15,7 @@
  */
 int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const libxl__xs_batch *batch,
                             libxl__xs_request *request);
-/*
- * Stores the value in the answer in the request. If the answer is an error, records the error in the batch.
- */
+/* Stores the answer's value in the request. If the answer is an error, records the error in the batch. */
 void libxl__wire_request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
 /*

@@ -93,8 +93,8 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags);
 /* Disconnects from Xen. Called while the context is freed, after its workers have ended. */
 void libxl__xen_close(libxl_ctx *ctx);
 /*
- * Adds the numbers that src/xen counts. The core must have set its own numbers before. Call this with the
- * context locked.
+ * Adds the numbers that src/xen counts to *out, in which src/core has already stored its own numbers. Call this with
+ * the context locked.
  */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
 /* Closes the child's copies of the descriptors. Called in the child of a fork. */

@@ -19,7 +19,10 @@
 
 struct libxl__xs_lib {
     libxl__xs_caller *caller;
-    /* Eventfds: `done` is readable when calls are done, and `events` when watches have fired. */
+    /*
+     * `done`: the eventfd of xs_caller.c; readable when calls are done. `events`: libxenstore's descriptor; readable
+     * when watches have fired.
+     */
     libxl__fd done, events;
 };
 

@@ -143,7 +143,7 @@ static int attempt(libxl_ctx *ctx)
 static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     libxl__xs_link *link = LIBXL__CONTAINER(timer, libxl__xs_link, timer);
-    /* Cannot fail now, because the timer has just left the heap and its slot there is free. */
+    /* Cannot fail: the timer has just expired and left the loop's heap, so the heap has a free slot for it. */
     plan(ctx, LIBXL__NEVER);
     /* The answer may have arrived while the application was busy. */
     if (link->state == LIBXL__XS_PROVING)

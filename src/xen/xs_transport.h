@@ -79,8 +79,8 @@ typedef struct libxl__xs_transport {
     /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
     /*
-     * Reserves memory for a batch, so that libxl__xs_reserve keeps its promise. Called with the context
-     * locked. xs.c calls `release` just before it runs or frees the batch. Errors: NOMEM, FAIL.
+     * Reserves memory for a batch. libxl__xs_reserve calls this. Called with the context locked. xs.c calls `release`
+     * just before it runs or frees the batch. Errors: NOMEM, FAIL.
      */
     int (*reserve)(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets);
     /* Called with the context locked. Releases the reservation of a batch. Not called for the spare batch. */
