@@ -23,7 +23,7 @@ WORLDS = {
     World.XEN: [str(ROOT / "tools/on-xen")],
     World.OWN: [],
 }
-"""For each world, a place where a program runs (line.py): the words of the command before the program."""
+"""For each world (line.py), the first words of the command that runs a program there."""
 ROWS = sorted({line.row for line in LINES})
 
 

@@ -68,7 +68,7 @@ class Tool(enum.Enum):
 
     PLAIN = "plain"
     PATIENT = "patient"
-    """Nothing. The program boots guests, and may take half an hour."""
+    """No tool, as in PLAIN. The program boots guests, and may take half an hour."""
     CALLGRIND = "callgrind"
     """The program runs under valgrind twice, with n and with 2n operations. The difference of the two runs
     is the cost of n operations."""

@@ -17,7 +17,7 @@ LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
 """The sizes at which a row is measured if its cost depends on a size."""
 AHEAD = at_most(1, of="peer")
-"""The goal of a line that has no stricter goal. It is at most the peer's number."""
+"""The goal of a line that has no stricter goal: at most the peer's number."""
 
 
 def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
@@ -126,8 +126,8 @@ def pending() -> Iterator[Line]:
             what = f"memory of each of {size:,} {words}"
             few: dict[str, Any] = {"n": size, "quick": 10, "once": True, "tool": Tool.LIVE}
             line = both(8, what, "bytes", "bytes", f"pending {way} {{n}}", goal, size=size, **few)
-            # The peer needs 10,000 watches. xenstored needs more time for 10,000 watches than a program
-            # may take.
+            # For 10,000 operations the peer needs 10,000 watches, and for them xenstored needs more time than
+            # a program may take.
             if size < SIZES[-1]:
                 yield line
             elif way == "stops":

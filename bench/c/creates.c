@@ -4,7 +4,7 @@
  * threads make synchronous calls on one context. "ms" is the whole time divided by the number of guests.
  * creates devices N MB: each guest has two disks and a network interface. The guests run, so their drivers
  * connect. creates held N MB: one thread creates and destroys the guests asynchronously, 16 at a time. "ms"
- * is the longest duration of one call into the library. Such a call would block an event loop.
+ * is the duration of the longest call into the library: for this time the call would block an event loop.
  */
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,7 +2,8 @@
 /*
  * crowd N: N threads wait in synchronous shutdowns on one context. Then the guests obey, one after the other.
  * "wakes" and "switches" (voluntary context switches) are counted from the first obeying guest until the last
- * thread returns, and divided by N. This program does the guests' part of each shutdown itself.
+ * thread returns, and divided by N. This program itself acknowledges each shutdown request and stops the
+ * guest.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -90,7 +90,8 @@ uint32_t domain_introduced(void)
 {
     xc_interface *xc = domains_xc();
     uint32_t domid = create(0);
-    /* For a PV domain, the call that populates the memory stores the machine frame here. */
+    /* The number of a guest frame. The call that populates a PV domain's memory replaces it by the number of
+     * the machine frame. */
     xen_pfn_t ring = RING_GFN;
     bench_check(!xc_domain_setmaxmem(xc, domid, 64), "xc_domain_setmaxmem");
     bench_check(!xc_domain_populate_physmap_exact(xc, domid, 1, 0, 0, &ring), "xc_domain_populate_physmap");

@@ -40,7 +40,7 @@ bool library_wait(libxl_ctx *ctx, int milliseconds)
 
 void library_process(libxl_ctx *ctx)
 {
-    (void)ctx; /* This function does nothing, because libxl_event_take() handles the descriptors. */
+    (void)ctx; /* Nothing is done here, because libxl_event_take() handles the descriptors. */
 }
 
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * queue batch|reverse|random|own N: N completions are queued as events and then taken. "batch" takes them in
- * their order. The other ways take each event by a predicate on its for_user: "reverse" the newest first,
- * "random" in a random order, "own" the newest first by a predicate of the application. "ns" is the time of
- * taking one event. "ms" is the time of taking all events. Both times are means of two runs, after a warm-up
- * with two events.
+ * the order of the queue. The other ways take each event by a predicate on its for_user: "reverse" the newest
+ * first, "random" in a random order, "own" the newest first by a predicate of the application. "ns" is the
+ * time of taking one event. "ms" is the time of taking all events. Both times are means of two runs, after a
+ * warm-up with two events.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +47,8 @@ static void take_for(libxl_ctx *ctx, uint64_t user, libxl_event_predicate *predi
     libxl_event_free(ctx, event);
 }
 
-/* Takes all events. Returns the processor time in ns. If `predicate` is NULL, takes the events in
- * their order. */
+/* Takes all events. Returns the processor time in ns. If `predicate` is NULL, takes the events in the order
+ * of the queue. */
 static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, libxl_event_predicate *predicate)
 {
     uint64_t began = bench_cpu();

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * saves library|bare MB: saves and restores a PVH guest with MB megabytes, all of which were written. The stream
- * is a file in memory. "save" and "restore" are the speeds in MB/s; "save_cpu" and "restore_cpu" are the MB for each
- * second of processor time of this process and its children. With "bare" they are those of the functions
- * xc_domain_save and xc_domain_restore alone, called by this process.
+ * saves library|bare MB: saves and restores a PVH guest with MB megabytes, all of which were written. The
+ * stream is a file in memory. "save" and "restore" are the speeds in MB/s; "save_cpu" and "restore_cpu" are
+ * the MB for each second of processor time of this process and its children. With "bare" this process calls
+ * xc_domain_save and xc_domain_restore, and the numbers are those of these two functions alone.
  *
- * saves memory N: N saves wait for the reader of their streams. "bytes" is the memory of this process for each.
+ * saves memory N: N saves wait for the reader of their streams. "bytes" is the memory that this process has
+ * allocated for each of them.
  */
 #define XC_WANT_COMPAT_MAP_FOREIGN_API 1 /* xc_map_foreign_bulk */
 
@@ -197,7 +198,7 @@ static int memory(long count)
     }
     for (long i = 0; i < count; i++) {
         char octets[PAGE];
-        /* Reads more octets than the headers have, so libxenguest has begun to write. */
+        /* Reads more octets than the stream's headers have. After that, libxenguest has begun to write. */
         for (size_t size = 0; size < sizeof(octets);) {
             bench_check(!step(), "a save has ended");
             const bool some = poll(&readers[i], 1, 0) > 0;

@@ -3,8 +3,8 @@
 
 Python works for 2 ms on each completion.
 
-end times only the end of operations; they were started before and are aborted operation times whole
-operations, which complete at once, with their hypercalls
+end        times only the end of operations, which were started before the measurement and are aborted
+operation  times whole operations, which complete at once, with their hypercalls
 
 event      each completion is an event; Python takes all queued events at once, as the aioxen package does
 callback   C calls into Python for each completion

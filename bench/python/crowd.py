@@ -26,7 +26,7 @@ AT_ONCE = 50
 
 async def serve(url: str, count: int, folder: Path | None) -> None:
     policy = Policy([Rule({"callers": ["*"], "operations": ["@admin"]}, "policy")])
-    with io.StringIO() as log:  # The log stays small, because a measured call is one line.
+    with io.StringIO() as log:  # The log is in memory. It stays small, because a measured call adds one line.
         async with aioxen.Context() as xen, asyncio.TaskGroup() as group:
             slots = asyncio.Semaphore(AT_ONCE)
 

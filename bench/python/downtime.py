@@ -42,8 +42,8 @@ NUMBER = os.environ.get("AIOXEN_VM_NUMBER", "")
 HOSTS = {"1": "10.0.0.1", "2": "10.0.0.2"}
 GUEST = "10.0.0.9"
 OTHER = HOSTS["2" if NUMBER == "1" else "1"]
-TELL, MOVE = 7000, 7001  # The ports by which the machines tell each other what they do, and move the guest.
-AGAIN = 20  # After this number of answered pings, the guest counts as reachable again.
+TELL, MOVE = 7000, 7001  # The ports for messages between the machines, and for the moves.
+AGAIN = 20  # The guest counts as reachable again after this number of received pings.
 LIMIT_S = 600
 ECHO_REQUEST = 8
 
@@ -78,7 +78,7 @@ class Pings:
                     self.times.append(time.monotonic())
 
     async def more(self, count: int = AGAIN) -> None:
-        """Waits for this number of further pings."""
+        """Waits until `count` further pings were received."""
         end, deadline = len(self.times) + count, time.monotonic() + LIMIT_S
         while len(self.times) < end:
             assert time.monotonic() < deadline, "the guest is not heard"
@@ -99,7 +99,7 @@ def moves(count: int) -> Iterator[str]:
 
 
 async def receive(xen: aioxen.Context, who: str, tell: socket.socket) -> None:
-    """Receives the guest from the other machine. Writes "+" to `tell` when that machine can connect."""
+    """Receives the guest from the other machine. Writes "+" to `tell` when the other machine can connect."""
     loop = asyncio.get_running_loop()
     with socket.create_server((HOSTS[NUMBER], MOVE)) as server:
         server.setblocking(False)

@@ -52,7 +52,8 @@ async def rounds(call: Any, times: int) -> float:
 
 
 async def a_second(f: fleet.Fleet, hosts: list[str], seconds: float) -> float:
-    """Returns the number of operations that one program completes in a second, with 64 in progress."""
+    """Returns the number of operations that one program completes in a second, with 64 operations in
+    progress."""
     count = 0
 
     async def caller(number: int) -> None:
@@ -77,8 +78,8 @@ def memory(pid: int) -> float:
 
 @contextmanager
 def process(*arguments: str, told: bool = False) -> Iterator[int]:
-    """Runs a program of Python until the end of the block, and yields its id. told: waits until the
-    program prints a line."""
+    """Runs a Python program until the end of the block, and yields its process id. told: first waits until
+    the program prints a line."""
     made = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE)
     try:
         if told:

@@ -8,7 +8,7 @@ future      a plain future that loop.call_soon completes: the floor
 operation   an operation that completes later: start, queued event, take, completed future
 instant     an operation that completes inside its initiator
 done        a completed future, returned by a C function
-executor    the same operation, called synchronously by run_in_executor
+executor    the synchronous call of the operation, in a thread, by run_in_executor
 
 The operation is domain_wait_gone for a domain that does not exist, so it does not wait. The time is that of
 one hypercall and of the path from the initiator to the task that continues.

@@ -2,8 +2,8 @@
 """lag.py aioxen|idle N: the event loop's lag while a program does everything at once.
 
 N guests with two disks and a network interface are created, 16 at a time, and run. One of them ignores every
-request. All guests are asked to shut down. Then xenstored is frozen for FREEZE_S seconds, and these happen:
-names are read, a guest is created, and contexts are opened and closed. After that, contexts are closed while
+request. All guests are asked to shut down. Then xenstored is frozen for FREEZE_S seconds, and meanwhile the
+program reads names, creates a guest, and opens and closes contexts. After that, contexts are closed while
 they create guests, a context is collected without having been closed, and all guests are destroyed. With
 "idle" the loop has no work for IDLE_S seconds, which gives the floor.
 
@@ -31,7 +31,7 @@ from guests import guest
 FREEZE_S = 2
 IDLE_S = 3
 SHORT_S = 0.2
-"""The value of FREEZE_S and IDLE_S if there are at most FEW guests, for a test of this program."""
+"""Replaces FREEZE_S and IDLE_S if there are at most FEW guests. This is for a test of this program."""
 FEW = 10
 CLOSED = 5
 """The number of contexts that are closed in each part."""
@@ -81,7 +81,7 @@ async def closed_at_once(name: str) -> None:
 
 
 async def forget() -> None:
-    """Leaves a context behind that creates guests."""
+    """Drops the last reference to a context that is creating a guest."""
     xen = aioxen.Context()
     xen.domain_create(guest("b", 256))
     await asyncio.sleep(0.01)

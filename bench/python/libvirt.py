@@ -31,7 +31,7 @@ def libraries() -> str:
 
 
 def listings() -> None:
-    """Runs in a process that finds libvirt's libraries. Prints the result."""
+    """Measures. Runs in a process that can load libvirt's libraries. Prints the result."""
     library = ctypes.CDLL("libvirt.so.0")
     library.virConnectOpen.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(library.virConnectOpen(b"xen:///system"))
@@ -69,7 +69,7 @@ def listings() -> None:
 
 
 def daemon(library: str) -> None:
-    """Runs on the simulated machine, for one library."""
+    """Starts libvirtd with one of the libraries on the simulated machine, and runs the measurement."""
     env = dict(os.environ) | {
         "LD_LIBRARY_PATH": libraries(),
         "PATH": f"{LIBVIRT}/usr/bin:{os.environ['PATH']}",

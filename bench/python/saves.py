@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""saves.py aioxen|idle N: N guests are saved at once beside 100 pauses a second, and one guest is mute.
+"""saves.py aioxen|idle N: N guests are saved at once, while another guest is paused 100 times a second.
 
-The guests write into their memory and are saved while they run. The save of the mute guest ends by its time
-limit. Meanwhile another guest is paused and unpaused every 10 ms. With "idle" the loop has no work for IDLE_S
-seconds, which gives the floor. All numbers are in ms; creates.py describes them.
+The guests write into their memory and are saved while they run. One more guest does not answer the request to
+suspend itself, and its save ends at its time limit. With "idle" the loop has no work for IDLE_S seconds,
+which gives the floor. All numbers are in ms; creates.py describes them.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def _number(_: click.Context, __: click.Parameter, given: float | None) -> float
 
 @contextmanager
 def _raw_terminal(wanted: bool) -> Iterator[None]:
-    """If `wanted`, passes all keys to dom0's terminal until the end of the block. This includes Ctrl-C."""
+    """If `wanted`, passes all keys, including Ctrl-C, to dom0's terminal until the end of the block."""
     if not wanted:
         yield
         return

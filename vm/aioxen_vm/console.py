@@ -10,8 +10,8 @@ LINES = 40
 
 @dataclass
 class Console:
-    """Keeps the last lines of the console for error messages. Writes all output to a file, if the caller
-    gives a file."""
+    """Keeps the last lines of the console for error messages. Also writes all output to `file`, unless it is
+    None."""
 
     file: IO[bytes] | None = None
     _tail: deque[bytes] = field(default_factory=lambda: deque([b""], maxlen=LINES))

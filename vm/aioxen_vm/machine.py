@@ -31,7 +31,7 @@ LINUX = (
 SHARES = ("project", "cwd")  # The tags under which dom0 can mount two directories of the host.
 # Xen runs with this IOMMU, which does not remap interrupts.
 IOMMU = "intel-iommu,intremap=off,caching-mode=on"
-CARD_MAC = "02:00:00:00:01:00"  # The address of the card that guests can get.
+CARD_MAC = "02:00:00:00:01:00"  # The address of the network card that guests can get.
 STICK_SIZE = 8 << 20  # The size of the USB stick in bytes.
 DISK_SIZE = 64 << 20  # The size of dom0's disk in bytes. A snapshot contains the size.
 
@@ -50,7 +50,7 @@ class Shape:
     cpus: int = 1
     xen: str = ""  # The options that are added to Xen's command line.
     linux: str = ""  # The options that are added to the command line of dom0's kernel.
-    # The machine has an IOMMU, a network card and a USB stick, which guests can get.
+    # Whether the machine has an IOMMU, and a network card and a USB stick that guests can get.
     passthrough: bool = False
 
 
@@ -134,8 +134,8 @@ class Machine:
     """A running QEMU. `agent` is a socket to dom0's agent. `console` is a socket from Xen's console."""
 
     def __init__(self, image: Path, shape: Shape, memory: Path, *, boot: bool, outside: Outside) -> None:
-        """Starts QEMU. The machine boots with its memory in the file `memory`. For a restored machine,
-        QEMU maps this file privately and waits for `restore`."""
+        """Starts QEMU. If `boot`, the machine boots, and its memory is the file `memory`. Otherwise QEMU maps
+        a private copy of this file, and waits for `restore`."""
         ours, theirs = {}, {}
         for name in ("agent", "console", "qmp"):
             ours[name], theirs[name] = socket.socketpair()
@@ -195,8 +195,8 @@ class Machine:
 
 
 def _dying_with(parent: int) -> Callable[[], None]:
-    """Returns a function for the child to call. With this function, the kernel kills the child when its
-    parent ends."""
+    """Returns a function for the child to call. After the call, the kernel kills the child when its parent
+    ends."""
     libc = ctypes.CDLL(None)
 
     def in_child() -> None:

@@ -21,7 +21,7 @@ SIGNALLED = 128
 # The time in which the command can clean up after a signal, in seconds. The machine is then killed.
 GRACE_SECONDS = 10
 CHUNK = 65536
-UNSENT_LIMIT = 1 << 20  # The number of unsent bytes at which the launcher stops reading standard input.
+UNSENT_LIMIT = 1 << 20  # The launcher stops reading standard input while this number of bytes is unsent.
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -115,7 +115,7 @@ class Session:
     def _out_of_time(self) -> None:
         if self._ending is None:
             print(f"aioxen-vm: time limit of {self._limit:g} s reached", file=sys.stderr)
-            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # After SIGINT, a test suite reports its progress.
+            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # SIGINT makes a test suite report its progress.
         else:
             self._status = self._ending
 

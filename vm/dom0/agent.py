@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent in dom0. It reports that dom0 is ready, and then runs one command. The snapshot is made after the
-report and before the command.
+"""The agent in dom0. It reports that dom0 is ready, and then runs one command. The launcher makes the
+snapshot between these two steps.
 
 The agent never ends. The launcher kills the machine when the launcher has the exit status.
 """
@@ -27,7 +27,7 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
-IMAGE = "/run/image"  # A link to the image's directory, for dom0's QEMU.
+IMAGE = "/run/image"  # A link to the image's directory, in which dom0's QEMU is.
 # With cache=loose, dom0 caches file contents. This is safe, because no other program changes the tree while a
 # command runs.
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
@@ -105,7 +105,7 @@ class Command:
         self._streams: dict[int, Kind] = {}  # The agent's ends of the output streams.
         self._terminal: int | None = None
         self._stdin: int | None = None
-        self._pending = bytearray()  # The standard input that the command has not read yet.
+        self._pending = bytearray()  # The standard input that is not yet written to the command.
         self._stdin_ends = False
         theirs: list[int] = []
 
@@ -200,7 +200,8 @@ class Command:
         return poll
 
     def _copy(self, fd: int) -> None:
-        """Forwards the command's output."""
+        """Forwards output of the command to the launcher, and closes the descriptor `fd` at the end of the
+        output."""
         try:
             data = read_terminal(fd)
         except BlockingIOError:

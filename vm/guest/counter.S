@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A boot sector for HVM guests that counts: it prints the letters from a to z on the first serial port, again and
- * again, one for each interrupt of the firmware's timer (18 in a second).
+ * A boot sector for HVM guests. It prints the letters from a to z on the first serial port, again and again,
+ * one for each interrupt of the firmware's timer (18 in a second).
  */
     .code16
     .globl _start

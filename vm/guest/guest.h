@@ -33,7 +33,7 @@ void platform_init(const struct start_info *pv, const void *pvh);
 
 /* This function and the next ones are defined in hypercall.c. */
 long hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
-void shutdown(unsigned reason); /* Returns only after a suspend. */
+void shutdown(unsigned reason); /* Returns only after a suspension. */
 _Noreturn void block(void);     /* Blocks for ever. */
 uint64_t now(void);             /* Returns Xen's system time, in nanoseconds. */
 void notify(evtchn_port_t port);
@@ -41,7 +41,7 @@ void notify(evtchn_port_t port);
  * Returns whether there is time left. */
 bool wait_event(evtchn_port_t port, uint64_t deadline);
 
-/* Writes as much as the ring has room for. Defined in console.c. */
+/* Writes as much of the text as the ring has room for. Defined in console.c. */
 void console_write(const char *text);
 
 /* All paths are relative to the domain's directory. These functions are defined in xenstore.c. */

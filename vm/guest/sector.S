@@ -15,7 +15,7 @@ _start:
     movw $booted, %si
     call print
 wait_for_button:
-    hlt /* the timer interrupt ends it */
+    hlt /* the timer interrupt ends the halt */
     movw $0xb000, %dx /* the status register of ACPI's fixed events */
     inw %dx, %ax
     testb $1, %ah /* bit 8: the power button was pressed */
@@ -23,7 +23,7 @@ wait_for_button:
     movw $button, %si
     call print
     movw $0xb004, %dx /* the control register */
-    movw $0x2000, %ax /* sleep now, in state S5: its number is 0 in Xen's tables */
+    movw $0x2000, %ax /* bit 13: sleep; the bits for the state are 0, which means S5 in Xen's tables */
     outw %ax, %dx
 stop:
     hlt

@@ -16,7 +16,7 @@
 #define CR0_PE_PG         0x80000001
 #define CR4_PAE           (1 << 5)
 #define PTE_TABLE         0x3  /* the page is present and writable */
-#define PTE_LARGE         0x83 /* the same, for a page of 2 MiB */
+#define PTE_LARGE         0x83 /* present and writable, for a page of 2 MiB */
 
 .macro note type, kind, value:vararg
     .pushsection .note.xen, "a", @note

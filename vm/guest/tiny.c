@@ -52,9 +52,9 @@ static void listen(uint64_t deadline)
 }
 
 /*
- * Writes the part of the command line that is left to the console. Asks for a soft reset as long as this part begins
- * with a `k`. A soft reset closes all event channels and replaces the shared info page, so the guest finds them again.
- * Returns the rest of the command line.
+ * Writes the command line to the console. While it begins with a `k`, asks for a soft reset, drops the `k`,
+ * and starts again. A soft reset closes all event channels and replaces the shared info page, so the guest
+ * looks them up again. Returns the rest of the command line.
  */
 static const char *begin(const struct start_info *pv, const void *pvh)
 {

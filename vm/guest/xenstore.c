@@ -50,7 +50,7 @@ static uint32_t receive(char *payload, size_t size)
     receive_bytes(payload, size, header.len);
     if (size)
         payload[header.len < size ? header.len : size - 1] = '\0';
-    notify(guest.store_port); /* This call tells xenstored that the ring has room again. */
+    notify(guest.store_port); /* This event notifies xenstored that the ring has room again. */
     fired |= header.type == XS_WATCH_EVENT;
     return header.type;
 }

@@ -35,8 +35,8 @@ XEN_PROGRAMS = _words("""
     lsevtchn xenctx xenpm xen-hvmctx
 """)
 
-# The programs that the hotplug scripts and the tests need. busybox also has these programs, but it lacks some
-# options that the scripts use.
+# The programs that the hotplug scripts and the tests need. The programs of the same names in busybox lack
+# some options that the scripts use.
 TOOLS = _words("ip bridge losetup flock stat mke2fs")
 # The links to these programs. The name of a link selects the file system.
 TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}
@@ -160,7 +160,7 @@ def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
 
 
 def _tools(archive: Archive) -> list[Path]:
-    """Adds programs of this machine."""
+    """Adds programs that are installed on this machine. Returns their paths."""
     found = []
     for name in TOOLS:
         path = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import dom0
 
-# The programs, by their paths in the packages.
+# The paths of the programs in the packages.
 PROGRAMS = (
     "usr/libexec/xen-qemu-system-i386",
     "usr/bin/qemu-img",
@@ -30,7 +30,8 @@ FIRMWARE = (
     "/usr/lib/ipxe/qemu/efi-e1000.rom",
     "/usr/lib/ipxe/qemu/efi-rtl8139.rom",
 )
-"""The files of HVM guests' firmware on this machine. QEMU's package depends on their packages."""
+"""The firmware of HVM guests on this machine. The Debian package of QEMU depends on the packages of the
+firmware."""
 HVMLOADER, OVMF = "usr/lib/xen-4.17/boot/hvmloader", "usr/share/ovmf/OVMF.fd"
 LINKS = {
     f"/{HVMLOADER}": "hvmloader",
