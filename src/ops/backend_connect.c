@@ -28,7 +28,7 @@ typedef struct backend_connect {
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__device_model model;
     libxl__backend_wait wait;
-    bool connected; /* the backend was connected before */
+    bool connected; /* the backend was connected already when its nodes were read */
     bool probing, onlining, asking, explaining;
 } backend_connect_state;
 
@@ -37,7 +37,7 @@ static const libxl__backend_connect_args *args_of(libxl__ao *ao)
     return libxl__ao_args(ao);
 }
 
-/* ---- what the two operations share */
+/* ---- functions that backend_connect and backend_release share */
 
 static const struct {
     const char *kind;
@@ -104,7 +104,7 @@ void libxl__backend_connect_keeps(libxl__ao *connect, libxl__backend_kept *kept)
     s->kept = kept;
 }
 
-/* ---- read: the nodes */
+/* ---- read: reads the backend's nodes */
 
 static int new_batch(libxl__ao *ao, struct backend_connect *s)
 {
@@ -158,7 +158,7 @@ static int read_start(libxl__ao *ao, struct backend_connect *s)
     return run(s, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* Makes the configuration of the values that were read. */
+/* Makes the device's configuration from the values that were read. */
 static int read_values(struct backend_connect *s)
 {
     const char *texts[LIBXL__DEVICE_VALUES + 1] = {NULL};
@@ -183,9 +183,9 @@ static int read_poll(libxl__ao *ao, struct backend_connect *s)
 
 /*
  * Writes why the device was not connected, as a kernel and a hotplug script do. The toolstack of the other domain
- * reads it. An error is ignored, because nothing depends on this message. Before it writes, this function reads a
- * node. When the answer comes, all earlier watch events are handled. So if the nodes belong to a new device by now,
- * the handler has asked this operation to stop, and no error is written for the new device.
+ * reads this reason. An error is ignored, because nothing depends on the reason. Before it writes, this function
+ * reads a node. When xenstored's answer arrives, all earlier watch events are handled. So if the nodes belong to a
+ * new device by now, the handler has asked this operation to stop, and no error is written for the new device.
  */
 static int read_undo(libxl__ao *ao, struct backend_connect *s)
 {
@@ -213,7 +213,7 @@ static int read_undo(libxl__ao *ao, struct backend_connect *s)
     return LIBXL__AO_WAIT;
 }
 
-/* ---- check: the configuration, and what it names on this host */
+/* ---- check: checks the configuration, and what it names on this host */
 
 static int check_disk(libxl__ao *ao, libxl__device *device)
 {
@@ -232,8 +232,8 @@ static int check_disk(libxl__ao *ao, libxl__device *device)
 }
 
 /*
- * The emulated card of an interface is in the domain of the device model, so this domain has only the interface of
- * its PV twin.
+ * An emulated card also has a PV interface. The device model's domain has the card, so this domain has only the PV
+ * interface.
  */
 static int check_nic(libxl__ao *ao, libxl__device *device)
 {
@@ -270,7 +270,7 @@ static int check_poll(libxl__ao *ao, struct backend_connect *s)
     return s->device.cls->probe_poll(ao, &s->device);
 }
 
-/* ---- model: the QEMU that serves the device runs */
+/* ---- model: starts the QEMU that serves the device, unless it runs */
 
 static int model_start(libxl__ao *ao, struct backend_connect *s)
 {
@@ -286,7 +286,7 @@ static int model_poll(libxl__ao *ao, struct backend_connect *s)
     return libxl__device_model_poll(ao, &s->model);
 }
 
-/* ---- backend: the kernel's driver has taken the device */
+/* ---- backend: waits until the kernel's driver has taken the device */
 
 static bool has_driver(const struct backend_connect *s)
 {
@@ -307,7 +307,7 @@ static int backend_start(libxl__ao *ao, struct backend_connect *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- host: the fast path, or the hotplug script */
+/* ---- host: connects the device by the class's fast path or by the hotplug script */
 
 /*
  * Stores the values that are known before the script runs, because backend_release needs them even if the connection
@@ -365,7 +365,7 @@ static int host_undo(libxl__ao *ao, struct backend_connect *s)
     return s->onlining && s->device.cls->abandon ? s->device.cls->abandon(ao, &s->device) : 0;
 }
 
-/* ---- keep: what is needed to release the resource */
+/* ---- keep: stores the values with which backend_release releases the resource */
 
 static int keep_start(libxl__ao *ao, struct backend_connect *s)
 {

@@ -45,7 +45,7 @@ static int new_batch(libxl__ao *ao, struct backend_release *s)
     return s->batch ? 0 : ERROR_NOMEM;
 }
 
-/* ---- read: the nodes */
+/* ---- read: reads the backend's nodes */
 
 static int read_start(libxl__ao *ao, struct backend_release *s)
 {
@@ -71,8 +71,8 @@ static int read_start(libxl__ao *ao, struct backend_release *s)
 }
 
 /*
- * Chooses the values with which the resource is released. If the nodes are gone, or belong to a new device with the
- * same number, these are the values that backend_connect has stored.
+ * Chooses the values with which the resource is released: the nodes' values. If the nodes are gone, or belong to a
+ * new device with the same number, the values that backend_connect has stored are used instead.
  */
 static int read_poll(libxl__ao *ao, struct backend_release *s)
 {
@@ -91,7 +91,7 @@ static int read_poll(libxl__ao *ao, struct backend_release *s)
     return rc;
 }
 
-/* ---- host: an error does not end the release */
+/* ---- host: releases the host's resource; an error does not end the release */
 
 static int host_ended(libxl__ao *ao, const struct backend_release *s, int rc)
 {
@@ -103,7 +103,10 @@ static int host_ended(libxl__ao *ao, const struct backend_release *s, int rc)
     return rc == LIBXL__AO_WAIT ? rc : 0;
 }
 
-/* A loop device, an interface or a script belongs to a backend of the kernel. A QEMU opens its files itself. */
+/*
+ * Returns whether the backend has a resource to release: a loop device, an interface or a script. Only a backend of
+ * the kernel has one. A QEMU opens its files itself.
+ */
 static bool has_resource(const struct backend_release *s)
 {
     return !libxl__backend_is_of_qemu(s->device.backend_kind);
@@ -121,7 +124,7 @@ static int host_poll(libxl__ao *ao, struct backend_release *s)
     return host_ended(ao, s, s->device.cls->offline_poll(ao, &s->device));
 }
 
-/* ---- model: the QEMU that served the device */
+/* ---- model: ends the QEMU that served the device */
 
 static int model_start(libxl__ao *ao, struct backend_release *s)
 {
@@ -135,7 +138,7 @@ static int model_poll(libxl__ao *ao, struct backend_release *s)
     return libxl__qemu_end_poll(ao, &s->model);
 }
 
-/* ---- clean: the nodes. The parents of the backend's nodes belong to the toolstack, which removes them */
+/* ---- clean: removes the backend's nodes. Their parents belong to the toolstack, which removes them */
 
 /*
  * Removes the error node, and its parents that are empty afterwards. The parents are read first
@@ -175,7 +178,7 @@ static int clean_poll(libxl__ao *ao, struct backend_release *s)
     return libxl__xs_rc(s->batch) == ERROR_NOTFOUND ? 0 : libxl__xs_result(s->batch);
 }
 
-/* ---- gone: the kernel has removed its device */
+/* ---- gone: waits until the kernel has removed its device */
 
 /*
  * If the nodes belong to a new device, does not wait until the interface is gone, because the new device's interface

@@ -23,7 +23,10 @@ const uint64_t *libxl__served_key(const libxl__index_link *link)
     return &LIBXL__CONTAINER(link, struct served_backend, link)->key;
 }
 
-/* Returns the next backend of the same guest after `b`. `first` is where the search began. */
+/*
+ * Returns the next backend of the same guest after `b`. `first` is the guest's oldest backend. Returns NULL if it
+ * comes next.
+ */
 static struct served_backend *next_of_guest(const struct served_backend *b, const libxl__index_link *first)
 {
     return b->link.newer == first ? NULL : LIBXL__CONTAINER(b->link.newer, struct served_backend, link);
@@ -187,8 +190,8 @@ static const char *number_in(const char *text, uint32_t *number)
 }
 
 /*
- * Returns whether a change of this node means that the backend's nodes must be read. libxl's daemon uses the same
- * nodes.
+ * Returns whether a change of this node means that the backend's nodes must be read. libxl's daemon reacts to the
+ * same nodes.
  */
 static bool is_telling(const char *rest)
 {
@@ -251,7 +254,9 @@ int libxl__served_list(struct device_events_handler *s)
     return add_folder(s, "", UINT32_MAX);
 }
 
-/* Starts to read a part of each of the first folders. */
+/*
+ * Starts to read the next part of each folder at the head of `folders`, LIBXL__BACKENDS_READ_AT_ONCE folders at most.
+ */
 static int read_parts(struct device_events_handler *s)
 {
     struct backends_folder *folder;

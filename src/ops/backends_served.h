@@ -78,7 +78,7 @@ typedef struct device_events_handler {
     libxl__ao *ao;
     libxl__watch *watch;
     libxl__xs_batch *batch; /* reads the domid of this domain, and afterwards the nodes of marked backends */
-    libxl__xs_batch *listing; /* reads parts of the first folders */
+    libxl__xs_batch *listing; /* reads the next parts of the folders at the head of `folders` */
     const libxl__xs_request *number;
     uint32_t self;
     libxl__index index;
@@ -119,11 +119,11 @@ void libxl__served_changed(struct device_events_handler *s, const char *path);
 /* Begins to list the folders from the start. Marks all backends, because some of them may be gone. Errors: NOMEM. */
 int libxl__served_list(struct device_events_handler *s);
 /*
- * Reads the next parts of the list. Returns 0 when all folders are listed, LIBXL__AO_WAIT, or an error. Errors:
+ * Reads the next parts of the folders. Returns 0 when all folders are listed, LIBXL__AO_WAIT, or an error. Errors:
  * NOMEM, and those of libxl__xs_rc.
  */
 int libxl__served_list_step(struct device_events_handler *s);
-/* Frees the list. */
+/* Ends the listing, and frees the folders that are not listed yet. */
 void libxl__served_list_end(struct device_events_handler *s);
 
 /* Returns the key of a backend in the index, the domid of the guest. Needs no lock. */

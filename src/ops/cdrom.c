@@ -37,13 +37,13 @@ typedef struct cdrom {
     libxl__medium medium;
     libxl__change_lock lock;
     libxl__qmp qmp;
-    bool inserting; /* QEMU has the descriptor, and was told to insert the medium */
+    bool inserting; /* QEMU has the descriptor, and the command that inserts the medium was added */
     libxl__userdata stored;
     libxl__setting setting;
     const char *params; /* the new value of the nodes `params` */
 } cdrom_state;
 
-/* ---- check: the drive exists */
+/* ---- check: checks that the drive exists */
 
 static int check_medium(libxl__ao *ao, struct cdrom *s, const libxl_device_disk *disk)
 {
@@ -134,7 +134,7 @@ static int open_poll(libxl__ao *ao, struct cdrom *s)
     return libxl__medium_poll(ao, &s->medium, "pdev_path");
 }
 
-/* ---- lock: no other toolstack changes the devices of the domain */
+/* ---- lock: takes libxl's lock, so that no other toolstack changes the domain's devices */
 
 static int lock_start(libxl__ao *ao, struct cdrom *s)
 {
@@ -172,8 +172,8 @@ static int change_start(libxl__ao *ao, struct cdrom *s)
 }
 
 /*
- * Called when QEMU has the descriptor, as a numbered set of descriptors. QEMU closes the set when the medium is taken
- * out.
+ * Called when QEMU has put the descriptor into a numbered set. Adds the command that inserts the medium. QEMU closes
+ * the set when the medium is taken out.
  */
 static int insert(libxl__ao *ao, struct cdrom *s)
 {
@@ -214,7 +214,7 @@ static void change_stop(libxl__ao *ao, struct cdrom *s)
     (void)s;
 }
 
-/* ---- record: the stored configuration */
+/* ---- record: changes the medium in the stored configuration */
 
 struct change {
     int number;
@@ -266,7 +266,7 @@ static int record_poll(libxl__ao *ao, struct cdrom *s)
     return libxl__userdata_changed(ao, &s->stored);
 }
 
-/* ---- write: the nodes */
+/* ---- write: writes the nodes `params` */
 
 static void fill(libxl__ao *ao, libxl__setting *setting)
 {

@@ -56,7 +56,7 @@ static int names_start(libxl__ao *ao, libxl__pool_names *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* A cpupool that no toolstack has named gets the name that libxl gives it. */
+/* Returns the stored name. For a cpupool without a stored name, returns the name that libxl gives it. */
 static char *name_of(uint32_t poolid, const char *stored)
 {
     char made[32];
@@ -160,7 +160,7 @@ int libxl__create_pool_poll(libxl__ao *ao, const libxl__pool_names *s, libxl_dom
     return rc ? rc : no_such_pool(ao, info->pool_name);
 }
 
-/* ---- writing a cpupool's name, which can be taken back until the request is sent completely */
+/* ---- writing a cpupool's name; the request can be taken back until it is sent completely */
 
 typedef struct naming {
     libxl__xs_batch *batch;

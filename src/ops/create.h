@@ -40,7 +40,7 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
  */
 int libxl__create_apply_settings(libxl__ao *ao, uint32_t domid, const libxl_domain_config *config);
 
-/* The names of all cpupools, while they are read. Zero-initialise it. The memory is the operation's. */
+/* The names of all cpupools, while they are read. Zero-initialise it. The names are in the operation's memory. */
 typedef struct libxl__pool_name {
     uint32_t poolid;
     libxl__xs_request *request;
@@ -52,10 +52,10 @@ typedef struct libxl__pool_names {
 } libxl__pool_names;
 
 /*
- * cpupool.c: starts to find the cpupool that info->pool_name names; NULL: does nothing. Continue with
- * libxl__create_pool_poll, which returns LIBXL__AO_WAIT until xenstored has answered, and then stores info->poolid.
- * Errors, recorded in ao: INVAL (there is no such cpupool), and those of libxl__xs_run, libxl__xs_result and
- * libxl__hv_has_cpupool.
+ * cpupool.c: starts to find the cpupool that info->pool_name names. Does nothing if info->pool_name is NULL. Continue
+ * with libxl__create_pool_poll, which returns LIBXL__AO_WAIT until xenstored has answered, and then stores
+ * info->poolid. Errors, recorded in ao: INVAL (there is no such cpupool), and those of libxl__xs_run,
+ * libxl__xs_result and libxl__hv_has_cpupool.
  */
 int libxl__create_pool_start(libxl__ao *ao, libxl__pool_names *names, libxl_domain_create_info *info);
 int libxl__create_pool_poll(libxl__ao *ao, const libxl__pool_names *names, libxl_domain_create_info *info);

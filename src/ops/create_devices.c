@@ -16,8 +16,8 @@ int libxl__create_devices_poll(libxl__ao *ao, libxl__create_devices *devices)
     if (!model)
         devices->groups.held = false;
     /*
-     * The additions are stopped before they are polled. After the poll, an addition that ends at once because of the
-     * stop request would not wake this operation.
+     * The additions are stopped before the poll, which then sees those that end at once. An addition that ends at
+     * once after the poll would not wake this operation.
      */
     if (model < 0 && !devices->rc) {
         devices->rc = model;

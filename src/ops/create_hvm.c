@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The checks of a configuration that are about HVM domains. Each message begins with the path of the field.
+ * Checks the settings of a configuration that only HVM domains can have. Each message begins with the path of the
+ * field.
  *
  * Owns: nothing. The caller holds the context's lock.
  */
@@ -122,7 +123,10 @@ static const char *invalid(const libxl_domain_build_info *info)
     return NULL;
 }
 
-/* QEMU would let the guest write to a read-only disk, because an emulated IDE disk cannot be read only. */
+/*
+ * Refuses read-only disks that are emulated as IDE disks. An emulated IDE disk cannot be read only, so QEMU would let
+ * the guest write to it.
+ */
 static int check_disks(libxl__ao *ao, const libxl_domain_config *config)
 {
     for (int i = 0; i < config->num_disks; i++)

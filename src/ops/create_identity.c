@@ -134,8 +134,8 @@ int libxl__identity_mark(libxl__ao *ao, libxl__create_identity *identity, const 
 }
 
 /*
- * Checks the mark of an earlier creation with the same UUID. The new mark would replace it, and the domain of the
- * earlier creation may still have its random UUID. Then nothing could find this domain.
+ * Checks the mark of an earlier creation with the same UUID, because the new mark would replace that mark. The domain
+ * of the earlier creation may still have its random UUID. Without that mark nothing could find this domain.
  */
 static int check_former(libxl__ao *ao, const char *text, const libxl_uuid *uuid)
 {
@@ -156,7 +156,7 @@ static int check_former(libxl__ao *ao, const char *text, const libxl_uuid *uuid)
     return uuid_exists(ao, uuid, who);
 }
 
-/* Checks that no other process is resetting the domain, or creates it. */
+/* Checks that no other process is resetting or creating the domain. */
 static int check_unmarked(libxl__ao *ao, const char *text, const libxl__build *build)
 {
     libxl__mark mark;

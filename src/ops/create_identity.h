@@ -15,16 +15,16 @@
 typedef struct libxl__create_identity {
     libxl__creation creation;
     libxl__name_search namesake;
-    /* Another name that no domain may have, because the domain will get it; NULL: none. */
+    /* A second name that no other domain may have, because the domain gets it later; NULL: none. */
     const char *later;
-    bool searches_later; /* this name is being searched */
+    bool searches_later; /* the search is for the name `later` */
     /* Reads the mark of an earlier creation with the same UUID; NULL: the mark was read, or need not be read. */
     libxl__xs_batch *former;
     const libxl__xs_request *request; /* the only request of the batch `former` */
     libxl__xs_batch *unmark;          /* removes the mark (marks.h); reserved before the mark is written */
     /* Writes the mark a second time, with the domid; NULL: the domain is made with its UUID. */
     libxl__xs_batch *remark;
-    bool keeps;    /* the domain exists already, and may have the name */
+    bool keeps;    /* the domain exists already, so it may have the name itself */
     bool marked;   /* the mark without the domid was sent to xenstored */
     bool remarked; /* the mark with the domid was sent to xenstored */
 } libxl__create_identity;

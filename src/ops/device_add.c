@@ -14,7 +14,7 @@
 typedef struct device_add {
     libxl__device device;
     libxl__device_check check;
-    /* The configuration before `check`, if the stored configuration must be changed. */
+    /* The device's configuration as it was before the phase `check`; used to change the stored configuration. */
     libxl__device_original original;
     libxl__userdata stored;
     libxl__xs_batch *batch;
@@ -40,7 +40,7 @@ static bool is_recorded(const libxl__ao *ao)
     return ao->notify_target != LIBXL__AO_PARENT;
 }
 
-/* ---- check: the configuration, the backend's domain, the device's number, and the host */
+/* ---- check: checks the configuration, the backend's domain, the device's number, and the host */
 
 static int check_start(libxl__ao *ao, struct device_add *s)
 {
@@ -54,7 +54,7 @@ static int check_poll(libxl__ao *ao, struct device_add *s)
     return libxl__device_check_poll(ao, &s->check);
 }
 
-/* ---- record: the stored configuration, before the nodes; see userdata.h */
+/* ---- record: adds the device to the stored configuration, before the nodes are written; see userdata.h */
 
 static int record_start(libxl__ao *ao, struct device_add *s)
 {
@@ -72,7 +72,7 @@ static int record_undo(libxl__ao *ao, struct device_add *s)
     return libxl__userdata_change_back(ao, &s->stored);
 }
 
-/* ---- write: the three trees, in one transaction */
+/* ---- write: writes the device's nodes into three trees, in one transaction */
 
 static int write_start(libxl__ao *ao, struct device_add *s)
 {
@@ -144,7 +144,7 @@ static int write_undo(libxl__ao *ao, struct device_add *s)
     return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 
-/* ---- model: the QEMU that serves the device runs */
+/* ---- model: starts the QEMU that serves the device, unless it runs */
 
 static int model_start(libxl__ao *ao, struct device_add *s)
 {
@@ -160,7 +160,7 @@ static int model_poll(libxl__ao *ao, struct device_add *s)
     return rc;
 }
 
-/* ---- backend: wait until the backend has accepted the device */
+/* ---- backend: waits until the backend has accepted the device */
 
 static int backend_poll(libxl__ao *ao, struct device_add *s)
 {
@@ -177,7 +177,9 @@ static int backend_start(libxl__ao *ao, struct device_add *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- host: the fast path, or the hotplug script; a backend in another domain runs the script itself */
+/*
+ * ---- host: connects the device by the class's fast path or by the hotplug script, unless another domain serves it
+ */
 
 static int host_start(libxl__ao *ao, struct device_add *s)
 {

@@ -166,7 +166,7 @@ typedef struct device_check {
 
 static int check_start(libxl__ao *ao, struct device_check *s)
 {
-    /* The operations of all classes have the same first inputs (device_groups.c). */
+    /* The operations device_NAME_check of all classes have the same first inputs (device_groups.c). */
     const libxl__device_disk_check_args *args = libxl__ao_args(ao);
     s->check =
         (libxl__device_check){.device = &s->device, .server = &s->server, .replaces = args->in.replaces};

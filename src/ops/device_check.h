@@ -16,7 +16,7 @@ typedef struct libxl__device_check {
     libxl__device_original *original;
     libxl__domain_source *server; /* the check starts this source if another domain serves the device */
     bool adds;                    /* the device is added to a domain that exists, not in a creation */
-    bool replaces;                /* libxl__device.replaces */
+    bool replaces;                /* see libxl__device.replaces */
 
     libxl__name_search backend_name;
     libxl__xs_directory numbers;

@@ -21,7 +21,10 @@
 
 #include <xen/io/xenbus.h>
 
-/* A backend's domain that changes the nodes more often, instead of removing them, is no longer waited for. */
+/*
+ * If the backend's domain changes the nodes more often than this, instead of removing them, the operation waits no
+ * longer.
+ */
 enum { MOST_TIMES_CHANGED = 64 };
 
 typedef struct device_detach {
@@ -31,19 +34,19 @@ typedef struct device_detach {
     const libxl__xs_request *backend_path, *type, *backend_state, *frontend_state;
     /* Reads the process id of the QEMU that serves the device; NULL: no QEMU serves it. */
     const libxl__xs_request *model_node;
-    pid_t model_pid;                    /* the value of this node; 0: no QEMU is known */
-    libxl__device_model_follower model; /* follows this QEMU in the phases `closed` and `released` */
+    pid_t model_pid;                    /* the value of `model_node`; 0: no QEMU is known */
+    libxl__device_model_follower model; /* follows that QEMU in the phases `closed` and `released` */
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
     libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
-    libxl__await changes;        /* meanwhile waits for each change below the backend's node */
-    unsigned times_changed;      /* how many of these changes were seen */
-    libxl__domain_source server; /* follows the backend's domain, unless this domain has ended */
+    libxl__await changes;        /* at the same time, waits for each change below the backend's node */
+    unsigned times_changed;      /* the number of changes that `changes` has seen */
+    libxl__domain_source server; /* follows the backend's domain, unless that domain has ended */
     libxl__userdata stored;
     libxl__device_removal removal;
     int host_rc;           /* the first error of the phase `host` */
     libxl__alarm hurry;    /* ends the phase `host` after the context has begun to close */
-    bool hurries;          /* this alarm is set */
+    bool hurries;          /* the alarm `hurry` is set */
     bool reserved;         /* the class's offline_reserve was called */
     bool looked_at_states; /* the phase `find` has read the states */
     bool untaken;          /* the guest's driver has not begun to connect to the device */
@@ -83,7 +86,7 @@ static int run(struct device_detach *s, libxl__xs_mode mode)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- find: where the device is, and in which state */
+/* ---- find: reads where the device is, and in which state */
 
 /* Reads the device's states and the keys that the class needs to release the resource on the host. */
 static int read_states(libxl__ao *ao, struct device_detach *s)
@@ -211,7 +214,7 @@ static int driver_poll(libxl__ao *ao, struct device_detach *s)
     return libxl__await_step(ao, &s->taken);
 }
 
-/* ---- ask: request the backend to close; with force also remove the frontend */
+/* ---- ask: requests the backend to close; with force also removes the frontend */
 
 static int ask_start(libxl__ao *ao, struct device_detach *s)
 {
@@ -223,7 +226,7 @@ static int ask_poll(libxl__ao *ao, struct device_detach *s)
     return libxl__device_close_ask_poll(ao, &s->close);
 }
 
-/* ---- closed: wait until the guest releases the device; a guest that has refused may release it later */
+/* ---- closed: waits until the guest releases the device; a guest that has refused may release it later */
 
 /* Follows the backend's domain. Does nothing if the backend's domain is this domain or has ended. */
 static int follow_server(libxl__ao *ao, struct device_detach *s)
@@ -286,7 +289,7 @@ static void closed_stop(libxl__ao *ao, struct device_detach *s)
     s->stopped = true;
 }
 
-/* ---- released: the backend closes because its frontend is gone */
+/* ---- released: waits until the backend has closed because its frontend is gone */
 
 static int released_start(libxl__ao *ao, struct device_detach *s)
 {
@@ -380,9 +383,12 @@ static void domain_stop(libxl__ao *ao, struct device_detach *s)
     s->stopped = true;
 }
 
-/* ---- host: release the device's resources on the host; an error does not end the removal */
+/* ---- host: releases the device's resources on the host; an error does not end the removal */
 
-/* A closing context waits only LIBXL__PHASE_LATE_MS for the device model, which may be stopped. */
+/*
+ * If the context is closing, waits at most LIBXL__PHASE_LATE_MS for the device model, because its process may be
+ * stopped.
+ */
 static int hurry(libxl__ao *ao, struct device_detach *s)
 {
     if (!ao->ctx->closing || !s->device.emulated)
@@ -458,9 +464,9 @@ static int remove_nodes(libxl__ao *ao, struct device_detach *s)
 }
 
 /*
- * Removes the nodes one by one. Called when other clients have changed them each time the transaction was
- * repeated, or when the backend's domain changes them all the time. Otherwise a hostile guest or backend could
- * delay the removal for ever.
+ * Removes the nodes one by one. Called when other clients have changed them each time the transaction was repeated,
+ * or when the backend's domain changes them all the time. Without this, a hostile guest or backend could delay the
+ * removal for ever.
  */
 static int remove_separately(libxl__ao *ao, struct device_detach *s)
 {
@@ -519,7 +525,7 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     return rc && rc != ERROR_NOTFOUND ? libxl__xs_result(s->batch) : 0;
 }
 
-/* ---- gone: wait until the kernel has removed its device; the result is the first error of the phase `host` */
+/* ---- gone: waits until the kernel has removed its device; the result is the first error of the phase `host` */
 
 static int gone_start(libxl__ao *ao, struct device_detach *s)
 {

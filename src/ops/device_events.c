@@ -35,7 +35,7 @@ static uint32_t only_domid(const struct device_events *s)
     return s->ao->subject.number;
 }
 
-/* ---- listing: the devices of the domains */
+/* ---- listing the devices of the domains */
 
 static void report_loss(libxl_ctx *ctx, libxl__source *source)
 {
@@ -149,7 +149,7 @@ static int follow(struct device_events *s, struct watched_device *d)
 }
 
 /*
- * Compares the nodes of a device with the values that were read last, and reports changes. A backend with the node
+ * Compares the nodes of a device with the values of the previous read, and reports changes. A backend with the node
  * `online` at 0 is being removed, so it is not reported as failed.
  */
 static void compare(struct device_events *s, struct watched_device *d)

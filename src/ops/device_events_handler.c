@@ -2,10 +2,10 @@
 /*
  * device_events_handler: serves the backends of this domain, which is a driver domain.
  *
- * One watch on the folder of all backends tells that a backend may have changed; the path of the event names it. The
- * nodes of the marked backends are read together. A nested operation backend_connect or backend_release then works on
- * a single backend. So a slow script delays no other backend. If a backend is removed while it is being connected,
- * the connection is aborted.
+ * One watch on the folder of all backends reports changes. The path of a watch event names the backend, which is then
+ * marked. The nodes of the marked backends are read together. A nested operation backend_connect or backend_release
+ * then works on a single backend. So a slow script delays no other backend. If a backend is removed while it is being
+ * connected, the connection is aborted.
  *
  * The operation makes no hypercall, because a driver domain has no right to ask about other domains.
  *
@@ -20,7 +20,7 @@
 
 #include <xen/io/xenbus.h>
 
-/* ---- self: the number of this domain */
+/* ---- self: reads the number of this domain */
 
 static int self_start(libxl__ao *ao, struct device_events_handler *s)
 {
@@ -51,7 +51,7 @@ static int self_poll(libxl__ao *ao, struct device_events_handler *s)
     return 0;
 }
 
-/* ---- the nested operation of a backend */
+/* ---- starting and ending the nested operation of a backend */
 
 /* Starts the nested operation. If it fails at once, take_results() finds the error. */
 static void start_work(struct served_backend *b, int state)
@@ -123,8 +123,8 @@ static int release_backend(struct served_backend *b)
 
 /*
  * Called when the nested operation of a backend has ended. Marks the first backend in the queue `waiting`. The
- * handler then reads its nodes again. `all` true: marks all backends in the queue, because several may have waited
- * for the end of a QEMU.
+ * handler then reads that backend's nodes again. `all` true: marks all backends in the queue, because several may
+ * have waited for the end of a QEMU.
  */
 static void let_waiting_go(struct device_events_handler *s, bool all)
 {
@@ -162,9 +162,9 @@ static void take_results(libxl__ao *ao, struct device_events_handler *s)
             libxl__backend_forget_kept(&b->kept);
         b->state = state_after(b);
         /*
-         * An ABORTED connection was aborted because the backend's nodes have changed, so the backend is worked on
-         * again. A connection that has failed has itself changed nodes of the backend. These changes must not lead to
-         * a further attempt.
+         * If a connection has ended with ABORTED, the backend's nodes had changed, so the handler works on the
+         * backend again. A connection that has failed with another error has itself changed nodes of the backend.
+         * These changes must not lead to a further attempt.
          */
         b->told =
             (b->told && (b->state != LIBXL__BACKEND_FAILED || b->renewed)) || b->work.rc == ERROR_ABORTED;
@@ -174,7 +174,7 @@ static void take_results(libxl__ao *ao, struct device_events_handler *s)
     }
 }
 
-/* ---- the marked backends */
+/* ---- reading the marked backends, and deciding what is done with each */
 
 /* Starts to read the nodes of the marked backends, 32 at most. */
 static int read_backends(libxl__ao *ao, struct device_events_handler *s)
@@ -233,7 +233,7 @@ static int begin_work(struct served_backend *b, bool release)
 /*
  * Decides what is done with a backend whose nodes were read. Frees a backend that is gone, unless a watch has marked
  * the backend since its nodes were read: the backend may have been made again. A backend on which a nested operation
- * works is marked when this operation ends. Errors: NOMEM.
+ * works is marked when that nested operation ends. Errors: NOMEM.
  */
 static int look_at(struct served_backend *b)
 {

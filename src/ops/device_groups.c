@@ -70,7 +70,7 @@ static int reserve_pcis(libxl__ao *ao, libxl__device_groups *all, const libxl_do
     return libxl__pci_list_copy(child->ctx, &args->in.pcis, &pcis);
 }
 
-/* Waits until the device model of an HVM domain runs, because the device model plugs the devices in. */
+/* Waits until the device model of an HVM domain runs, because the device model plugs the PCI devices in. */
 static int poll_pcis(libxl__device_groups *all)
 {
     if (!all->has_pcis || (all->stopping && !all->pcis.started))

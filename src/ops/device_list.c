@@ -23,8 +23,8 @@ typedef struct device_list {
     char path[LIBXL__DEVICE_PATH];
     libxl__xs_batch *batch;
     /*
-     * The requests for each number: one for the path of the backend, then one for each of read_keys, then one
-     * for frontend_key.
+     * For each device number, these requests: one for the path of the backend, then one for each of read_keys, then
+     * one for frontend_key.
      */
     const libxl__xs_request **requests;
     size_t per_device;

@@ -93,7 +93,7 @@ int libxl__watched_models_list(struct device_events *s)
 int libxl__watched_models_step(libxl__ao *ao, struct device_events *s)
 {
     struct watched_model *m;
-    /* A finished job wakes the operation without telling which job it was, so all jobs are checked. */
+    /* The operation is woken when any of its jobs has finished, so all jobs are checked. */
     LIST_FOREACH (m, &s->models.all, all_link)
         if (m->job && m->job->qemu.job.state == LIBXL__JOB_DONE)
             libxl__watched_model_mark(m);
@@ -111,7 +111,7 @@ int libxl__watched_models_step(libxl__ao *ao, struct device_events *s)
 
 /*
  * Called by the watch on the folder of all QEMUs, or on the folder of one domain's QEMU. A QEMU that has started
- * writes the node `state`. The toolstack has written QEMU's process id before.
+ * writes the node `state`. By then the toolstack has written QEMU's process id.
  */
 static void nodes_changed(libxl_ctx *ctx, void *user, bool failed)
 {

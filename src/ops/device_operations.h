@@ -54,9 +54,9 @@ typedef struct libxl__device_original {
 /* device_record.c: copies the configuration before the class's `check` changes it. Returns 0 or NOMEM. */
 int libxl__device_keep_original(libxl__ao *ao, libxl__device_original *original, const libxl__device *device);
 /*
- * Starts a job that changes the stored configuration of the device's domain. The job adds the device.
- * `original` NULL: the job removes the device. Continue with libxl__userdata_changed and
- * libxl__userdata_change_back. Errors: those of libxl__userdata_update.
+ * Starts a job that changes the device's entry in the stored configuration of its domain. If `original` is NULL, the
+ * job removes the entry. Otherwise the job adds an entry that is made from `original`. Continue with
+ * libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
  */
 int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__device *device,
                          const libxl__device_original *original);
@@ -89,8 +89,8 @@ int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
                        uint32_t devid, bool force);
 /*
- * device_detach.c: reserves what the class needs to remove this device. Call it before the start. Errors: those of the
- * class's offline_reserve.
+ * device_detach.c: reserves what the class needs to remove this device. Call it before the start of `detach`. Errors:
+ * those of the class's offline_reserve.
  */
 int libxl__detach_prepare(libxl__ao *detach, const libxl__device *device);
 /*
@@ -110,7 +110,8 @@ typedef struct libxl__device_groups {
         const char *configs; /* the array of the configuration, which the parent keeps */
         uint32_t domid;
         libxl_uuid uuid;
-        bool checks, replaces; /* the devices are only checked; libxl__device.replaces */
+        /* `checks`: the devices are only checked. `replaces`: see libxl__device.replaces. */
+        bool checks, replaces;
     } members[LIBXL__DEVICES_COUNT];
     libxl__nested pcis; /* the nested operation that adds all PCI devices */
     /* Adds the USB devices one by one, after the controllers were added. */
@@ -145,7 +146,7 @@ typedef struct libxl__device_sweep {
     libxl__gc *gc; /* the memory of the lists; NULL: the operation's memory */
     libxl__xs_batch *listing;
     struct libxl__swept_kind {
-        /* The version of the parts of the list that were read; NULL: no part was read. */
+        /* `name`: the kind. `version`: the version of the list whose parts were read; NULL: no part was read. */
         const char *name, *version;
         const libxl__xs_request *part; /* the request that reads the next part; NULL: no part is being read */
         uint32_t offset;               /* the offset of the next part in the list */
@@ -196,8 +197,9 @@ int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
 /*
- * Gives up the removal, which goes on as far as it has begun. Call this if the phase may have ended before its poll
- * has. Returns false if it must be called again when the operation is woken.
+ * Stops waiting for the end of the domain's QEMU. Call this in an undo, if the phase may have ended while
+ * libxl__device_sweep_remove_poll still returned LIBXL__AO_WAIT. Returns false if it must be called again when the
+ * operation is woken.
  */
 bool libxl__device_sweep_leave(libxl__device_sweep *sweep);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_NAME_remove: asks the guest to release a device, and removes the device. A nested operation does
- * both (device_detach.c). The nested operation continues after this operation has ended. This operation ends
- * before it if the guest refuses, if the guest does not answer in time, or if the caller aborts.
+ * device_NAME_remove: asks the guest to release a device, and removes the device. A nested operation does both
+ * (device_detach.c). The nested operation continues after this operation has ended. This operation ends first if the
+ * guest refuses, if the guest does not answer in time, or if the caller aborts.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

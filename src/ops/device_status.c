@@ -30,7 +30,7 @@ static int new_batch(libxl__ao *ao, struct list_devices *s)
     return s->batch ? 0 : ERROR_NOMEM;
 }
 
-/* ---- list: the devices are listed */
+/* ---- list: lists the devices */
 
 static int list_start(libxl__ao *ao, struct list_devices *s)
 {
@@ -47,7 +47,7 @@ static int list_poll(libxl__ao *ao, struct list_devices *s)
     return libxl__device_sweep_explain(&s->sweep, libxl__device_sweep_list_poll(ao, &s->sweep));
 }
 
-/* ---- paths: the toolstack's tree has each device's backend, except that of PCI devices */
+/* ---- paths: reads each device's backend from the toolstack's tree, which does not have that of PCI devices */
 
 static int paths_start(libxl__ao *ao, struct list_devices *s)
 {
@@ -91,7 +91,7 @@ static int paths_poll(libxl__ao *ao, struct list_devices *s)
     return libxl__xs_result(s->batch);
 }
 
-/* ---- states: the states of the devices are read */
+/* ---- states: reads the states of the devices */
 
 static int states_start(libxl__ao *ao, struct list_devices *s)
 {

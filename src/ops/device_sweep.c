@@ -23,7 +23,7 @@ enum {
  */
 #define PCI_BACKEND "/local/domain/0/backend/pci/%u/0/frontend-id"
 
-/* The requests of libxl__device_sweep_list. */
+/* The number and the size of the first requests of libxl__device_sweep_list. */
 enum {
     FIRST_REQUESTS = 3,
     FIRST_OCTETS = sizeof(LIBXL__QEMU_PID) + sizeof("/libxl/4294967295/device") + sizeof(PCI_BACKEND) + 32

@@ -24,11 +24,11 @@ typedef struct device_wait_connected {
     libxl__await frontend;
 } device_wait_connected_state;
 
-/* ---- find: check that the guest runs, and that the device exists */
+/* ---- find: checks that the guest runs, and that the device exists */
 
 /*
- * Returns an error if the guest cannot connect to a device because it is dying, gone or shut down. Only find_start
- * checks whether the guest is paused, once.
+ * Returns an error if the guest cannot connect to a device because it is dying, gone or shut down. Does not check
+ * whether the guest is paused; find_start has done this once.
  */
 static int check_guest(libxl__ao *ao, const struct device_wait_connected *s)
 {
@@ -88,7 +88,7 @@ static int find_poll(libxl__ao *ao, struct device_wait_connected *s)
     return rc ? rc : follow_server(ao, s);
 }
 
-/* ---- connected: wait until both ends are connected */
+/* ---- connected: waits until the backend and the frontend are connected */
 
 /*
  * Returns whether the wait ends. It ends if the state is 4 or if the guest has removed its nodes. Any other

@@ -199,7 +199,7 @@ int libxl__watched_join(struct device_events *s, struct watched_device *d)
         domain->uuid = domain->follower.domain->uuid;
         libxl__index_add(&s->domains, &domain->link);
     }
-    /* Another domain has the domid, but devices of the gone domain are still to be reported. */
+    /* Another domain has the domid now, but some devices of the gone domain are not reported as gone yet. */
     if (domain->gone) {
         libxl__watched_mark(d);
         return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The devices that a generator of device events follows. This file has a structure for each followed device
- * and domain. A device that may have changed is marked; the generator then reads its nodes and reports
+ * The devices that a generator of device events follows. This file declares the structure of a followed device, and
+ * that of its domain. A device that may have changed is marked; the generator then reads its nodes and reports
  * changes by events. Call all functions with the context locked.
  */
 #ifndef LIBXL__DEVICE_WATCHED_H
@@ -30,12 +30,12 @@ struct watched_device {
     libxl__index_link link;
     uint64_t key; /* the key in the index: the domid and the devid */
     struct device_events *events;
-    struct watched_domain *domain; /* the backend's domain; NULL: the backend is not known yet */
+    struct watched_domain *domain; /* the device's domain; NULL: the device's backend is not known yet */
     libxl__watch *state_watch, *error_watch;
     const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
     bool marked, reading;
     /* The next four members belong to device_rest.c. The times are in ns, as from libxl__now. */
-    uint64_t paid_until; /* the time until which the looks so far use up the device's allowance */
+    uint64_t paid_until; /* the time at which the device's allowance is full again */
     uint64_t rests_until;
     bool resting;
     TAILQ_ENTRY(watched_device) rest_link;

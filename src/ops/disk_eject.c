@@ -2,9 +2,9 @@
 /*
  * Event generators for ejected media. Each runs a hidden operation in the background until the generator is disabled.
  *
- * A guest ejects a medium by writing "eject" into its frontend's node. The operation then empties the node
- * and reports the event. The guest may write any value, so the operation only compares the value with
- * "eject".
+ * A guest ejects a medium by writing "eject" into its frontend's node. The operation then empties the node and
+ * reports the event. The guest may write any value, so the operation does nothing with the value except comparing it
+ * with "eject".
  *
  * Owns: the generators, which are also in the context's list (generators.h). The context's lock guards them.
  */

@@ -109,7 +109,7 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
-/* If the scheduler has no parameters, the stored parameters do not change. */
+/* If the scheduler has no parameters, *params keeps the stored parameters. */
 static int set_sched(libxl__ao *ao, libxl_domain_sched_params *params)
 {
     const int rc = libxl__hv_get_sched(ao, ao->subject.number, params);
@@ -150,7 +150,7 @@ static void drop_removed(const libxl__device_class *cls, const libxl__device_swe
 
 /*
  * Returns whether the domain has a function of the device. Also returns true if the configuration has only the name
- * of the device, because the name does not tell the address.
+ * of the device, because the name does not contain the address.
  */
 static bool has_pci(const libxl__pci_tree *tree, const libxl_device_pci *pci)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_create_new makes a domain from a kernel. The domain is paused afterwards. The boot loader is the only phase
- * that no other operation has.
+ * domain_create_new makes a domain from a kernel. The domain is paused afterwards. Only this operation has a phase
+ * for the boot loader.
  *
  * Owns: see making.h. The caller holds the context's lock.
  */

@@ -14,7 +14,7 @@
 struct candidate {
     libxl_uuid uuid;
     libxl__mark mark;
-    /* The request that reads the mark, and later the tree; NULL: no domain was found. */
+    /* The request that reads the candidate's mark, and later the node /local/domain/N; NULL: no domain was found. */
     libxl__xs_request *request;
     uint32_t domid;
     bool complete; /* the domain `domid` is complete (libxl__is_complete) */
@@ -200,8 +200,8 @@ static int compare_start(libxl__ao *ao, struct list_unfinished *s)
 }
 
 /*
- * For the candidates that are creations: stores whether the domain exists, and removes the candidates whose domain
- * has run.
+ * For the candidates that are creations: forgets a domain whose tree belongs to another toolstack, and removes the
+ * candidates whose domain is complete.
  */
 static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
 {
@@ -246,8 +246,8 @@ static int saves_start(libxl__ao *ao, struct list_unfinished *s)
 }
 
 /*
- * Stores that the guest of a domain runs on another machine. Returns whether the domain also has a mark of an
- * unfinished domain, so that it is a candidate already.
+ * Stores in `moved` that the guest of its domain runs on another machine. If the domain also has a mark of an
+ * unfinished domain, an earlier candidate exists: copies `moved` into it, and returns true.
  */
 static bool has_moved(struct list_unfinished *s, struct candidate *moved)
 {

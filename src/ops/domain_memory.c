@@ -31,7 +31,7 @@ enum {
 #define STATIC_MAX_NODE "/local/domain/%u/memory/static-max"
 #define VIDEO_NODE      "/local/domain/%u/memory/videoram"
 
-/* ---- reading the nodes */
+/* ---- reading the nodes of a domain's memory */
 
 typedef libxl__memory_nodes domain_get_memory_target_state;
 

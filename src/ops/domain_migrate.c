@@ -4,7 +4,8 @@
  * the guest, if the mark (save_mark.h) is still the mark of this migration, and the domain is still suspended.
  * migrate_give.c has this phase and those after it. Before this phase an error or a stop request lets the guest run
  * here. After this phase only the receiver decides: its answer 0 means that the guest runs there. After any other
- * answer the receiver sends a permission to let the guest run here. Without an answer the domain here stays suspended.
+ * answer the receiver sends the permission to let the guest run here. If the connection is lost while the answer or
+ * the permission is awaited, the domain here stays suspended.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -51,7 +52,7 @@ static void ask_to_stop(const libxl__nested *nested)
         libxl__ao_request_stop(nested->child, ERROR_ABORTED);
 }
 
-/* ---- look: the domain is looked up, and everything is reserved */
+/* ---- look: the domain is looked up, and what the later phases and the undos need is reserved */
 
 static int reserve_all(libxl__ao *ao, libxl__migration *s, const char *name)
 {
@@ -155,7 +156,7 @@ static int announced_start(libxl__ao *ao, libxl__migration *s)
     return rc ? rc : announced_poll(ao, s);
 }
 
-/* ---- greet: the receiver is ready */
+/* ---- greet: waits for the receiver's greeting */
 
 static int greet_poll(libxl__ao *ao, libxl__migration *s)
 {
@@ -250,7 +251,7 @@ static int send_undo(libxl__ao *ao, libxl__migration *s)
     return s->saving.done && !s->saving.rc ? libxl__migration_resume(ao, s) : 0;
 }
 
-/* ---- received: the receiver has a paused copy */
+/* ---- received: waits until the receiver has a paused copy of the domain */
 
 static int received_poll(libxl__ao *ao, libxl__migration *s)
 {
@@ -291,7 +292,7 @@ static int rename_undo(libxl__ao *ao, libxl__migration *s)
     return s->renaming.done && !s->renaming.rc ? libxl__migration_run(&s->back) : 0;
 }
 
-/* ---- mark: if this process ends, the guest may run on the other machine */
+/* ---- mark: the mark gets the stage `given`, which says that the guest may run on the other machine */
 
 static int mark_start(libxl__ao *ao, libxl__migration *s)
 {
@@ -316,8 +317,8 @@ int libxl__migration_fail_taken(libxl__ao *ao)
 }
 
 /*
- * Writes the mark, if the present mark is still the mark of this migration. Its stage may still be `asked`, because
- * the save does not wait long for its last change of the mark.
+ * Writes the mark, if the present mark is still the mark of this migration. The stage of the present mark may still
+ * be `asked`, because the save does not wait long for its last change of the mark.
  */
 static int write_mark(libxl__ao *ao, libxl__migration *s)
 {
@@ -349,7 +350,7 @@ static int mark_poll(libxl__ao *ao, libxl__migration *s)
     return rc || s->marking ? rc : write_mark(ao, s);
 }
 
-/* ---- go and what follows; migrate_give.c has the phases */
+/* ---- the phases from `go` on; migrate_give.c has their functions */
 
 static int go_start(libxl__ao *ao, libxl__migration *s)
 {

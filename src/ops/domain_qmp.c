@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OCTETS = 32 << 10, LONGEST_NAME = 64 }; /* QEMU's socket takes more than this at once */
+enum { MOST_OCTETS = 32 << 10, LONGEST_NAME = 64 }; /* QEMU's socket takes more octets than this at once */
 
 typedef libxl__qmp domain_qmp_state;
 typedef libxl__qmp qemu_monitor_command_state;
@@ -31,7 +31,7 @@ static int ask(libxl__ao *ao, libxl__qmp *qmp, const char *command, struct json_
 
 /* ---- domain_qmp */
 
-/* Returns the object of a text, or NULL. */
+/* Returns the JSON object that the text contains, or NULL. */
 static struct json_object *parse(const char *text)
 {
     struct json_tokener *tokener = json_tokener_new_ex(LIBXL__QMP_DEPTH);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * domain_receive: receives a guest from another machine. peer.h has the messages. If the connection is lost before
- * the sender has allowed this side to run the guest, the domain here is destroyed. If the operation fails after it
- * has told the sender that the domain is here, the undos tell the sender that the guest does not run here, destroy
- * the domain, and send the permission to run the guest there, in this order. These are xl's messages.
+ * the sender's message GO has arrived, the domain here is destroyed. If the operation fails after it has sent the
+ * message RECEIVED, the undos send the answer that the guest does not run here, destroy the domain, and send the
+ * permission to run the guest there, in this order. These are xl's messages.
  *
  * The mark of a guest that is to run here is removed after the guest runs. So a receiver whose process is killed
  * leaves a guest that runs, or a marked domain that has never run. Only the marked domain is unfinished
- * (unfinished.h). If the domain stays paused, the mark is removed before the sender is told, because such a domain is
+ * (unfinished.h). If the domain stays paused, the mark is removed before the answer is sent, because such a domain is
  * complete without having run.
  *
  * Owns: the domain, until the phase `run` is done, and its mark (marks.h). The caller holds the context's lock.
@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The number that tells the sender that the guest does not run. xl sends the negative of libxl's error. */
+/* The status that is sent if the guest does not run here. xl also sends the negative of libxl's error. */
 enum { STATUS_FAILED = -ERROR_FAIL };
 
 typedef struct receipt {
@@ -36,7 +36,7 @@ typedef struct receipt {
     libxl__xs_request *name; /* reads the domain's name */
     uint32_t domid;
     libxl_uuid uuid;
-    bool ready;       /* the sender was told that the domain is here */
+    bool ready;       /* the message RECEIVED was sent to the sender */
     bool owes_answer; /* the sender has sent a request (migrate_ask.h), which was not answered yet */
     /*
      * Its stop function closes the duplicate of out_fd. The undos need the duplicate: after a time limit they
@@ -63,7 +63,7 @@ static int run_batch(struct receipt *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- greet: the sender is told that this side is ready */
+/* ---- greet: sends the greeting to the sender */
 
 static void close_duplicate(libxl_ctx *ctx, libxl__source *source)
 {
@@ -87,8 +87,8 @@ static int greet_start(libxl__ao *ao, struct receipt *s)
 }
 
 /*
- * Sends the permission to run the guest on the sender's machine. If the domain here could not be destroyed, sends
- * nothing, because then neither side may let the guest run.
+ * If the domain here was destroyed, sends the permission to run the guest on the sender's machine. If it could not be
+ * destroyed, sends nothing, because then neither side may let the guest run.
  */
 static int greet_undo(libxl__ao *ao, struct receipt *s)
 {
@@ -179,7 +179,7 @@ static int restore_undo(libxl__ao *ao, struct receipt *s)
     return libxl__teardown_poll(ao, &s->teardown);
 }
 
-/* ---- look: the domain's name is read */
+/* ---- look: reads the domain's name */
 
 static int look_start(libxl__ao *ao, struct receipt *s)
 {
@@ -221,7 +221,7 @@ static int look_poll(libxl__ao *ao, struct receipt *s)
     return reserve_renaming(ao, s, name);
 }
 
-/* ---- ready: the sender is told that the domain is here */
+/* ---- ready: sends the message RECEIVED: the domain is here */
 
 static int ready_start(libxl__ao *ao, struct receipt *s)
 {
@@ -230,8 +230,8 @@ static int ready_start(libxl__ao *ao, struct receipt *s)
 }
 
 /*
- * Sends the answer even if the sender's message GO has not arrived. If GO is on its way, the sender waits for this
- * answer. From now on the guest does not run here.
+ * Sends the answer that the guest does not run here, even if the sender's message GO has not arrived. If GO is on its
+ * way, the sender waits for this answer. From now on the guest does not run here.
  */
 static int ready_undo(libxl__ao *ao, struct receipt *s)
 {
@@ -242,7 +242,7 @@ static int ready_undo(libxl__ao *ao, struct receipt *s)
     return rc ? rc : libxl__peer_send_status(ao, &s->peer, STATUS_FAILED);
 }
 
-/* ---- go: the sender says that the guest belongs to this machine */
+/* ---- go: waits for the sender's message GO, after which the guest belongs to this machine */
 
 static int go_poll(libxl__ao *ao, struct receipt *s)
 {
@@ -254,7 +254,7 @@ static int go_start(libxl__ao *ao, struct receipt *s)
     return go_poll(ao, s);
 }
 
-/* ---- rename: the domain gets its name */
+/* ---- rename: renames the domain from NAME--incoming to NAME */
 
 static int rename_poll(libxl__ao *ao, struct receipt *s)
 {
@@ -275,7 +275,7 @@ static void rename_stop(libxl__ao *ao, struct receipt *s)
         libxl__ao_request_stop(s->renaming.child, ERROR_ABORTED);
 }
 
-/* ---- unmark: the batch that removes the mark is made. A domain that stays paused is complete now. */
+/* ---- unmark: makes the batch that removes the mark, and runs it if the domain stays paused: it is complete now */
 
 static int unmark_start(libxl__ao *ao, struct receipt *s)
 {
@@ -292,12 +292,12 @@ static int unmark_poll(libxl__ao *ao, struct receipt *s)
     return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
 }
 
-/* ---- run: the guest runs here */
+/* ---- run: lets the guest run here, and sends the answer */
 
 /*
- * The unpausing and the answer are one step, and the next phase commits, so that nothing is undone after the guest runs.
- * A stop request that comes before this step is obeyed. If the answer cannot
- * be sent, the guest still runs here, and the sender does not know this.
+ * The unpausing and the answer are one step, and the next phase commits, so that nothing is undone after the guest
+ * runs. A stop request before this step still ends the operation. If the answer cannot be sent, the guest runs here
+ * all the same, and the sender does not know this.
  */
 static int run_start(libxl__ao *ao, struct receipt *s)
 {

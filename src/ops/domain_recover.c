@@ -99,7 +99,7 @@ static bool is_time_to_retry(struct recovering *s)
     return true;
 }
 
-/* Starts to write that the domain was given up, unless there is no memory. */
+/* Starts to write into the mark that the domain was given up. Does nothing if there is no memory. */
 static void begin_to_give_up(libxl__ao *ao, struct recovering *s)
 {
     s->batch = libxl__xs_batch_new(ao, ao->subject.number);
@@ -111,7 +111,10 @@ static void begin_to_give_up(libxl__ao *ao, struct recovering *s)
     libxl__xs_run_anyway(s->batch, LIBXL__XS_TRANSACTION);
 }
 
-/* Writes that the domain was given up. Returns LIBXL__AO_WAIT, and `rc` once xenstored has answered. */
+/*
+ * Writes into the mark that the domain was given up. Returns LIBXL__AO_WAIT until xenstored has answered, and then
+ * `rc`.
+ */
 static int give_up(libxl__ao *ao, struct recovering *s, int rc)
 {
     if (!s->batch)
@@ -119,7 +122,7 @@ static int give_up(libxl__ao *ao, struct recovering *s, int rc)
     return !s->batch || libxl__xs_done(s->batch) ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- follow: waits until a guest that has agreed to suspend itself has done it */
+/* ---- follow: waits until a guest that has agreed to suspend itself has done so */
 
 static int follow_poll(libxl__ao *ao, struct recovering *s)
 {
@@ -238,7 +241,7 @@ static void resume_stop(libxl__ao *ao, struct recovering *s)
     s->stopped = true;
 }
 
-/* ---- tell: xenstored learns that the domain runs again, and the mark is removed */
+/* ---- tell: sends xenstored the request XS_RESUME if the domain runs again, and removes or changes the mark */
 
 static int tell_start(libxl__ao *ao, struct recovering *s)
 {

@@ -26,10 +26,10 @@ struct dead_tree {
 typedef struct remove_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *mark, *save, *tree, *ring, *tty;
-    /* the domid of a domain with the UUID that may have the mark of a save; LIBXL_DOMID_INVALID: there is none */
+    /* the domid of the domain with the UUID, which may have the mark of a save; LIBXL_DOMID_INVALID: there is none */
     uint32_t saved;
     uint32_t domid; /* the domid of the mark's domain; LIBXL_DOMID_INVALID: no domain belongs to the mark */
-    libxl_uuid handle; /* the UUID that the hypervisor has for this domain */
+    libxl_uuid handle; /* the UUID that the hypervisor has for `domid` */
     const char *text;  /* the value of the mark's node */
     libxl__mark found; /* the mark; zero if only the mark of a save was found */
     libxl__await console;
@@ -88,7 +88,7 @@ static int find_domain(libxl__ao *ao, struct remove_unfinished *s, const libxl__
     return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc;
 }
 
-/* Returns whether a migration has left the domain, and its guest runs on another machine (save_mark.h). */
+/* Returns whether the mark of a save says that the domain's guest runs on another machine (save_mark.h). */
 static bool is_moved(libxl__ao *ao, const struct remove_unfinished *s)
 {
     libxl__save_mark found;
@@ -192,7 +192,7 @@ static int xenconsoled_poll(libxl__ao *ao, struct remove_unfinished *s)
     return libxl__await_step(ao, &s->console);
 }
 
-/* ---- trees: if there is no domain, its nodes may be left */
+/* ---- trees: if no domain belongs to the mark, finds the trees that are left */
 
 static int trees_start(libxl__ao *ao, struct remove_unfinished *s)
 {

@@ -3,7 +3,8 @@
  * domain_restore and domain_restore_incoming make a domain from a saved domain. The program aioxen-transfer reads the
  * saved domain. The domain is paused afterwards.
  *
- * Owns: the program, until the operation ends, and what making.h names. The caller holds the context's lock.
+ * Owns: the running aioxen-transfer, until the operation ends, and what making.h names. The caller holds the
+ * context's lock.
  */
 #include "domain_restore.h"
 #include "_libxl_types_json.h"
@@ -20,7 +21,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The limits of the nodes of a saved QEMU. A QEMU before 2.11 writes three nodes for each of its ranges of memory. */
+/*
+ * The greatest length of a key and of a value of a saved QEMU, in octets, and the greatest number of its nodes. A
+ * QEMU before 2.11 writes three nodes for each of its ranges of memory.
+ */
 enum { LONGEST_KEY = 128, LONGEST_VALUE = 256, MOST_NODES = 768 };
 
 /*
@@ -43,7 +47,7 @@ typedef struct restored_config {
 
 typedef struct restoring {
     libxl__making making;
-    libxl__transfer transfer; /* the program */
+    libxl__transfer transfer; /* the program aioxen-transfer */
     restored_config parsed;
 } domain_restore_state;
 
@@ -153,7 +157,10 @@ static int take_configuration(libxl__ao *ao, const restored_config *parsed)
                                      : parsed->rc;
 }
 
-/* Ignores members of the configuration that this release does not know, and logs a warning. */
+/*
+ * Reads aioxen-transfer's messages until the configuration has arrived. Then waits until a worker has parsed it.
+ * Members that this release does not know are ignored, and a warning is logged.
+ */
 static int head_poll(libxl__ao *ao, struct restoring *s)
 {
     libxl__transfer *transfer = &s->transfer;
@@ -175,7 +182,10 @@ static int head_poll(libxl__ao *ao, struct restoring *s)
     return libxl__transfer_done(transfer) ? libxl__transfer_result(ao, transfer, "fd") : LIBXL__AO_WAIT;
 }
 
-/* ---- check: what the saved domain needs is here; before a long transfer, and before a sender is told to begin */
+/*
+ * ---- check: checks that this host has what the saved domain needs, before a long transfer, and before a sender
+ * begins
+ */
 
 /*
  * Checks the request of a sender, once the domain was made. Reserves the guest's memory until `receive` has succeeded.
@@ -207,7 +217,7 @@ static void check_stop(libxl__ao *ao, struct restoring *s)
     libxl__making_check_stop(ao, &s->making);
 }
 
-/* ---- accept: the sender of a migration begins */
+/* ---- accept: sends the answer after which the sender of a migration begins */
 
 static int accept_start(libxl__ao *ao, struct restoring *s)
 {
@@ -268,13 +278,15 @@ static int take_model(libxl__ao *ao, const libxl__transfer *transfer, const libx
     saved->nodes = libxl__transfer_head(ao, transfer, message->numbers[0], saved->nodes_size);
     if (!saved->nodes)
         return ERROR_NOMEM;
-    /* QEMU inherits the file's position, which the program has left at the end of the file. */
+    /* QEMU inherits the file's position, which aioxen-transfer has left at the end of the file. */
     if (lseek(saved->fd, 0, SEEK_SET))
         return libxl__ao_fail(ao, ERROR_FAIL, "the device model's state: %s", strerror(errno));
     return check_nodes(ao, saved);
 }
 
-/* Returns LIBXL__AO_WAIT until the program has ended. Then stores the frames of the domain's rings in the build. */
+/*
+ * Returns LIBXL__AO_WAIT until aioxen-transfer has ended. Then stores the frames of the domain's rings in the build.
+ */
 static int take_result(libxl__ao *ao, struct restoring *s)
 {
     libxl__transfer_message message;

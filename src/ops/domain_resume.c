@@ -2,8 +2,8 @@
 /*
  * domain_resume lets a suspended domain run again. domain_keep_suspended ends a save, and leaves the domain suspended.
  *
- * xenstored reports the stop of a domain once. So it must be told that the domain runs again (XS_RESUME,
- * Xen's docs/misc/xenstore.txt). Otherwise it would not report the next stop.
+ * xenstored reports the stop of a domain once. When the domain runs again, xenstored needs the request XS_RESUME
+ * (Xen's docs/misc/xenstore.txt). Without this request it would not report the next stop.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -15,7 +15,7 @@
 
 typedef struct resuming {
     libxl__resume resume;
-    libxl__qmp qmp; /* tells QEMU to go on */
+    libxl__qmp qmp; /* sends `cont` to QEMU */
     libxl__xs_batch *batch;
     libxl__xs_request *mark;
 } domain_resume_state, domain_keep_suspended_state;
@@ -25,7 +25,7 @@ static const libxl__domain_resume_args *args_of(libxl__ao *ao)
     return libxl__ao_args(ao);
 }
 
-/* ---- check: the domain is not being saved */
+/* ---- check: checks that the domain is not being saved */
 
 static int check_start(libxl__ao *ao, struct resuming *s)
 {
@@ -47,9 +47,10 @@ static int check_start(libxl__ao *ao, struct resuming *s)
 
 /*
  * Returns whether another operation still uses the mark of the save (save_mark.h). The mark of another process is in
- * use until that process has saved the domain. A save of this process is found in its context's list, so its mark is
- * not checked here. But a migration of this process may belong to another context, so its mark is checked. It is not
- * in use if this operation is nested, because a migration itself starts this operation to let its guest run.
+ * use until that process has saved the domain. The mark of a save of this process is not checked here, because
+ * check_start finds the save in the context's list of recoveries. But a migration of this process may belong to
+ * another context, so the mark of a migration is checked. Such a mark is not in use if this operation is nested,
+ * because a migration itself starts this operation to let its guest run.
  */
 static bool is_busy(const libxl__ao *ao, const libxl__save_mark *found)
 {
@@ -135,7 +136,7 @@ static int resume_poll(libxl__ao *ao, struct resuming *s)
     return 0;
 }
 
-/* ---- tell: xenstored learns that the domain runs again, and the mark of a save is removed */
+/* ---- tell: sends xenstored the request XS_RESUME, and removes the mark of a save */
 
 static int tell_start(libxl__ao *ao, struct resuming *s)
 {
@@ -155,13 +156,13 @@ static int tell_poll(libxl__ao *ao, struct resuming *s)
     return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
 }
 
-/* The request was already sent, so a stop request does nothing. */
+/* The requests to xenstored were already sent, so a stop request does nothing. */
 static void tell_stop(libxl__ao *ao, struct resuming *s)
 {
     (void)ao, (void)s;
 }
 
-/* ---- unmark: the mark of a save is removed */
+/* ---- unmark: removes the mark of a save */
 
 static int unmark_start(libxl__ao *ao, struct resuming *s)
 {

@@ -11,8 +11,8 @@
 #include <string.h>
 
 /*
- * A guest suspends itself within this time after the request, or not at all, in ms. domain_suspend_only has the same
- * limit.
+ * The time within which a guest suspends itself after the request, if it does so at all, in ms. domain_suspend_only
+ * has the same limit.
  */
 enum { LONGEST_SUSPENSION = 60000 };
 
@@ -25,7 +25,7 @@ typedef struct resume_unfinished {
     libxl__save_mark found;
     const char *text; /* the value of the mark's node */
     uint32_t domid;
-    bool withdrawn; /* the guest will not suspend itself */
+    bool withdrawn; /* the request was withdrawn, so the guest will not suspend itself */
     libxl__nested recovery;
 } domain_resume_unfinished_state;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_save and domain_suspend: save a domain to a descriptor. The program aioxen-transfer (src/transfer) writes the
- * stream. When the program asks for it, the nested operation domain_suspend_guest suspends the guest. If the save
- * fails, the nested operation domain_recover lets the guest run again (recover.h). If this process dies, the program
- * lets the guest run again. If the program dies, too, the mark of the save stays (save_mark.h).
+ * domain_save and domain_suspend: save a domain to a descriptor. The program aioxen-transfer (src/transfer) writes
+ * the stream. When aioxen-transfer asks for it, the nested operation domain_suspend_guest suspends the guest. If the
+ * save fails, the nested operation domain_recover lets the guest run again (recover.h). If this process dies,
+ * aioxen-transfer lets the guest run again. If aioxen-transfer dies, too, the mark of the save stays (save_mark.h).
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
@@ -24,11 +24,11 @@ enum { LIVE = 1, DEBUG = 2 }; /* the flags of xc_domain_save */
 typedef struct saving {
     libxl__xs_batch *batch;
     libxl__xs_request *mark;     /* reads the mark of another save */
-    libxl__xs_request *pci;      /* reads the number of the PCI devices */
+    libxl__xs_request *pci;      /* reads the number of the domain's PCI devices */
     libxl__nested configuration; /* retrieve_domain_configuration */
     libxl__source held; /* attached while `config` has memory; frees this memory when the operation ends */
     libxl_domain_config config; /* the result of `configuration` */
-    libxl__nested suspension;   /* domain_suspend_guest, reserved before the program is started */
+    libxl__nested suspension;   /* domain_suspend_guest, reserved before aioxen-transfer is started */
     libxl__nested recovery;     /* domain_recover, reserved before the mark is written */
     libxl__transfer transfer;
     libxl__precopy precopy;
@@ -36,8 +36,8 @@ typedef struct saving {
     bool has_model;   /* the domain is HVM, so the state of its QEMU is saved, too */
     bool marking;     /* xenstored was asked to write the mark */
     bool marked;      /* the mark was written */
-    bool answered;    /* the program was told whether the guest is suspended */
-    bool stopping;    /* the program was asked to end */
+    bool answered;    /* aioxen-transfer has got the answer whether the guest is suspended */
+    bool stopping;    /* aioxen-transfer was asked to end */
     bool may_suspend; /* the suspension has failed, and the guest may still suspend itself */
 } domain_save_state, domain_suspend_state;
 
@@ -203,12 +203,12 @@ static int configuration_start(libxl__ao *ao, struct saving *s)
     return configuration_poll(ao, s);
 }
 
-/* ---- transfer: the program saves the domain */
+/* ---- transfer: aioxen-transfer saves the domain */
 
 /*
- * Stores the size of the memory for the page tables. If the file had neither this size nor max_vcpus, xl would use 4
- * KiB for each MiB of the restored domain's memory. That is too little for a small domain. For example, a domain of
- * 32 MiB needs more than 128 KiB.
+ * Stores the size of the memory for the page tables. If the saved configuration had neither this size nor max_vcpus,
+ * xl would use 4 KiB for each MiB of the restored domain's memory. That is too little for a small domain. For
+ * example, a domain of 32 MiB needs more than 128 KiB.
  */
 static void set_paging(libxl_domain_config *config)
 {
@@ -243,8 +243,8 @@ static void *make_header(libxl__ao *ao, struct saving *s, size_t *size)
 }
 
 /*
- * Returns the number of threads that compress. The default is small, because other saves and the guests need
- * processors.
+ * Returns the number of threads that compress the stream. The default is small, because other saves and the guests
+ * need processors.
  */
 static unsigned compressing_threads(const libxl_save_policy *policy)
 {
@@ -278,7 +278,7 @@ static int transfer_start(libxl__ao *ao, struct saving *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Tells the program whether the guest is suspended, once the nested operation domain_suspend_guest has ended. */
+/* Once domain_suspend_guest has ended, sends aioxen-transfer the answer whether the guest is suspended. */
 static void answer(struct saving *s)
 {
     if (s->answered || !s->suspension.done)

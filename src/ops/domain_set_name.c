@@ -36,7 +36,7 @@ static int exists(libxl__ao *ao)
     return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "name: there is a domain '%s' already", new_name(ao));
 }
 
-/* ---- search: no other domain has the name */
+/* ---- search: checks that no other domain has the name */
 
 static int search_start(libxl__ao *ao, struct set_name *s)
 {
@@ -61,7 +61,7 @@ static int search_poll(libxl__ao *ao, struct set_name *s)
     return rc || found == LIBXL_DOMID_INVALID || found == ao->subject.number ? rc : exists(ao);
 }
 
-/* ---- record: the stored configuration */
+/* ---- record: changes the name in the stored configuration */
 
 struct change {
     char *name; /* the name that exchange() stores; afterwards the former name */
@@ -108,7 +108,7 @@ static int record_undo(libxl__ao *ao, struct set_name *s)
     return libxl__userdata_change_back(ao, &s->stored);
 }
 
-/* ---- write: both nodes */
+/* ---- write: writes the name into both nodes */
 
 static void fill(libxl__ao *ao, libxl__setting *setting)
 {

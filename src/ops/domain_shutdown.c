@@ -33,7 +33,7 @@ typedef struct ask {
     libxl__nested recovery; /* domain_recover, for domain_suspend_only; reserved before the guest is asked */
     bool by_channel;        /* the guest is asked by its event channel */
     bool by_force;          /* the hypervisor suspends the guest without a request to the guest */
-    bool forced;            /* the hypervisor was told to suspend the guest */
+    bool forced;            /* the hypervisor has suspended the guest */
     bool may_suspend;       /* the operation has failed, and the guest may still suspend itself */
     bool said;              /* the message already says how the guest was asked */
     bool written;           /* xenstored has confirmed that it has written the request */
@@ -63,8 +63,8 @@ static bool suspends(const libxl__ao *ao)
 }
 
 /*
- * Stores whether the guest may still suspend itself after a failure. Also tells this to the parent, if the parent is
- * a save.
+ * Stores whether the guest may still suspend itself after a failure. If the parent is a save, also stores this for
+ * the parent.
  */
 static void note_may_suspend(libxl__ao *ao, struct ask *s, bool may)
 {
@@ -323,7 +323,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;
 }
 
-/* ---- acknowledge: the guest empties the node, or stops */
+/* ---- acknowledge: waits until the guest empties the node, or stops */
 
 static int acknowledge_start(libxl__ao *ao, struct ask *s)
 {
@@ -342,7 +342,7 @@ static int acknowledge_poll(libxl__ao *ao, struct ask *s)
     return rc == LIBXL__AO_WAIT ? libxl__await_step(ao, &s->acknowledged) : rc;
 }
 
-/* ---- confirm: if the node is missing, a destruction may have removed the domain's whole tree */
+/* ---- confirm: if the node is missing, checks that it was not removed with the domain's whole tree */
 
 static int confirm_start(libxl__ao *ao, struct ask *s)
 {
@@ -364,7 +364,7 @@ static int confirm_poll(libxl__ao *ao, struct ask *s)
     return libxl__xs_rc(s->request) == ERROR_DOMAIN_DESTROYED ? destroyed(ao) : libxl__xs_result(s->request);
 }
 
-/* ---- suspended: a guest that was asked to suspend itself does it */
+/* ---- suspended: waits until a guest that was asked to suspend itself has done so */
 
 static int suspended_poll(libxl__ao *ao, struct ask *s)
 {

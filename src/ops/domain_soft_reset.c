@@ -26,8 +26,8 @@ typedef struct resetting {
     bool hvm;
     libxl__source source; /* attached while the two descriptors are open */
     int state, writer;    /* the file with the state of the device model; `writer` can only be written to */
-    libxl__qmp stop;      /* the device model stops and writes its state */
-    libxl__qmp go_on;     /* the undo; reserved before `stop` is sent */
+    libxl__qmp stop;      /* stops the device model, and makes it write its state */
+    libxl__qmp go_on;     /* lets the device model go on, in the undo; reserved before `stop` is sent */
     bool saving, undoing;
     libxl__teardown_devices devices;
     libxl__xs_batch *batch;
@@ -128,7 +128,7 @@ static int claim_undo(libxl__ao *ao, struct resetting *s)
     return libxl__making_name_undo(ao, &s->making);
 }
 
-/* ---- check: the devices of the configuration can be added once the present ones are removed */
+/* ---- check: checks that the devices of the configuration can be added once the present ones are removed */
 
 static int check_poll(libxl__ao *ao, struct resetting *s)
 {
@@ -193,7 +193,10 @@ static int save_start(libxl__ao *ao, struct resetting *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Called when QEMU has stopped and has the descriptor, in a set with a number. */
+/*
+ * Called when QEMU has stopped, and has put the descriptor into a numbered set. Adds the command that writes the
+ * state.
+ */
 static int ask_for_state(libxl__ao *ao, struct resetting *s)
 {
     struct json_object *number;

@@ -148,7 +148,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.handle.uuid, sizeof(info.handle)) == 0;
     t->nodes.has_tree = t->exists || found;
-    /* If the hypercall has failed, assume that another domain has the UUID. A later phase checks this again. */
+    /*
+     * If the hypercall fails, this phase assumes that another domain has the UUID. A later phase checks this again.
+     */
     t->nodes.shared = rc || other != LIBXL_DOMID_INVALID;
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }

@@ -53,7 +53,7 @@ int libxl__making_reason(libxl__ao *ao, const libxl__making *making, int rc)
     return destroyed(ao, making);
 }
 
-/* ---- the build */
+/* ---- running the build */
 
 int libxl__making_run(libxl__ao *ao, libxl__making *making, libxl__build_step step)
 {
@@ -87,7 +87,7 @@ int libxl__making_take_down(libxl__ao *ao, libxl__making *making)
     return libxl__teardown_poll(ao, &making->teardown);
 }
 
-/* ---- the check of the devices */
+/* ---- checking the devices */
 
 int libxl__making_check_poll(libxl__ao *ao, libxl__making *making)
 {

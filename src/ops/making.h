@@ -79,7 +79,7 @@ int libxl__making_check_start(libxl__ao *ao, libxl__making *making);
 int libxl__making_check_poll(libxl__ao *ao, libxl__making *making);
 void libxl__making_check_stop(libxl__ao *ao, libxl__making *making);
 
-/* ---- the phases; the driver calls these (phase.h). making_begin.c: until the domain has its memory */
+/* ---- the functions of phases, which phase.c calls. making_begin.c: the phases until the domain has its memory */
 
 int libxl__making_name_start(libxl__ao *ao, libxl__making *making);
 int libxl__making_name_poll(libxl__ao *ao, libxl__making *making);
@@ -94,7 +94,7 @@ int libxl__making_build_start(libxl__ao *ao, libxl__making *making);
 int libxl__making_build_poll(libxl__ao *ao, libxl__making *making);
 void libxl__making_build_stop(libxl__ao *ao, libxl__making *making);
 
-/* making_end.c: until the domain is complete */
+/* making_end.c: the phases until the domain is complete */
 
 int libxl__making_introduce_start(libxl__ao *ao, libxl__making *making);
 int libxl__making_introduce_poll(libxl__ao *ao, libxl__making *making);

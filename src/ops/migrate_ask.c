@@ -18,7 +18,7 @@
 enum { LONGEST_REASON = 600 };
 _Static_assert(6 * LONGEST_REASON + 64 < LIBXL__PEER_LONGEST_TEXT, "an answer fits into a text");
 
-/* ---- the request */
+/* ---- making and sending the request */
 
 static void dispose_request(libxl_ctx *ctx, libxl__source *source)
 {
@@ -110,7 +110,7 @@ int libxl__ask_poll(libxl__ao *ao, libxl__migrate_ask *ask, libxl__peer *peer)
     return libxl__peer_send_parts(ao, peer, ask->octets, ask->size);
 }
 
-/* ---- the answer */
+/* ---- sending and reading the answer */
 
 static bool has(const int *errors, int error)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The part of domain_migrate that begins with the point of no return: the receiver is told that the guest is its own,
- * and alone decides where the guest runs.
+ * The part of domain_migrate that begins with the point of no return. The message GO gives the guest to the receiver.
+ * From then on only the receiver decides where the guest runs.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
 #include "migration.h"
 
-/* ---- go: the receiver is told to run the guest */
+/* ---- go: sends the receiver the message GO */
 
 void libxl__give_up(libxl__migration *s)
 {
@@ -51,8 +51,8 @@ int libxl__give_go(libxl__ao *ao, libxl__migration *s)
     if (!rc)
         rc = libxl__peer_send(ao, &s->peer, LIBXL__PEER_GO, &sent);
     /*
-     * The message may have been sent in part. The domain is marked as given up, and the phase `answer` waits for the
-     * mark.
+     * The message GO may have been sent in part. The domain is marked as given up, and the phase `answer` waits for
+     * the mark.
      */
     if (rc && sent)
         end_unknown(ao, s);
@@ -61,7 +61,7 @@ int libxl__give_go(libxl__ao *ao, libxl__migration *s)
     return 0;
 }
 
-/* ---- answer: the receiver tells whether the guest runs */
+/* ---- answer: waits for the receiver's answer whether the guest runs there */
 
 int libxl__give_answer(libxl__ao *ao, libxl__migration *s)
 {
@@ -83,7 +83,7 @@ int libxl__give_answer(libxl__ao *ao, libxl__migration *s)
     return 0;
 }
 
-/* ---- permission: the receiver has destroyed its copy */
+/* ---- permission: if the guest does not run there, waits until the receiver has destroyed its copy */
 
 int libxl__give_permission(libxl__ao *ao, libxl__migration *s)
 {
@@ -116,7 +116,7 @@ int libxl__give_moved(libxl__ao *ao, libxl__migration *s)
     return libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION) ? 0 : LIBXL__AO_WAIT;
 }
 
-/* ---- finish: the domain here is destroyed, or the guest runs here */
+/* ---- finish: destroys the domain here, or lets the guest run here */
 
 /*
  * Ends the attempts to mark the domain as given up, so that they do not mark a guest that runs. Returns whether the
@@ -129,10 +129,7 @@ static bool has_ended(libxl__nested *surrender)
     return !surrender->started || surrender->done;
 }
 
-/*
- * Lets the guest run even if the renaming fails. The operation returns the error for the receiver's answer in any
- * case.
- */
+/* Lets the guest run even if the renaming fails. The operation returns s->returned in any case. */
 static int take_back(libxl__ao *ao, libxl__migration *s)
 {
     if (!has_ended(&s->surrender) || libxl__migration_run(&s->back) == LIBXL__AO_WAIT)

@@ -16,14 +16,14 @@ typedef struct libxl__migration {
     libxl__peer peer;
     libxl__xs_batch *batch;
     libxl__xs_request *name; /* reads the domain's name */
-    libxl__xs_request *pci;  /* reads the number of its PCI devices */
+    libxl__xs_request *pci;  /* reads the number of the domain's PCI devices */
     libxl__await announced;  /* waits until the guest has announced that it can suspend itself */
-    libxl__xs_request *own;  /* reads the mark */
+    libxl__xs_request *own;  /* reads the mark of the save */
     bool suspends;           /* the guest is PV or PVH, so it must suspend itself */
     libxl__migrate_ask ask;
-    libxl__nested saving;    /* domain_save */
-    libxl__nested recovery;  /* lets the guest run again; reserved as soon as the save has released its own */
-    libxl__nested surrender; /* marks the domain as given up; reserved before it is needed */
+    libxl__nested saving;     /* domain_save */
+    libxl__nested recovery;   /* lets the guest run again; reserved when the save has released its recovery */
+    libxl__nested surrender;  /* marks the domain as given up; reserved before it is needed */
     libxl__nested resumption; /* domain_resume, if the recovery could not be reserved */
     libxl__nested renaming;   /* domain_set_name: to NAME--migratedaway */
     libxl__nested back;       /* domain_set_name: to NAME; reserved before the domain is renamed */
@@ -34,8 +34,8 @@ typedef struct libxl__migration {
     bool answered;            /* the message ANSWER was read */
     bool refused;             /* the receiver could not let the guest run */
     const char *away;         /* NAME--migratedaway, in the operation's memory */
-    bool said;                /* the message tells that the domain keeps this name */
-    int returned;             /* 0, or the error for which the guest stays here or was given back */
+    bool said;                /* the error message says already that the domain keeps the name `away` */
+    int returned;             /* 0, or the error because of which the guest runs here */
 } libxl__migration;
 
 /* Starts a nested operation, unless it has started. Returns LIBXL__AO_WAIT, or its result. */
@@ -58,7 +58,7 @@ int libxl__give_moved(libxl__ao *ao, libxl__migration *s);
 int libxl__give_finish(libxl__ao *ao, libxl__migration *s);
 /*
  * Marks the domain as one that this process has given up, so that it is listed as unfinished from now on. A mark that
- * is not needed goes with the domain, or when the guest runs.
+ * turns out not to be needed is removed with the domain, or when the guest runs here.
  */
 void libxl__give_up(libxl__migration *s);
 

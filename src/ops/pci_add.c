@@ -45,7 +45,7 @@ typedef struct pci_add {
     bool restores; /* the batch `restoring` was run */
 } pci_add_state;
 
-/* ---- lock: no other toolstack changes the devices of the domain */
+/* ---- lock: takes libxl's lock, so that no other toolstack changes the domain's devices */
 
 /* Sets `configs` and the number of devices from the args of device_pci_add or device_pcis_add. */
 static void find_configs(libxl__ao *ao, struct pci_add *s)
@@ -85,7 +85,7 @@ static int lock_poll(libxl__ao *ao, struct pci_add *s)
     return libxl__change_lock_take(ao, &s->lock);
 }
 
-/* ---- check: the configuration, the kernel and xenstored */
+/* ---- check: checks the configuration, and what the kernel and xenstored know about the devices */
 
 /* Appends a function to s->functions. */
 static int add_function(libxl__ao *ao, struct pci_add *s, const libxl_device_pci *config, uint32_t sbdf)
@@ -219,7 +219,7 @@ static int check_poll(libxl__ao *ao, struct pci_add *s)
     return rc ? rc : looked(ao, s);
 }
 
-/* ---- seize: devices of other drivers */
+/* ---- seize: takes devices away from the drivers to which they are bound */
 
 static bool is_seized(const libxl__pci_function *f)
 {
@@ -283,7 +283,7 @@ static int seize_undo(libxl__ao *ao, struct pci_add *s)
     return libxl__xs_done(s->restoring) ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- record: the stored configuration; a creation stores the whole configuration itself */
+/* ---- record: adds the device to the stored configuration; a creation stores the whole configuration itself */
 
 static int record_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -306,7 +306,7 @@ static int record_undo(libxl__ao *ao, struct pci_add *s)
     return libxl__userdata_change_back(ao, &s->stored);
 }
 
-/* ---- reset: the devices get ready for another owner */
+/* ---- reset: resets the devices for their new owner */
 
 static int reset_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -321,7 +321,7 @@ static int reset_poll(libxl__ao *ao, struct pci_add *s)
     return libxl__pci_poll(ao, &s->access);
 }
 
-/* ---- model: as with libxl, the device model of an HVM domain plugs the devices before the domain gets access */
+/* ---- model: as with libxl, the device model of an HVM domain plugs the devices in before the domain gets access */
 
 static int model_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -341,7 +341,7 @@ static int model_undo(libxl__ao *ao, struct pci_add *s)
     return libxl__pci_model_pull(ao, &s->model);
 }
 
-/* ---- grant: the hypervisor's permissions */
+/* ---- grant: gives the domain access to the devices, by the hypervisor's permissions */
 
 static int grant_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -359,7 +359,7 @@ static int grant_undo(libxl__ao *ao, struct pci_add *s)
     return libxl__pci_undo(ao, &s->access, LIBXL__PCI_GRANT, LIBXL__PCI_REVOKE);
 }
 
-/* ---- write: the nodes */
+/* ---- write: writes the nodes */
 
 static int write_start(libxl__ao *ao, struct pci_add *s)
 {
@@ -400,7 +400,7 @@ static int write_undo(libxl__ao *ao, struct pci_add *s)
     return !s->detach.done ? LIBXL__AO_WAIT : s->detach.rc == ERROR_NOTFOUND ? 0 : s->detach.rc;
 }
 
-/* ---- taken: the backend's answer */
+/* ---- taken: waits until the backend has taken the devices */
 
 static int taken_start(libxl__ao *ao, struct pci_add *s)
 {

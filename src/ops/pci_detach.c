@@ -45,7 +45,7 @@ static const libxl__pci_detach_args *args_of(libxl__ao *ao)
     return libxl__ao_args(ao);
 }
 
-/* ---- find: the functions */
+/* ---- find: finds the functions to remove, and checks whether the guest can answer */
 
 static int find_start(libxl__ao *ao, struct pci_detach *s)
 {
@@ -89,7 +89,7 @@ static int find_poll(libxl__ao *ao, struct pci_detach *s)
     return check_guest(ao, s);
 }
 
-/* ---- unplug: an HVM guest releases the functions of the device model */
+/* ---- unplug: the device model of an HVM guest unplugs the functions, once the guest has released them */
 
 static int unplug_start(libxl__ao *ao, struct pci_detach *s)
 {
@@ -106,7 +106,7 @@ static int unplug_poll(libxl__ao *ao, struct pci_detach *s)
 {
     const bool force = args_of(ao)->in.force;
     if (force && s->model.step == LIBXL__PCI_PAUSING)
-        return 0; /* force: the operation does not wait for the guest, which was asked */
+        return 0; /* with force, the operation asks the guest, but does not wait for it */
     const int rc = libxl__pci_model_unplugged(ao, &s->model);
     if (rc == LIBXL__AO_WAIT || !force)
         return rc;
@@ -114,7 +114,7 @@ static int unplug_poll(libxl__ao *ao, struct pci_detach *s)
     return 0;
 }
 
-/* ---- ready: another reconfiguration may be under way */
+/* ---- ready: waits for the end of an earlier reconfiguration */
 
 static int ready_start(libxl__ao *ao, struct pci_detach *s)
 {
@@ -242,7 +242,7 @@ static void closed_stop(libxl__ao *ao, struct pci_detach *s)
         libxl__ao_request_stop(s->whole.child, ERROR_ABORTED);
 }
 
-/* ---- released: with force, the guest has some time */
+/* ---- released: with force, waits for the guest for a limited time */
 
 static int released_start(libxl__ao *ao, struct pci_detach *s)
 {
@@ -254,7 +254,7 @@ static int released_poll(libxl__ao *ao, struct pci_detach *s)
     return libxl__await_step(ao, &s->closed);
 }
 
-/* ---- revoke: the access */
+/* ---- revoke: revokes the domain's access to the functions */
 
 static int revoke_start(libxl__ao *ao, struct pci_detach *s)
 {
@@ -280,7 +280,7 @@ static int revoke_poll(libxl__ao *ao, struct pci_detach *s)
     return libxl__pci_start(ao, &s->access, LIBXL__PCI_REVOKE);
 }
 
-/* ---- record: the stored configuration; an error does not end the removal */
+/* ---- record: removes the device from the stored configuration; an error does not end the removal */
 
 static int record_start(libxl__ao *ao, struct pci_detach *s)
 {
@@ -305,7 +305,7 @@ static int record_poll(libxl__ao *ao, struct pci_detach *s)
     return libxl__userdata_done(&s->stored) ? 0 : LIBXL__AO_WAIT;
 }
 
-/* ---- clean: the nodes, with new numbers for the functions that stay */
+/* ---- clean: removes the nodes of the functions, and renumbers the functions that stay */
 
 static int read_tree(libxl__ao *ao, struct pci_detach *s)
 {
@@ -321,7 +321,7 @@ static bool is_removed(const struct pci_detach *s, uint32_t sbdf)
     return false;
 }
 
-/* Renames the keys of a function, which end with its number, to another number. */
+/* Renames the keys of a function, which end with its number, from the number `from` to `to`. */
 static void move_function(struct pci_detach *s, uint32_t domid, uint32_t from, uint32_t to)
 {
     for (unsigned key = 0; key < LIBXL__PCI_KEYS && from != to; key++) {

@@ -9,8 +9,8 @@
 #include "xs_directory.h"
 
 /*
- * The nodes of all PCI devices of a domain: one backend in domain 0, with a number. Like libxl, this library writes
- * no nodes for them into the toolstack's tree. The arguments are the domid and, if there is a %s, the key.
+ * The nodes of all PCI devices of a domain: one backend in domain 0, with the number 0. Like libxl, this library
+ * writes no nodes for them into the toolstack's tree. The arguments are the domid and, if there is a %s, the key.
  */
 #define LIBXL__PCI_BACKEND  "/local/domain/0/backend/pci/%u/0"
 #define LIBXL__PCI_FRONTEND "/local/domain/%u/device/pci/0"
@@ -38,7 +38,7 @@ typedef struct libxl__pci_nodes {
     const libxl__xs_request *driver, *name, *owner; /* the nodes driver_path, name and domid */
 } libxl__pci_nodes;
 
-/* The most requests of libxl__pci_nodes_restore. */
+/* The greatest number of requests that libxl__pci_nodes_restore adds. */
 enum { LIBXL__PCI_RESTORING = 2 };
 
 /* Adds the requests that read the nodes of a device to the batch. */
@@ -73,7 +73,7 @@ typedef struct libxl__pci_tree {
     libxl__xs_batch *batch, *first;
     const libxl__xs_request *count_node, *state, *name;
     const libxl__xs_request *keys[LIBXL__PCI_MOST][LIBXL__PCI_KEYS];
-    uint32_t domid, count; /* count: the number of functions; valid once the directory was read */
+    uint32_t domid, count; /* `count`: the number of functions; valid once the directory was read */
     uint32_t sbdf[LIBXL__PCI_MOST];
     bool exists; /* the domain has a backend of PCI devices */
 } libxl__pci_tree;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * The interval at which QEMU is asked whether a device is unplugged. QEMU's event is sent only to a client that is
- * connected at that time.
+ * The interval at which QEMU is asked whether a device is unplugged. QEMU sends its event for an unplugged device
+ * only to a client that is connected at that time.
  */
 #define LOOK_AGAIN LIBXL__MILLISECONDS(200)
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PCI devices of a domain's device model, by QMP. Call all functions with the context locked. */
+/*
+ * Plugs PCI devices into a domain's device model and unplugs them, by QMP. Call all functions with the context
+ * locked.
+ */
 #ifndef LIBXL__PCI_MODEL_H
 #define LIBXL__PCI_MODEL_H
 
@@ -20,9 +23,9 @@ enum { LIBXL__PCI_AT_ONCE = LIBXL__QMP_COMMANDS, LIBXL__PCI_PULLS = LIBXL__PCI_M
 typedef struct libxl__pci_model {
     libxl__qmp qmp;                     /* the commands that plug in, or unplug */
     libxl__qmp pulls[LIBXL__PCI_PULLS]; /* the commands that the undo sends; each element is one connection */
-    libxl__alarm pause;                 /* the alarm for the next question which devices QEMU has */
+    libxl__alarm pause;                 /* ends the pause before QEMU is asked again which devices it has */
     libxl__pci_function *functions;
-    uint32_t domid, count, done; /* done: the number of functions whose commands were sent */
+    uint32_t domid, count, done; /* `done`: the number of functions whose commands were sent */
     enum { LIBXL__PCI_PLUGGING, LIBXL__PCI_QUERYING, LIBXL__PCI_PULLING, LIBXL__PCI_PAUSING } step;
     unsigned pulled; /* the number of connections in `pulls` that were started */
 } libxl__pci_model;

@@ -53,8 +53,8 @@ static int append(libxl_domain_config *config, change *c)
 }
 
 /*
- * The first call moves the device's entry from one place, the configuration or `c`, to the other. A second call moves
- * the entry back.
+ * Moves the device's entry from `c` into the configuration if `c` holds it, otherwise from the configuration into
+ * `c`. So a second call moves the entry back.
  */
 static int exchange(libxl_domain_config *config, void *user)
 {

@@ -157,7 +157,10 @@ int libxl__pci_write_start(libxl__ao *ao, libxl__pci_write *w)
     return read_tree(ao, w);
 }
 
-/* Called when the transaction has ended. Another program may have changed the directory before it. */
+/*
+ * Polls the transaction. If another program has changed the directory before the transaction, reads the directory
+ * again.
+ */
 static int written(libxl__ao *ao, libxl__pci_write *w)
 {
     if (!libxl__xs_done(w->batch))

@@ -35,7 +35,7 @@ static const struct {
 };
 _Static_assert(sizeof(libxl__peer_text) - 1 <= PIPE_BUF, "a text fits into a pipe that can be written");
 
-/* A socket that can be written takes so many octets at once, also one with the smallest buffer. */
+/* A writable socket takes this number of octets at once, even if it has the smallest buffer. */
 enum { PART = 1024 };
 
 static void forget(libxl_ctx *ctx, libxl__source *source)
@@ -170,14 +170,17 @@ int libxl__peer_expect(libxl__ao *ao, libxl__peer *peer, libxl__peer_message mes
         if (messages[message].octets && memcmp(peer->got, messages[message].octets, peer->count) != 0)
             return fail_unexpected(ao, peer);
     }
-    /* Between two messages the program uses the descriptor, so this operation must not be woken. */
+    /* Between two messages aioxen-transfer uses the descriptor, so this operation must not be woken. */
     libxl__source_stop(ao->ctx, &peer->source);
     peer->status = (unsigned char)*peer->got;
     peer->count = 0;
     return 0;
 }
 
-/* Returns the length of a text, of which `count` octets were read with its digits. Returns -1 if it is wrong. */
+/*
+ * Returns the length of a text from those of its digits that were read. `count` octets were read, the digits
+ * included. Returns -1 if the digits are wrong.
+ */
 static int length_of(const libxl__peer_text *buffer, size_t count)
 {
     int length = 0;

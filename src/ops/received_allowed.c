@@ -21,7 +21,7 @@ typedef enum rule_kind {
     WORD,   /* a name that consists of letters, digits and the signs of is_word */
     DISK,   /* a value that one of the application's patterns matches */
     BRIDGE, /* a value that one of the application's patterns matches */
-    SCRIPT, /* the usual scripts, and a value that one of the application's patterns matches */
+    SCRIPT, /* a usual script, or a value that one of the application's patterns matches */
     KERNEL, /* a value that one of the application's patterns matches */
     PTY,    /* "pty": a new pseudo-terminal */
     UNSET,  /* false, or the initial value */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The pauses and lists of an operation that follows a part of xenstore for as long as the context exists. The
- * operation lists everything when it begins. It lists everything again after an error, and when the connection to
- * xenstored was lost, because it may have missed changes. Call all functions with the context locked.
+ * Decides when an operation lists a part of xenstore, and when it pauses. The operation follows this part for as long
+ * as the context exists. It lists everything when it begins. It does so again after an error, and when the connection
+ * to xenstored was lost, because it may have missed changes. Call all functions with the context locked.
  */
 #ifndef LIBXL__RELISTING_H
 #define LIBXL__RELISTING_H
@@ -13,7 +13,10 @@
 typedef struct libxl__relisting {
     const char *what;      /* what fails, for the log; a static string */
     libxl__source *source; /* the operation's source, which fires when a pause ends */
-    /* Called when the connection is back, before `source` fires. The operation may have missed changes. NULL: none. */
+    /*
+     * Called when the connection is back, before `source` fires. The operation may have missed changes. NULL: no
+     * function is called.
+     */
     void (*lost)(libxl_ctx *ctx, libxl__source *source);
 
     libxl__xs_observer observer;

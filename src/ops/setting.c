@@ -47,7 +47,7 @@ static int read_vm(libxl__ao *ao, libxl__setting *setting)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Returns whether this is /vm/ and a UUID. */
+/* Returns whether the text is "/vm/" followed by a UUID. */
 static bool is_vm(const char *vm)
 {
     libxl_uuid uuid;
@@ -55,7 +55,7 @@ static bool is_vm(const char *vm)
            libxl_uuid_from_string(&uuid, vm + 4) == 0;
 }
 
-/* Returns whether the hypervisor has the operation's domain, or an error. */
+/* Returns 1 if the hypervisor has the operation's domain, 0 if it does not, or an error. */
 static int still_exists(libxl__ao *ao)
 {
     xc_domaininfo_t info;

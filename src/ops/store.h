@@ -16,8 +16,8 @@ int libxl__store_missing(libxl__ao *ao, const char *path);
 libxl__xs_batch *libxl__store_batch(libxl__ao *ao);
 
 /*
- * Convert permissions between the type and the form of xenstored (xs.h). The text is in ao's memory; *size_out
- * is its size in octets. Errors: NOMEM; of the first function also INVAL, recorded in ao.
+ * Convert permissions between libxl_store_permission and xenstored's text (xs.h). The text is in ao's memory;
+ * *size_out is its size in octets. Errors: NOMEM; of the first function also INVAL, recorded in ao.
  */
 int libxl__store_permissions_read(libxl__ao *ao, const char *text, size_t size, libxl_store_permissions *out);
 const char *libxl__store_permissions_text(libxl__ao *ao, const libxl_store_permissions *permissions,

@@ -121,7 +121,7 @@ static int fill_commit(libxl__ao *ao, libxl__xs_batch *batch)
     return rc;
 }
 
-/* ---- change */
+/* ---- change: sends the batch */
 
 static int fill(libxl__ao *ao, libxl__xs_batch *batch)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The permissions of a node: the conversion between the type and the form of xenstored. Also the other
+ * Converts the permissions of a node between libxl_store_permission and xenstored's text. Also has the other
  * functions that the operations store_* share.
  *
  * Owns: nothing. The caller holds the context's lock.
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The letters of xenstored for the sets of access. */
+/* The letters by which xenstored names the kinds of access. */
 static const char letters[] = "nrwb";
 
 enum { LONGEST = 16 }; /* enough for a letter, a domid and a zero octet */

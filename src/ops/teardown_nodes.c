@@ -50,7 +50,7 @@ static bool domid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
     const libxl_uuid uuid = ao->subject.uuid;
     xc_domaininfo_t other;
     const int rc = libxl__hv_look(ao, nodes->domid, &other);
-    ao->subject.uuid = uuid; /* libxl__hv_look may have changed it to the UUID of another domain */
+    ao->subject.uuid = uuid; /* libxl__hv_look may have stored the UUID of another domain */
     if (rc && rc != ERROR_DOMAIN_NOTFOUND)
         nodes->uncertain = rc;
     return rc == ERROR_DOMAIN_NOTFOUND;

@@ -32,7 +32,7 @@ static inline bool libxl__mark_names(const libxl__mark *mark, const libxl_uuid *
 }
 
 /*
- * Returns whether the guest of a domain was let run. No creation lets the guest run before the domain is complete.
+ * Returns whether the guest of a domain has run. No creation lets the guest run before the domain is complete.
  * domain_receive lets it run before it removes the mark. So such a domain is not unfinished, even if it has a mark.
  */
 static inline bool libxl__has_run(const xc_domaininfo_t *info)

@@ -20,20 +20,20 @@
 
 typedef struct usb_add {
     bool creating, hvm;
-    libxl_device_usbdev usbdev; /* with the controller and the port that were chosen */
+    libxl_device_usbdev usbdev; /* the configuration, with the chosen controller and port */
     libxl__change_lock lock, turn;
     libxl__usb_scan scan;
     libxl__usb_device device;
     libxl__usb_job look;
     libxl__usb_controller *controller;
     bool makes_controller;
-    bool rereads;                 /* the phase `claim` has the lock */
+    bool rereads;                 /* the phase `claim` has the lock `turn`, and reads the ports again */
     libxl__nested adding, detach; /* the addition of a controller, and its undo */
     libxl__userdata stored;
     libxl__xs_batch *writing, *clearing;
     bool clears; /* the undo of `write` has started */
     libxl__usb_give give;
-    bool given; /* `give` has ended, and the node of the port is read again */
+    bool given; /* `give` has ended, and `reading` reads the node of the port again */
     /* reads the device in the port, and whether the port's controller is being removed */
     libxl__xs_batch *reading;
     const libxl__xs_request *port, *online;
@@ -45,7 +45,7 @@ static int run(libxl__xs_batch *batch, libxl__xs_mode mode)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- lock: no other toolstack changes the devices of the domain */
+/* ---- lock: takes libxl's lock, so that no other toolstack changes the domain's devices */
 
 static int check_config(libxl__ao *ao, const libxl_device_usbdev *usbdev)
 {
@@ -80,7 +80,7 @@ static int lock_poll(libxl__ao *ao, struct usb_add *s)
     return libxl__change_lock_take(ao, &s->lock);
 }
 
-/* ---- turn: no other operation chooses a device of this host */
+/* ---- turn: takes the lock of domain 0, so that no other operation chooses a device of this host */
 
 static int turn_start(libxl__ao *ao, struct usb_add *s)
 {
@@ -93,7 +93,7 @@ static int turn_poll(libxl__ao *ao, struct usb_add *s)
     return libxl__change_lock_take(ao, &s->turn);
 }
 
-/* ---- check: the device is free, and so is a port */
+/* ---- check: checks that the device is free, and chooses a free port */
 
 static int check_start(libxl__ao *ao, struct usb_add *s)
 {
@@ -200,7 +200,7 @@ static int check_poll(libxl__ao *ao, struct usb_add *s)
     return rc ? rc : choose(ao, s);
 }
 
-/* ---- controller: one with a free port */
+/* ---- controller: if no controller has a free port, adds one */
 
 static int controller_start(libxl__ao *ao, struct usb_add *s)
 {
@@ -249,7 +249,7 @@ static int controller_undo(libxl__ao *ao, struct usb_add *s)
     return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 
-/* ---- claim: the device and a port of the new controller, which was added without the lock of domain 0 */
+/* ---- claim: takes the lock of domain 0 again after a controller was added without it, and chooses the port again */
 
 static int claim_start(libxl__ao *ao, struct usb_add *s)
 {
@@ -269,7 +269,7 @@ static int claim_poll(libxl__ao *ao, struct usb_add *s)
     return rc ? rc : choose_port(ao, s);
 }
 
-/* ---- record: the stored configuration; a creation stores the whole configuration itself */
+/* ---- record: adds the device to the stored configuration; a creation stores the whole configuration itself */
 
 static int record_start(libxl__ao *ao, struct usb_add *s)
 {
@@ -291,7 +291,7 @@ static int record_undo(libxl__ao *ao, struct usb_add *s)
     return libxl__userdata_change_back(ao, &s->stored);
 }
 
-/* ---- write: the port */
+/* ---- write: writes the device into the port's node */
 
 static int write_start(libxl__ao *ao, struct usb_add *s)
 {

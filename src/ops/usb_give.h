@@ -16,10 +16,10 @@ typedef struct libxl__usb_give {
     uint32_t domid;
     libxl_usbctrl_type type;   /* the type of the controller */
     int ctrl, port;            /* the numbers of the controller and of the port for the device */
-    libxl__usb_device *device; /* with its interfaces, in the operation's memory */
+    libxl__usb_device *device; /* the device with its interfaces, in the operation's memory */
 
     libxl__usb_job take;
-    libxl__xs_batch *drivers, *forgetting; /* the nodes of the former drivers, and the undo of these */
+    libxl__xs_batch *drivers, *forgetting; /* write and remove the nodes of the former drivers */
     bool was_taken; /* usbback already had an interface, so the nodes of another toolstack stay */
     libxl__qmp plug, unplug;
     bool gives_back, forgets, unplugs; /* the steps of the undo that were started */

@@ -18,7 +18,7 @@ typedef struct list_usbdevs {
     libxl__usb_scan scan;
     libxl__usb_job look;
     libxl__usb_device *devices; /* the devices in the ports */
-    struct place *places;       /* where each device is */
+    struct place *places;       /* the controller and the port of each device */
 } domain_list_usbdevs_state;
 
 static int read_start(libxl__ao *ao, struct list_usbdevs *s)

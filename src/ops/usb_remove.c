@@ -23,7 +23,7 @@ typedef struct usb_remove {
     libxl__userdata stored;
 } device_usbdev_remove_state;
 
-/* ---- lock: no other toolstack changes the devices of the domain */
+/* ---- lock: takes libxl's lock, so that no other toolstack changes the domain's devices */
 
 static int lock_start(libxl__ao *ao, struct usb_remove *s)
 {
@@ -43,7 +43,7 @@ static int lock_poll(libxl__ao *ao, struct usb_remove *s)
     return libxl__change_lock_take(ao, &s->lock);
 }
 
-/* ---- find: the port and the device in it */
+/* ---- find: finds the port and the device in it */
 
 static int find_start(libxl__ao *ao, struct usb_remove *s)
 {
@@ -92,8 +92,8 @@ static int host_poll(libxl__ao *ao, struct usb_remove *s)
 }
 
 /*
- * ---- write: the port becomes empty. If the process dies before, the port names the device, so the removal of the
- * controller gives the device back.
+ * ---- write: empties the port's node. If the process dies before this, the node still names the device, so the
+ * removal of the controller gives the device back.
  */
 
 static int write_start(libxl__ao *ao, struct usb_remove *s)
@@ -112,7 +112,7 @@ static int write_poll(libxl__ao *ao, struct usb_remove *s)
     return libxl__xs_done(s->batch) ? libxl__xs_result(s->batch) : LIBXL__AO_WAIT;
 }
 
-/* ---- record: the stored configuration */
+/* ---- record: removes the device from the stored configuration */
 
 static int record_start(libxl__ao *ao, struct usb_remove *s)
 {

@@ -255,8 +255,8 @@ static int take_result(struct watched_model *m)
 }
 
 /*
- * Compares the node with the process that was sought last. Does nothing while the end of a former QEMU is not
- * reported yet. `value` NULL: the domain has no QEMU. Returns 0 or an error.
+ * Compares the node's process id with that of the process that was sought last. Does nothing while the end of a
+ * former QEMU is not reported yet. `value` NULL: the domain has no QEMU. Returns 0 or an error.
  */
 static int take_node(struct watched_model *m, const char *value)
 {

@@ -43,8 +43,8 @@ static int withdraw(libxl__ao *ao, libxl__withdrawal *w, const char *name, const
 }
 
 /*
- * Returns whether the withdrawal has made progress since the last call. While the withdrawal waits for the
- * spare batch, progress of the queue counts as progress.
+ * Returns whether the withdrawal has made progress since the last call. While the withdrawal waits for the spare
+ * batch, progress of the queue for this batch counts.
  */
 static bool has_advanced(libxl__ao *ao, libxl__withdrawal *w, bool is_new)
 {
