@@ -323,7 +323,7 @@ int libxl__device_reserve(libxl__ao *ao, libxl__device *device);
 void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid,
                          bool first);
 /*
- * Says which nodes the removal of a device includes. The requests belong to the batch of
+ * The nodes that the removal of a device includes. The two requests belong to the batch of
  * libxl__device_look_for_errors.
  */
 typedef struct libxl__device_removal {

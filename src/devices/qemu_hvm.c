@@ -167,7 +167,7 @@ static void add_drive_of_cd(libxl__qemu_words *w, const libxl_device_disk *disk)
                      number, position / 2, position % 2);
 }
 
-/* QEMU has no read-only IDE disks, so create_hvm.c has checked that the disk may be written. */
+/* Adds an emulated disk. QEMU has no read-only IDE disks, so create_hvm.c has checked that the disk is writable. */
 static void add_ide_disk(libxl__qemu_words *w, const libxl_device_disk *disk, bool ahci)
 {
     const char *path = libxl__qemu_quoted(w, disk->pdev_path ? disk->pdev_path : "");

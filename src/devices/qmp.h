@@ -46,7 +46,7 @@ typedef struct libxl__qmp {
      * awaited
      */
     const char *event;
-    bool happened; /* the event has arrived */
+    bool happened; /* the event named `event` has arrived */
     int errnoval;  /* the result of the connection, valid once it is done: 0 or an errno */
     libxl__qmp_command commands[LIBXL__QMP_COMMANDS];
     unsigned count, answered;

@@ -170,8 +170,8 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
 }
 
 /*
- * QEMU serves one connection after the other. So the connection of the addition must end before the removal can send
- * commands.
+ * Ends the connection of the addition. QEMU serves one connection after the other, so this must happen before the
+ * removal can send commands.
  */
 static int abandon(libxl__ao *ao, libxl__device *device)
 {
@@ -183,8 +183,8 @@ static int abandon(libxl__ao *ao, libxl__device *device)
 /* ---- removal: first the host gets back the devices in the ports */
 
 /*
- * Without `patient` the command would fail after 10 s, and a QEMU that answers later would keep the controller. The
- * limit of the removal's phase `host` ends the wait.
+ * Prepares the command that unplugs the controller. Without `patient` it would fail after 10 s, and a QEMU that
+ * answers later would keep the controller. The limit of the removal's phase `host` ends the wait.
  */
 static int offline_reserve(libxl__ao *ao, libxl__device *device)
 {
