@@ -53,7 +53,7 @@ unsigned libxl__block_lock_pause(libxl__block_wait *wait)
     return wait->step_ms;
 }
 
-/* ---- the lock of an operation */
+/* ---- taking and releasing the lock for an operation */
 
 void libxl__block_queue_open(libxl__block_queue *queue)
 {

@@ -54,7 +54,7 @@ void libxl__block_queue_open(libxl__block_queue *queue);
 
 /* An operation's use of the lock. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__block_lock {
-    libxl__admission admission; /* the place in the queue of the context */
+    libxl__admission admission; /* the operation's place in the context's queue */
     libxl__source source;       /* attached while the lock is held */
     libxl__alarm alarm;         /* the alarm for the next attempt to take the lock */
     int fd;

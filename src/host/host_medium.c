@@ -26,7 +26,7 @@ struct libxl__medium_opener {
     char path[];
 };
 
-/* O_NONBLOCK is needed: without it, opening a pipe waits, and opening a drive without a medium fails. */
+/* Opens the path. Without O_NONBLOCK, opening a pipe would wait, and opening a drive without a medium would fail. */
 static void open_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__medium_opener *at = LIBXL__CONTAINER(job, libxl__medium_opener, job);
