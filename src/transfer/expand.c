@@ -29,7 +29,7 @@ static int in = -1, out = -1; /* the descriptors from which the thread reads and
 static ZSTD_DCtx *zstd;
 static void *packed, *plain; /* a part, before and after the decompression */
 static atomic_bool running, failed;
-static atomic_uint_fast64_t place; /* the number of octets before the present part */
+static atomic_uint_fast64_t place; /* the number of octets of the container before the present part */
 
 /* The error message; valid once `failed` is true. */
 static char why[LIBXL__TRANSFER_TEXT];

@@ -32,7 +32,7 @@ enum {
 typedef struct monitor {
     int fd;
     uint64_t deadline; /* the time at which the wait for an answer ends, on the monotonic clock, in ms */
-    size_t length;     /* the octets in `line` that belong to the next lines */
+    size_t length;     /* the number of octets in `line` that belong to the next lines */
     char line[LINE];
 } monitor;
 

@@ -58,8 +58,8 @@ int report_xen(const char *what, int errnoval);
 const char *first_error(const char *otherwise);
 
 /*
- * Write or read `size` octets. Any thread may call these functions. They return false with errno; errno 0: the stream has
- * ended.
+ * Write or read `size` octets. Any thread may call these functions. They return false with errno; errno 0: the stream
+ * has ended.
  */
 bool write_all(int fd, const void *data, size_t size);
 bool read_all(int fd, void *data, size_t size);
