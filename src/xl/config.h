@@ -14,7 +14,7 @@
  */
 extern const libxl__xl_field libxl__xl_keys[];
 
-/* general.c */
+/* general.c: readers of keys */
 libxl__xl_reader libxl__xl_read_uuid, libxl__xl_read_memory, libxl__xl_read_vcpus,
     libxl__xl_read_bootloader_args, libxl__xl_read_firmware, libxl__xl_read_seclabel,
     libxl__xl_read_one_or_list;
@@ -26,14 +26,14 @@ bool libxl__xl_read_type(libxl__xl *x, libxl_domain_config *config, const libxl_
 /* Sets the fields that depend on several keys. Records an error for each required key that is missing. */
 void libxl__xl_finish(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings);
 
-/* display.c */
+/* display.c: the framebuffer */
 /* Makes a framebuffer for a PV domain if the file has the key `vnc` and no key `vfb`. */
 void libxl__xl_read_vnc_of_pv(libxl__xl *x, libxl_domain_config *config);
 
-/* cpus.c, numa.c, cpuid.c */
+/* cpus.c, numa.c, cpuid.c: readers of keys */
 libxl__xl_reader libxl__xl_read_cpus, libxl__xl_read_vnuma, libxl__xl_read_cpuid;
 
-/* hvm.c */
+/* hvm.c: readers of keys */
 libxl__xl_reader libxl__xl_read_viridian, libxl__xl_read_mca_caps, libxl__xl_read_genid,
     libxl__xl_read_stdvga, libxl__xl_read_gfx_passthru, libxl__xl_read_rdm;
 

@@ -7,8 +7,8 @@
 #include <libxl_utils.h>
 
 /*
- * Returns whether the field must be written, because it has another value in `object` than in `base`. A string or a list
- * of strings is always written if it is set.
+ * Returns whether the field must be written, because it has another value in `object` than in `base`. A string or a
+ * list of strings is always written if it is set.
  */
 static bool differs(const void *object, const void *base, const libxl__xl_field *field)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Writes xl's files. Each row of a table can write its value. If a value has a special grammar, its row has a
- * function for this. The writers do not check values, because libxl_domain_config_to_xl reads its text again
- * and compares the result. The functions do not fail; errors of `out` are found by the caller. Any thread may call them,
+ * function for this. The writers do not check values, because libxl_domain_config_to_xl reads its text again and
+ * compares the result. The functions do not fail; errors of `out` are found by the caller. Any thread may call them,
  * without a lock; one thread uses `out` at a time.
  */
 #ifndef LIBXL__XL_WRITE_H
