@@ -27,8 +27,8 @@ int libxl__hv_check_features(libxl__ao *ao, bool hvm, const uint32_t *given, uns
 /*
  * Reserves memory for a domain that has no memory yet. The pages that the domain then gets are taken from the
  * reservation. The reservation ends with the domain, or by libxl__hv_release. Returns 0 without a reservation if the
- * hypervisor refuses it for any reason except a lack of memory. Errors, recorded in ao: NO_MEMORY_FOR_GUEST, also if the
- * domain may not have so much memory; those of libxl__hv_look.
+ * hypervisor refuses it for any reason except a lack of memory. Errors, recorded in ao: NO_MEMORY_FOR_GUEST, also if
+ * the domain may not have so much memory; those of libxl__hv_look.
  */
 int libxl__hv_claim(libxl__ao *ao, uint32_t domid, uint64_t kb);
 /* Ends the reservation of libxl__hv_claim. Does nothing if the domain has none. */

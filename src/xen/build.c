@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane (worker.h) of the builds and, during a job, the job's handle and files. The functions at the end of the
- * file are called with the context locked. All other functions run on a worker, unlocked, and use only the
- * job's data. libxl__build_fail takes the context's lock for a short time, to allocate the message in the
- * operation's memory. Each build opens its own hypervisor handle, because
- * the handle's logger keeps the reason of a failure.
+ * Owns: the lane (worker.h) of the builds and, during a job, the job's handle and files. The functions at the end of
+ * the file are called with the context locked. All other functions run on a worker, unlocked, and use only the job's
+ * data. libxl__build_fail takes the context's lock for a short time, to allocate the message in the operation's
+ * memory. Each build opens its own hypervisor handle, because the handle's logger keeps the reason of a failure.
  */
 #include "boot_loader.h"
 #include "build_parts.h"

@@ -40,7 +40,7 @@ typedef struct libxl__builder {
     unsigned nodes; /* the number of NUMA nodes of the host */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;
-    libxl__build_file firmware, acpi, smbios; /* of an HVM domain */
+    libxl__build_file firmware, acpi, smbios; /* read for an HVM domain only */
     const char *cmdline;                      /* the kernel's command line; NULL: none */
 } libxl__builder;
 
@@ -68,7 +68,7 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
 
 /* ---- build_reset.c */
 
-/* The part RESET. Returns 0 or the job's error. */
+/* Carries out the part RESET. Returns 0 or the job's error. */
 int libxl__build_reset(libxl__builder *b);
 
 /* ---- build_settings.c */
@@ -124,7 +124,7 @@ const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, ch
 
 /* Reads hvmloader, the firmware and the configuration's tables. */
 int libxl__build_hvm_read(libxl__builder *b);
-/* Sets the parameters that the configuration chooses. */
+/* Sets those HVM_PARAM_* of the domain that depend on the configuration. */
 int libxl__build_hvm_params(libxl__builder *b);
 /* Sets up the guest's memory and memory map, and the modules beside hvmloader. Returns 0 or an errno. */
 int libxl__build_hvm_memory(libxl__builder *b, struct xc_dom_image *dom);

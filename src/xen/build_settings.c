@@ -153,8 +153,8 @@ static int give_host(libxl__builder *b, const libxl_domain_build_info *info)
 }
 
 /*
- * The timers of a PVH domain do not delay ticks that the guest has missed. This is libxl's default. The hypervisor's
- * default is to delay them. The stream of a saved domain does not contain the mode.
+ * Sets the mode of a PVH domain's timers to libxl's default, in which ticks that the guest has missed are not
+ * delayed. The hypervisor's default is to delay them. The stream of a saved domain does not contain the mode.
  */
 static int set_timer_mode(libxl__builder *b)
 {

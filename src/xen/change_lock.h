@@ -27,9 +27,9 @@ typedef struct libxl__change_lock {
 } libxl__change_lock;
 
 /*
- * Takes the lock of the operation's subject, whose UUID must be known, or that of domain 0. Call this from a phase's start and
- * poll, with the context locked. Returns LIBXL__AO_WAIT until the lock is held, then 0; or an error. There is
- * no time limit. A worker makes the calls on files. The lock is held until libxl__change_lock_leave, or until the
+ * Takes the lock of the operation's subject, whose UUID must be known, or that of domain 0. Call this from a phase's
+ * start and poll, with the context locked. Returns LIBXL__AO_WAIT until the lock is held, then 0; or an error. There
+ * is no time limit. A worker makes the calls on files. The lock is held until libxl__change_lock_leave, or until the
  * operation ends. Errors: NOMEM, PERMISSION, FAIL, recorded in ao.
  */
 int libxl__change_lock_take(libxl__ao *ao, libxl__change_lock *lock);

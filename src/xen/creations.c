@@ -21,7 +21,7 @@ static const uint64_t *uuid_key_of(const libxl__index_link *link)
     return LIBXL__CONTAINER(link, libxl__creation, by_uuid)->uuid_key;
 }
 
-/* The FNV-1a hash of a name. */
+/* Returns the FNV-1a hash of a name. */
 static uint64_t hash(const char *name)
 {
     uint64_t key = 0xCBF29CE484222325ull;

@@ -33,9 +33,9 @@ static inline bool libxl__domain_is_being_made(const xc_domaininfo_t *info)
  */
 struct libxl__domain_observer {
     /*
-     * Called with the context locked, at each look, for each listed domain that none of the observer's
-     * followers follows. Not called for domain 0 and for a domain that is being made. The observer should follow the domain. If it does not, it
-     * is called for this domain again at the next look.
+     * Called with the context locked, at each look, for each listed domain that none of the observer's followers
+     * follows. Not called for domain 0 and for a domain that is being made. The observer should follow the domain. If
+     * it does not, it is called for this domain again at the next look.
      */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
     LIST_ENTRY(libxl__domain_observer) link;

@@ -5,8 +5,8 @@
  * takes up to a millisecond for each MiB. The functions use no state of the context. Any thread may call them,
  * locked or not.
  *
- * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on
- * success. The caller disposes of the result. The errors are those of libxl__errno_rc (errno_rc.h) for LIBXL__CALL_HOST,
+ * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on success.
+ * The caller disposes of the result. The errors are those of libxl__errno_rc (errno_rc.h) for LIBXL__CALL_HOST,
  * NOMEM, and what the function's comment names.
  */
 #ifndef LIBXL__HOST_CALLS_H

@@ -21,8 +21,8 @@ static inline bool libxl__is(libxl_defbool setting, bool otherwise)
 }
 
 /*
- * Some settings of HVM domains exist twice in libxl: in b_info, and in b_info.u.hvm, where they were at first. The
- * setting in b_info is used if it has a value.
+ * Returns the value of a setting that exists twice in libxl: in b_info, and in b_info.u.hvm, where it was at first.
+ * The setting in b_info is used if it has a value.
  */
 static inline bool libxl__is_either(libxl_defbool setting, libxl_defbool former, bool otherwise)
 {

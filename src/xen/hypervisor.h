@@ -38,9 +38,12 @@ int libxl__hv_fail(struct libxl__ao *ao, libxl__call call, const char *what, uin
 int libxl__hv_suspend(struct libxl__ao *ao, uint32_t domid);
 /* Gets a parameter of an HVM domain: HVM_PARAM_* of Xen's public header hvm/params.h. */
 int libxl__hv_hvm_param(struct libxl__ao *ao, uint32_t domid, uint32_t param, uint64_t *value);
-/* Pauses the domain once more. Errors: also INVAL (a reserved domid, this domain itself, or paused 255 times already). */
+/*
+ * Adds one pause to the pauses of the domain. Errors: also INVAL (a reserved domid, this domain itself, or paused 255
+ * times already).
+ */
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
-/* Takes one pause back. Errors: also NOT_PAUSED, and INVAL (a reserved domid). */
+/* Removes one of the domain's pauses. Errors: also NOT_PAUSED, and INVAL (a reserved domid). */
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
 /* Changes the UUID that the hypervisor has for the domain. Errors: those of libxl__errno_rc for `call`. */
 int libxl__hv_set_handle(struct libxl__ao *ao, libxl__call call, uint32_t domid, const libxl_uuid *uuid);

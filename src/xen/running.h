@@ -4,9 +4,9 @@
  * few microseconds for each processor or virtual processor. The functions allocate memory and use no state of
  * the context. Any thread may call them, locked or not.
  *
- * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on
- * success. The caller disposes of the result. A function with a domid also returns DOMAIN_NOTFOUND. The other errors are
- * those of libxl__errno_rc (errno_rc.h), NOMEM, and what the function's comment names.
+ * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on success.
+ * The caller disposes of the result. A function with a domid also returns DOMAIN_NOTFOUND. The other errors are those
+ * of libxl__errno_rc (errno_rc.h), NOMEM, and what the function's comment names.
  */
 #ifndef LIBXL__RUNNING_H
 #define LIBXL__RUNNING_H
@@ -58,7 +58,10 @@ int libxl__hv_set_sched(struct libxl__ao *ao, const char *field, uint32_t domid,
  */
 int libxl__hv_get_vcpu_sched(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_sched_params *out);
 int libxl__hv_set_vcpu_sched(struct libxl__ao *ao, uint32_t domid, const libxl_vcpu_sched_params *params);
-/* Get and set the parameters that the scheduler credit or credit2 has for a whole cpupool. Errors: also INVAL. */
+/*
+ * Get and set the parameters that the scheduler credit or credit2 has for a whole cpupool. Errors: also INVAL (the
+ * cpupool does not exist or has another scheduler, or a value is wrong).
+ */
 int libxl__hv_get_credit(struct libxl__ao *ao, uint32_t poolid, libxl_sched_credit_params *out);
 int libxl__hv_set_credit(struct libxl__ao *ao, uint32_t poolid, const libxl_sched_credit_params *params);
 int libxl__hv_get_credit2(struct libxl__ao *ao, uint32_t poolid, libxl_sched_credit2_params *out);

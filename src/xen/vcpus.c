@@ -24,7 +24,7 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
 {
     if (libxl_bitmap_alloc(ao->ctx, out, size * 8))
         return no_memory(ao, "a set of processors");
-    if (out->map && map) /* false for a bitmap of 0 octets */
+    if (out->map && map) /* both are NULL for a bitmap of 0 octets */
         memcpy(out->map, map, (size_t)size);
     return 0;
 }

@@ -91,8 +91,8 @@ static void run_deferred(libxl_ctx *ctx, bool connected)
 /* ---- changes of the connection's state */
 
 /*
- * Enters the state DOWN, and plans the next attempt to connect. If the connection was lost a second ago or earlier, ends
- * the deferred batches.
+ * Enters the state DOWN, and plans the next attempt to connect. If the connection was lost a second ago or earlier,
+ * ends the deferred batches.
  */
 static void retry_later(libxl_ctx *ctx)
 {
