@@ -66,7 +66,7 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
     memset(ao, 0, sizeof(*ao) + args);
     ao->size = (uint32_t)size;
     libxl__gc_begin(&ao->gc, ao->args + args, size - sizeof(*ao) - args);
-    /* Cannot fail, because the record's size includes the state. */
+    /* This allocation cannot fail, because the record's size includes the state of the phases. */
     if (cls->phases)
         ao->state_at = (uint16_t)((char *)libxl__gc_alloc(&ao->gc, state) - (char *)ao);
     return ao;

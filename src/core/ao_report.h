@@ -35,8 +35,8 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 /* ---- reports that the application requests with libxl_ao_set_progress */
 
 /*
- * The progress of an operation that sends memory in rounds. The memory changes meanwhile, so each round sends what
- * has changed since the round before.
+ * The progress of an operation that sends memory in rounds. The guest's memory changes while it is sent, so each
+ * round sends what has changed since the round before.
  */
 typedef struct libxl__copying {
     uint32_t round; /* the number of the present round, counted from 0 */
@@ -57,7 +57,7 @@ struct libxl__ao_report {
     uint32_t index, count;
     libxl__copying copying;
     /*
-     * The amount that is done, and the whole amount, both in `unit`s; total 0: the whole amount is not known.
+     * `done`: the amount that is done. `total`: the whole amount; 0: not known. `unit` names what both numbers count.
      */
     uint64_t done, total;
     /* The name of the counted things; a static string; NULL: the phase counts nothing. */
@@ -84,8 +84,8 @@ void libxl__ao_count_copying(libxl__ao *ao, const libxl__copying *copying);
 /* For group.c: reports that member number `index` of a group of `count` members has ended. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
 /*
- * For phase.c: reports that a phase was entered or is being undone. Keeps the phase for a later request of
- * reports, if libxl_ctx_keep_phases has asked for that.
+ * For phase.c: reports that a phase was entered or is being undone. If libxl_ctx_keep_phases is on, keeps the phase
+ * for a later request of reports.
  */
 void libxl__ao_report_phase(libxl__ao *ao);
 /*

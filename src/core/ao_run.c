@@ -204,10 +204,7 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
-        /*
-         * If the operation was asked to stop before, wakes it, so that its undo sees that the context is
-         * closing.
-         */
+        /* If a stop was requested before, wakes the operation, so that its undo sees that the context is closing. */
         if (libxl__ao_request_stop(ao, ERROR_ABORTED))
             libxl__ao_wake(ao);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Children: programs that an operation runs. The library learns of a child's end from a pidfd. It installs no
+ * Children: programs that an operation runs. A pidfd becomes readable when a child ends. The library installs no
  * signal handler and reaps only its own children.
  *
  * Call both functions with the context locked. Any thread may call them.

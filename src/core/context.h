@@ -56,7 +56,7 @@ struct libxl__ctx {
     struct libxl__host *host;
     struct libxl__xen *xen;
     struct libxl__generators *generators;
-    libxl__loop loop; /* the last member, because it has the largest array */
+    libxl__loop loop; /* the last member of the context, because the loop has the largest array */
 };
 
 /*

@@ -99,9 +99,9 @@ bool libxl__delivering_here(const libxl_ctx *ctx);
  */
 bool libxl__deliveries_defer(libxl_ctx *ctx);
 /*
- * Calls the completion callback of an instant operation that has succeeded. Then makes the deliveries that
- * were deferred during the callback. Call it unlocked, and not inside a delivery of this context. No other
- * thread may know the operation.
+ * Calls the completion callback of an instant operation that has succeeded. Then makes the deliveries that were
+ * deferred during the callback. Call it unlocked, and not inside a delivery of this context. No other thread may have
+ * access to the operation.
  */
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 

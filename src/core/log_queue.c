@@ -2,7 +2,7 @@
 /*
  * The queue of log messages (libxl_log.h).
  *
- * Owns: the queued messages, until libxl_log_queue_take; then they belong to the program. The queue's own mutex
+ * Owns: the queued messages, until libxl_log_queue_take; then they belong to the application. The queue's own mutex
  * guards them. The logger is called with and without the lock of a context, so nothing here takes that lock.
  */
 #include "libxl_internal.h"
@@ -18,9 +18,9 @@
 enum { LINE = 2048 }; /* longer messages are cut */
 
 struct kept {
-    libxl_log_message message; /* must be first, because the program frees a message by its address */
+    libxl_log_message message; /* must be first, because the application frees a message by its address */
     STAILQ_ENTRY(kept) link;
-    char strings[]; /* the text and the source */
+    char strings[]; /* the strings of the members `text` and `source` of `message` */
 };
 
 struct libxl_log_queue {

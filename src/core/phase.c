@@ -31,7 +31,7 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     (void)ctx;
     libxl__ao *ao = LIBXL__CONTAINER(timer, libxl__ao, phase.timer);
     ao->phase.expired = true;
-    /* Cannot fail, because the timer has just expired and the heap has room for it. */
+    /* This call cannot fail, because the timer has just expired, so the heap has room for it. */
     libxl__timer_start(ctx, timer, LIBXL__NEVER, limit_reached);
     libxl__ao_wake(ao);
 }

@@ -31,16 +31,15 @@ typedef struct libxl__backend_wait {
 } libxl__backend_wait;
 
 /*
- * Starts the wait. `wanted` is the state as a text, which must stay valid until the wait ends. Errors,
- * recorded in ao: those of libxl__await_start.
+ * Starts the wait. `wanted` is the number of the awaited state, as a text that must stay valid until the wait ends.
+ * Errors, recorded in ao: those of libxl__await_start.
  */
 int libxl__backend_wait_start(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device,
                               const char *wanted);
 /*
- * Call this from a phase's poll. Returns LIBXL__AO_WAIT until the backend has reached the state. Then returns
- * 0 or an error. Errors, recorded in ao: DEVICE (the backend or the guest's driver has written an error, or
- * the backend has closed or lost its nodes), NO_BACKEND (the backend's domain has ended), and those of
- * libxl__await_step.
+ * Call this from a phase's poll. Returns LIBXL__AO_WAIT until the backend has reached the awaited state. Then returns
+ * 0 or an error. Errors, recorded in ao: DEVICE (the backend or the guest's driver has written an error, or the
+ * backend has closed or lost its nodes), NO_BACKEND (the backend's domain has ended), and those of libxl__await_step.
  */
 int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device);
 /* Returns LIBXL__AO_WAIT, or DEVICE if an error was written since the start, or an error of libxl__await_step. */

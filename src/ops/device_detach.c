@@ -22,8 +22,8 @@
 #include <xen/io/xenbus.h>
 
 /*
- * If the backend's domain changes the nodes more often than this, instead of removing them, the operation waits no
- * longer.
+ * If the backend's domain changes the nodes more often than this, instead of removing them, the operation stops
+ * waiting for that domain.
  */
 enum { MOST_TIMES_CHANGED = 64 };
 

@@ -234,7 +234,7 @@ static void tree_changed(libxl_ctx *ctx, void *user, bool failed)
 }
 
 /*
- * The toolstack's tree has no PCI devices. The directory of their backends tells which domains have PCI devices. The
+ * The toolstack's tree has no PCI devices. The directory of their backends shows which domains have PCI devices. The
  * path of an event is /local/domain/0/backend/pci/DOMID/0 or the path of a node below or above it. An event below it
  * is ignored if the device is followed: the device's own watches report its changes, and device_rest.c bounds them.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` tells the receiver to run
- * the guest, if the mark (save_mark.h) is still the mark of this migration, and the domain is still suspended.
- * migrate_give.c has this phase and those after it. Before this phase an error or a stop request lets the guest run
- * here. After this phase only the receiver decides: its answer 0 means that the guest runs there. After any other
- * answer the receiver sends the permission to let the guest run here. If the connection is lost while the answer or
- * the permission is awaited, the domain here stays suspended.
+ * domain_migrate: sends a guest to another machine. peer.h has the messages. The phase `go` sends the receiver the
+ * message GO, so that it runs the guest. GO is sent only if the mark (save_mark.h) is still the mark of this
+ * migration, and the domain is still suspended. migrate_give.c has this phase and those after it. After an error or a
+ * stop request before this phase, the guest runs here. After this phase only the receiver decides: its answer 0 means
+ * that the guest runs there. After any other answer the receiver sends the permission to let the guest run here. If
+ * the connection is lost while the answer or the permission is awaited, the domain here stays suspended.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

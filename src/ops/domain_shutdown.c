@@ -315,8 +315,10 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     const int rc = libxl__withdrawal_step(ao, &s->withdrawal, node_of(ao), request_of(ao));
     note_may_suspend(ao, s, rc && rc != ERROR_DOMAIN_DESTROYED);
     if (rc == ERROR_NOT_READY && s->written && libxl__withdrawal_was_answered(&s->withdrawal))
-        /* A guest that has acknowledged the request suspends itself soon. The caller must know whether it
-         * did. */
+        /*
+         * A guest that has acknowledged the request to suspend itself does so soon. The result must show whether it
+         * did.
+         */
         return suspends(ao) ? LIBXL__AO_WAIT : is_suspended(s) ? 0 : LIBXL__AO_CARRIED_OUT;
     if (rc == ERROR_NOT_READY)
         return 0;

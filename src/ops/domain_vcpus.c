@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * set_vcpuonline: tells a guest which virtual processors must be online. The guest watches the nodes
+ * set_vcpuonline: writes which of a guest's virtual processors must be online. The guest watches the nodes
  * ~/cpu/N/availability and starts or stops its processors.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The request and the answer with which a migration between two hosts of this library begins. The request
- * (libxl_migration_request) follows the receiver's greeting, in the place of xl's header. Its own header has the form
- * of xl's (transfer_messages.h), and JSON follows. The answer (libxl_migration_answer) is JSON, too. Then the sender
- * sends the saved domain, as xl does. Call all functions with the context locked.
+ * (libxl_migration_request) follows the receiver's greeting, in the place of xl's header. The request begins with a
+ * header in the format of xl's header (transfer_messages.h), and JSON follows. The answer (libxl_migration_answer) is
+ * JSON, too. Then the sender sends the saved domain, as xl does. Call all functions with the context locked.
  */
 #ifndef LIBXL__MIGRATE_ASK_H
 #define LIBXL__MIGRATE_ASK_H

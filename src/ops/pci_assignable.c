@@ -250,7 +250,7 @@ static int give_back_poll(libxl__ao *ao, struct assigning *s)
     return libxl__pci_poll(ao, &s->job);
 }
 
-/* The node driver_path stays until the driver has the device again, as in libxl. */
+/* Removes the node driver_path only if the former driver has the device again, as libxl does. */
 static int forget_start(libxl__ao *ao, struct assigning *s)
 {
     const libxl__host_pci_assignable_remove_args *args = libxl__ao_args(ao);

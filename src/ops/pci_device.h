@@ -41,7 +41,7 @@ typedef struct libxl__pci_nodes {
 /* The greatest number of requests that libxl__pci_nodes_restore adds. */
 enum { LIBXL__PCI_RESTORING = 2 };
 
-/* Adds the requests that read the nodes of a device to the batch. */
+/* Adds to the batch the requests that read the nodes of a device. */
 void libxl__pci_nodes_read(libxl__xs_batch *batch, uint32_t sbdf, libxl__pci_nodes *nodes);
 /* Adds the request that writes one node of a device. `value` NULL: removes the node. */
 void libxl__pci_nodes_write(libxl__xs_batch *batch, uint32_t sbdf, const char *key, const char *value);

@@ -48,8 +48,9 @@ bool libxl__recover_has_tried(const libxl__nested *recovery);
 
 /*
  * Call this from the parent's poll or undo. Returns LIBXL__AO_WAIT, or the recovery's result. If the recovery has
- * failed and will be tried again, returns the error. If the recovery waits for the guest to suspend itself, and `waits`
- * is false, returns GUEST_TIMEDOUT. In both cases the parent's message tells the reason, and the recovery continues.
+ * failed and will be tried again, returns the error. If the recovery waits for the guest to suspend itself, and
+ * `waits` is false, returns GUEST_TIMEDOUT. In both cases the parent's message contains the reason, and the recovery
+ * continues.
  */
 int libxl__recover_poll(libxl__ao *parent, const libxl__nested *recovery, bool waits);
 

@@ -6,11 +6,14 @@
 #include "ops.h"
 
 /*
- * Adds a request that reads the number of the domain's PCI devices to the batch. The state of such a device is in the
+ * Adds to the batch a request that reads the number of the domain's PCI devices. The state of such a device is in the
  * device, and Xen cannot read it.
  */
 libxl__xs_request *libxl__save_pci_read(libxl__xs_batch *batch, uint32_t domid);
-/* Checks the answer. Errors: INVAL, recorded in ao, with the path of the node, if the domain has PCI devices. */
+/*
+ * Checks the answer to the request of libxl__save_pci_read. Errors: INVAL, recorded in ao, with the path of the node,
+ * if the domain has PCI devices.
+ */
 int libxl__save_pci_check(libxl__ao *ao, const libxl__xs_request *pci);
 /*
  * Checks that a domain that is to be migrated has no USB device of this host. At the receiver the same bus and address

@@ -2,10 +2,10 @@
 /*
  * Reads the number of the guest's port, binds the port and notifies it.
  *
- * A toolstack can subscribe to the suspension with XEN_DOMCTL_subscribe. Xen then raises the guest's port
- * when the guest is suspended, and does not raise VIRQ_DOM_EXC. So xenstored and other programs would not
- * learn of the suspension. This file does not subscribe. If another toolstack has, the event of the port is
- * the only sign of the suspension.
+ * A toolstack can subscribe to the suspension with XEN_DOMCTL_subscribe. Xen then raises the guest's port when the
+ * guest is suspended, and does not raise VIRQ_DOM_EXC. So xenstored and other programs would not notice the
+ * suspension. This file does not subscribe. If another toolstack has, the event of the port is the only sign of the
+ * suspension.
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */

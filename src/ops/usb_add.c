@@ -4,9 +4,10 @@
  *
  * The operation holds libxl's lock of changes to the domain, so that no other toolstack takes the same port. A
  * creation does not take the lock, because no other program knows the domain. From the reading of all ports until the
- * port is written, the operation also holds the lock of domain 0. So of several operations that want the same device
- * one gets it. xl does not take the lock of domain 0. While a controller is added or removed, the lock is not held,
- * because the device model of one domain must not delay the operations on the others. Then the ports are read again.
+ * port is written, the operation also holds the lock of domain 0. So only one of several operations that add the same
+ * device gets it. xl does not take the lock of domain 0. While a controller is added or removed, the lock is not
+ * held, because the device model of one domain must not delay the operations on the others. Then the ports are read
+ * again.
  *
  * Owns: the port and the device until the operation completes with success. Each undo has its memory and its worker
  * before its phase changes anything. The caller holds the context's lock.

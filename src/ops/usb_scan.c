@@ -35,7 +35,10 @@ static bool read_number(const char *text, uint32_t *number)
     return true;
 }
 
-/* Lists the numbers of the controllers. A domain has few, so the first part of the list has all of them. */
+/*
+ * Lists the numbers of the controllers. A domain has few controllers, so the first part of the list names all of
+ * them.
+ */
 static int list_numbers(libxl__ao *ao, libxl__usb_scan *scan)
 {
     const int rc = new_batch(ao, scan);

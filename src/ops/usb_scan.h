@@ -51,8 +51,8 @@ const char *libxl__usb_scan_port(const libxl__usb_controller *controller, int po
 void libxl__usb_write_port(libxl__xs_batch *batch, const libxl__usb_controller *controller, int port, int rc,
                            const char *from, const char *to);
 /*
- * The sizes that libxl__xs_reserve must reserve for one such write in a transaction, with the start and the end of
- * the transaction.
+ * What libxl__xs_reserve must reserve for one libxl__usb_write_port in a transaction, with the start and the end of
+ * the transaction: the number of requests, and the octets of their paths and values.
  */
 enum { LIBXL__USB_PORT_REQUESTS = 4, LIBXL__USB_PORT_OCTETS = 2 * (LIBXL__DEVICE_PATH + LIBXL__USB_BUSID) };
 /* Adds the request that reads the node of a port. */
@@ -61,8 +61,9 @@ libxl__xs_request *libxl__usb_read_port(libxl__xs_batch *batch, const libxl__usb
 
 /*
  * usb_record.c: starts a job that adds a device to the stored configuration, or removes it. For a removal, the
- * hostbus and hostaddr of `usbdev` may be 0: unknown. `usbctrl` is a controller that is also added; NULL: none.
- * Continue with libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
+ * hostbus and hostaddr of `usbdev` may be 0, which means unknown. `usbctrl` is a controller that is also added; NULL:
+ * none. Continue with libxl__userdata_changed and libxl__userdata_change_back. Errors: those of
+ * libxl__userdata_update.
  */
 int libxl__usb_record(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid,
                       const libxl_device_usbdev *usbdev, const libxl_device_usbctrl *usbctrl, bool add);

@@ -96,7 +96,7 @@ static void explain_work(libxl_ctx *ctx, libxl__job *job)
     libxl__qemu_read_words(ctx, job);
 }
 
-/* Called when a job has ended and its model was freed meanwhile. */
+/* Called when a job has ended whose struct watched_model was freed before. */
 static void job_left(libxl_ctx *ctx, libxl__job *job)
 {
     struct model_job *j = (struct model_job *)job;
