@@ -43,10 +43,10 @@ const char *libxl__device_script_path(libxl__ao *ao, const char *script);
 int libxl__device_script_start(libxl__ao *ao, libxl__device_script *run, const libxl__device *device,
                                const char *path, const char *action, const char *argument);
 /*
- * Returns LIBXL__AO_WAIT until the script has ended and the two nodes were read. Then returns 0 or an error.
- * Errors, recorded in ao with the script's last line and hotplug-error: SCRIPT (the script has failed, or was
- * killed after 40 s), BUSY (the script reports that another domain uses the device), FAIL, and those of
- * xenstore.
+ * Returns LIBXL__AO_WAIT until the script has ended and the nodes hotplug-status and hotplug-error were read. Then
+ * returns 0 or an error. Errors, recorded in ao with the script's last line and hotplug-error: SCRIPT (the script has
+ * failed, or was killed after 40 s), BUSY (the script reports that another domain uses the device), FAIL, and those
+ * of xenstore.
  */
 int libxl__device_script_poll(libxl__ao *ao, libxl__device_script *run, const libxl__device *device);
 

@@ -286,8 +286,8 @@ static int read_config(const libxl__device *device, void *config, const char *co
 static int set_link(libxl__ao *ao, const libxl__device *device)
 {
     /*
-     * The highest possible address. A bridge uses the lowest address of its interfaces as its own address, so the
-     * bridge does not use this address.
+     * The MAC address of the host's interface: the highest possible one. A bridge uses the lowest address of its
+     * interfaces as its own address, so the bridge does not use this address.
      */
     static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
     nic_host *host = device->host;

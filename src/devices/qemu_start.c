@@ -424,7 +424,7 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
     }
     close_files(s);
     if (!s->arguments)
-        return 0; /* nothing has to be undone, because QEMU was not launched and no file was opened */
+        return 0; /* QEMU was not launched and no file was opened, so there is nothing to undo */
     s->undoing = LIBXL__QEMU_DYING;
     libxl__process_signal(&s->process, SIGKILL);
     return libxl__qemu_start_undo(ao, s);

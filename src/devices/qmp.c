@@ -147,7 +147,7 @@ static void keep_answer(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *mes
         finish_commands(ctx, qmp);
 }
 
-/* Stores that the awaited event has arrived, if this is the event. */
+/* Sets `happened` if the message is the awaited event. */
 static void take_event(libxl_ctx *ctx, libxl__qmp *qmp, struct json_object *message)
 {
     struct json_object *name;
