@@ -70,7 +70,7 @@ int libxl__operation_generator_create(libxl_ctx *ctx, libxl__operation_generator
 int libxl__operation_generator_start(libxl_ctx *ctx, libxl__operation_generator *evgen, const char *where);
 /* Call it without the lock. Stops the operation, and frees the generator. NULL is allowed. */
 void libxl__operation_generator_disable(libxl_ctx *ctx, libxl__operation_generator *evgen);
-/* Returns the generator whose operation this is. Call it with the context locked. */
+/* Returns the generator to which this operation belongs. Call it with the context locked. */
 const libxl__operation_generator *libxl__generator_of_operation(const libxl__ao *ao);
 
 #endif
