@@ -57,7 +57,7 @@ struct libxl__xl_field {
     unsigned types;
     bool of_vfb;   /* the key is a parameter of the framebuffer in the file of a PV domain */
     bool any_case; /* the words are compared without regard to case */
-    /* a text that is not a number is an error in both modes, as in xl; in other rows its severity is DOUBT */
+    /* a text that is not a number is an error, as in xl; false: the severity of such a text is DOUBT */
     bool strict;
     bool by_number; /* a file may have the number of a word instead of the word, which is deprecated */
     size_t offset, size;
