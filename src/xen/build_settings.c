@@ -52,7 +52,7 @@ void libxl__build_set_limits(const libxl__build *build, struct xen_domctl_create
 
 /* ---- the CPUID policy */
 
-/* Copies the configuration's CPUID leaves. The copies refer to the configuration's strings. */
+/* Copies the configuration's CPUID leaves to `leaves`. The copies point to the configuration's strings. */
 static void take_leaves(const libxl_cpuid_policy_list *list, struct xc_xend_cpuid *leaves, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {

@@ -20,7 +20,7 @@ struct libxl__ao;
  */
 int libxl__hv_next_cpupool(struct libxl__ao *ao, uint32_t from, libxl_cpupoolinfo *out);
 /*
- * Describes this cpupool. pool_name stays NULL. Errors: INVAL (there is no such cpupool), and those of the
+ * Describes the cpupool `poolid`. pool_name stays NULL. Errors: INVAL (there is no such cpupool), and those of the
  * hypercall.
  */
 int libxl__hv_cpupool(struct libxl__ao *ao, uint32_t poolid, libxl_cpupoolinfo *out);

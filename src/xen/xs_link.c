@@ -162,9 +162,9 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 }
 
 /*
- * Records the loss of the connection. If xenstored crashes again and again, every new connection is lost at
- * once. The attempts and the log lines must be rare in this case. So the delay is reset only if the
- * connection was UP for a second.
+ * Records the loss of the connection. If xenstored crashes again and again, every new connection is lost at once. In
+ * this case the attempts to connect and the log lines must be rare. So the delay is reset only if the connection was
+ * UP for a second.
  */
 static void note_loss(libxl_ctx *ctx, int errnoval)
 {

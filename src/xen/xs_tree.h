@@ -14,7 +14,7 @@
 
 /*
  * LIBXL__XS_TREE_NODES: the greatest number of nodes that are read. LIBXL__XS_TREE_NUMBERS: the children of a node
- * below the root are read only if the node's name is a number that is less than this one.
+ * below the root are read only if the node's name is a number that is less than this constant.
  */
 enum { LIBXL__XS_TREE_NODES = 512, LIBXL__XS_TREE_NUMBERS = 64 };
 
