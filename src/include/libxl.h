@@ -95,15 +95,17 @@ typedef uint64_t libxl_ev_user;
 /* The number of bits of the bitmaps viridian_enable and viridian_disable. */
 #define LIBXL_BUILDINFO_HVM_VIRIDIAN_ENABLE_DISABLE_WIDTH 64
 
-/* The limits of grants that libxl 4.17 no longer uses. */
+/*
+ * The default numbers of grant frames and maptrack frames in older versions of libxl. libxl 4.17 does not use them.
+ */
 #define LIBXL_MAX_GRANT_FRAMES_DEFAULT    32
 #define LIBXL_MAX_MAPTRACK_FRAMES_DEFAULT 1024
 
 #include <libxl_values.h>
 
 /*
- * A word of an enumeration and its value. libxl has the type for its tables of words; libxl_T_to_string and
- * libxl_T_from_string do what the tables are for.
+ * A word of an enumeration and its value. libxl converts enumerations by tables of this type. This library converts
+ * them by libxl_T_to_string and libxl_T_from_string. The type exists for programs that use it.
  */
 typedef struct {
     const char *s;
@@ -280,7 +282,8 @@ int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
  * Makes the operations that are started from now on keep the phases that they enter. The first
  * libxl_ao_set_progress of such an operation then also reports the phases before the present one, with the
  * times when they were entered. So a program that requests reports when an initiator has returned gets every
- * phase. `keep` false ends this. Any thread may call this function.
+ * phase. With `keep` false, operations do not keep the phases that they enter from now on. Any thread may call
+ * this function.
  */
 void libxl_ctx_keep_phases(libxl_ctx *ctx, bool keep);
 
@@ -335,7 +338,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 #include <libxl_userdata.h>
 #include <libxl_log.h>
 
-/* In libxl 4.12 and older these functions had no ao_how and were synchronous. */
+/* libxl_domain_create_restore had no params in libxl 4.3 and older, and no send_back_fd in libxl 4.6 and older. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040400
 static inline int libxl__domain_create_restore_0x040200(libxl_ctx *ctx, libxl_domain_config *d_config,
                                                         uint32_t *domid, int restore_fd,
@@ -356,6 +359,7 @@ static inline int libxl__domain_create_restore_0x040400(libxl_ctx *ctx, libxl_do
 }
 #define libxl_domain_create_restore libxl__domain_create_restore_0x040400
 #endif
+/* In libxl 4.12 and older these functions had no ao_how and were synchronous. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
 static inline int libxl__send_trigger_0x041200(libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger,
                                                uint32_t vcpuid)

@@ -121,12 +121,12 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
 void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
 
 /*
- * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs and are
- * not queued. event_occurs then owns the events. event_occurs is called on a thread that is inside a call of
- * this library. No lock is held, so event_occurs may call the library. It may be NULL if the mask is 0.
+ * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs and are not
+ * queued. event_occurs then owns the events. event_occurs is called on a thread that is inside a call of this
+ * library. No lock is held, so event_occurs may call the library. It may be NULL if the mask is 0.
  *
- * `disaster` is called when events of `type` may have been lost; 0: events of any type. It may be NULL. It
- * must not call the library.
+ * `disaster` is called when events of the type `type` may have been lost. If `type` is 0, events of any type may have
+ * been lost. `disaster` may be NULL. It must not call the library.
  */
 typedef struct libxl_event_hooks {
     uint64_t event_occurs_mask;
@@ -139,8 +139,8 @@ typedef struct libxl_event_hooks {
 } libxl_event_hooks;
 
 /*
- * Sets the application's event hook, which replaces an earlier one. *hooks is not copied and must remain
- * valid while it is set. NULL removes the hook. While this runs, no other thread may be inside a call on this
+ * Sets the application's event hook, which replaces an earlier one. *hooks is not copied and must remain valid while
+ * it is set. `hooks` NULL removes the hook. While this function runs, no other thread may be inside a call on this
  * context. Must not be called in a callback or hook.
  */
 void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user);
@@ -206,14 +206,14 @@ void libxl_evdisable_devices(libxl_ctx *ctx, libxl_evgen_devices *evgen);
 #define LIBXL_STORE_CHANGES_MAX 1024
 
 /*
- * Generates STORE_CHANGED each time the node `path` of xenstore, or a node below it, has changed. The first
- * event comes when xenstored has the watch; its path is `path`. The application reads a node after it has taken
- * an event, so it needs no event for each change: while an event with a path waits to be taken, no further
- * event with this path is generated. If more than LIBXL_STORE_CHANGES_MAX events wait, further changes are
- * dropped, and one STORE_CHANGES_LOST says so. STORE_CHANGES_LOST is also generated after the connection to
- * xenstored was lost. `path` is copied. It may be @introduceDomain or @releaseDomain. The node need not exist.
- * If xenstored refuses the watch, the last event is a STORE_CHANGES_LOST with the error in rc. Errors besides
- * the common ones: INVAL (`path` is no path of xenstore).
+ * Generates STORE_CHANGED each time the node `path` of xenstore, or a node below it, has changed. The first event
+ * comes when xenstored has the watch; its path is `path`. The application reads a node after it has taken an event,
+ * so it needs no event for each change: while an event with a path waits to be taken, no further event with this path
+ * is generated. If more than LIBXL_STORE_CHANGES_MAX events wait, further changes are dropped, and one
+ * STORE_CHANGES_LOST is generated in their place. STORE_CHANGES_LOST is also generated after the connection to
+ * xenstored was lost. `path` is copied. It may be @introduceDomain or @releaseDomain. The node need not exist. If
+ * xenstored refuses the watch, the last event is a STORE_CHANGES_LOST with the error in rc. Errors besides the common
+ * ones: INVAL (`path` is no path of xenstore).
  */
 int libxl_evenable_store_watch(libxl_ctx *ctx, const char *path, libxl_ev_user user,
                                libxl_evgen_store_watch **evgen_out);

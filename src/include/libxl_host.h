@@ -126,9 +126,8 @@ int libxl_set_parameters(libxl_ctx *ctx, char *params);
 /* ------------------------------------------------------------------ cache and memory bandwidth of the processors */
 
 /*
- * Run domain_psr_attach, domain_psr_detach, domain_psr_sample, domain_psr_get and domain_psr_set. A host without
- * the feature gives FAIL. libxl_psr_cmt_get_sample stores octets, libxl_psr_cmt_get_cache_occupancy KiB. tsc_r may
- * be NULL.
+ * Run domain_psr_attach, domain_psr_detach, domain_psr_sample, domain_psr_get and domain_psr_set. Return FAIL if the
+ * host does not have the feature. *sample_r is in octets, *l3_cache_occupancy in KiB. tsc_r may be NULL.
  */
 int libxl_psr_cmt_attach(libxl_ctx *ctx, uint32_t domid);
 int libxl_psr_cmt_detach(libxl_ctx *ctx, uint32_t domid);
@@ -176,8 +175,8 @@ int libxl_cpuid_parse_config_xend(libxl_cpuid_policy_list *cpuid, const char *st
 /* ------------------------------------------------------------------ domains and the machine */
 
 /*
- * Replaces this process by vncviewer, for the domain's screen. autopass: the viewer gets the password of the
- * domain's nodes. Returns only after an error, with FAIL.
+ * Replaces this process by vncviewer, for the domain's screen. If `autopass` is not 0, the viewer gets the password
+ * that is in the domain's nodes of xenstore. Returns only after an error, with FAIL.
  */
 int libxl_vncviewer_exec(libxl_ctx *ctx, uint32_t domid, int autopass);
 
@@ -188,7 +187,7 @@ int libxl_vncviewer_exec(libxl_ctx *ctx, uint32_t domid, int autopass);
  */
 libxl_vminfo *libxl_list_vm(libxl_ctx *ctx, int *nb_vm_out);
 void libxl_vminfo_list_free(libxl_vminfo *list, int nb_vm);
-/* Returns whether a guest can have this domid, which must be neither 0 nor reserved. */
+/* Returns 1 if a guest can have this domid, that is, if it is neither 0 nor reserved. Otherwise returns 0. */
 int libxl_domid_valid_guest(uint32_t domid);
 /*
  * Returns when the domain was made, in seconds since 1970. Returns ~0 after an error, and if the domain has no

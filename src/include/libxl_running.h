@@ -45,7 +45,7 @@ int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *
 
 /* ------------------------------------------------------------------ schedulers */
 
-/* With one of these values, the parameter does not change. */
+/* The values for parameters that are not to be changed. */
 #define LIBXL_DOMAIN_SCHED_PARAM_WEIGHT_DEFAULT    -1
 #define LIBXL_DOMAIN_SCHED_PARAM_CAP_DEFAULT       -1
 #define LIBXL_DOMAIN_SCHED_PARAM_PERIOD_DEFAULT    -1
@@ -120,7 +120,7 @@ int libxl_wait_for_memory_target(libxl_ctx *ctx, uint32_t domid, int wait_secs);
  */
 int libxl_wait_for_free_memory(libxl_ctx *ctx, uint32_t domid, uint64_t memory_kb, int wait_secs);
 
-/* Runs domain_send_sysrq, but does not wait for the guest: returns as soon as the request is written. */
+/* Runs domain_send_sysrq, but does not wait for the guest: returns as soon as the request is in xenstore. */
 int libxl_send_sysrq(libxl_ctx *ctx, uint32_t domid, char sysrq);
 
 /* ------------------------------------------------------------------ the host */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Visits values that were set, and finds those that the library does not support. Owns nothing after a call. Needs no
- * lock: any thread may call this.
+ * Visits the fields that the application has set, and finds those that the library does not support. Owns nothing
+ * after a call. Needs no lock: any thread may call this.
  *
  * The JSON form of a value contains only the fields that differ from their initial values. So if a field is in the
  * JSON form, the application has set that field.

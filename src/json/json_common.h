@@ -19,7 +19,7 @@ typedef struct libxl__json_spot {
     size_t index;
 } libxl__json_spot;
 
-/* Returns the path of a place, which the caller frees, or NULL if there is no memory. */
+/* Returns the path of a value, which the caller frees, or NULL if there is no memory. */
 char *libxl__json_path(const libxl__json_spot *at);
 /* Sets this thread's error message to "PATH: MESSAGE" and returns rc. `at` NULL: the message has no path. */
 int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)

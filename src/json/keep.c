@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes a value over a text that another program, or a newer release, has written. Members of the text that the type
- * does not have are kept, for programs that know them. Owns nothing after a call. Needs no lock: any thread may call
- * this.
+ * Writes a value as JSON in place of a text that another program, or a newer release, has written. Members of this
+ * text that the type does not have are kept, for programs that know them. Owns nothing after a call. Needs no lock:
+ * any thread may call this.
  *
- * The elements of an array may have moved. So an element is identified by the member "devid", or "vdev" of a disk. The
- * unknown members of an element without such a member are not kept.
+ * The elements of an array may have moved. So an element is identified by the member "devid", or "vdev" of a disk.
+ * The unknown members of an element without such a member are not kept.
  */
 #include "json_common.h"
 
@@ -16,8 +16,8 @@
 static int keep_members(const libxl__json_field *fields, json_object *old, json_object *object);
 
 /*
- * Keeps the unknown members of the object `name`. `must_exist` true: keeps them only if `object` has the member `name`
- * already.
+ * Copies the unknown members of `old` into the object `name`, a member of `object`. If `object` has no such member,
+ * adds it, unless `must_exist` is true.
  */
 static int keep_below(const libxl__json_field *fields, const char *name, json_object *old,
                       json_object *object, bool must_exist)
@@ -73,7 +73,10 @@ static int keep_elements(const libxl__json_field *field, const char *name, json_
     return rc;
 }
 
-/* Keeps the unknown parts of the member `name`, whose value in the text is `old`. `object` is the new object. */
+/*
+ * Copies the unknown parts of the member `name` into `object`, the new object. `old` is the member's value in the
+ * text.
+ */
 static int keep_member(const libxl__json_field *fields, const char *name, json_object *old,
                        json_object *object)
 {

@@ -201,7 +201,7 @@ static int read_value(const reading *r, const spot *at, const libxl__json_field 
     case LIBXL__JSON_BY_HAND: return read_by_hand(r, at, field, p, in);
     case LIBXL__JSON_GROUP:
     case LIBXL__JSON_UNION:
-        /* Handled by read_member, because their offsets are relative to the struct that contains them. */
+        /* read_member handles groups and unions, because their offsets count from the struct that contains them. */
         break;
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");

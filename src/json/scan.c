@@ -77,7 +77,7 @@ static int scan_key(scan *s, const char *end)
     json_object_put(c->key);
     c->key = key;
     c->key_follows = false;
-    /* json-c has cut the name at the NUL character. */
+    /* json-c cuts the name at its NUL character. */
     if (strlen(json_object_get_string(key)) != (size_t)json_object_get_string_len(key))
         return fail(s, ERROR_INVAL, "a NUL character in the name");
     if (json_object_object_get_ex(c->keys, json_object_get_string(key), NULL))
@@ -155,7 +155,7 @@ static int scan_next(scan *s)
     switch (*s->at) {
     case '"': return scan_string(s);
     case '\'':
-        return fail(s, ERROR_INVAL, "unexpected character"); /* json-c accepts this as the quote of a key */
+        return fail(s, ERROR_INVAL, "unexpected character"); /* json-c accepts ' as the quote of a key */
     case '{':
     case '[': return open_container(s, *s->at++ == '{');
     case '}':

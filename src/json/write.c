@@ -43,7 +43,10 @@ static int is_text(const spot *at, const char *text)
     return good == length ? 0 : libxl__json_fail(at, ERROR_INVAL, "not UTF-8 at octet %zu", good);
 }
 
-/* A NULL string becomes null where nothing is left out, and no member otherwise. */
+/*
+ * Sets *out to the JSON form of a string. A NULL string gets no member if `all` is false. Otherwise it becomes null,
+ * or "" if field->empty_is_none is true.
+ */
 static int write_string(const spot *at, const libxl__json_field *field, const char *text, bool all,
                         json_object **out)
 {
@@ -187,7 +190,7 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);
     case LIBXL__JSON_BY_HAND: return write_by_hand(at, field, p, initial, out);
     case LIBXL__JSON_GROUP:
-    /* Handled by the caller, because their offsets are relative to the struct that contains them. */
+    /* write_fields handles groups and unions, because their offsets count from the struct that contains them. */
     case LIBXL__JSON_UNION: break;
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");

@@ -11,7 +11,7 @@
 
 #include "cpuid_policy.h"
 
-/* Copies the characters other than 'x', which mean no change. Returns whether `to` is not NULL. */
+/* Copies the characters of `from`, except 'x', which means no change. Returns whether `to` is not NULL. */
 static bool merge(char *to, const char *from, size_t bits)
 {
     for (size_t i = 0; to && i < bits; i++)
@@ -39,7 +39,10 @@ static bool add(libxl_cpuid_policy_list *to, const libxl_cpuid_policy_list *from
     return done;
 }
 
-/* Reads the key `cpuid` of xl's files with this value. Returns 0 or an error. */
+/*
+ * Reads `before`, `str` and `after`, joined, as the value of xl's key cpuid. Adds the policy to `cpuid`. Returns 0 or
+ * an error.
+ */
 static int parse(libxl_cpuid_policy_list *cpuid, const char *before, const char *str, const char *after)
 {
     char text[1024];

@@ -40,7 +40,7 @@ static int take_status(libxl_ctx *ctx, uint32_t domid, const char *kind, int dev
 
 #include "_libxl_device_functions.h"
 
-/* ---- what getinfo needs besides the states of a device */
+/* ---- what libxl_device_NAME_getinfo needs besides the states of a device */
 
 static int disk_devid(const libxl_device_disk *disk)
 {

@@ -93,7 +93,7 @@ int libxl_xen_console_read_line(libxl_ctx *ctx, libxl_xen_console_reader *cr, ch
     const uint8_t *end = memchr(data + cr->at, '\n', cr->messages.size - cr->at);
     *line_r = (char *)data + cr->at;
     cr->at = end ? (uint32_t)(end - data) + 1 : cr->messages.size;
-    /* A zero octet follows the messages, so no octet of the last line must be replaced. */
+    /* After the last line no octet is replaced, because a zero octet follows the messages. */
     cr->owing = cr->at;
     if (cr->at < cr->messages.size) {
         cr->octet = data[cr->at];

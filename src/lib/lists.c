@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's synchronous functions that list domains, devices, cpupools and processors, and those that free these lists.
- * Each of the first kind runs an operation of this library; the others only free memory. Own nothing: the arrays
- * belong to the caller. Any thread may call these functions, without the context's lock.
+ * libxl's synchronous functions that list domains, devices, cpupools and processors, and the functions that free
+ * these lists. Each function that makes a list runs an operation of this library; the others only free memory. Own
+ * nothing: the arrays belong to the caller. Any thread may call these functions, without the context's lock.
  */
 #include "ops.h"
 
@@ -16,7 +16,10 @@
         LIST##_dispose(&(LIST){.ELEMENTS = list, .COUNT = (int)count});                                      \
     }
 
-/* Also defines the function GET. `call` runs the operation, which stores its result in `found`. */
+/*
+ * Defines the function GET, which returns an array of ELEMENT, and FREE. `call` runs the operation, which stores its
+ * result in `found`.
+ */
 #define LISTS(GET, FREE, ELEMENT, LIST, ELEMENTS, COUNT, call)                                               \
     ELEMENT *GET(libxl_ctx *ctx, int *count)                                                                 \
     {                                                                                                        \

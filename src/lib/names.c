@@ -29,7 +29,7 @@ __attribute__((format(printf, 2, 3))) static char *read_node(libxl_ctx *ctx, con
     va_end(args);
     if (libxl_store_read(ctx, path, &value, NULL))
         return NULL;
-    return (char *)value.data; /* a zero octet follows the octets */
+    return (char *)value.data; /* a zero octet follows the value */
 }
 
 /* Reads a domain's number from a node that a toolstack has written. Returns 0 if there is none. */

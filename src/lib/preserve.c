@@ -31,8 +31,8 @@ static void add(libxl_store_steps *all, libxl_store_action action, const char *p
 }
 
 /*
- * Adds the step that lets the domain, and no other guest, read the node. A node that is made below it later gets the same
- * permissions.
+ * Adds the step that lets the domain, and no other guest, read the node `path`. Nodes that are made below this node
+ * later get the same permissions.
  */
 static void add_permissions(libxl_store_steps *all, const char *path, uint32_t domid)
 {
@@ -46,8 +46,8 @@ static void add_permissions(libxl_store_steps *all, const char *path, uint32_t d
 }
 
 /*
- * Makes the nodes of the new UUID and removes the nodes of the former UUID, in one transaction. If there is no
- * memory for a path, the operation refuses the step without a path.
+ * Makes the nodes of the new UUID and removes the nodes of the former UUID, in one transaction. If there is no memory
+ * for a step's path or value, the step has no path, and libxl_store_commit refuses it.
  */
 static int change_nodes(libxl_ctx *ctx, const struct identities *of)
 {

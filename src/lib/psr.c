@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's synchronous functions for the resources that the processors of a socket share (libxl_host.h). Each
- * runs an operation of this library. Owns nothing: arrays belong to the caller. Any thread may call these
- * functions, without the context's lock. A host without the feature gives FAIL, as in libxl.
+ * libxl's synchronous functions for the resources that the processors of a socket share (libxl_host.h). Each runs an
+ * operation of this library. Owns nothing: arrays belong to the caller. Any thread may call these functions, without
+ * the context's lock. As in libxl, the error is FAIL if the host does not have the feature.
  */
 #include "ops.h"
 

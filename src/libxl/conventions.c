@@ -25,8 +25,9 @@ int libxl__dropin_rc(int rc)
 }
 
 /*
- * When a guest has obeyed a request to stop, another program, such as xl's monitor, may destroy it before the
- * operation has seen that it has obeyed. For libxl's callers the request has succeeded.
+ * Returns the result of an operation for libxl's callers. When a guest has shut down on request, another program,
+ * such as xl's monitor, may destroy the domain before the operation has seen the shutdown. The request has then
+ * succeeded for libxl's callers.
  */
 static int outward(const char *operation, int rc)
 {

@@ -14,8 +14,8 @@
 #include <yajl/yajl_gen.h>
 
 /*
- * libxl's error number for a child process that the library has not started. This library uses it for
- * "started".
+ * libxl's error number for a child process that the library has not started. In this library, -14 is
+ * ASYNC_INPROGRESS.
  */
 #define LIBXL__DROPIN_UNKNOWN_CHILD (-14)
 
@@ -45,9 +45,9 @@ yajl_gen_status libxl__dropin_yajl_object(yajl_gen hand, int rc, json_object *ob
 char *libxl__dropin_layout(const libxl__json_type *type, char *text);
 
 /*
- * Functions of this library that the drop-in has under these names: libxl_NAME without the drop-in. The drop-in defines
- * functions with libxl's names and conventions, which call them. The comments of libxl_NAME in the public headers say
- * who may call them, and their errors.
+ * libaioxen's functions libxl_NAME, which the drop-in has under the names aioxen_NAME. The drop-in's own functions
+ * libxl_NAME have libxl's conventions and call them. The comments of libxl_NAME in the public headers say who may
+ * call each function, and its errors.
  */
 int aioxen_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 int aioxen_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);

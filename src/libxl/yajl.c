@@ -63,7 +63,7 @@ static yajl_gen_status put(yajl_gen hand, json_object *value)
 
 static yajl_gen_status put_struct(yajl_gen hand, const libxl__json_field *fields, json_object *object);
 
-/* Returns the fields of a member that is a struct, or NULL. */
+/* Returns the fields of the struct that the field is, or NULL if the field is no struct. */
 static const libxl__json_field *inner(const libxl__json_field *field)
 {
     if (field->kind == LIBXL__JSON_STRUCT)
