@@ -39,7 +39,8 @@ class Ran(NamedTuple):
 
 
 def aioxen_(*arguments: object, code: int | None = 0, env: dict[str, str] | None = None) -> Ran:
-    """Runs the command line in this process, without a terminal. Asserts its exit status."""
+    """Runs the command line in this process, without a terminal. Asserts that the exit status is `code`,
+    unless `code` is None."""
     words = list(map(str, arguments))
     separate = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
     done = CliRunner(**separate).invoke(app, words, env=env, prog_name="aioxen")  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ def cfg(kernel: Path, tmp_path: Path) -> WriteFile:
 
 
 class OnTerminal:
-    """A command that runs on a terminal of its own."""
+    """A process of the command line that runs on its own terminal."""
 
     def __init__(self, *arguments: object, lines: int = 40, **environment: str) -> None:
         self.seen = ""
@@ -116,9 +117,10 @@ class OnTerminal:
         return self.process.wait(scaled(30))
 
     def _read(self, deadline: float) -> str:
-        """Returns the output that has come, or "" after the end."""
+        """Waits for output of the command. Returns the output, or "" if the command has closed its
+        terminal."""
         assert select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0], self.seen
-        for _ in range(2):  # The first EIO can hide data that came after Linux had looked for data.
+        for _ in range(2):  # The first read can fail with EIO although data has just come.
             with suppress(OSError):  # EIO: no other process has the terminal open.
                 return os.read(self._master, 65536).decode(errors="replace")
         return ""

@@ -35,7 +35,7 @@ threads."""
 
 @pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
-    """Runs coroutine functions. Close the fixture `xen` before the loop ends."""
+    """Runs each coroutine function in an event loop. Closes the fixture `xen` before the loop ends."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
@@ -163,7 +163,7 @@ def sim(hypervisor: None) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def hvm_files(tmp_path: Path) -> dict[str, str]:
-    """Makes files for the disks and drives of HVM guests: their paths by name."""
+    """Makes files for the disks and drives of HVM guests. Returns the paths of the files, by name."""
     paths = {name: tmp_path / name for name in ("image", "cd", "table")}
     for path in paths.values():
         path.write_bytes(bytes(1 << 16))

@@ -46,7 +46,7 @@ WAITS = {
     "host_wait_free_memory",
     "serve_backends",
 }
-"""The operations that wait for something that does not happen in these tests."""
+"""The operations that wait for an event that does not happen in these tests."""
 
 NODE = "/tool/test-cancellation"
 """The node of xenstore on which the operations on nodes work."""
@@ -194,7 +194,7 @@ class Arguments:
 
 
 class Guests:
-    """A guest that is made again when an operation has ended it. With `pci`, it can have PCI devices."""
+    """A guest that is made again when an operation has ended it. If `pci`, the guest can have PCI devices."""
 
     def __init__(self, arguments: Arguments, machine: str, pci: bool = False) -> None:
         self.arguments, self.machine, self.pci = arguments, machine, pci
@@ -223,8 +223,8 @@ class Guests:
 
 
 async def give_up_save(dom: aioxen.Domain) -> None:
-    """Saves the domain, and changes the mark of the save (src/xen/save_mark.h): the process has given
-    the save up."""
+    """Saves the domain. Then changes the mark of the save (src/xen/save_mark.h) to that of a process that has
+    given the save up."""
     fd, node = os.open(os.devnull, os.O_WRONLY), f"/libxl/{dom.domid}/aioxen-save"
     async with asyncio.timeout(LIMIT):
         while True:
@@ -238,7 +238,7 @@ async def give_up_save(dom: aioxen.Domain) -> None:
 
 
 async def return_pci(xen: aioxen.Context) -> None:
-    """Gives the PCI device back to its driver, if it is bound to pciback."""
+    """If the PCI device is bound to pciback, gives it back to its driver."""
     with contextlib.suppress(aioxen.NotFoundError):
         await xen.pci_assignable_remove(DEVICES["pci"], True)
 
@@ -249,7 +249,7 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
     if name.startswith("store_"):
         await arguments.xen.store_write(NODE, b"value")
     if name in ("pci_add", "pci_assignable_add"):
-        with contextlib.suppress(aioxen.BusyError):  # The guest has the device.
+        with contextlib.suppress(aioxen.BusyError):  # The guest has the device already.
             await return_pci(arguments.xen)
     if name == "pci_assignable_remove":
         await arguments.xen.pci_assignable_add(DEVICES["pci"], True)
@@ -274,7 +274,7 @@ async def prepare(name: str, dom: aioxen.Domain, arguments: Arguments) -> None:
         try:
             await getattr(dom, f"{device}_add")(arguments.fixed[device])
         except (aioxen.DeviceExistsError, aioxen.DeviceError, aioxen.BusyError):
-            return  # The device was not removed, or an earlier removal goes on.
+            return  # The guest still has the device, or an earlier removal is in progress.
 
 
 async def destroy_result(xen: aioxen.Context, name: str, result: object) -> None:
@@ -292,7 +292,7 @@ async def destroy_received(arguments: Arguments) -> None:
 
 
 async def quiet(xen: aioxen.Context) -> None:
-    """Waits until no operation is in progress, and all callbacks have run. Then removes the node."""
+    """Waits until no operation is in progress, and all callbacks have run. Then removes the node NODE."""
     gc.collect()
     async with asyncio.timeout(LIMIT):
         while xen.operations() or xen.counters().operations:

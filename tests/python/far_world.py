@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""far_world.py SOCKET: the program on the machine to which the tests of migration send guests, a second
-simulated machine. It listens at SOCKET.
+"""far_world.py SOCKET: the program that runs on the second simulated machine, to which the tests of migration
+send guests. It listens at SOCKET.
 
 Each line of its input is a call of a function below as a JSON array, and each line of its output is the
-result. After `receive` this process receives the next connection. After `spawn` another program receives it.
+result. After `receive` this process receives the guest from the next connection. After `spawn` another
+program receives it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class World:
                 self.process.kill()
 
     async def ended(self) -> str:
-        """Waits until a guest was received from the connection. Returns the outcome."""
+        """Waits until the receipt of the guest has ended. Returns the outcome."""
         assert self.task
         await asyncio.wait([self.task])
         return "cancelled" if self.task.cancelled() else self.task.result()
@@ -84,7 +85,7 @@ class World:
         await self.xen.domain_create(aioxen.DomainConfig(create_info, build_info))
 
     async def fill(self, megabytes: int) -> None:
-        """Makes the domain "filler", so that about so many MiB are free."""
+        """Makes the domain "filler" so large that about `megabytes` MiB stay free."""
         host = await self.xen.host_info()
         memory = (host.free_pages >> 8) - megabytes
         create_info = aioxen.DomainCreateInfo(name="filler", type=aioxen.DomainType.PV)
@@ -115,7 +116,8 @@ class World:
         return len(left)
 
     async def end(self, name: str) -> bool:
-        """Destroys the domain. Returns whether its guest has obeyed a request before that."""
+        """Requests a power-off of the guest, and then destroys the domain. Returns whether the guest has
+        obeyed the request."""
         dom = await self.xen.domain_find(name)
         obeyed = await runs(dom)
         await dom.destroy()

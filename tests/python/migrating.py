@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Helpers for tests of migrations: the guest that moves, moments of its migration, and a receiver that the
-test plays."""
+"""Helpers for tests of migrations: the guest that moves, moments of its migration, and a receiver whose part
+the test plays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ async def is_gone(xen: aioxen.Context) -> bool:
 
 
 class Moment:
-    """A moment of a migration: the beginning of a phase, or, in the phase `send`, a number of pages."""
+    """A moment of a migration: the time at which a phase begins, or at which the phase `send` has sent a
+    number of pages."""
 
     def __init__(self, phase: str, pages: int) -> None:
         self.phase, self.pages = phase, pages
@@ -36,7 +37,7 @@ class Moment:
             self.come.set()
 
     async def wait(self, moving: asyncio.Task[None]) -> None:
-        """Waits for the moment, or for the end of the migration."""
+        """Waits until the moment has come or the migration has ended."""
         coming = asyncio.create_task(self.come.wait())
         await asyncio.wait((coming, moving), return_when=asyncio.FIRST_COMPLETED)
         coming.cancel()

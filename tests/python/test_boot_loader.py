@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The guest boots the kernel that its boot loader chooses. If the boot loader fails, the error contains
-the boot loader's output."""
+"""The guest boots the kernel that its boot loader chooses. If the boot loader fails, the error of the
+creation contains the boot loader's output."""
 
 from __future__ import annotations
 

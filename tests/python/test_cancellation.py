@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tasks that run operations are cancelled at every moment, in every way in which asyncio waits.
+"""Tasks that await operations in all ways of asyncio are cancelled at every moment.
 
 After each cancellation no operation, domain, node or device is left, and the loop's exception handler has got
 no report.
@@ -43,7 +43,8 @@ WORKERS = 12
 
 Start = Callable[[], Operation[Any]]
 
-# The ways in which asyncio waits. Each gets the function that starts the operation.
+# The ways in which a program can await an operation with asyncio. Each takes the function that starts the
+# operation.
 
 
 async def awaited(start: Start) -> Any:
@@ -85,12 +86,13 @@ async def as_completed(start: Start) -> Any:
 
 WAYS = [awaited, task, gather, group, timeout, wait_for, shield, as_completed]
 EARLY = {gather, shield, as_completed}
-"""The ways in which the wait can end before the operation ends. If the waiting task is cancelled, gather()
-cancels the operation and does not wait for it. The other two do not cancel it."""
+"""The ways in which a cancelled task stops waiting before the operation ends. gather() cancels the operation
+and does not wait for it. The other two do not cancel the operation."""
 
 LOSING = {task, gather, group, shield}
-"""The ways in which another task or future takes the result. If the waiting task is cancelled after that, the
-result is dropped, and the library cannot notice it. This can happen during one turn of the loop."""
+"""The ways in which another task or future takes the result for the waiting task. If the waiting task is
+cancelled after that, the result is dropped, and the library cannot notice this. It can happen during one turn
+of the loop."""
 
 # The moments of a cancellation
 
@@ -137,7 +139,7 @@ class Run:
         return None if error else self.task.result()
 
     def _lost(self) -> Any:
-        """Returns the result of the operation if it was dropped."""
+        """Returns the result of the operation if that result was dropped, otherwise None."""
         operation = self.operation
         if operation is None or operation.cancelled() or operation.exception() is not None:
             return None
@@ -248,7 +250,7 @@ LIGHT = [
     and name != "domain_receive_stream"
 ]
 """The operations of the random cancellations: those that start no QEMU, do not share a cpupool or a PCI
-device, and make no domain of one UUID."""
+device, and do not always make a domain with the same UUID."""
 
 
 async def test_random_cancellations(

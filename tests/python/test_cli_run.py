@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`aioxen run` and the supervisor that `aioxen create` leaves carry out what the files say."""
+"""`aioxen run` and the supervisor that `aioxen create` leaves carry out what the guests' configuration files
+say."""
 
 from __future__ import annotations
 

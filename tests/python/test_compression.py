@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Domains are saved and moved in the compressed container of docs/compressed.md. A container that is cut off
-or changed anywhere is refused, and leaves no domain. The message says at which octet it is wrong."""
+or changed anywhere is refused, and leaves no domain. The error names the octet at which the container is
+wrong."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def part(number: int, frame: bytes) -> bytes:
 
 
 def parts(data: bytes) -> Iterator[bytes]:
-    """Yields the content of each part. Checks everything that the document says of the container."""
+    """Yields the content of each part. Checks everything that docs/compressed.md says of the container."""
     assert data[:32] == HEADER
     at, number = 32, 0
     while True:
@@ -172,7 +173,8 @@ def fill(pipe: int) -> None:
 
 
 async def test_a_compressed_save_that_fails_leaves_the_guest(xen: aioxen.Context, guest: Configure) -> None:
-    """The disk is full, the reader is gone, or the save is cancelled while nobody reads."""
+    """The disk is full, the reader has closed the stream, or the save is cancelled while no process reads the
+    stream."""
     dom = await started(xen, guest("l", machine="pvh"))
     policy = aioxen.SavePolicy(compression=1)
     full = os.open("/dev/full", os.O_WRONLY)

@@ -52,8 +52,8 @@ async def test_a_removed_disk_is_not_in_the_configuration(
 async def test_removed_devices_of_all_classes_are_not_in_the_configuration(
     xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
 ) -> None:
-    """The stored configuration cannot be changed while the devices are removed, so it still has them.
-    A reader ignores devices that do not exist."""
+    """The file of the stored configuration cannot be written while the devices are removed, so it still has
+    them. A call that reads the configuration leaves out devices that do not exist."""
     config = guest("b")
     config.disks = [aioxen.disk(blank(tmp_path / "image"), "xvda")]
     config.nics = [aioxen.DeviceNic(devid=0)]
@@ -65,7 +65,7 @@ async def test_removed_devices_of_all_classes_are_not_in_the_configuration(
     (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
     before = json.loads(file.read_text().rstrip("\0"))
     fresh = file.with_name(file.name.replace("userdata-d.", "userdata-n.", 1))
-    fresh.mkdir()  # The library cannot write a new file now.
+    fresh.mkdir()  # The library writes the changed file under this name first, and now cannot.
     await dom.disk_destroy(config.disks[0])
     await dom.nic_destroy(config.nics[0])
     await dom.p9_destroy(config.p9s[0])

@@ -24,7 +24,7 @@ with contextlib.suppress(ImportError):  # The virtual machine has no uvloop.
     uvloop.new_event_loop().close()  # libuv opens a pipe with its first loop, and never closes the pipe.
 
 SECONDS = 20.0
-"""The longest wait for output that must come, in seconds."""
+"""The longest time that a test waits for output, in seconds."""
 
 simulated = pytest.mark.skipif(
     not shutil.which("aioxen-sim-ctl"), reason="only guests of the simulator talk or flood"
@@ -105,7 +105,7 @@ async def test_a_console_that_is_not_open(xen: aioxen.Context, guest: Configure,
 async def test_only_a_pseudo_terminal_is_opened(
     xen: aioxen.Context, guest: Configure, nothing_left: None, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python does not open a file that is no terminal, even if C returns its path."""
+    """Python does not open a file that is no terminal, even if the C library returns its path."""
     dom = await xen.domain_create(guest("b"))
 
     async def tty(*_: object) -> str:
@@ -284,7 +284,7 @@ async def test_the_example(
 async def test_xenconsole_works_on_the_same_terminal(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
-    """xenconsoled has made the terminal's settings. Opening the console does not change these settings."""
+    """Opening the console does not change the terminal's settings, which xenconsoled has made."""
     if not shutil.which("xenconsole"):
         pytest.skip("needs xenconsole")
     dom = await xen.domain_create(guest("b"))

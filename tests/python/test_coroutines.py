@@ -159,7 +159,7 @@ async def test_a_block_destroys_its_domain_at_the_end(xen: aioxen.Context, guest
             raise ZeroDivisionError
     assert await existing(xen) == before
     async with xen.domain_create(guest()) as dom:
-        await dom.destroy()  # The end of the block must accept that the domain is gone.
+        await dom.destroy()  # The end of the block raises no error, although the domain is gone.
 
 
 async def test_a_block_that_is_cancelled_destroys_its_domain(xen: aioxen.Context, guest: Configure) -> None:

@@ -81,7 +81,7 @@ async def test_a_domain_is_created_in_a_cpupool(xen: aioxen.Context, guest: Conf
     async with second_pool(xen) as pool:
         for name, found in {"second": pool, "Pool-0": 0, str(pool): pool, "0": 0}.items():
             config = guest("l")
-            # The name has precedence.
+            # The name has precedence over the number.
             config.c_info.pool_name, config.c_info.poolid = name, 66
             dom = await xen.domain_create(config)
             assert (await dom.info()).cpupool == found

@@ -46,8 +46,8 @@ RESTORER = (
 
 
 class Positions:
-    """Random positions of a stream, each with a fault. The numbers of positions of the faults differ by one
-    at most."""
+    """Random positions of a stream, each with a fault. All faults get the same number of positions, or one
+    more."""
 
     def __init__(self, size: int, faults: list[str]) -> None:
         self.chance = seeded()
@@ -75,7 +75,7 @@ def connection() -> tuple[socket.socket, socket.socket]:
 
 
 async def settled(xen: aioxen.Context, free: int, what: str) -> None:
-    """Waits until no program is left, and the hypervisor has the memory that it had before."""
+    """Waits until no program that saves or restores is left, and host_free_memory() returns `free`."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(scaled(20)):
             while programs() or await xen.host_free_memory() != free:
@@ -85,7 +85,7 @@ async def settled(xen: aioxen.Context, free: int, what: str) -> None:
 
 
 async def program() -> int:
-    """Waits for the program that saves or restores, and returns its process id."""
+    """Waits until a program that saves or restores runs, and returns its process id."""
     async with asyncio.timeout(scaled(20)):
         while not (found := programs()):
             await asyncio.sleep(0.001)
@@ -128,8 +128,8 @@ async def save_to_full_disk(dom: aioxen.Domain, place: int, flags: aioxen.Suspen
 
 
 async def save_by_another_process(dom: aioxen.Domain, place: int, size: int) -> None:
-    """The process that saves is killed at `place`. If the whole stream was written by then, the guest may
-    stay suspended: the file is complete."""
+    """The process that saves is killed when `place` octets of the stream were read. If it has written the
+    whole stream by then, the saved file is complete, and the guest may stay suspended."""
     reader, writer = os.pipe()
     process = await saver(dom, stdout=writer)
     os.close(writer)
@@ -147,7 +147,7 @@ async def save_by_another_process(dom: aioxen.Domain, place: int, size: int) -> 
 async def save_with_fault(
     dom: aioxen.Domain, place: int, fault: str, flags: aioxen.Suspend, sim: Callable[..., str]
 ) -> None:
-    """Saves to a socket. The fault occurs when `place` octets were read from its other end."""
+    """Saves to a socket. The fault occurs when `place` octets were read from the socket's other end."""
     mine, theirs = connection() if fault == "reset" else socket.socketpair()
     limit = 0.3 if fault == "limit" else None
     saving = dom.save_stream(theirs.fileno(), flags, timeout=limit)
@@ -156,7 +156,7 @@ async def save_with_fault(
         reading = asyncio.ensure_future(asyncio.to_thread(discard, mine.fileno(), place))
         while not reading.done() and not saving.done():
             await asyncio.sleep(0.001)
-        if not reading.done():  # the limit came first, or the stream is shorter than the measured one
+        if not reading.done():  # the limit was reached, or the stream is shorter than measured
             theirs.close()
             await reading
         if fault == "abort":
@@ -217,7 +217,7 @@ async def test_faults_while_a_domain_is_saved(
         except (aioxen.Error, asyncio.CancelledError):
             positions.ends["guest"] += 1
             await resumed(dom)
-        else:  # the fault came after the end of the stream
+        else:  # the fault has occurred after the end of the stream
             positions.ends["file"] += 1
             assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND, what
             await dom.resume()
@@ -261,7 +261,7 @@ async def sending(mine: socket.socket, data: bytes) -> AsyncIterator[threading.E
 async def restore_with_fault(
     xen: aioxen.Context, data: bytes, place: int, fault: str, sim: Callable[..., str]
 ) -> aioxen.Domain:
-    """Restores from a socket. The fault occurs when `place` octets were sent into its other end."""
+    """Restores from a socket. The fault occurs when `place` octets were sent into the socket's other end."""
     mine, theirs = connection() if fault == "reset" else socket.socketpair()
     if fault == "corrupt":
         data = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
@@ -295,7 +295,8 @@ async def restore_with_fault(
 
 
 async def restore_by_another_process(xen: aioxen.Context, data: bytes, place: int) -> None:
-    """The process that restores is killed at `place`. Another process removes the unfinished domain."""
+    """The process that restores is killed when `place` octets were sent. Another process removes the
+    unfinished domain."""
     mine, theirs = socket.socketpair()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", RESTORER, stdin=theirs.fileno(), stderr=asyncio.subprocess.DEVNULL

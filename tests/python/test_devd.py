@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The hotplug daemon of a driver domain: `aioxen devd`, which runs Context.serve_backends().
 
-The daemon runs as if it ran in a guest: xenstored takes it for that guest, and the hypervisor refuses what
-only domain 0 may ask for. The simulator plays the drivers of that guest's kernel. The toolstack of domain 0
-is this library.
+The daemon runs as if it ran in a guest: for xenstored, its connection is that of the guest, and the
+hypervisor refuses the hypercalls that only domain 0 may make. The simulator plays the drivers of that guest's
+kernel. The toolstack of domain 0 is this library.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ async def driver_domain(
 
 
 def backends(server: aioxen.Domain) -> list[str]:
-    """Returns the nodes of backends in the domain, and those of QEMUs."""
+    """Returns the nodes of the backends in the driver domain, and the nodes of its QEMUs."""
     listed = subprocess.run(
         ["xenstore-ls", "-f", f"/local/domain/{server.domid}"], capture_output=True, text=True
     )
@@ -152,7 +152,7 @@ async def test_a_disk_and_an_interface(xen: aioxen.Context, guest: Configure, im
         await dom.nic_remove(nic)
         assert read_node(daemon.backend(dom, "vbd", 51712)) is None
         assert loops(sim) == []
-        code, _ = await daemon.end()  # The release of the interface may still be waiting for the kernel.
+        code, _ = await daemon.end()  # The daemon may still wait until the kernel has released the interface.
         assert code == 0
 
 
@@ -182,7 +182,8 @@ async def test_the_toolstack_learns_why_a_disk_is_not_connected(
     xen: aioxen.Context, guest: Configure, image: Path, tmp_path: Path, sim: Sim
 ) -> None:
     async with driver_domain(xen, guest) as (daemon, dom):
-        # Otherwise the toolstack would see the state of the simulated driver before the error of the daemon.
+        # The simulated driver is mute, so that the toolstack does not see a state of it before the daemon's
+        # error.
         sim("backend", "all", "mute")
         adding = dom.disk_add(disk(tmp_path / "missing"))
         error = f"/local/domain/{daemon.server.domid}/error/backend/vbd/{dom.domid}/51712/error"
@@ -315,7 +316,7 @@ async def test_hostile_nodes_do_no_harm(xen: aioxen.Context, guest: Configure, i
             f"other/{dom.domid}/3/online": "0",
         }.items():
             write_node(f"{root}/{path}", value)
-            # A toolstack gives the nodes of a backend to the domain that serves it.
+            # As a toolstack does, makes the backend's domain the owner of the backend's nodes.
             folder = "/".join(path.split("/")[:-1])
             subprocess.run(["xenstore-chmod", f"{root}/{folder}", f"n{daemon.server.domid}"])
         for path in f"vbd/{dom.domid}/51744", f"9pfs/{dom.domid}/3":

@@ -91,7 +91,7 @@ async def test_a_disk_comes_and_goes(
         assert event.backend_domid == 0
         await dom.disk_add(disk_of(image, "xvdb"))
         assert await next_device(events) == (DeviceConnected, "vbd", XVDB)
-        # This subscription reports the devices that exist already.
+        # This generator first reports the devices that exist already.
         async with xen.device_events(dom) as later:
             assert {await next_device(later), await next_device(later)} == {
                 (DeviceConnected, "vbd", XVDA), (DeviceConnected, "vbd", XVDB),
@@ -165,7 +165,7 @@ async def test_a_domain_that_ends_without_xenstored(
         await dom.unpause()
         assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
         await control("xenstored", "kill")
-        await control("xenconsoled", "kill")  # only xenstored tells xenconsoled that the guest ends
+        await control("xenconsoled", "kill")  # it would not notice the end of the guest without xenstored
         # Requests wait a second for a new connection. Then they fail.
         with pytest.raises(aioxen.NoXenstoreError):
             await dom.destroy()
@@ -173,15 +173,16 @@ async def test_a_domain_that_ends_without_xenstored(
         await control("xenstored", "start")
         assert isinstance(await next_of(events), aioxen.EventsLost)
         assert await next_device(events) == (DeviceGone, "vbd", XVDA)
-    while xen.counters().timers:  # the timers of the teardown and of its domain
+    while xen.counters().timers:  # the timers of the destruction and of the domain
         await asyncio.sleep(0.01)
 
 
 async def test_a_generator_enabled_before_xenstored_answers(guest: Configure, image: str) -> None:
-    """The first answer of xenstored is not reported as a loss. After it the devices are found."""
+    """The first answer of xenstored is not reported as a loss of events. After this answer the generator
+    reports the devices."""
     await control("xenstored", "stop")
     async with aioxen.Context() as xen, xen.device_events() as events:
-        with pytest.raises(aioxen.NoXenstoreError):  # By now the listing of the devices has failed, too.
+        with pytest.raises(aioxen.NoXenstoreError):  # By now the generator's own listing has failed, too.
             await xen.domain_find("Domain-0")
         await control("xenstored", "cont")
         while not await answers(xen):
@@ -276,8 +277,8 @@ class Plain:
 
 
 async def test_devices_that_are_removed_and_added_again(xen: aioxen.Context, guest: Configure) -> None:
-    """A device may be added again while the nodes of the removed one are read. After each round the last
-    event says that the device is connected."""
+    """A device may be added again while the nodes of the removed one are read. The last event of each round
+    is that the device is connected."""
     dom = await xen.domain_create(guest("b"))
     devids, barrier, rounds = range(8), 99, 60
     plain = Plain(dom)

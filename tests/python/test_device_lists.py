@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library reads devices of each class back as configurations. The devices were added by xl in some
-tests, and by this library in others."""
+"""The library returns the existing devices of each class as configurations. The devices were added by xl in
+some tests, and by this library in others."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ LOG = Path("/var/log/xen")
 
 def qemus() -> dict[int, list[str]]:
     """Returns the command lines of all QEMUs, by process id. A process that ends loses its command line
-    before its files are closed. So a QEMU is found by the name of its process, and counts until its files are
-    closed."""
+    before the kernel closes its files. So a QEMU is found by the name of its process, and is in the result
+    until its files are closed."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -295,7 +295,7 @@ async def test_a_removal_does_not_wait_for_a_qemu_that_was_killed(
     [pid] = qemus()
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not qemus(), "the process stays")
-    await dom.disk_remove(image)  # Otherwise GUEST_TIMEDOUT after 10 s.
+    await dom.disk_remove(image)  # It does not wait for the dead QEMU (10 s, GUEST_TIMEDOUT).
     await dom.p9_remove(share)
     assert [device.kind for device in await dom.devices()] == []
     await dom.destroy()

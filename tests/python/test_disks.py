@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The tests add disks to running guests and remove disks. xl works on disks of this library, and this library
-on disks of xl.
+"""Disks are added to running guests and removed. xl works on disks of this library, and this library on disks
+of xl.
 
 The simulator plays the drivers. The tests compare the nodes that xl and this library write for the same disk.
 """
@@ -162,7 +162,7 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     these interfaces."""
     dom = await xen.domain_create(guest("b"))
     before = len(await dom.devices())
-    # The names have 6,000 octets. So many octets do not fit into one message.
+    # The names have 6,000 octets. They do not fit into one message of xenstored.
     for number in range(10000, 11000):
         backend = f"/local/domain/0/backend/vif/{dom.domid}/{number}"
         write_node(f"/libxl/{dom.domid}/device/vif/{number}/backend", backend)
@@ -176,7 +176,7 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     assert [nic.devid for nic in (await dom.configuration()).nics] == [11001]
     await dom.destroy()
     assert "vif" not in await shell("xenstore-ls", "-f", "/libxl")
-    # The test has hidden one device from the destruction.
+    # The destruction has not found one of the devices, because the test has removed its node below /libxl.
     await shell("xenstore-rm", "/local/domain/0/backend")
 
 

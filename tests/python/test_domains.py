@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finding domains, listing them, their states, and the view that events keep current."""
+"""Looking up domains, listing them and their states, and the view that events keep current."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_a_view_follows_the_life_of_domains(xen: aioxen.Context, guest: Co
     assert [n for n, domid in names if domid == second.domid] == [
         "DomainAppeared", "DomainShutdown", "DomainDying", "DomainGone",
     ]  # fmt: skip
-    await view.changed()  # The last change.
+    await view.changed()  # The view has one more change to report.
     with pytest.raises(aioxen.ClosedError):
         await view.changed()
 

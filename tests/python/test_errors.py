@@ -178,7 +178,7 @@ async def test_no_such_domain(xen: aioxen.Context) -> None:
 
 
 async def test_a_domain_in_the_wrong_state(xen: aioxen.Context, guest: Configure) -> None:
-    """The message says what is wrong, in plain words. Pauses are counted."""
+    """The message says in plain words what is wrong. A domain can be paused several times, up to 255."""
     with pytest.raises(aioxen.InvalidError, match="domain 0 cannot pause itself"):
         await xen.domain_pause(0)
     async with xen.domain_create(guest()) as dom:

@@ -61,7 +61,8 @@ HVM: dict[str, object] = {
 PCI: dict[str, object] = {"c_info.passthrough": "enabled", "pcidevs[0].bus": 1}
 
 ABSENT = {"pcidevs[0].dev": "no device 0000:01:07.0", "pcidevs[0].domain": "no device 0007:01:00.0"}
-"""Another value of these fields names a PCI device that the machine lacks: the expected error messages."""
+"""The expected error messages by field. With another value of one of these fields, the configuration names a
+PCI device that the machine does not have."""
 
 SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "b_info.avail_vcpus": ([0], {"b_info.max_vcpus": 2}),
@@ -116,8 +117,8 @@ SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
     "vfbs[0].vnc.enable": ("False", {}),
     "vfbs[0].vnc.findunused": ("False", {}),
 }
-"""The value that the test sets, and the other settings that the field needs, by the beginning of the
-field's path. The value differs from the default."""
+"""By the beginning of a field's path: the value that the test sets, and the other settings that the field
+needs. The value differs from the default. None means value_of()."""
 
 NOTHING: tuple[object, dict[str, object]] = (None, {})
 

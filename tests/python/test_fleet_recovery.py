@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An agent finds the outcomes of the calls during which the earlier agent was killed."""
+"""After an agent was killed, the next agent finds the outcomes of the calls that were in progress."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_received_guest_stays_paused_if_the_caller_wants_it(
 
 
 def test_the_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
-    """The earlier versions did not write whether the guest stays paused."""
+    """The journal of earlier versions has no column that says whether the guest stays paused."""
     file = sqlite3.connect(tmp_path / "journal", isolation_level=None)
     file.execute(
         "CREATE TABLE requests (id TEXT PRIMARY KEY, caller TEXT, digest BLOB, "
@@ -45,7 +45,7 @@ def test_the_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     )
     file.execute("INSERT INTO requests VALUES ('a', 'anna', x'00', ?, NULL, 'u', NULL, NULL)", (RECEIVE,))
     file.close()
-    for _ in range(2):  # The second time, the file has the column.
+    for _ in range(2):  # In the second round, the file has the new column.
         journal = Journal(tmp_path / "journal")
         assert list(journal.interrupted()) == [Entry("a", "anna", b"\0", RECEIVE, None, "u", None, 0)]
         journal.close()

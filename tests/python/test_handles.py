@@ -80,7 +80,7 @@ async def test_a_handle_of_a_domain_that_is_gone(xen: aioxen.Context, guest: Con
 
 
 async def test_a_handle_whose_uuid_is_unknown(xen: aioxen.Context, guest: Configure) -> None:
-    """The look-up of the UUID may fail after a creation. Then the handle must still be of use."""
+    """After a creation, the look-up of the UUID may fail. The handle can still be used."""
     dom = await xen.domain_create(guest())
     unknown = aioxen.Domain(xen, dom.domid, b"")
     assert unknown.uuid.int == 0

@@ -39,8 +39,8 @@ def _no_device_left(hypervisor: None, sim: Callable[..., str]) -> Iterator[None]
 
 @contextlib.asynccontextmanager
 async def hostility(domid: int) -> AsyncIterator[Callable[[], bool]]:
-    """The guest writes during the block. Yields a function that tells whether it is still writing. The block
-    ends when the guest has written all values."""
+    """The guest writes during the block. Yields a function that returns whether the guest is still writing.
+    The end of the block waits until the guest has written all values."""
     process = await asyncio.create_subprocess_exec("aioxen-sim-ctl", "hostile", str(domid), str(VALUES))
     try:
         yield lambda: process.returncode is None
@@ -167,8 +167,8 @@ while True:
 async def test_a_backend_that_changes_its_state_all_the_time(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str], tmp_path: Path
 ) -> None:
-    """The states arrive so fast that no transaction succeeds. The removal by force does not need a
-    transaction or the backend."""
+    """A program changes the backend's state so fast that no transaction succeeds. The removal by force needs
+    no transaction and no backend."""
     image = tmp_path / "image"
     image.write_bytes(bytes(1 << 20))
     disk = DeviceDisk(pdev_path=str(image), vdev="xvda")
@@ -196,7 +196,8 @@ async def test_a_backend_that_changes_its_state_all_the_time(
 async def test_a_driver_domain_that_changes_its_nodes_all_the_time(
     xen: aioxen.Context, guest: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The driver domain never removes the nodes. The removal does not wait for it until the phase's limit."""
+    """The driver domain never removes the nodes. The removal ends before the limit of the phase that waits
+    for this."""
     caplog.set_level(logging.WARNING, "aioxen")
     image = tmp_path / "image"
     image.write_bytes(bytes(1 << 20))

@@ -331,7 +331,7 @@ async def test_an_invalid_setting_is_named(xen: aioxen.Context, hvm: DomainConfi
 async def test_a_read_only_disk_is_not_emulated_as_a_writable_one(
     xen: aioxen.Context, hvm: DomainConfig, vdev: str, hdtype: Hdtype
 ) -> None:
-    """QEMU has no read-only IDE disks; XSA-142."""
+    """QEMU has no read-only IDE disks (XSA-142)."""
     hvm.b_info.u = DomainBuildInfoHvm(hdtype=hdtype)
     hvm.disks = [DeviceDisk(vdev=vdev, pdev_path=hvm.disks[0].pdev_path, readwrite=0)]
     emulated = vdev in ("hda", "xvdb") or (hdtype == Hdtype.AHCI and vdev == "xvde")

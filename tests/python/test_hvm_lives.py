@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""HVM guests are made and destroyed while their device models misbehave. No process, socket, descriptor,
-node, file or interface stays.
+"""HVM guests are made and destroyed while their device models misbehave. Afterwards no process, socket,
+descriptor, node, file or interface is left.
 
 AIOXEN_HVM_LIVES=N is the number of guests; `make sweep` has 1,000.
 """

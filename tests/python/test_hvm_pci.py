@@ -41,7 +41,7 @@ async def passing(xen: aioxen.Context) -> AsyncIterator[aioxen.Domain]:
 
 
 async def plugged(dom: aioxen.Domain) -> dict[str, Any]:
-    """Returns the places of QEMU's devices, by their names."""
+    """Returns the slot of each of QEMU's devices, by the device's name."""
     buses: Any = await dom.qmp("query-pci")
     return {each["qdev_id"]: each["slot"] << 3 | each["function"] for each in buses[0]["devices"]}
 
@@ -126,7 +126,7 @@ def resets() -> list[str]:
 async def test_the_second_of_two_domains_does_not_touch_the_access_of_the_first(
     xen: aioxen.Context, guest: Configure, sim: Sim
 ) -> None:
-    """Two domains ask for the same device, and both operations find it free. The test stops the second
+    """Two operations for two domains add the same device, and both find it free. The test stops the second
     domain's QEMU until the first domain has the device."""
     config = guest("b", machine="pv")
     config.c_info.passthrough = aioxen.Passthrough.ENABLED
@@ -160,7 +160,8 @@ async def test_the_second_of_two_domains_does_not_touch_the_access_of_the_first(
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds a lock of libxl. A release of the lock removes the file, so the locked file may be an old one."""
+    """Holds a lock of libxl. Who releases the lock removes its file. So after locking, checks that the path
+    still leads to the locked file."""
     while True:
         with path.open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -171,7 +172,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 async def test_a_removal_takes_the_lock_of_changes(xen: aioxen.Context) -> None:
-    """The test has the lock that xl takes for changes to the domain, until the removal waits for it."""
+    """The test holds the lock that xl takes for changes to the domain. The removal waits for this lock, and
+    is cancelled."""
     async with passing(xen) as dom:
         await dom.pci_add(FIRST)
         lock = Path(f"/var/lib/xen/userdata-l.{dom.domid}.{dom.uuid}.libxl-device-changes-lock")

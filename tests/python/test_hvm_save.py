@@ -68,8 +68,8 @@ async def started(xen: aioxen.Context, config: DomainConfig) -> aioxen.Domain:
 
 
 async def machine_of(dom: aioxen.Domain) -> str:
-    """Returns the name of the device model's machine, which is a part of its state. "logs" follows it if the
-    device model notes which pages it changes."""
+    """Returns the name of the simulated QEMU's machine, which is a part of QEMU's state. If QEMU notes which
+    pages it changes, "logs" follows the name."""
     return (await dom.qemu_monitor_command("info name")).strip()
 
 
@@ -118,7 +118,7 @@ async def test_xl_and_aioxen_read_each_others_files(
         await asyncio.to_thread(xl, "save", NAME, str(file))
     else:
         await dom.save(file, live=True)
-        # From the file alone, xl would compute too little for small domains.
+        # Without shadow_memkb in the file, xl could compute too little shadow memory for a small domain.
         assert stored(file)["b_info"]["shadow_memkb"] == 1024 + 8 * (config.b_info.max_memkb // 1024)
     if restorer == "xl":
         await asyncio.to_thread(xl, "restore", "-e", str(file))
@@ -139,7 +139,7 @@ async def test_a_guest_without_drivers_is_saved(
 ) -> None:
     """A guest without Xen's drivers, or one that sleeps, cannot be asked to suspend itself. The hypervisor
     suspends it."""
-    dom = await xen.domain_create(config)  # it stays paused, so it cannot answer
+    dom = await xen.domain_create(config)  # the guest stays paused, so it cannot answer
     machine = await machine_of(dom)
     set_parameter(dom.domid, CALLBACK_IRQ, 1)
     with pytest.raises(aioxen.TimedOutError):

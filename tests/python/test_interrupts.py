@@ -143,7 +143,7 @@ def test_no_event_is_lost_or_doubled(
     guest: Configure, what: type[BaseException], where: set[CodeType]
 ) -> None:
     """A signal handler may raise any exception. In the functions of DELIVERING the test raises only
-    KeyboardInterrupt, because any other exception would fail an operation."""
+    KeyboardInterrupt, because any other exception there would be the error of an operation."""
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # The handler receives all exceptions except interrupts.
     xen = aioxen.Context()

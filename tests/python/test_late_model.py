@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A device model that answers an addition after its end does not keep the device, and does not delay the end.
+"""A device model may answer an addition only after the operation has ended. It then does not keep the device.
+Its answer does not delay the end of the operation.
 
-The tests play the monitor of QEMU, which serves one connection after the other."""
+The tests play QEMU's monitor, which serves one connection after the other."""
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ async def guest(xen: aioxen.Context, name: str, controllers: int = 1) -> aioxen.
 async def cancelled_too_late(
     xen: aioxen.Context, name: str, add: Callable[[aioxen.Domain], Operation[None]]
 ) -> None:
-    """Cancels an addition. QEMU answers only after the end of the addition."""
+    """Cancels an addition. QEMU answers the addition only after the operation has ended."""
     dom = await guest(xen, name)
     async with monitor(dom) as played:
         adding = add(dom)
@@ -127,7 +128,8 @@ async def test_a_late_device_is_unplugged(xen: aioxen.Context) -> None:
 
 
 async def test_a_mute_model_does_not_delay_another_guest(xen: aioxen.Context) -> None:
-    """The guest whose device model is mute gets a controller first. Then the other guest has the device."""
+    """The addition to the first guest waits, because the device model does not answer. The other guest gets
+    the device meanwhile."""
     mute, other = await guest(xen, "mute-model", 0), await guest(xen, "other")
     async with monitor(mute) as played:
         adding = mute.usbdev_add(STICK)
@@ -142,9 +144,10 @@ async def test_a_mute_model_does_not_delay_another_guest(xen: aioxen.Context) ->
 
 
 async def test_a_mute_model_does_not_delay_the_end_of_the_context(xen: aioxen.Context) -> None:
-    """The controller of a cancelled addition is removed in the background when the context closes.
+    """When the context is closed, the controller of a cancelled addition is still being removed in the
+    background.
 
-    Otherwise this removal waits 40 s for the device model.
+    Without the end of the context, this removal would wait 40 s for the device model.
     """
     dom = await guest(xen, "closing", 0)
     async with monitor(dom) as played, aioxen.Context() as closing:

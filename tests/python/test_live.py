@@ -126,7 +126,7 @@ async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Co
     before = len(await xen.domain_list())
     operation = xen._start(call, None, config, ffi.NULL)
     deliver = await by_hand(xen, [operation])
-    operation.cancel()  # This cancellation is too late, because the operation has succeeded.
+    operation.cancel()  # This cancellation is too late, because the C operation has succeeded.
     while not operation.done():
         await asyncio.sleep(0.001)
         deliver()

@@ -116,7 +116,7 @@ async def test_names_are_escaped(xen: aioxen.Context, monkeypatch: pytest.Monkey
 async def test_many_domains_are_rendered_in_slices(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two turns of the loop, few samples are made or rendered."""
+    """In each turn of the loop, only a few samples are made or rendered."""
     statistics = await xen.domain_statistics()
     made = 0
 
@@ -131,7 +131,7 @@ async def test_many_domains_are_rendered_in_slices(
 
     monkeypatch.setattr(Metrics, "_read_domains", read)
     monkeypatch.setattr(_metric_text, "generate_latest", count)
-    monkeypatch.setattr(module, "SLICE_SECONDS", -1)  # Every slice has taken its time.
+    monkeypatch.setattr(module, "SLICE_SECONDS", -1)  # With this limit, each slice ends at once.
     rendering = asyncio.create_task(Metrics(xen).render())
     largest = turns = 0
     while not rendering.done():
@@ -243,7 +243,7 @@ async def test_the_collector_of_a_registry(xen: aioxen.Context) -> None:
         text = await scrape
     cpus = get(parse(text), "aioxen_host_cpus")
     assert cpus > 0
-    # In the loop's thread, a scrape returns the values of the last scrape.
+    # In the loop's thread, a scrape returns the values of the scrape before it.
     assert get(parse(prometheus_client.generate_latest(registry)), "aioxen_host_cpus") == cpus
 
 

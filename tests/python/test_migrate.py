@@ -167,7 +167,7 @@ PHASES = ("greet", "ask", "accepted", "send", "send", "received", "rename", "mar
 
 
 async def accepted(far: Far) -> None:
-    """Ends the wait for a connection that does not come any more."""
+    """If the second machine still waits for a connection, ends this wait."""
     if await far("pending") == "waits":
         await far("cancel")
     await far("ended")
@@ -363,8 +363,8 @@ async def test_nobody_else_takes_a_guest_that_is_sent(
 async def test_a_guest_that_runs_again_is_not_given_away(
     xen: aioxen.Context, guest: Configure, change: str
 ) -> None:
-    """Another program lets the guest run although the mark of the save (src/xen/save_mark.h) forbids it.
-    Afterwards the mark is gone, or is there again unchanged."""
+    """Another program resumes the guest, which the mark of the save (src/xen/save_mark.h) forbids. For this
+    the test removes the mark. It stays removed, or the test writes it again."""
     dom = await traveller(xen, guest)
     moving, reader, writer = await at_received(dom)
     mark = f"/libxl/{dom.domid}/aioxen-save"

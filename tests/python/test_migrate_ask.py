@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A receiver that is asked first checks what the guest needs, and refuses the guest with its own words before
-a page is sent. The guest then runs on as before."""
+"""A sender first asks the receiver, which checks what the guest needs. If the receiver refuses the guest, the
+sender's error has the receiver's words, no page is sent, and the guest continues to run."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_a_receiver_refuses_a_guest_that_does_not_fit(
 
 @contextlib.asynccontextmanager
 async def asked(xen: aioxen.Context, octets: bytes) -> AsyncIterator[tuple[Any, Any, Any]]:
-    """Sends these octets to a receiver. Yields its streams and its task."""
+    """Sends the octets to a receiver. Yields the sender's streams, and the receiver's task."""
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
     with theirs:
@@ -148,7 +148,7 @@ async def test_memory_is_reserved_until_the_guest_has_it(xen: aioxen.Context, sa
         async with asked(xen, request(good)) as (reader, writer, receiving):
             assert await read_answer(reader) == {}
             assert await reserved(xen) == 20 << 10
-            if goes:  # The sender closes the connection after it was accepted.
+            if goes:  # The sender closes the connection after the receiver has accepted the guest.
                 writer.write_eof()
                 with pytest.raises(aioxen.InvalidError, match="ends too early"):
                     await receiving

@@ -24,7 +24,7 @@ AWAY = f"{NAME}--migratedaway"
 
 
 class Sent:
-    """A migration after the receiver has got the message GO. The test plays the receiver."""
+    """A migration whose sender has sent the message GO. The test plays the receiver."""
 
     def __init__(
         self, moving: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -66,7 +66,7 @@ async def cli(*words: str) -> None:
 async def test_a_guest_that_has_moved_is_a_success_if_its_domain_is_not_destroyed(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The hypervisor refuses the first attempt to destroy the domain here."""
+    """The hypervisor refuses the first attempt to destroy the domain on this machine."""
     dom = await traveller(xen, guest)
     async with sent(dom) as migration:
         sim("fault", "add", "--pid", str(os.getpid()), "domctl.destroydomain:1:EPERM")
@@ -88,7 +88,7 @@ async def test_a_domain_that_is_never_destroyed_is_listed_when_the_context_is_cl
         async with sent(dom) as migration:
             sim("fault", "add", "--pid", str(os.getpid()), "domctl.destroydomain:*:EPERM")
             await migration.answer(MOVED)
-        assert await left(xen) == []  # The other context still tries to destroy the domain.
+        assert await left(xen) == []  # The context `other` still tries to destroy the domain.
     assert await left(xen) == [(dom.domid, aioxen.UnfinishedWork.CREATION)]
     sim("fault", "clear")
     await xen.remove_unfinished(dom.uuid)
@@ -161,8 +161,8 @@ async def test_the_error_names_a_resumption_that_fails_and_is_tried_again(
 async def test_a_guest_whose_owner_is_not_known_is_listed_when_xenstored_answers_again(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str], how: str
 ) -> None:
-    """xenstored does not answer when the connection is lost, or is started anew without any nodes. The
-    process goes on."""
+    """When the connection to the receiver is lost, xenstored does not answer, or is restarted without any
+    nodes. This process continues."""
     dom = await traveller(xen, guest)
     stop, start = ("stop", "cont") if how == "silent" else ("kill", "start")
     async with sent(dom) as migration:
@@ -189,7 +189,7 @@ async def test_a_guest_whose_owner_is_not_known_is_listed_when_xenstored_answers
 async def test_a_guest_is_not_resumed_while_another_domain_has_its_name(
     xen: aioxen.Context, guest: Configure
 ) -> None:
-    """The guest may have come back from the other machine."""
+    """The domain that has the name could be the guest, moved back from the other machine."""
     dom = await traveller(xen, guest)
     async with sent(dom) as migration:
         migration.writer.close()

@@ -44,7 +44,7 @@ def kill() -> int:
 async def test_a_guest_that_runs(
     xen: aioxen.Context, hvm: DomainConfig, all_domains: bool, early: bool
 ) -> None:
-    """The events are enabled before or after the domain exists."""
+    """The events are enabled before the domain is created or after that."""
     events = xen.device_events(None, [DeviceModelEnded]) if early else None
     dom = await xen.domain_create(hvm)
     await dom.unpause()
@@ -101,7 +101,8 @@ async def test_a_guest_that_is_not_hvm(xen: aioxen.Context, guest: Configure, tm
 
 
 async def test_a_node_that_names_no_qemu(xen: aioxen.Context, hvm: DomainConfig) -> None:
-    """A process that is no QEMU of the domain is not followed: the QEMU counts as ended."""
+    """If the process in the node is no QEMU of the domain, the library does not watch it, and reports that
+    QEMU has ended."""
     dom = await xen.domain_create(hvm)
     await dom.unpause()
     other = await asyncio.create_subprocess_exec("sleep", "60")
@@ -115,7 +116,7 @@ async def test_a_node_that_names_no_qemu(xen: aioxen.Context, hvm: DomainConfig)
 
 
 async def test_a_qemu_that_has_ended_before(xen: aioxen.Context, hvm: DomainConfig) -> None:
-    """The end is reported once, although the node stays."""
+    """The end is reported once, although the node with the process id stays."""
     dom = await xen.domain_create(hvm)
     await dom.unpause()
     pid = kill()

@@ -38,7 +38,7 @@ async def test_a_device_is_given_to_a_guest_and_taken_back(xen: aioxen.Context, 
 
 
 async def test_the_error_of_a_former_device_is_ignored(xen: aioxen.Context, guest: Configure) -> None:
-    # Linux's pcifront writes this error when it has released its last device.
+    # Linux's pcifront writes this error node when it has released its last device.
     config = guest("b", machine="pv")
     config.c_info.passthrough = aioxen.Passthrough.ENABLED
     dom = await xen.domain_create(config)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A domain that Debian's xl has preserved can be renamed, and its memory can be set.
 
-Its UUID in xenstore differs from that in the hypervisor, which its successor has, too."""
+xl has given the preserved domain another UUID in xenstore. In the hypervisor it still has its first UUID,
+which is also the UUID of the domain that xl has made in its place."""
 
 from __future__ import annotations
 
@@ -52,5 +53,5 @@ async def test_a_domain_that_xl_has_preserved_is_changed(
     assert read_node(f"{node}/memory") == "24"
     await dom.destroy()
     await second.destroy()
-    # The library knows only the UUID of the hypervisor, so the nodes below the other UUID stay.
+    # The library knows only the UUID in the hypervisor, so the nodes of the UUID in xenstore stay.
     remove_node(node)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Event loops, ways to run tasks, and interpreters with which the package works, or which it refuses."""
+"""The event loops, the ways to run tasks, and the interpreters that the package supports or refuses."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def debugging(main: Main) -> None:
     asyncio.run(main(), debug=True)
 
 
-in_uvloop(lambda: asyncio.sleep(0))  # uvloop keeps a pipe for the process.
+in_uvloop(lambda: asyncio.sleep(0))  # uvloop opens a pipe that stays open until the process ends.
 RUNNERS = [debugging, in_uvloop, in_uvloop_debugging, *([eager] if sys.version_info >= (3, 12) else [])]
 
 

@@ -60,7 +60,7 @@ def changed(saved: bytes, path: str, value: object) -> bytes:
 async def refusal(
     xen: aioxen.Context, data: bytes, path: Path, allowed: aioxen.ReceivedAllowed
 ) -> str | None:
-    """Returns why a saved domain is refused, or None if it is not refused because of `allowed`."""
+    """Restores a saved domain. Returns the error if it is refused because of `allowed`, otherwise None."""
     path.write_bytes(data)
     try:
         await (await xen.restore(path, allowed=allowed)).destroy()

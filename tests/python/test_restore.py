@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Domains are restored. A stream that is cut off or wrong is refused by its octet, and leaves no domain."""
+"""Domains are restored. If a stream is cut off or wrong, the error names the octet, and no domain is left."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ async def test_a_long_configuration_is_read_in_linear_time(
 
 
 def place_of_first_page(data: bytes) -> int:
-    """Returns the place of the first frame number (Xen's docs/specs/libxc-migration-stream.pandoc)."""
+    """Returns the offset of the first frame number in the stream (Xen's
+    docs/specs/libxc-migration-stream.pandoc)."""
     (optional,) = struct.unpack_from("=I", data, 44)
     at: int = 48 + optional + 16 + 8 + 24 + 16  # xl's header, libxl's header and record, libxc's two headers
     while True:
@@ -162,8 +163,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def test_a_wrong_frame_number_costs_no_memory(saved: bytes, tmp_path: Path) -> None:
-    """libxenguest would make a bitmap of 512 MB. The kernel tells only the memory of the greatest child
-    that a process has had, so a new process restores here."""
+    """libxenguest would make a bitmap of 512 MB. The kernel reports the greatest memory of all children that
+    a process has had, so a new process restores here."""
     data, at = bytearray(saved), place_of_first_page(saved)
     (entry,) = struct.unpack_from("=Q", data, at)
     struct.pack_into("=Q", data, at, entry | 1 << 32)

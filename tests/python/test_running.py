@@ -130,7 +130,7 @@ async def test_memory(xen: aioxen.Context, guest: Configure) -> None:
 
 
 async def test_waits_for_memory(xen: aioxen.Context, guest: Configure) -> None:
-    """The guest has no balloon driver. It has its first target, and reaches no other."""
+    """The guest has no balloon driver. Its memory is its first target, and never reaches another one."""
     dom = await running(xen, guest, memory="32M")
     assert await dom.wait_memory() == 32 << 10
     await dom.set_memory(24 << 10, wait=False)

@@ -121,7 +121,7 @@ async def test_a_suspended_guest_is_resumed(xen: aioxen.Context, guest: Configur
     with pytest.raises(aioxen.NotReadyError, match="is not suspended"):
         await dom.resume()
     async with xen.events(dom) as events:
-        # xenstored reports the second suspension only if it was told of the resumption.
+        # xenstored reports the second suspension only if the library has announced the resumption to it.
         for _ in range(2):
             await dom.suspend_only()
             assert (await dom.info()).shutdown_reason is aioxen.ShutdownReason.SUSPEND
@@ -132,7 +132,7 @@ async def test_a_suspended_guest_is_resumed(xen: aioxen.Context, guest: Configur
 
 
 async def test_xenstored_is_told_after_a_cancelled_resumption(xen: aioxen.Context, guest: Configure) -> None:
-    """Unless xenstored is told of the resumption, it does not report that the guest stops again."""
+    """xenstored reports that the guest stops again only if the library has announced the resumption to it."""
     dom = await started(xen, guest("l", machine="pvh"))
     await dom.suspend_only()
     phases: list[str | None] = []
@@ -259,7 +259,8 @@ async def test_a_descriptor_that_cannot_be_used_is_refused(
 async def test_a_killed_process_leaves_a_running_guest(
     xen: aioxen.Context, guest: Configure, tmp_path: Path
 ) -> None:
-    """The process that saves is killed while the guest is suspended. The program then resumes the guest."""
+    """The process that saves is killed while the guest is suspended. The transfer program then resumes the
+    guest."""
     dom = await started(xen, guest("l", machine="pvh"))
     process = await saver(dom, stdout=asyncio.subprocess.PIPE)
     while (await dom.info()).shutdown_reason is not aioxen.ShutdownReason.SUSPEND:
@@ -273,7 +274,7 @@ async def test_a_killed_process_leaves_a_running_guest(
 
 
 def cancel_when_done(monkeypatch: pytest.MonkeyPatch, name: str, task: list[asyncio.Task[Any]]) -> None:
-    """Cancels the task in the turn in which the operation succeeds."""
+    """Cancels the task in the turn of the event loop in which the operation succeeds."""
     start = getattr(aioxen.Context, name)
 
     def started_and_cancelled(*args: Any, **more: Any) -> Any:

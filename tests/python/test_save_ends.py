@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The end of a save: the file gets its name, and the domain is destroyed or resumed. If one of these steps
-fails, the error names it, and nothing is left."""
+"""The end of a save: the file gets its name, and the domain is destroyed or resumed. If a step fails, the
+error names the step, and nothing is left."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ async def test_a_shutdown_during_a_save_is_an_error(
 async def test_a_shutdown_whose_request_the_suspension_has_emptied_is_an_error(
     xen: aioxen.Context, guest: Configure, tmp_path: Path
 ) -> None:
-    """The guest empties the node for the save. This looks as if it had acknowledged the shutdown."""
+    """The guest empties control/shutdown to acknowledge the suspension. The shutdown, which waits for the
+    same change, must not take this for its own acknowledgement."""
     dom = await started(xen, guest("l", machine="pvh"))
     request: Any = asyncio.get_running_loop().create_future()
     stopped: Any = xen.domain_wait_shutdown(dom)

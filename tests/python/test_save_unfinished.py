@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Saves that were not finished have a mark (src/xen/save_mark.h). Another process lists them, and lets the
-guest run again."""
+"""The domain of a save that was not finished has a mark (src/xen/save_mark.h). Another process lists such
+domains, and lets their guests run again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def main():
 
 asyncio.run(main())
 """
-"""A program that is killed when the file of the second argument gets its name."""
+"""A program that saves a domain, and is killed when the file of the second argument gets its name."""
 
 
 async def saver(program: str, *arguments: object) -> asyncio.subprocess.Process:
@@ -80,7 +80,7 @@ async def test_a_finished_save_leaves_no_mark(
     await dom.save_stream(fd)
     os.close(fd)
     assert (read_node(node) or "").endswith(" saved")
-    assert await left(xen) == []  # this process still runs
+    assert await left(xen) == []  # the process that has saved, this one, still runs
     if end == "xl destroy":
         await asyncio.to_thread(xl, "destroy", str(dom.domid))
     elif end == "resume":
@@ -106,7 +106,8 @@ asyncio.run(main())
 
 
 async def kill_both(process: asyncio.subprocess.Process) -> None:
-    """Kills a process that saves, and its program, so that neither withdraws the request."""
+    """Kills a process that saves, and its transfer program, so that neither withdraws the request to
+    suspend."""
     (program,) = programs()
     os.kill(program, signal.SIGSTOP)
     process.kill()
@@ -143,7 +144,7 @@ async def test_a_mark_of_another_process_excludes_saves_until_it_ends(
     await kill_both(process)
     assert await left(xen) == [(dom.uuid, dom.domid, aioxen.UnfinishedWork.SAVE)]
     with pytest.raises(aioxen.TimedOutError):
-        await dom.save_stream(fd, timeout=0.5)  # the owner of the mark is dead
+        await dom.save_stream(fd, timeout=0.5)  # not busy: the owner of the mark is dead
     os.close(fd)
     await unmarked(dom)
     assert await left(xen) == []
@@ -165,7 +166,7 @@ async def test_the_request_of_a_killed_process_is_withdrawn(xen: aioxen.Context,
 
 
 async def sleeps(number: int) -> None:
-    """Waits until 20 looks in a row, 5 ms apart, have found the process asleep."""
+    """Waits until the process was asleep in 20 samples in a row, 5 ms apart."""
     count = 0
     while count < 20:
         state = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0]
@@ -176,11 +177,11 @@ async def sleeps(number: int) -> None:
 async def test_a_process_that_is_killed_before_it_asks_the_guest_leaves_no_mark(
     xen: aioxen.Context, guest: Configure
 ) -> None:
-    """The process is stopped before the program tells it to suspend the guest."""
+    """The process is stopped before its transfer program asks it to suspend the guest."""
     dom = await started(xen, guest("l", machine="pvh"))
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
-    filled = os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))  # the program's write waits
+    filled = os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))  # the transfer program blocks
     process = await stream_saver(dom, stdout=writer)
     os.close(writer)
     while not programs():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sixteen domains are saved at once, while another domain is paused 100 times a second and one guest does not
-answer. No save, no pause and no guest is lost. `make bench` measures how long the loop is held (row 23)."""
+"""Sixteen domains are saved at once. Meanwhile another domain is paused 100 times a second, and the save of
+one more guest gets no answer. No save, no pause and no guest is lost. `make bench` measures how long the loop
+is held (row 23)."""
 
 from __future__ import annotations
 

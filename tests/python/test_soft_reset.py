@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest that asks for a soft reset keeps its memory, and gets its devices, nodes and device model anew."""
+"""A guest that asks for a soft reset keeps its memory, and gets new devices, nodes and a new device model."""
 
 from __future__ import annotations
 

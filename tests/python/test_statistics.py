@@ -20,8 +20,7 @@ OF_NIC = tuple(f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "pa
 
 
 def play(device: Path, files: tuple[str, ...], first: int) -> None:
-    """Writes the files in which a backend driver counts. The files get the numbers first, first + 1
-    and so on."""
+    """Writes the counter files of a backend driver. The files get the numbers first, first + 1 and so on."""
     # The simulator keeps these files in another folder.
     statistics = device.parent.resolve() / device.name / "statistics"
     statistics.mkdir(parents=True)

@@ -220,7 +220,7 @@ async def test_transact_repeats_a_function_that_saw_two_states(xen: aioxen.Conte
         runs += 1
         raise ZeroDivisionError(await t.read(f"{base}/x"))
 
-    with pytest.raises(ZeroDivisionError):  # Nothing has changed, so this is the function's own mistake.
+    with pytest.raises(ZeroDivisionError):  # No node has changed, so this error is not caused by a conflict.
         await xen.store.transact(wrong)
     assert runs == 1
 
@@ -323,7 +323,8 @@ async def test_wait(xen: aioxen.Context, base: str) -> None:
 
 
 async def test_a_wait_for_a_guest_that_writes_all_the_time(xen: aioxen.Context, base: str) -> None:
-    """A node that changes all the time costs a bounded number of reads. The end is seen."""
+    """The nodes below a node change all the time. The wait reads the node a bounded number of times, and
+    finds its new value."""
     stop = False
 
     async def write() -> None:

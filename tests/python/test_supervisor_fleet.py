@@ -52,7 +52,8 @@ async def client(path: Path) -> AsyncIterator[Send]:
 
 
 async def until(send: Send, name: str, **wanted: object) -> dict[str, Any]:
-    """Waits until the supervisor describes a guest in this way. Returns the description."""
+    """Waits until the supervisor's description of a guest has the values `wanted`. Returns the
+    description."""
     while True:
         shown: dict[str, Any] = await send(do="show", guest=name)
         if wanted.items() <= shown.items():
@@ -94,7 +95,7 @@ async def test_fifty_guests(
         process.wait()
     assert process.returncode == 0
     assert f"{MUTE}: destroyed, because it has not stopped: TimedOutError" in output
-    # The guest of CRASHING was asked twice, and those of MUTE and ENDING were not asked.
+    # The line is printed for each guest that has obeyed: twice for CRASHING, and not for MUTE and ENDING.
     assert output.count("asked to stop: poweroff") == GUESTS - 1
     assert await domids() == [0]
     assert sim("loops") == loops
@@ -126,7 +127,7 @@ async def memory(send: Send) -> None:
 
 
 async def requests(send: Send) -> None:
-    """A guest is stopped and started by requests. Wrong requests are answered, too."""
+    """A guest is stopped and started by requests. Invalid requests get an answer, too."""
     assert await send(do="stop", guest=CRASHING) == {"done": True}
     assert await send(do="stop", guest=CRASHING) == {"done": False}
     await until(send, CRASHING, state="ended", domid=None)

@@ -169,7 +169,8 @@ def test_ctrl_c_ends_a_wait_and_stops_the_operation(xen: aioxen.sync.Context, gu
 
 
 def test_ctrl_c_at_any_time_leaves_no_domain(xen: aioxen.sync.Context, guest: Configure) -> None:
-    """The interrupt comes at each phase of a creation. The domain is undone, or it was returned."""
+    """An interrupt comes in each phase of a creation. The creation is undone, or the call returns the
+    domain."""
     phases = 0
     for n in range(12):
         left = [n]

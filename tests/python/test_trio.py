@@ -61,7 +61,7 @@ async def existing(xen: aioxen.Context) -> list[int]:
 
 
 def test_a_view_of_the_domains(guest: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The view is listed again after a loss, in slices."""
+    """After a loss of events, the view lists the domains again, in slices."""
     monkeypatch.setattr("aioxen.domains.SLICE", 1)
 
     async def main(xen: aioxen.Context) -> None:
@@ -356,7 +356,7 @@ def test_the_store_and_the_list_of_domains(guest: Configure) -> None:
 
 
 def context() -> aioxen.Context:
-    """Returns the context for the library that runs: this is how a program for anyio makes its context."""
+    """Returns the context for the async library that runs, as a program for anyio does."""
     return aioxen.trio.Context() if sniffio.current_async_library() == "trio" else aioxen.Context()
 
 

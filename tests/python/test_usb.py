@@ -260,7 +260,8 @@ async def test_wrong_devices(
 async def test_a_device_is_given_back_if_the_controller_goes_meanwhile(
     xen: aioxen.Context, guest: Configure, gone: str
 ) -> None:
-    """A pipe in place of the driver's file holds the operation while usbback takes the device."""
+    """A pipe in place of the driver's file `unbind` makes the operation wait while usbback takes the
+    device."""
     config = guest("b", machine="pv")
     config.usbctrls = [DeviceUsbctrl(ports=4)]
     unbind = Path("/sys/bus/usb/drivers/usb-storage/unbind")
@@ -334,7 +335,8 @@ async def test_one_of_several_domains_gets_a_device(xen: aioxen.Context, guest: 
 async def test_an_addition_waits_until_no_other_one_chooses_a_device(
     xen: aioxen.Context, guest: Configure
 ) -> None:
-    """The test has the lock of domain 0's devices, and gives the device to another domain meanwhile."""
+    """The test holds the lock for changes to domain 0's devices. Meanwhile it gives the device to another
+    domain."""
     lock = Path("/var/lib/xen/userdata-l.0.00000000-0000-0000-0000-000000000000.libxl-device-changes-lock")
     config = guest("b", machine="pv")
     config.usbctrls = [DeviceUsbctrl(ports=4)]

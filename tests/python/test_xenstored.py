@@ -100,7 +100,7 @@ async def test_a_context_connects_again(sim: Callable[..., str], guest: Configur
 
 
 async def test_closing_does_not_stop_the_loop(sim: Callable[..., str], guest: Configure) -> None:
-    """A destruction goes on in the background while the context is closed."""
+    """A destruction continues in the background while the context is closed."""
     xen = aioxen.Context()
     dom = await xen.domain_create(guest("b"))
     sim("xenstored", "stop")

@@ -150,7 +150,8 @@ async def test_we_work_on_the_domain_of_xl(
     await dom.rename("other")
     assert xl("domname", str(dom.domid)).strip() == "other"
     assert (await dom.configuration()).c_info.name == "other"
-    # xl's background process also destroys the domain, maybe before shutdown() sees that it has stopped.
+    # xl's background process also destroys the domain, maybe before shutdown() finds that the domain has
+    # stopped.
     with contextlib.suppress(aioxen.DomainNotFoundError, aioxen.DomainDestroyedError):
         await dom.shutdown()
         await dom.destroy()

@@ -37,7 +37,7 @@ async def running(xen: aioxen.Context, config: aioxen.DomainConfig) -> AsyncIter
 
 
 async def ended(operation: asyncio.Future[Any]) -> None:
-    """Waits until an operation is done. Does not take the operation's result."""
+    """Waits until an operation is done. Ignores the operation's result."""
     while not operation.done():
         await asyncio.sleep(0.001)
 

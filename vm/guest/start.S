@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The two ways in: PV (64-bit, paging on) and PVH (32-bit, paging off), and what tells Xen about them.
- * Both end in guest_main(), in 64-bit mode at the same virtual address.
+ * The two entry points, for PV (64-bit, paging on) and PVH (32-bit, paging off), and the ELF notes by which
+ * Xen finds them. Both call guest_main(), in 64-bit mode at the same virtual address.
  */
 #include <xen/elfnote.h>
 
