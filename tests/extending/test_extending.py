@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The steps in docs/extending.md work, both in a copy of the tree and in a folder outside it.
 
-The test runs the blocks of the page that have commands. It writes any other block to a file. The line before
-the block names the file.
+The test runs each block of the page that has commands. It writes any other block to the file that the line
+before the block names.
 """
 
 from __future__ import annotations

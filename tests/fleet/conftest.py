@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The fixtures of the fleet's tests. A test that is a coroutine function runs in its own event loop. The
-tests need no hypervisor here: each agent runs in a simulated machine of its own."""
+"""The fixtures of the fleet's tests. A test that is a coroutine function runs in its own event loop. pytest
+itself needs no hypervisor, because each agent runs in its own simulated machine."""
 
 from __future__ import annotations
 

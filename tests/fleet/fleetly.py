@@ -70,8 +70,8 @@ class Broker:
 
 
 class Partition:
-    """A proxy for connections to the broker. A test can cut it: then no octets arrive, and no connection
-    ends."""
+    """A proxy between the program or an agent and the broker. A test can cut the proxy. While it is cut, it
+    forwards no octets, and its connections stay open."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -112,7 +112,8 @@ class Partition:
         self._open.clear()
 
     def end(self, reset: bool) -> None:
-        """Ends the cut. `reset`: the octets that have not arrived are lost, and the connections end."""
+        """Ends the cut. If `reset`, the octets that were not forwarded are lost, and the connections are
+        closed."""
         if reset:
             for writer in self._writers:
                 writer.transport.abort()
@@ -121,7 +122,7 @@ class Partition:
 
 
 class World:
-    """A simulated machine. The agents that are started one after the other in it find the same domains."""
+    """A simulated machine with one agent at a time. The next agent finds the domains of the one before it."""
 
     def __init__(self, folder: Path, host: str, arguments: list[str]) -> None:
         self.folder = folder
@@ -204,7 +205,8 @@ def worlds(folder: Path, hosts: Iterable[str], url: str, *more: str) -> Iterator
 
 
 connect = partial(fleet.connect, patience=scaled(20))
-"""Connects to a fleet. The patience is so long that a busy machine does not make a host count as lost."""
+"""Connects to a fleet. The patience is so long that a host does not count as lost when this machine is
+busy."""
 
 
 async def accepted(operation: fleet.RemoteOperation[Any]) -> None:
@@ -222,8 +224,8 @@ async def heard(f: fleet.Fleet, host: str, wanted: Callable[[fleet.HostState], b
 
 @contextlib.contextmanager
 def short_patience(f: fleet.Fleet) -> Iterator[None]:
-    """Shortens the patience with silent hosts. Only calls of silent hosts may be in progress in the block:
-    on a busy machine, heartbeats of the other hosts may be late, too."""
+    """Shortens the time after which a silent host counts as lost. In the block, call only hosts that are
+    silent: the heartbeats of other hosts may be late, too, when this machine is busy."""
     before = f._patience
     f._patience = f.hosts._patience = 0.5
     try:
@@ -237,7 +239,8 @@ def guest(command: str = "b", name: str = "guest") -> aioxen.DomainConfig:
 
 
 def held_guest(folder: Path) -> tuple[aioxen.DomainConfig, Path]:
-    """Returns a guest whose boot loader makes the returned file, and then waits. Its creation cannot end."""
+    """Returns the configuration of a guest whose boot loader makes a file and then waits, so its creation
+    cannot end. Also returns the path of the file."""
     loader, started = folder / "loader", folder / "started"
     loader.write_text(f"#!/bin/sh\n: >{started}\nexec sleep 1000\n")
     loader.chmod(0o700)
@@ -250,7 +253,7 @@ def held_guest(folder: Path) -> tuple[aioxen.DomainConfig, Path]:
 
 
 async def entered(started: Path, creation: fleet.RemoteOperation[Any]) -> None:
-    """Waits until a boot loader has made its file."""
+    """Waits until the boot loader of the guest has made its file."""
     while not started.exists():
         assert not creation.done()
         await asyncio.sleep(0.01)

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from aioxen import fleet
 from fleetly import ROOT, SIM, Broker, free_port, guest
 
-MOST_ROWS = 500  # The page shows no more rows of a table.
+MOST_ROWS = 500  # The greatest number of rows that the page shows of a table.
 PAGE = ROOT / "bindings/python/aioxen/fleet"
 BROKER = """
 websocket {{ host: 127.0.0.1, port: {}, no_tls: true }}
@@ -41,7 +41,7 @@ new Promise((done, failed) => {{
   }}, 50);
 }})
 """
-"""Waits in the page until an expression is true, and has its value."""
+"""JavaScript that waits until an expression is true. Its result is the value of the expression."""
 
 
 class Tab:
@@ -53,7 +53,7 @@ class Tab:
         self._number = 0
         self._session: dict[str, str] = {}
         self.errors: list[Any] = []
-        """The exceptions that no code of the page has caught."""
+        """The exceptions that the page's code has not caught."""
 
     def _read(self) -> Any:
         octets = bytearray()
@@ -122,7 +122,7 @@ def browser(folder: Path) -> Iterator[Tab]:
 
 
 def make_page(folder: Path, port: int) -> str:
-    """Copies the page, and returns its URL."""
+    """Copies the page to a folder, and returns the URL of the copy."""
     shutil.copy(PAGE / "page.html", folder / "index.html")
     shutil.copy(PAGE / "page.js", folder)
     settings = {"url": f"ws://127.0.0.1:{port}", "user": "page", "password": "page"}

@@ -48,18 +48,19 @@ async def answered(operation: Any, seen: Outcomes) -> Any:
 
 
 async def once_more(start: Any, seen: Outcomes) -> Any:
-    """Calls an operation that may be called twice. Repeats it if the agent was killed during the call."""
+    """Calls an operation that may be done twice. Calls it again if the agent was killed during the call."""
     while True:
         try:
             return await answered(start(), seen)
         except (fleet.InterruptedError, fleet.NotDoneError):
             seen["interrupted"] += 1
         except (aioxen.DomainNotFoundError, aioxen.DomainGoneError):
-            return None  # The interrupted call has done the work already.
+            return None  # The interrupted call has done its work.
 
 
 async def follow(events: fleet.FleetEvents, gone: set[tuple[str, str]], losses: Counter[str]) -> None:
-    """Reads events until it is cancelled, and checks the numbers of each run of each agent."""
+    """Reads events until the task is cancelled. Checks that the numbers of the events have no gap, for each
+    run of each agent."""
     last: dict[tuple[str, str], int] = {}
     async for one in events:
         key = one.host, one.epoch
@@ -67,7 +68,8 @@ async def follow(events: fleet.FleetEvents, gone: set[tuple[str, str]], losses: 
         last[key] = one.number
         if isinstance(one.event, aioxen.EventsLost):
             losses[one.host] += 1
-            # The agent gives a loss on the host a number. Otherwise the numbers that are missing are lost.
+            # A loss that the agent reports has a number of its own. Another loss stands for the numbers that
+            # are missing.
             assert one.number in (before + 1, before + one.event.count), one
         else:
             assert one.number == before + 1, one
@@ -88,7 +90,7 @@ async def accounted(
 
 
 async def trouble(broker: Broker, made: dict[str, World]) -> None:
-    """Kills and stops the broker and the agents."""
+    """Kills the broker and the agents, and stops agents for some time."""
     await asyncio.sleep(0.3)
     broker.kill()
     await asyncio.sleep(0.3)

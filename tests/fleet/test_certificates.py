@@ -65,7 +65,7 @@ async def test_each_role_calls_its_operations_on_each_host(tmp_path: Path, right
                     (host, operation) for host in HOSTS for operation in operations
                 }
         lines = made["h1"].audited()
-        # A request that is not answered in time is sent again, and refused again.
+        # The program sends a request again if the answer is late, so the agent may refuse one request twice.
         policy = {line["id"] for line in lines if line["outcome"] == "refused: policy"}
         wanted = 0 if rights else sum(len(OPERATIONS) - len(of) for of in ROLES.values())
         assert len(policy) == wanted
@@ -111,7 +111,7 @@ async def test_a_replayed_request_is_not_carried_out_again(tmp_path: Path) -> No
                 f._link.send("h1", message[0], call.id, message[1], message[2])
             again = f._start(f["h1"], "domain_list", {}, None, None)
             await again
-            # The same id with another message is refused, and so is a message that was changed on the way.
+            # The agent refuses another message with the same id, and a message that was changed on the way.
             changed = message[1].replace(b'"progress":false', b'"progress":true')
             f._link.send("h1", message[0], call.id, changed, message[2])
             await f["h1"].domain_list()

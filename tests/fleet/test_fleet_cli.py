@@ -49,7 +49,7 @@ def test_commands_act_on_domains_of_hosts(tmp_path: Path, broker: Broker) -> Non
         assert sorted(line.split()[0] for line in shown.splitlines()[1:]) == ["h1", "h2"]
         rows = [json.loads(line) for line in run(*to, *top, "--json").splitlines()]
         assert {row["host"]: row["domains"] for row in rows} == {"h1": 2, "h2": 1}
-        # A host that does not answer in time has no numbers.
+        # The row of a host that does not answer in time has no numbers.
         assert all(row["memory_mib"] is None or row["memory_mib"] > row["free_mib"] > 0 for row in rows)
         assert all(row["cpu_percent"] is None or row["cpu_percent"] >= 0 for row in rows)
         events = [

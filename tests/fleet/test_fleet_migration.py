@@ -57,8 +57,8 @@ async def runs(dom: fleet.Domain) -> bool:
 
 
 async def places_of(f: fleet.Fleet, uuid: UUID) -> list[tuple[str, str]]:
-    """Returns the hosts that have the guest's domain, and the domain's names. The guest must run there, and
-    no domain may be unfinished."""
+    """Returns each host that has the guest's domain, with the domain's name on this host. Asserts that the
+    guest runs on these hosts, and that no host has an unfinished domain."""
     found = []
     for host in HOSTS:
         assert await f[host].unfinished() == []
@@ -109,7 +109,7 @@ async def moved(f: fleet.Fleet, moving: asyncio.Task[fleet.Domain]) -> str:
 
 
 async def until_phase(f: fleet.Fleet, dom: fleet.Domain, phase: str) -> asyncio.Task[fleet.Domain]:
-    """Begins a migration, and waits until it has entered this phase."""
+    """Begins a migration, and waits until the migration has entered the phase `phase`."""
     entered = asyncio.Event()
 
     def report(event: Any) -> None:
@@ -147,7 +147,7 @@ async def test_the_guest_runs_on_one_host_whatever_is_killed(
             if killed == "broker":
                 assert told == "h2"
             dom = await f[told].domain("traveller")
-            assert await dom.shutdown() is aioxen.ShutdownReason.POWEROFF  # The guest goes on.
+            assert await dom.shutdown() is aioxen.ShutdownReason.POWEROFF  # The guest still runs.
             await dom.destroy()
             assert [await names(f[host]) for host in HOSTS] == [[], []]
 
@@ -163,7 +163,8 @@ async def test_only_the_hosts_that_are_named_are_connected(tmp_path: Path) -> No
         with movers(tmp_path, broker.url, "--identity", f"{tmp_path}/fleet/hosts/{{host}}"):
             async with connect(broker.url, identity=clients / "anna") as f:
                 dom = await start_guest(f)
-                # The hosts that the sender and the receiver expect.
+                # In each case one side expects a wrong host: the host that the sender expects, and the host
+                # that the receiver expects.
                 for peers in (("h1", "h1"), ("h2", "h2")):
                     with pytest.raises(aioxen.FailedError, match="no connection"):
                         await connection(f, dom, *peers)
@@ -180,8 +181,8 @@ async def test_only_the_hosts_that_are_named_are_connected(tmp_path: Path) -> No
 
 
 async def connection(f: fleet.Fleet, dom: fleet.Domain, sees: str, awaits: str) -> None:
-    """Lets the sender connect to the receiver. sees: the host whose certificate the sender expects.
-    awaits: the host whose certificate the receiver expects."""
+    """Makes the sender on h1 connect to the receiver on h2. sees: the host whose certificate the sender
+    expects. awaits: the host whose certificate the receiver expects."""
     ticket = "t" * 20
     end = Passage(ticket, awaits, "", dom.uuid)
     receiving = f["h2"]._call("domain_receive_stream", None, None, paused=0, passage=end)

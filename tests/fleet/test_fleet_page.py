@@ -112,7 +112,7 @@ async def test_the_page_sees_the_hosts_and_can_change_nothing(tmp_path: Path) ->
                 page.writer.close()
     finally:
         broker.kill()
-    # The page stays when names are added. A fleet without a page has no such user.
+    # The user of the page stays when names are added. A fleet without a page has no such user.
     again = Roster(folder)
     again.write(str(tmp_path / "store"))
     assert settings["password"] in (folder / "broker/nats.conf").read_text()
@@ -136,7 +136,7 @@ async def test_the_name_of_a_domain_is_read_again(monkeypatch: pytest.MonkeyPatc
     xen = SimpleNamespace(domain_list=domain_list, domain_get_name=domain_get_name)
     teller = state.Teller(cast(Agent, SimpleNamespace(xen=xen, calls={})), lambda _: None)
     found = []
-    for now in (1000.0, 1040.0, 1080.0):  # The second message is sent before the name is too old.
+    for now in (1000.0, 1040.0, 1080.0):  # At the second message, the stored name is not too old yet.
         monkeypatch.setattr(state, "time", SimpleNamespace(monotonic=lambda now=now: now, time=lambda: 0.0))
         found += [domain["name"] for domain in json.loads(await teller.message())["domains"]]
     assert found == ["old", "old", "new"]

@@ -18,7 +18,8 @@ from fleetly import Broker, Partition, connect, guest, names, short_patience, wo
 
 
 class Source(Events):
-    """A subscription. The test decides whether the events so far have come."""
+    """A subscription. The test decides whether caught_up() succeeds, that is, whether all events so far have
+    come."""
 
     def __init__(self) -> None:
         self.complete = True
@@ -46,7 +47,7 @@ async def waiting(events: FleetEvents) -> list[tuple[str, int, int]]:
             found.append((one.epoch, one.number, one.event.count))
 
     reader = asyncio.create_task(read())
-    for _ in range(100):  # Nothing waits for anything outside the loop, so this many turns are enough.
+    for _ in range(100):  # Nothing waits for events from outside the loop, so 100 turns suffice.
         await asyncio.sleep(0)
     reader.cancel()
     await asyncio.wait([reader])
@@ -80,7 +81,7 @@ async def test_a_heartbeat_tells_that_the_last_events_were_lost() -> None:
 
 
 async def up_to(events: FleetEvents, number: int) -> list[fleet.FleetEvent]:
-    """Reads events up to this number."""
+    """Reads events up to the event with this number."""
     found: list[fleet.FleetEvent] = []
     while not found or found[-1].number < number:
         found.append(await anext(events))
@@ -114,14 +115,14 @@ async def test_a_slow_reader_is_told_how_much_it_has_missed(
             complete = await until_gone(fast, "h1")
             assert losses(complete) == []
             assert slow._source is not None
-            await slow._source.caught_up()  # The slow subscription may get the events later.
+            await slow._source.caught_up()  # The events may come later on this subscription.
             first, last = complete[0].number, complete[-1].number
             found = await up_to(slow, last)
             assert found[:2] == complete[:2]
             # A heartbeat in between may show a part of the loss.
             assert all(isinstance(one.event, aioxen.EventsLost) for one in found[2:])
             assert sum(losses(found)) == found[-1].number - first - 1
-            # The subscription continues behind the loss.
+            # After the loss, the subscription gets the next events.
             await (await f["h1"].domain_create(guest())).destroy()
             assert losses([await anext(slow), await anext(slow)]) == []
 
@@ -149,7 +150,7 @@ async def test_a_host_that_is_cut_off_comes_back(tmp_path: Path, broker: Broker,
                 await other.destroy()
                 assert losses(await until_gone(events, "h2")) == []
                 cut.end(reset)
-                # A call has either arrived late, or the host has not carried it out and will not do so.
+                # Each call has either arrived late, or the host has not done it and will not do it.
                 try:
                     assert await destruction.resolve() is None
                 except fleet.NotDoneError:

@@ -179,7 +179,7 @@ async def test_a_killed_agent_tells_what_became_of_its_calls(tmp_path: Path, bro
             except fleet.NotDoneError:
                 assert await names(f["h1"]) == ["guest"]
             assert await f["h1"].unfinished() == []
-            # The call is also in progress in the new agent.
+            # The call is in progress in the new agent, too.
             await heard(f, "h1", lambda host: host.epoch != epoch and host.calls > 0)
             await dom.destroy()
             await wait

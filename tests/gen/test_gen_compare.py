@@ -13,7 +13,7 @@ from gen_support import FIXTURE, HERE, generate
 ABI = "an ABI change: raise SOVERSION in src/Makefile.inc"
 
 # The changes under test. Each row has a file, the old text, the new text, and the message without its place.
-# None instead of a message means that the change is compatible.
+# If the message is None, the change is compatible.
 CHANGES = [
     ("types.idl", '    (7, "DARK_BLUE"', '    (8, "DARK_BLUE"',
      "libxl_colour.LIBXL_COLOUR_DARK_BLUE: the number was 7, and is 8"),

@@ -29,7 +29,7 @@ FILES = [
 # The Python output has an IDL of its own, because the fixture has types that only C supports.
 PYTHON = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
 MODULES = ["types.py", "errors.py", "_convert.py", "_json.py", "_operations.py", "_native.pyi"]
-# libxl's functions for devices have one, too, because they need operations.
+# The output for libxl's functions for devices also has its own IDL, because these functions need operations.
 DEVICES = sorted((HERE / "fixture/devices").glob("*.idl"))
 FILES_OF_DEVICES = ["include/_libxl_devices.h", "src/_libxl_device_functions.h"]
 FILES_OF_PYTHON = [f"python/aioxen/{name}" for name in MODULES] + ["manual/python.rst"]

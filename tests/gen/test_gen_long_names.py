@@ -14,8 +14,8 @@ from gen_support import HERE, ROOT, generate
 from gen.check_names import words
 
 FILES = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
-# The words that the test leaves as they are. The test makes all other names longer. Some of these words are
-# keywords of the IDL language. The generator knows the other words by name.
+# The words that the test leaves as they are. The test makes all other names longer. Some of the words kept
+# are keywords of the IDL language. The generator looks for the other ones by name.
 KEPT = words(
     """domid uuid operation_complete rc instant slow init_val enumname optional const octets true make
     domain_drop

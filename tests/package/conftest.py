@@ -11,7 +11,7 @@ from package_support import BUILD, PYTHON, copy_of_the_tree, output, run, versio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # This makes `import gen` work.
 
-# A project of its own, and tests that take minutes (`make test-packages`).
+# "downstream" is a project with its own tests. The tests in "long" take minutes (`make test-packages`).
 collect_ignore = ["downstream", "long"]
 
 
@@ -44,8 +44,8 @@ def wheel(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Makes a virtual environment in which the wheel is installed. It sees Debian's Python packages,
-    because nothing is downloaded."""
+    """Makes a virtual environment in which the wheel is installed. The environment can import Debian's Python
+    packages, because the tests download nothing."""
     folder = tmp_path_factory.mktemp("environment") / "a space"
     output(PYTHON, "-m", "venv", "--system-site-packages", folder)
     output(
@@ -56,7 +56,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Returns an environment in which the programs of a dom0 are already in the user's cache."""
+    """Returns environment variables for a user whose cache has the programs of a dom0."""
     folder = tmp_path_factory.mktemp("cache")
     (folder / "aioxen").mkdir()
     (folder / "aioxen/dom0-4.17").symlink_to(BUILD / "dom0")

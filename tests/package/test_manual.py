@@ -61,8 +61,8 @@ PROGRAMS = [
     (PACKAGE, "python", 1, CREATED, "python3 program", r"0 Domain-0 running\n1 guest running\npoweroff\n"),
     (PACKAGE, "python", 2, "", "mv program test_it.py; pytest -q test_it.py", r"(?s).*1 passed.*"),
 ]  # fmt: skip
-"""For each program: its document, language and number, the text before it, the command that runs it, and its
-output."""
+"""The programs in the documents. Each row: the document, the language, the program's number among those of
+this language, the text to put before the program, the command that runs it, and the expected output."""
 PATHS = {"examples/linux_guest.cfg": "web.cfg", "build/guest/tiny": "kernel", "/boot/guest": "kernel"}
 
 
@@ -89,8 +89,8 @@ def test_every_program_of_a_readme_is_run() -> None:
 
 
 def test_sphinx_accepts_the_guides(tmp_path: Path) -> None:
-    """Sphinx builds them, with their links and the search. The pages of the reference are empty here, because
-    they take a minute: `make doc`."""
+    """Sphinx builds the guides, with their links and the search. The pages of the reference are empty here,
+    because building them takes a minute; `make doc` builds them."""
     (tmp_path / "conf.py").write_bytes((ROOT / "docs/manual/conf.py").read_bytes())
     for page in PAGES:
         text = page.read_text() if page.stem in {"index", *GUIDES} else f"{page.stem}\n===========\n"

@@ -3,7 +3,7 @@
  * hammer live COUNT: creates COUNT domains, finds all of them in one list, and destroys them. hammer threads
  * COUNT ROUNDS: COUNT threads create, use and destroy ROUNDS domains each. Both commands fail unless the
  * machine has the same free memory and the same number of domains at the end as at the start. The last
- * argument `shared` means that other processes also use the machine. It turns this check off.
+ * argument `shared` turns this check off, because other processes also use the machine.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
         return 0;
     }
     for (int i = 0; i < 2000 && xc_domain_getinfolist(xch, 0, 2, list) != 1; i++)
-        usleep(1000); /* The loop waits until the last domains are gone. */
+        usleep(1000); /* Waits until the last domains are gone. */
     assert(xc_domain_getinfolist(xch, 0, 2, list) == 1);
     assert(free_pages(xch) == before);
     xc_interface_close(xch);

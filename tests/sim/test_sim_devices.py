@@ -81,7 +81,7 @@ def test_a_missing_image(world: World, guest: WriteConfig, tmp_path: Path) -> No
     assert world(script).stdout == "refused\n"
 
 
-# The nodes of a disk that matter to the drivers. These tests make a disk without a toolstack.
+# The next tests make a disk without a toolstack. They write only the nodes that the drivers read.
 DISK, FRONT = VBD.format(0, 1), FRONT_VBD.format(1)
 BY_HAND = f"xenstore-write {FRONT}/state 1 {DISK}/frontend {FRONT} {DISK}/online 1 {DISK}/state 1"
 DEVICE = f"xenstore-write {DISK}/physical-device 7:0"

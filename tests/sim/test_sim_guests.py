@@ -135,7 +135,7 @@ print(held, free, sep="\\n", end="")
 
 @pytest.mark.parametrize("holder", ["process", "thread"])
 def test_a_dying_guest_stays_while_it_maps_its_memory(world: World, config: WriteConfig, holder: str) -> None:
-    """The mappings end with the last thread of the process, even before the parent reaps the process."""
+    """The mappings of a process end with its last thread, before the parent reaps the process."""
     program = f"/usr/bin/python3 -c {shlex.quote(HOLDER)} {holder}"
     script = f"xl create -q {config('pv', 'b', name='one')}; {program}"
     held, free = map(domains, world(script).stdout.split("\n\n"))

@@ -53,7 +53,8 @@ def is_alive(pid: int) -> bool:
 
 
 def host_state() -> tuple[object, ...]:
-    """Returns the part of the host's state that a world could change and that no other program changes."""
+    """Returns the parts of the host's state that a world could change. No other program changes these
+    parts."""
     return (
         Path("/proc/self/mounts").read_text(),
         {
@@ -153,7 +154,7 @@ def test_terminating_lets_the_command_clean_up() -> None:
 
 
 def test_the_interrupt_key_reaches_the_command_alone() -> None:
-    """xenstored continues to run while the command cleans up."""
+    """Ctrl-C is sent to the command only. xenstored continues to run while the command cleans up."""
     pid, terminal = pty.fork()
     if pid == 0:
         script = "trap 'xl list; exit 5' INT; echo up; while :; do sleep 0.01; done"

@@ -50,7 +50,7 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
-    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* The caller's buffer must have this size. */
+    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* `here` must have this size. */
     return libxl__ao_create(ctx, cls, domid, how, ao_out);
 }
 

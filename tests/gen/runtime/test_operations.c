@@ -19,9 +19,9 @@ typedef struct libxl__painting {
 } libxl__painting;
 
 typedef struct site {
-    /* Two letters for each call: the first letter of the phase, and the first letter of the function. */
+    /* Two letters for each call: the first letter of the phase, and the first letter of its function. */
     char called[64];
-    libxl__painting painting; /* the part for the shared functions of the phase `settle` */
+    libxl__painting painting; /* the state of the functions that the phase `settle` shares */
 } machine_create_state;
 static char called[64];
 
@@ -140,7 +140,7 @@ int libxl__nothing_body(libxl__ao *ao, libxl__nothing_args *args)
 
 static const libxl__machine_tune_args *tuned;
 
-/* Checks the inputs, and returns them as results. */
+/* The operation's body. Checks the inputs, and returns them as results. */
 int libxl__machine_tune_body(libxl__ao *ao, libxl__machine_tune_args *args)
 {
     static const libxl_mac mac = {1, 2, 3, 4, 5, 6};
@@ -333,7 +333,7 @@ static void test_optional_inputs(void)
         assert(rc == ERROR_NOMEM && !old_tags);
     }
     fail_allocation = 0;
-    assert(failures == 8); /* tags: 2; name: 1; settings: 2; extent: 1; the result old_tags: 2 */
+    assert(failures == 8); /* allocations: tags 2, name 1, settings 2, extent 1, result old_tags 2 */
     libxl_string_list_dispose(&old_tags);
 
     refused(tune(true, &tuning, 4, 0, 0), "traits: 0x4 is no set of traits");

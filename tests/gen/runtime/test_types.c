@@ -192,7 +192,8 @@ static void test_missing_arrays(void)
     }
 }
 
-/* Each allocation of a copy fails once. The copy then holds no memory and equals an initialised value. */
+/* Makes each allocation of a copy fail once. The copy then owns no memory, and equals an initialised
+ * value. */
 static void test_copy_out_of_memory(void)
 {
     libxl_machine machine, copy, fresh;
@@ -213,15 +214,15 @@ static void test_copy_out_of_memory(void)
         assert(!memcmp(&copy, &fresh, sizeof(copy)));
     }
     fail_allocation = 0;
-    /* name: 1; label: 1; bitmaps: 1 + 1; arrays: 4; paths of disks: 3; two disks are files, with 4
-     * more each */
+    /* Allocations: name 1, label 1, bitmaps 1 + 1, arrays 4, paths of disks 3. Each of the two disks that are
+     * files has 4 more. */
     assert(failures == 2 + 2 + 4 + 3 + 2 * 4);
     libxl_machine_dispose(&copy);
     libxl_machine_dispose(&machine);
 }
 
-/* Each allocation that the generated code makes fails once. No memory leaks, and the
- * target is initialised. */
+/* Makes each allocation of the generated code fail once. Then no memory leaks, and the target is
+ * initialised. */
 static void test_json_out_of_memory(void)
 {
     libxl_machine machine, other;

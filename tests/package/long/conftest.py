@@ -33,7 +33,7 @@ class Debian:
     root: Path
 
     def run(self, script: str) -> str:
-        """Runs a shell script there. Returns its output. The script must succeed."""
+        """Runs a shell script in this Debian. Returns the script's output. The script must succeed."""
         environment = {name: value for name, value in os.environ.items() if name in PASSED}
         environment |= {
             "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -17,7 +17,8 @@ TESTS = re.findall(r"^Tests: (.*)$", (ROOT / "debian/tests/control").read_text()
 
 @pytest.fixture(scope="session")
 def installed(debian: Debian, packages: Path) -> Debian:
-    """Returns the Debian in which the packages are installed, with what the packages' tests depend on."""
+    """Installs the packages, and the packages on which their tests depend. Returns the Debian that has
+    them."""
     (debian.root / "packages").mkdir()
     for name in NAMES:
         (made,) = packages.glob(f"{name}_*.deb")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from conftest import fresh
 
-# The other files compare words and options with xl 4.17, or need the place of 4.17's hvmloader, or make a
-# simulated machine inside another one. Below this test's root directory the inner machine does not find /usr.
+# The test files that also pass with Xen 4.20. The others compare output and options with those of xl 4.17, or
+# need hvmloader where Xen 4.17 has it, or make a simulated machine inside another one, which below this
+# test's root directory does not find /usr.
 FILES = """
 console context convert coroutines device_events device_lists device_model disk_full domains events
 handles hooks hostile hostile_random interrupts lifecycle live log memory methods nics operations progress
