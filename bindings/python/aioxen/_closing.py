@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The class Closing: `async with` for an object that aclose() ends."""
+"""The class Closing, the base of objects that `async with` or aclose() ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Closing:
-    """The end of an `async with` block ends the object."""
+    """An object that ends with its `async with` block."""
 
     @abstractmethod
     async def aclose(self) -> None:

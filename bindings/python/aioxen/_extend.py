@@ -10,10 +10,11 @@ _PRIVATE = os.path.join(os.path.dirname(__file__), "libaioxen-python.so")
 
 
 def register(table: dict[int, Any], rows: dict[int, Any], what: str) -> None:
-    """Adds rows to a table by their numbers.
+    """Adds an extension's rows to a table. The keys are the numbers of its errors or events.
 
-    Raises ImportError if another module has registered one of the numbers, or if this package has a private
-    copy of the C library. The extension's operations would be linked with another copy.
+    Raises ImportError if another module has registered one of the numbers. Also raises ImportError if this
+    package has a private copy of the C library, because the extension's operations would be linked with
+    another copy.
     """
     if os.path.exists(_PRIVATE):
         raise ImportError(

@@ -72,8 +72,9 @@ class _DataclassAttribute:
 
 
 class _TypeHints:
-    """Imports UUID into the module of a class, whose annotations name UUID. typing.get_type_hints() reads
-    this attribute before any other, so UUID is imported in time."""
+    """A descriptor that imports UUID into the module of a class, whose annotations name UUID. It is the
+    attribute __no_type_check__, which typing.get_type_hints() reads before any other, so UUID is imported in
+    time."""
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         from uuid import UUID

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from aioxen.types import OperationProgress, ReceivedAllowed, SavePolicy
 
 Connection: TypeAlias = socket.socket | tuple[asyncio.StreamReader, asyncio.StreamWriter]
-"""A connection to the other side."""
+"""A connection to the other machine."""
 
 Transport: TypeAlias = str | os.PathLike[str] | Sequence[str] | Connection
-"""How Domain.migrate() reaches the other side."""
+"""How Domain.migrate() reaches the other machine."""
 
 Ends: TypeAlias = tuple[int, int]
 """Two blocking descriptors: the first is read, the second is written. Both may be the same descriptor."""
 
 PATIENCE = 10.0
-"""The time for a command to end by itself after its input has ended, and for the last octets to be sent to
-a stream, in seconds."""
+"""The time, in seconds, that a command has to end after the end of its input, and that a stream has to send
+its last octets."""
 
 AWAY = "--migratedaway"
-"""The end of the name of the domain on this side, as long as the guest may run on the other side."""
+"""The end of the name of the sender's domain, as long as the guest may run on the receiver's machine."""
 
 _CHUNK = 1 << 16
 
@@ -84,7 +84,8 @@ async def receive(
 
 
 def is_ours(transport: Transport, receiver: str) -> bool:
-    """Returns whether it is known that this library's command receives the guest: ssh runs it."""
+    """Returns True if ssh runs the command `aioxen` as the receiver. In all other cases it is not known
+    whether the receiver belongs to this library."""
     words = shlex.split(receiver)
     by_ssh = isinstance(transport, str) and transport.startswith("ssh://")
     return by_ssh and bool(words) and os.path.basename(words[0]) == "aioxen"
@@ -103,7 +104,7 @@ def ssh_command(url: str, receiver: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def _connected(transport: Transport, receiver: str) -> AsyncIterator[Ends]:
-    """Connects to the other side."""
+    """Connects to the receiver."""
     if isinstance(transport, str) and transport.startswith("ssh://"):
         transport = ssh_command(transport, receiver)
     if isinstance(transport, str | os.PathLike):
@@ -123,7 +124,8 @@ async def _connected(transport: Transport, receiver: str) -> AsyncIterator[Ends]
 
 @contextlib.asynccontextmanager
 async def _command(words: list[str]) -> AsyncIterator[Ends]:
-    """Runs a command. At the end of the block its input ends, and the command is awaited."""
+    """Runs a command, and gives its output and its input. The end of the block closes the input, and waits
+    until the command ends."""
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
     try:
@@ -189,7 +191,7 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     back = asyncio.create_task(_copy(reader, near_writer))
 
     def close(task: asyncio.Task[None]) -> None:
-        # The operation then learns that the connection is lost.
+        # The operation then finds that the connection is lost.
         near_writer.close()
 
     there.add_done_callback(close)
@@ -197,8 +199,8 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     try:
         yield theirs.fileno()
     finally:
-        # It is possible that the last message was not copied yet. This message matters after an error, too:
-        # with it a receiver that gives up returns the guest to the sender. An undo in the background has a
+        # The operation's last message may not be copied yet. It matters after an error, too: a receiver that
+        # gives up returns the guest to the sender by its last message. An undo in the background has a
         # duplicate of the descriptor, and may still send this message.
         theirs.close()
         sending = asyncio.ensure_future(asyncio.wait((there,), timeout=PATIENCE))
@@ -212,7 +214,8 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies until the end, or until the writer's side is gone."""
+    """Copies from the reader to the writer, until the reader's end or until the writer's connection is
+    lost."""
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(_CHUNK):
             writer.write(data)

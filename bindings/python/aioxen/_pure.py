@@ -310,7 +310,7 @@ class ContextCore:
             self._end(operation)
 
     def _end(self, operation: OperationFuture[Any]) -> None:
-        """Forgets an operation that has completed, and tells its observation."""
+        """Removes a completed operation from the live operations, and calls ended() of its observation."""
         self._live.pop(id(operation), None)
         first: BaseException | None = None
         ended = operation._observed is None

@@ -37,7 +37,7 @@ class _File:
         self.fd = -1
 
     def open(self) -> None:
-        """Makes the file, without its name."""
+        """Makes the file under a temporary name."""
         folder, name = os.path.split(self.path)
         self.fd, self._part = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
 
@@ -69,14 +69,14 @@ class _Target:
 
     fd = -1
     complete = False
-    """The domain is saved. After this the save cannot be cancelled."""
+    """Whether the file of the saved domain has its name. From then on the save cannot be cancelled."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 def compressed(policy: SavePolicy | None, compression: int) -> SavePolicy | None:
-    """Returns a policy with this level of compression. 0: returns the given policy."""
+    """Returns the policy with this level of compression. If the level is 0, returns the policy unchanged."""
     if not compression:
         return policy
     policy = SavePolicy() if policy is None else copy.copy(policy)
@@ -125,7 +125,7 @@ async def save(
 
 
 async def _end(domain: Domain, xen: ContextOperations, afterwards: Afterwards, name: str) -> None:
-    """Does with the saved domain what the caller wants."""
+    """Destroys, resumes or keeps the saved domain, as `afterwards` says."""
     try:
         if afterwards == "destroy":
             await xen.domain_destroy(domain)

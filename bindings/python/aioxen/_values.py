@@ -450,7 +450,8 @@ def enumeration_at(kind: Enumeration) -> Callable[[CData, int, str, Keep], None]
 
 
 def valid_text(text: str) -> str:
-    """Replaces what is not valid UTF-8. A name in xenstore consists of octets."""
+    """Returns the text with U+FFFD in place of octets that are not UTF-8. A name in xenstore may contain any
+    octets."""
     try:
         text.encode()
         return text

@@ -365,7 +365,7 @@ class DomainView(Mapping[int, DomainStatus]):
         return status
 
     async def _list(self) -> None:
-        """Compares the view with the hypervisor's list. If an event of a domain comes meanwhile, the domain
+        """Changes the view as the hypervisor's list says. If an event of a domain comes meanwhile, the domain
         is skipped, because the event is newer than the list."""
         told = self._told = set()
         listed: set[int] = set()

@@ -227,7 +227,7 @@ class _Observation:
         self.op: ObservedOperation = op
         self.hooks: list[Hook] = hooks
         self.token: int | None = None
-        self.steps: list[Callable[[], None]] | None = None  # The calls at the end that are still to be made.
+        self.steps: list[Callable[[], None]] | None = None  # The calls of error() and end() still to make.
 
     def call(self, method: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -270,7 +270,7 @@ class _Observation:
             self.call(hook.phase, op, op.phases[-1])
 
     def ended(self, operation: Operation[Any]) -> None:
-        """The C operation has completed. After an interrupt, the caller may repeat the call."""
+        """Called when the C operation has completed. After an interrupt, the caller may repeat the call."""
         if not operation.done() and getattr(operation, "_undo", None) is not None:
             operation.add_done_callback(self.ended)  # A cancelled operation ends with its undo.
             return

@@ -47,7 +47,7 @@ BUCKETS = (0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 _scraping: ContextVar[bool] = ContextVar("_scraping", default=False)
-"""Whether the task reads metrics. The operations of such a task are not counted."""
+"""Whether the current task reads metrics. The operations of such a task are not counted."""
 
 
 class _RawStatistics(CffiSpec):
@@ -69,7 +69,7 @@ _STATISTICS = _RawStatistics(
 
 
 class _Slices:
-    """Lets the loop run when a slice of work has taken its time."""
+    """Lets the loop run each time a slice of work has taken SLICE_SECONDS."""
 
     def __init__(self) -> None:
         self._until = time.monotonic() + SLICE_SECONDS

@@ -18,7 +18,7 @@ typedef PyObject *vectorcall(PyObject *callable, PyObject *const *args, size_t n
 typedef struct {
     PyObject ob_base;
     vectorcall *call;
-    PyObject *spec;     /* The wrapped method. */
+    PyObject *spec;     /* The OperationSpec of the operation. */
     PyObject *fallback; /* The wrapped method. */
     PyObject *weak;     /* The list of weak references, for weakref.WeakMethod. */
 } FastMethod;

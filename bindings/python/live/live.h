@@ -152,12 +152,14 @@ PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target
 bool observe_prepare(void);
 /* Returns whether an observer is set. */
 bool is_observed(void);
-/* Tells the observer, if one is set, that the operation is about to start. */
+/* Calls the observer, if one is set, before the operation starts. */
 bool observe_start(PyObject *operation, const Target *target);
-/* Tells the operation's observation that the operation has begun to wait. */
+/* Calls in_progress() of what the observer has returned for the operation. The operation has begun to wait. */
 bool observe_progress(PyObject *operation);
-/* Tells the operation's observation that the operation has ended. Must be called once for each operation,
- * after its future was completed. Keeps the current exception. If there is none, an interrupt may set one. */
+/*
+ * Calls ended() of what the observer has returned for the operation. Must be called once for each operation, after
+ * its future was completed. Keeps the current exception. If there is none, an interrupt may set one.
+ */
 void observe_end(PyObject *operation);
 /* The function set_observer() of the module. */
 PyObject *live_set_observer(PyObject *module, PyObject *given);

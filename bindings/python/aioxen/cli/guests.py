@@ -28,8 +28,8 @@ ENDED = (Action.DESTROY, *AGAIN, *DUMPED)
 CRASHES = (Reason.CRASH, Reason.WATCHDOG)
 
 SHORT_LIFE = 2.0
-"""In seconds. If a guest has run for a shorter time, it is created or reset again only after this time.
-Otherwise a guest that always reboots at once would keep the host busy."""
+"""In seconds. A guest that has run for less than this time is created or reset again only after a wait of
+this length. Otherwise a guest that always reboots at once would keep the host busy."""
 
 
 def dump_file(folder: Path, name: str, dom: aioxen.Domain) -> Path:

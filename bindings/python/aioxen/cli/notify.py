@@ -29,9 +29,9 @@ def notify(*states: str) -> None:
 class Background:
     """A process in the background. The constructor forks and returns in the child only.
 
-    The parent ends when the child has called ready(), with status 0, or when the child has ended, with the
-    child's status. So the program that has started the command sees errors of the start on its standard
-    error.
+    When the child calls ready(), the parent exits with status 0. If the child ends before, the parent exits
+    with the child's status. So the program that has started the command sees errors of the start on its
+    standard error.
     """
 
     def __init__(self, log: Path) -> None:
@@ -46,7 +46,7 @@ class Background:
         os.setsid()
 
     def ready(self) -> None:
-        """Ends the parent. Input now comes from /dev/null, and output goes to the log."""
+        """Makes the parent exit. From now on, input comes from /dev/null, and output goes to the log."""
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)

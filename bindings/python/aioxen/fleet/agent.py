@@ -47,7 +47,7 @@ MOST_RECENT = 256
 MOST_RECENT_OCTETS = 64 << 10
 
 RECEIVE = "domain_receive_stream"
-"""The receiver's end of a migration."""
+"""The operation of a migration's receiver."""
 
 KINDS = {row.kind: (word, row) for word, row in EVENTS.items()}
 
@@ -201,7 +201,8 @@ class Agent:
         call.task = asyncio.create_task(self._run(call, inputs))
 
     def _control(self, request: Request, of: str, sink: Sink) -> None:
-        """Carries out CANCEL and OUTCOME. Only the caller of the other request may send them."""
+        """Carries out CANCEL and OUTCOME of the request `of`. Only the caller of that request may send
+        them."""
         call, entry = self.calls.get(of), self.journal.find(of)
         owner = call.request.caller if call else entry.caller if entry else request.caller
         if owner != request.caller:
@@ -289,7 +290,7 @@ class Agent:
     async def _move(
         self, call: Call, given: dict[str, Any], passage: Passage, limit: float | None
     ) -> aioxen.Domain | None:
-        """Carries out one end of a migration."""
+        """Sends or receives a guest, as one of the two agents of a migration."""
         progress = given.get("progress")
         if call.request.call == RECEIVE:
             async with self.passages.received(passage) as streams:
@@ -343,8 +344,8 @@ class Agent:
         call.sink(last)
 
     async def _refused_by_policy(self, call: Call, inputs: dict[str, Any]) -> str:
-        """Returns why the policy refuses the call, or "". Pins the domain, so that the operation works on the
-        domain whose name was checked."""
+        """Returns why the policy refuses the call, or "". Replaces the domid in the inputs by a handle with
+        the UUID, so that the operation works on the domain whose name was checked."""
         request, config, xen = call.request, inputs.get("d_config"), self.xen
         patterns = self.policy.allowed_domains(request.caller, request.call)
         dom: aioxen.Domain | None = None
@@ -374,7 +375,8 @@ class Agent:
     # Undoing a call whose result the caller has not taken
 
     def _undo_of(self, entry: Entry) -> tuple[str, RemoteDomain] | None:
-        """Returns the operation that undoes a request that has succeeded, and its input."""
+        """Returns the operation that undoes a successful request, and the input of that operation. None:
+        nothing undoes the request."""
         remote = OPERATIONS.get(entry.operation)
         if remote is None or not remote.undo or entry.reply is None:
             return None

@@ -55,7 +55,8 @@ class Authority:
     ) -> None:
         """Makes ca.pem, cert.pem and key.pem in a directory, unless they exist.
 
-        kind: "client", "host" or "broker". addresses: the names and numbers under which a broker is reached.
+        kind: "client", "host" or "broker". addresses: the host names and IP addresses under which a broker is
+        reached.
         """
         if (folder / "cert.pem").exists():
             return

@@ -36,14 +36,15 @@ class FleetEvent(NamedTuple):
     time: datetime
     """The time of the event by the host's clock, in UTC."""
     epoch: str
-    """The run of the host's agent. `number` counts the events of this run."""
+    """Identifies the run of the host's agent. `number` counts the events of this run."""
     number: int
     """The number of the event. Each event of a run has the number of the one before plus 1. For EventsLost it
     is the number of the last event that was lost."""
 
 
 class Mark(NamedTuple):
-    """The content of a heartbeat: the host had sent this number of events in this run of its agent."""
+    """A heartbeat in the queue of a subscription. `number` is the number of the last event that the host had
+    sent."""
 
     host: str
     epoch: str
@@ -63,7 +64,7 @@ class FleetEvents(Closing):
     def __init__(self, capacity: int, all_of: list[FleetEvents]) -> None:
         self._waiting: deque[tuple[str | None, bytes] | Mark] = deque()
         self._all_of = all_of
-        # The last heartbeat of each host that is not compared with the events yet.
+        # By host: the last heartbeat that was not compared with the events yet.
         self._beats: dict[str, Mark] = {}
         self._told = asyncio.Event()
         self._marked: set[str] = set()  # The hosts that have a mark in the queue.
@@ -79,7 +80,8 @@ class FleetEvents(Closing):
         keeps no events."""
 
     def _put(self, position: str | None, message: bytes) -> None:
-        # Each host in _marked has a mark in _waiting. The number of a later event shows the loss.
+        # Each host in _marked has a mark in _waiting. If this event is dropped, the number of a later event
+        # shows the loss.
         if len(self._waiting) - len(self._marked) < self._capacity:
             self._waiting.append((position, message))
             self._wake.set()
@@ -104,7 +106,7 @@ class FleetEvents(Closing):
             beats, self._beats = self._beats, {}
             try:
                 await source.caught_up()
-            except OSError as error:  # The next heartbeat has the number again.
+            except OSError as error:  # The next heartbeat repeats the number.
                 log.info("events are not complete: %s", error)
                 continue
             for mark in beats.values():
@@ -148,7 +150,7 @@ class FleetEvents(Closing):
             return event
 
     def _missed(self, mark: Mark) -> FleetEvent | None:
-        """Returns the loss that a heartbeat shows."""
+        """Returns the loss of events that a heartbeat shows, or None."""
         self._marked.discard(mark.host)
         # An event with the mark's number was lost. So the loss is computed for the number after the mark's.
         loss = self._loss(mark.host, mark.epoch, mark.number + 1)

@@ -32,7 +32,7 @@ class HostState(NamedTuple):
     version: str
     """The version of aioxen."""
     epoch: str
-    """The run of the agent."""
+    """Identifies the run of the agent."""
     link: int
     """How often the agent has connected to the broker again."""
     heard: float

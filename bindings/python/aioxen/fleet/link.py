@@ -39,8 +39,8 @@ class Events(ABC):
 
     @abstractmethod
     async def caught_up(self) -> None:
-        """Waits until each event that was sent before the call was passed on or was lost. Raises OSError if
-        the connection is lost meanwhile."""
+        """Waits until each event that the hosts had sent before this call has been passed to the subscriber,
+        or was lost. Raises OSError if the connection is lost meanwhile."""
 
     @abstractmethod
     async def aclose(self) -> None: ...
@@ -72,7 +72,8 @@ class Link(ABC):
     async def events(self, since: str | None, put: Put, audit: bool) -> Events:
         """Subscribes to events.
 
-        since: None: only new events. "all": all that are kept. Otherwise events after this position.
+        since: None: only new events. "all": all events that are kept. Otherwise the events after this
+        position.
 
         audit: Subscribes to the audit log instead.
         """

@@ -84,7 +84,7 @@ class Migration:
         return await wait_uncancelled(asyncio.ensure_future(self._settle(False)))
 
     async def _settle(self, resolving: bool) -> Domain:
-        """Waits for the ends of both sides, and makes sure that the guest is on one host only.
+        """Waits for the outcomes of both sides, and makes sure that the guest is on one host only.
 
         resolving: True: waits for a host that does not answer. False: raises UnknownOutcomeError.
         """
@@ -107,12 +107,13 @@ class Migration:
             raise self._unknown(self.source)
         if isinstance(sent.error, SUSPENDED) and not isinstance(received.error, InterruptedError):
             await self._resume()
-        # NotDoneError is a consequence of the other end's failure, so the other end has the reason.
+        # NotDoneError is a consequence of the other side's failure, so the other side has the reason.
         told = sent.error if self.sending is not None else None
         raise told if told is not None and not isinstance(told, NotDoneError) else received.error
 
     async def _outcome(self, operation: RemoteOperation[Any], resolving: bool) -> Outcome:
-        """Returns the outcome of one end. A cancelled future has no outcome, so the host is asked."""
+        """Returns the outcome of one side's operation. A cancelled future has no outcome, so the host is
+        asked."""
         await operation.ended()
         error = None if operation.cancelled() else operation.exception()
         unknown = isinstance(error, UnknownOutcomeError)

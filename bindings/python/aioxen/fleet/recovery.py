@@ -68,8 +68,8 @@ async def _destroyed(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
 
 
 async def _sent(xen: aioxen.Context, entry: Entry, uuid: UUID) -> bytes:
-    """Returns the outcome of the sender's end of a migration. Resumes the guest here. Changes nothing if the
-    receiver may have been told to run the guest."""
+    """Returns the outcome of sending a guest. If the receiver has said that it runs the guest, removes the
+    domain here. If the receiver may run the guest, changes nothing. Otherwise lets the guest run here."""
     work = next((one.work for one in await xen.unfinished() if one.uuid == uuid), None)
     found = await _info(xen, uuid)
     if found is None or work is UnfinishedWork.MIGRATION:

@@ -39,7 +39,7 @@ class Roster:
         self.clients: dict[str, str] = {}
         """The role of each client."""
         self.brokers: list[str] = []
-        """The names and numbers under which the broker is reached."""
+        """The host names and IP addresses under which the broker is reached."""
         self.page: str = ""
         """The password of the web page. Empty: there is no page."""
         self.page_port: int = 0

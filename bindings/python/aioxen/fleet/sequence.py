@@ -70,8 +70,8 @@ class Sequence:
     def beat(self, calls: int, state: str = "up", number: int | None = None) -> bytes:
         """Returns a heartbeat.
 
-        state: "up", or "bye" for the last one. number: The number of the last event that was sent; None: the
-        number of the last event. If a reader gets the heartbeat without having got this event, the event is
+        state: "up", or "bye" for the last heartbeat. number: The number of the last event that was sent;
+        None: all events were sent. If a reader gets the heartbeat without having got this event, the event is
         lost.
         """
         domains = len(self.xen.domain_list().result()) if not self.xen.closed else 0

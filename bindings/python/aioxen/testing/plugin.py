@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-# The first implementation, because pytest's own one begins to capture the output.
+# tryfirst: this function runs before pytest's own, which begins to capture the output.
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[misc]
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     options = early_config.known_args_namespace
@@ -66,7 +66,8 @@ def _run_again(*launcher: str) -> NoReturn:
 
 
 def _as_before(machine: Machine) -> Iterator[None]:
-    """Destroys the domains that are made until the generator goes on."""
+    """Yields once. Afterwards destroys the domains that were made in between. Ends the faults of a simulated
+    machine."""
     before = machine.domids()
     try:
         yield
