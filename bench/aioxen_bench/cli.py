@@ -28,8 +28,8 @@ ROWS = sorted({line.row for line in LINES})
 
 
 def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
-    """Measures a row in a simulated machine of its own. Returns the rounds of each line of the row, by the
-    line's index."""
+    """Measures a row, in its own simulated machine. Returns the rounds of each line of the row, by the line's
+    index in LINES."""
     found: dict[int, list[Round]] = {index: [] for index, line in enumerate(LINES) if line.row == row}
     for world, command in WORLDS.items():
         indices = [str(index) for index in found if LINES[index].world is world]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes curves. A curve is a group of lines of the table that measure the same thing at different sizes
-(10, 100, ...)."""
+"""Groups lines of the table into curves. The lines of a curve measure the same thing at different sizes (10,
+100, ...)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIZES = {(line.row, line.what, line.unit): line.size for line in LINES}
 class Curve:
     row: int
     what: str
-    """The text of the lines, with N in place of the size."""
+    """The lines' text `what`, with N in place of the size."""
     unit: str
     subjects: dict[str, dict[int, float]] = field(default_factory=dict)
     """The measured numbers by size, for "ours", for "floor" and for each peer by name."""

@@ -75,8 +75,8 @@ class Tool(enum.Enum):
     COUNTERS = "counters"
     """A preloaded library counts calls of the allocator and wake-ups; see bench/c/counters.h."""
     LIVE = "live"
-    """malloc runs without its caches per thread, because its statistics count free memory in these caches as
-    used."""
+    """malloc runs without its caches for threads, because malloc's statistics count free memory in these
+    caches as used."""
 
 
 class World(enum.Enum):
@@ -95,7 +95,7 @@ class Line:
     """One line of the table. `ours`, `peer` and `floor` are programs with their arguments.
 
     In the arguments {n} stands for `n`, or for `quick` in quick runs. A program is a file in build/bench, or
-    NAME.py in bench/python. It prints one JSON object; the member `key` is the number.
+    NAME.py in bench/python. It prints one JSON object, whose member `key` is the measured number.
     """
 
     row: int
@@ -116,8 +116,8 @@ class Line:
     """True: the line is measured in one round only, because a round takes long, or because each round gives
     the same number."""
     size: int | None = None
-    """The size at which the line measures, for example the number of domains. curve.py makes a curve of the
-    lines that differ only in their size. None: the line belongs to no curve."""
+    """What the cost may depend on, for example the number of domains. curve.py makes a curve of the lines
+    that differ only in their size. None: the line belongs to no curve."""
     world: World = World.SIMULATED
 
     def subjects(self) -> dict[Subject, str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs programs on a Xen machine, simulated or real: python3 -m aioxen_bench.measure ROUNDS QUICK INDEX...
 
-INDEX is the index of a line of the table. Prints one JSON object for each line and round. A program that
-several lines need runs once per round. The programs of "ours", "peer" and "floor" run alternately.
+INDEX is the index of a line in LINES. Prints one JSON object for each line and round. In each round, a
+program that several lines need runs once, and the programs of "ours", "peer" and "floor" run in turn.
 """
 
 from __future__ import annotations

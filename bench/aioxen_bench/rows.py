@@ -223,7 +223,7 @@ def lag() -> Iterator[Line]:
 def saves() -> Iterator[Line]:
     guest = "a PVH guest with 1 GB, to and from a file in memory"
     ours, peer, floor = "aioxen/saves library {n}", "libxl/saves library {n}", "aioxen/saves bare {n}"
-    # The floor is libxenguest's function alone, in the same process.
+    # The floor is a call of libxenguest's function in the measuring process.
     for key, words, unit in (
         ("save", f"{guest}: saved", "MB/s"),
         ("restore", f"{guest}: restored", "MB/s"),
@@ -349,7 +349,7 @@ def fleets() -> Iterator[Line]:
     ):
         line = Line(31, f"1,000 agents in one process: {words}", unit, key, "fleet.py crowd {n}")
         yield replace(line, n=1_000, quick=3, once=True)
-    # The domains of this program stay until the end of the row's machine.
+    # The domains that this program creates stay until the simulated machine of the row ends.
     for key, words, goal in (
         ("idle_mib", "idle", at_most(40)),
         ("domains_mib", "with 1,000 domains", None),
@@ -363,7 +363,7 @@ def statistics() -> Iterator[Line]:
         "what 1,000 domains with two disks and a network interface have done",
         {"n": 1_000, "quick": 20},
     )
-    # The floor is the hypercalls and the reads alone.
+    # The floor is only the hypercalls and the reads of files.
     ours, floor = "aioxen/statistics {n} 11", "plain/statistics {n} 11"
     yield replace(Line(22, what, "ms", "ms", ours, floor=floor, goal=at_most(1.3, of="floor")), **many)
 

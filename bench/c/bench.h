@@ -19,8 +19,8 @@
     } while (0)
 _Noreturn void bench_fail(const char *file, int line, const char *what);
 
-/* bench_now() returns the time of the monotonic clock, in ns. The next function returns the processor time
- * of this process, in ns. */
+/* bench_now() returns the time of the monotonic clock, in ns. bench_cpu() returns the processor time of this
+ * process, in ns. */
 uint64_t bench_now(void);
 uint64_t bench_cpu(void);
 
@@ -43,8 +43,8 @@ void bench_end(bench_span span, double times);
 /* Sorts the values. Returns the median. */
 double bench_median(double *values, size_t count);
 
-/* bench_wakes() returns the number of wake-ups of the whole process so far, or 0 without counters.so. The
- * next function returns the number of voluntary context switches of the process so far. */
+/* bench_wakes() returns the number of wake-ups of the whole process so far, or 0 without counters.so.
+ * bench_switches() returns the number of voluntary context switches of the process so far. */
 double bench_wakes(void);
 double bench_switches(void);
 

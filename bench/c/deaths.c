@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * deaths N: libxl_evenable_domain_death watches N domains, and some of them stop, one after the other. "ms"
- * is the processor time of this process for one stop. The time begins with xenstored's event, and ends when
- * the program has taken the library's event and has nothing left to do. The processor time of a wait of
+ * is the processor time of this process for one stop. The measurement begins with xenstored's event, and ends
+ * when the program has taken the library's event and has nothing left to do. The processor time of a wait of
  * IDLE_MS without an event is subtracted.
  */
 #include <stdlib.h>

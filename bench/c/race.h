@@ -10,8 +10,9 @@
 typedef void race_work(int thread, int shared, long times);
 
 /*
- * Compares the work of two threads with the work of one thread in the same time. Prints the ratio with one
- * context as "shared", and the ratio with two contexts as "apart". The greatest possible ratio is 2.
+ * Measures how much work two threads do in the time in which one thread does its work. Prints this as a
+ * multiple of the work of one thread: "shared" with one context, "apart" with two contexts. The greatest
+ * possible number is 2.
  */
 void race(race_work *work, long times);
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """fleet.py MODE [HOSTS] N: measures operations through a broker, and prints one object in JSON.
 
-local N          N calls of domain_get_info on a context, one after the other: the median, in microseconds
-trip N           the same on another host, through NATS rate HOSTS N     for N tenths of a second, 64 tasks
-call domain_get_info on so many hosts: calls a second memory N         the memory of an agent that is idle,
-and with N domains, in MiB crowd N          N agents: the seconds until all are connected, the seconds until a
-client has got heartbeats of all, and the seconds for one call of domain_list on each; the memory of the
-processes, in MiB
+local N          the median time of a call of domain_get_info on a context, N calls one after the other, in
+                 microseconds
+trip N           the same on another host, through NATS
+rate HOSTS N     the number of calls in a second: for N tenths of a second, 64 tasks call domain_get_info on
+                 HOSTS hosts
+memory N         the memory of an agent that is idle, and with N domains, in MiB
+crowd N          with N agents: the seconds until all are connected, until a client has got heartbeats of
+                 all, and for one call of domain_list on each; the memory of the processes, in MiB
 
 The broker, the agents and the program run in one simulated machine. In `rate` and `crowd` all agents are one
 process, bench/python/crowd.py. The connections have no certificates.

@@ -116,7 +116,7 @@ void xenstored_cont(int argc, char **argv)
     cont("xenstored");
 }
 
-/* ---- the end of xenstored, and its restart */
+/* ---- killing and restarting daemons */
 
 static bool is_running(pid_t pid)
 {

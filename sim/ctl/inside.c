@@ -115,7 +115,7 @@ static void send_to_ring(uint32_t serial, const struct xsd_sockmsg *header, cons
     fill_ring();
 }
 
-/* ---- what a connection holds */
+/* ---- the watches and transactions of a connection */
 
 static void hold(struct connection *c, uint32_t transaction, const char *body, uint32_t size)
 {
@@ -154,7 +154,7 @@ static void close_connection(struct connection *c)
     c->fd = -1;
 }
 
-/* ---- messages of connections, and of the ring */
+/* ---- messages from connections, and from the ring */
 
 static void write_all(struct connection *c, const void *data, size_t size)
 {

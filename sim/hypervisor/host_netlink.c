@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulates netlink sockets. A netlink socket is a datagram socket, whose address is unique in the world. A
- * process that sends a request also simulates the kernel: it carries out the request (host_rtnetlink.c), and
- * sends the answer to its own socket. Notifications are sent to the sockets of all processes.
+ * Simulates netlink sockets. Each of them is in fact a unix datagram socket, whose address is unique in the world. A
+ * process that sends a request also simulates the kernel: it carries out the request (host_rtnetlink.c), and sends
+ * the answer to its own socket. Notifications are sent to the sockets of all processes.
  *
  * A datagram socket has room for only a few datagrams. Answers that do not fit wait in the memory of the
  * process. A notification that does not fit is dropped. The next read then fails with ENOBUFS, as in Linux.

@@ -44,8 +44,8 @@ class Row:
     words: str
     sim: list[str] = field(default_factory=list)
     timeout: float | None = None
-    """The time limit of the operation, in seconds. It is for faults that would end by a longer limit of
-    the library."""
+    """The time limit of the operation, in seconds. Set for faults that otherwise end the operation only at a
+    longer limit of the library."""
 
 
 def disk(path: str | Path, vdev: str = "xvdb", **more: Any) -> DeviceDisk:

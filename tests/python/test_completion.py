@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(params=INTERACTIVE)
 def press(request: pytest.FixtureRequest, folder: Path) -> Iterator[Press]:
-    """Types the beginning of a command into a shell, presses Tab, and returns the command as it is then."""
+    """Types the beginning of a command into a shell, presses Tab, and returns the completed command."""
     command, load = INTERACTIVE[request.param]
     child, terminal = pty.fork()
     if not child:
@@ -64,7 +64,8 @@ def press(request: pytest.FixtureRequest, folder: Path) -> Iterator[Press]:
         return found
 
     def type_words(words: str) -> str:
-        # Ctrl-A and Ctrl-E go to the ends of the line. Then the shell prints the line instead of running it.
+        # Ctrl-A goes to the beginning of the line, and Ctrl-E to its end. With `echo` put in front, the shell
+        # prints the completed command between < and > instead of running it.
         os.write(terminal, f"{words}\t".encode())
         os.write(terminal, b"\x01echo '<' \x05 '>'\n")
         return output_until(r"\n< ([^'>]*?) *>")[1]

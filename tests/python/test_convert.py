@@ -292,7 +292,7 @@ def test_a_union_with_the_wrong_arm(shapes: Any) -> None:
             shapes.put_Disk(shapes.v.ffi.new("libxl_disk *"), t.Disk("", key, arm), "disk", [])
 
 
-# The factories
+# The functions that make configurations
 
 
 def test_pv_and_pvh() -> None:

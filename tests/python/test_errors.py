@@ -20,7 +20,7 @@ from worldly import Configure
 Sim = Callable[..., str]
 
 
-# The classes
+# The classes of errors
 
 
 @pytest.mark.parametrize("rc", sorted(errors.BY_RC))
@@ -85,7 +85,7 @@ def test_errors_derive_from_pythons_classes() -> None:
             raise ours("words")
 
 
-# Bad input
+# Errors because of bad input
 
 
 def truncated(kernel: Path, folder: Path) -> Path:
@@ -211,7 +211,7 @@ async def test_an_invalid_domid_is_named(xen: aioxen.Context, domid: int) -> Non
     assert xen.counters().operations_started == 0
 
 
-# Faults of the hypervisor
+# Errors because of faults of the hypervisor
 
 
 @pytest.mark.parametrize(

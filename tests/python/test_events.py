@@ -133,7 +133,7 @@ async def test_many_subscriptions(xen: aioxen.Context, guest: Configure) -> None
         assert [type(event) async for event in events] == [DomainDying, DomainGone]
 
 
-# The queue
+# The queue of a subscription
 
 
 def event(n: int) -> DomainGone:

@@ -106,7 +106,7 @@ def files(hvm_files: dict[str, str]) -> dict[str, str]:
 
 
 def information(domid: int) -> bytes:
-    """Returns the page that tells hvmloader about the machine, without the octets that are not used."""
+    """Returns the used octets of the page that describes the machine for hvmloader."""
     memory = ctypes.CDLL(None)  # the simulator's library is preloaded
     memory.xenforeignmemory_open.restype = memory.xenforeignmemory_map.restype = ctypes.c_void_p
     handle = ctypes.c_void_p(memory.xenforeignmemory_open(None, 0))

@@ -136,7 +136,7 @@ async def test_a_context_without_a_with(hypervisor: None) -> None:
     await xen.aclose()
 
 
-# Together with xl
+# Domains that both this library and xl work on
 
 
 async def test_xl_shows_the_same(xen: aioxen.Context, guest: Configure, xl: Xl) -> None:

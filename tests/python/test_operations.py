@@ -32,7 +32,7 @@ async def existing(xen: aioxen.Context) -> list[int]:
     return [info.domid for info in await xen.domain_list()]
 
 
-# Cancelling
+# Cancelling operations
 
 
 @pytest.mark.parametrize("delay", [0, 0.002, 0.01, 0.05, 0.3])
@@ -179,7 +179,7 @@ def step(xen: aioxen.Context) -> None:
     lib.libxl_ctx_process(xen._c)
 
 
-# Limits
+# Time limits of operations
 
 
 async def test_a_limit(xen: aioxen.Context) -> None:
@@ -240,7 +240,7 @@ async def test_a_limited_creation_leaves_nothing(xen: aioxen.Context, guest: Con
     assert await existing(xen) == before
 
 
-# Ways to await
+# Ways to await operations
 
 
 async def test_asyncios_functions(xen: aioxen.Context) -> None:

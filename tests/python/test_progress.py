@@ -124,7 +124,7 @@ async def test_an_instant_operation_has_no_progress(xen: aioxen.Context) -> None
         pause(0, progress=None)
 
 
-# The list
+# The list of operations in progress
 
 
 async def test_operations_lists_what_is_in_progress(xen: aioxen.Context, guest: Configure) -> None:

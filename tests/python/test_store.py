@@ -340,7 +340,7 @@ async def test_a_wait_for_a_guest_that_writes_all_the_time(xen: aioxen.Context, 
     await writer
 
 
-# The example
+# The example program
 
 
 async def test_the_example_waits_for_agents(xen: aioxen.Context, guest: Configure) -> None:

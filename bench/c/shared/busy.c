@@ -80,7 +80,8 @@ static void *complete(void *unused)
     return unused;
 }
 
-/* Starts the thread. If `callback` is NULL, operations complete by events. Returns 0 or an errno. */
+/* Starts the thread, which ends `count` operations. If `callback` is NULL, the operations complete by events.
+ * Returns 0 or an errno. */
 int busy_start(libxl_ctx *ctx, uint32_t domid, long count, bool whole, bool tells,
                void (*callback)(libxl_ctx *, int, void *))
 {

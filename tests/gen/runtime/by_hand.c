@@ -10,7 +10,7 @@
 
 #include "log.h"
 
-/* ------------------------------------------------------------------ what src/json needs of the library */
+/* ------------------------------------------------------------------ the functions that src/json calls */
 
 static char last_message[1024];
 
@@ -28,7 +28,7 @@ const char *libxl_error_message(void)
     return last_message;
 }
 
-/* ------------------------------------------------------------------ a builtin that owns memory, a struct */
+/* ------------------------------------------------------------------ a bitmap, which owns memory */
 
 void libxl_bitmap_init(libxl_bitmap *map)
 {
@@ -124,7 +124,7 @@ int libxl__by_hand_copy(libxl_ctx *ctx, libxl_by_hand *dst, const libxl_by_hand 
     return src->p && !dst->p ? ERROR_NOMEM : 0;
 }
 
-/* ------------------------------------------------------------------ octets in JSON */
+/* ------------------------------------------------------------------ types that are hexadecimal in JSON */
 
 static int write_hex(const unsigned char *octets, size_t size, json_object **out)
 {
