@@ -34,8 +34,8 @@ TREE = os.environ.get("AIOXEN_BUILD")
 """The build folder of the make that runs this file. It contains the C library."""
 PRIVATE = not TREE and os.environ.get("AIOXEN_LIBRARY") != "installed"
 LIBRARY = "libaioxen-python.so"
-OWN = [LIBRARY, "aioxen-transfer"]  # the private copy of the library, and the program that it runs
 """The private copy of the C library."""
+OWN = [LIBRARY, "aioxen-transfer"]  # the private copy of the library, and the program that it runs
 NEEDED = {"make": "make", "cc": "gcc", "pkg-config": "pkg-config"}
 NEEDED_LIBRARIES = {
     "xencontrol": "libxen-dev",
@@ -78,7 +78,7 @@ def make(folder: str, *targets: str) -> None:
 
 
 class Build(build):  # type: ignore[misc]  # setuptools has no types
-    """Checks first that nothing is missing."""
+    """Builds, unless a package that the build needs is missing."""
 
     def run(self) -> None:
         if missing := missing_packages():
@@ -116,7 +116,7 @@ class BuildPython(build_py):  # type: ignore[misc]
             self.copy_file(str(file), str(folder / file.name))
 
     def byte_compile(self, files: list[str]) -> None:
-        """Left to pip, which compiles when it installs."""
+        """Does nothing, because pip compiles the modules when it installs them."""
 
 
 class BuildExtensions(build_ext):  # type: ignore[misc]
@@ -209,7 +209,7 @@ setup(
             *("-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"),
             depends=[f"{BINDINGS}/live/live.h"],
         ),
-        extension("aioxen._native", []),  # BuildExtensions writes its source.
+        extension("aioxen._native", []),  # BuildExtensions writes the module's source.
     ],
     cmdclass={
         "build": Build,

@@ -50,7 +50,7 @@ static void log_line(const struct guest *g, const char *what, const char *more)
     printf("%6.2f  %-9s  %s%s\n", seconds, g->name, what, more);
 }
 
-/* ---- steps: operations on a guest; `how` decides how each completes */
+/* ---- steps: operations on a guest; `how` says how each completes */
 
 struct step {
     const char *name;
@@ -58,7 +58,7 @@ struct step {
     void (*ended)(struct guest *g);
     unsigned limit_ms; /* The time limit of the step, in milliseconds. 0: no limit. */
     bool abort;        /* true: the step is aborted when the hypervisor has made the domain. */
-    int expected;      /* The expected result. */
+    int expected;      /* The expected result of the operation. */
 };
 
 static int create(struct guest *g, const libxl_asyncop_how *how)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The command line of the demonstration, and the check that no domain is left."""
+"""The command line of lifecycle.py, and the check that no domain is left."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The display: a table with a row for each guest, or plain lines if there is no terminal."""
+"""The display of lifecycle.py: a table with a row for each guest, or plain lines if there is no terminal."""
 
 import time
 from collections.abc import Iterable

@@ -134,8 +134,9 @@ def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -
 
 
 def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, Any]:
-    """Returns `given`. Raises Mistake if a name is not in `allowed`, or if its value is of a kind that
-    `allowed` does not list."""
+    """Returns the attributes in `given`. An attribute `json_fn` gets its newer name, and a number in init_val
+    becomes a text. Raises Mistake if a name is not in `allowed`, or if its value is of a kind that `allowed`
+    does not list."""
     for name, value in given.items():
         if name not in allowed:
             raise Mistake(lines.place(name), f"{what}: no such attribute: {name}")
@@ -150,7 +151,7 @@ def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, 
 
 
 def describe(value: object) -> str:
-    """Returns the form of a value in a message."""
+    """Returns the text that shows a value in a message."""
     if isinstance(value, m.Type):
         return value.c_name or f"an anonymous {type(value).__name__}"
     if isinstance(value, tuple):

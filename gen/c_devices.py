@@ -27,8 +27,9 @@ libxl's functions for classes of devices. Included by src/lib/devices.c, which h
   static int take_status(libxl_ctx *ctx, uint32_t domid, const char *kind, int devid,
                          libxl_device_status *status);"""
 
-# The operation that gives the states of all devices of a domain. For each field of an info: the member of
-# the states that has the field's value. None: the value is the domain's number.
+# STATES is the operation that gives the states of all devices of a domain. STATUS has, for each field of a
+# class's info, the member of a device's states that has the field's value. None: the value is the domain's
+# number.
 STATES = "domain_list_devices"
 STATUS = {
     "backend": "backend",

@@ -75,8 +75,8 @@ def declared(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
 
 
 def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
-    """Returns the function that the driver calls. This function calls the hand-written function with the
-    operation's state."""
+    """Returns a function for the table of phases. It calls the hand-written function with the operation's
+    state."""
     head = c.prototype(
         f"static {returned}".rstrip(), f"{stem(o)}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
     )

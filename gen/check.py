@@ -62,8 +62,8 @@ def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
-    """Yields the names that are declared twice in C. There, the names of types, operations, functions and
-    functions of types share one namespace."""
+    """Yields mistakes for the names that are declared twice in C. In C, the names of types, operations,
+    functions and functions of types share one namespace."""
     made = {name: t for t in types for name in functions(t)}
     of_hand = {name: t for t in types if isinstance(t, m.Builtin) for name in by_hand(t)}
     declared = [(name, place, "Types", name) for name, place in model.types_by_hand.items()]

@@ -83,14 +83,15 @@ class Compare:
 
     def tell(self, path: str, message: str) -> None:
         """Reports a mistake at the place of `path`. If `path` is gone, reports the mistake at the place of
-        the thing that held it."""
+        the thing that contained it."""
         holder = path
         while holder not in self.at and "." in holder:
             holder = holder.rpartition(".")[0]
         self.mistakes.append(Mistake(self.at.get(holder, self.top), f"{path}: {message}"))
 
     def tell_layout(self, path: str, message: str) -> None:
-        """Reports a change that breaks only programs that are not rebuilt."""
+        """Reports a change that breaks only programs that are not rebuilt, unless the SOVERSION was
+        raised."""
         if not self.soversion_raised:
             self.tell(path, f"{message}: an ABI change: raise SOVERSION in src/Makefile.inc")
 
@@ -156,7 +157,8 @@ class Compare:
                 self.tell(path, f"{name} was {shown(a)}, and is {b}: values that were good are refused")
 
     def fields(self, path: str, was: Dump, now: Dump, whole: bool) -> None:
-        """Compares the C layout of fields. If `whole` is true, no field may be added."""
+        """Compares the C layout of the released fields with that of the present ones. If `whole` is true, no
+        field may be added."""
         old, new = was.get("fields", {}), now.get("fields", {})
         for name, a, b in self.kept(old, new, path):
             self.fixed(name, a, b)
@@ -172,8 +174,8 @@ class Compare:
             self.tell_layout(path, "the order of the fields has changed")
 
     def operation(self, path: str, was: Dump, now: Dump) -> None:
-        """Compares an operation. The names of its phases must stay, because progress reports contain them.
-        Everything else about a phase may change."""
+        """Compares a released operation with the present one. The names of its phases must stay, because
+        progress reports contain them. Everything else about a phase may change."""
         self.fixed(path, was, now)
         for part, word in ("inputs", "input"), ("results", "result"):
             old, new = was.get(part, {}), now.get(part, {})

@@ -43,7 +43,7 @@ TYPES: Names = {
 
 
 class TypeLanguage:
-    """The state of the file that is running, and the constructors of types."""
+    """The constructors of types, and what they know about the file that is running."""
 
     def __init__(self) -> None:
         self.model = m.Model()

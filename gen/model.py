@@ -164,9 +164,9 @@ class DeviceFunctions(Declared):
     """libxl's synchronous functions for a class of devices.
 
     `listing` is the operation that lists the devices, `info` the struct that getinfo fills in. `kind` is the
-    kind in the frontend's path. `by` is the field of the configuration that identifies the device for
-    getinfo. `one` and `many` are the words for devices of the class. `by_devid` is set if a public function
-    finds a configuration by its field `devid`.
+    part of a frontend's path that names the class. `by` is the field of the configuration that identifies the
+    device for getinfo. `one` and `many` are the words for one device and for several devices of the class.
+    `by_devid` is set if a public function finds a configuration by its field `devid`.
     """
 
     name: str
@@ -188,7 +188,7 @@ class DeviceFunctions(Declared):
 
     @property
     def array_name(self) -> str:
-        """The field of the list that contains the configurations."""
+        """The name of the list's field that contains the configurations."""
         (array,) = self.list_type.fields
         return array.name
 
@@ -206,7 +206,7 @@ class DeviceFunctions(Declared):
 
     @property
     def by_text(self) -> bool:
-        """Whether a text identifies the device."""
+        """Whether the field `by`, which identifies the device, is a text."""
         return next(f.kind.c_name for f in self.config.fields if f.name == self.by) == "char *"
 
 

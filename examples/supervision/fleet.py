@@ -40,7 +40,7 @@ class Fleet:
             self.guests[guest.name] = guest
 
     def report(self, name: str, text: str) -> None:
-        """Prints what has happened to a guest, and keeps it."""
+        """Prints what has happened to a guest, and keeps the line for the socket."""
         line = f"{datetime.now():%H:%M:%S} {name}: {text}"
         self.lines.append(line)
         click.echo(line)

@@ -23,8 +23,8 @@ DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 GONE = (aioxen.DomainNotFoundError, aioxen.DomainDestroyedError, aioxen.DomainGoneError)
 
 SHORT_LIFE = 5.0
-"""In seconds. If a life, the time from one creation of the guest's domain to its end, is shorter, the guest
-is created again only after a longer wait."""
+"""In seconds. A life is the time from a creation of the guest's domain to its end. After a shorter life, the
+guest is created again only after a longer wait."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0
 """The waits after lives, in seconds. After each short life the wait is twice as long as the one before."""
 

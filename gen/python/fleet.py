@@ -115,8 +115,8 @@ def can_be_remote(operation: m.Operation) -> bool:
 
 
 def moves(operation: m.Operation) -> bool:
-    """Returns whether the operation is one end of a migration. The agents make the connection, and
-    Fleet.migrate() calls both ends."""
+    """Returns whether the operation sends or receives a guest. The agents make the connection, and
+    Fleet.migrate() calls one such operation on each host."""
     return any(f.name == "in_fd" for f in operation.inputs)
 
 

@@ -23,8 +23,9 @@ from gen.python.names import (
 
 
 def table(kind: m.Enumeration, later: bool) -> str:
-    """Returns a table of an enumeration's members by value. For a value that this release does not know,
-    the table gives the initial value. `later`: the class is made late, so the table is filled late."""
+    """Returns a table of an enumeration's members by value. For a value that this release does not know, the
+    table gives the initial value. `later`: the class is made when it is used first, so the table is filled
+    then."""
     if isinstance(kind, m.Flags):
         make = f"types.{camel(kind.name or '')}"
         make = f"lambda value: {make}(value)" if later else make

@@ -200,7 +200,8 @@ def result(names: Names, f: m.Field) -> str:
 
 
 def by_name(names: Names, kind: m.Enumeration | m.Struct, read: str) -> str:
-    """Returns the expression for a function of _convert. It is the function's name if the type is late."""
+    """Returns the expression for a function of _convert. If the type is late, the expression is the
+    function's name as a string, so that the function is looked up at its first use."""
     return f"_convert.{read}" if stages(names).get(kind, EARLY) == EARLY else f'"{read}"'
 
 
@@ -340,12 +341,13 @@ def domain_method(names: Names, operation: m.Operation) -> str:
 
 
 def domain_head(operation: m.Operation, parameters: list[str], result: str) -> str:
-    """Returns the head of the method of a class of domains."""
+    """Returns the head of an operation's method in a class of domains."""
     return function(domain_name(operation), ["self", *parameters], result, 4)
 
 
 def forwarded(operation: m.Operation, owner: str, timeout: str) -> str:
-    """Returns the body of the method of a class of domains: it calls the method of the attribute `owner`."""
+    """Returns the body of an operation's method in a class of domains. The body calls the operation's method
+    of the attribute `owner`."""
     o = operation
     values = ["self", *(f.name for f in inputs(o)[1:]), f"timeout={timeout}"]
     values += ["progress=progress"] if reports(o) else []
@@ -365,7 +367,8 @@ def retyped(names: Names, operation: m.Operation) -> str:
 def document(
     names: Names, operation: m.Operation, of_domain: bool = False, stopped: str = "Cancelled"
 ) -> str:
-    """Returns the docstring of an operation's method. `stopped` is the word for a call that ends early."""
+    """Returns the docstring of an operation's method. `stopped` is the heading of the paragraph about a call
+    that ends early."""
     o = operation
     parts = [o.doc]
     parts += [f"{f.name}: {f.doc}" for f in inputs(o)[of_domain:]]
