@@ -26,10 +26,10 @@ extern "C" {
 /* ------------------------------------------------------------------ one descriptor, one step */
 
 /*
- * Returns the context's descriptor. It is readable (level-triggered) while the library has work to do and
- * while events are queued. After the last event was taken, it may stay readable until the next step. The
- * descriptor belongs to the library and stays the same as long as the context exists. Watch it with epoll,
- * poll, select or any event library. Never read it or close it.
+ * Returns the context's descriptor. It is readable (level-triggered) while the library has work to do and while
+ * events are queued. After the last event was taken, it may stay readable until the library's next step
+ * (libxl_ctx_process). The descriptor belongs to the library and stays the same as long as the context exists. Watch
+ * it with epoll, poll, select or any event library. Never read it or close it.
  */
 int libxl_ctx_fd(libxl_ctx *ctx);
 

@@ -19,7 +19,7 @@ extern "C" {
 
 typedef struct libxl_log_queue libxl_log_queue;
 
-/* One message. Its strings belong to it. */
+/* One message. libxl_log_message_free also frees its strings. */
 typedef struct libxl_log_message {
     const char *text;      /* the message in UTF-8, on one line; unprintable octets are escaped as \xNN */
     const char *source;    /* "libxl", or the name of the part of Xen's libraries that has logged it */

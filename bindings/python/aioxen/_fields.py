@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def words(member: enum.IntEnum) -> str:
-    """Returns the member's name in lower case. str() returns it."""
+    """Returns the text of a member: its name in lower case."""
     return member.name.lower().removeprefix("_")
 
 
 def flag_words(flags: enum.IntFlag) -> str:
-    """Returns the names of the flags in lower case. str() returns them."""
+    """Returns the text of a set of flags: their names in lower case, joined by "|"."""
     return "|".join(words(flag) for flag in type(flags) if flag in flags)  # type: ignore[arg-type]
 
 

@@ -49,7 +49,7 @@ class LoopContext(ContextCore, BaseContext):
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: weakref.WeakValueDictionary[int, Subscription[Event]] = weakref.WeakValueDictionary()
-        # The callback of each operation, by the operation's token.
+        # The progress callback of each operation, by the operation's token.
         self._progress_callbacks: dict[int, Callable[[Any], None]] = {}
         self._last_progress: Event | None = None
         self._closing: asyncio.Task[None] | None = None

@@ -115,7 +115,7 @@ class OperationSpec:
 
 
 class FastMethod:
-    """Leaves a generated method as it is."""
+    """In this module a generated method is not wrapped: FastMethod() returns the method."""
 
     def __new__(cls, spec: OperationSpec, method: Callable[..., Any], /) -> Any:
         return method

@@ -120,7 +120,7 @@ class LogQueue:
         }
         text = v.get_string(message.text)
         record = logger.makeRecord(logger.name, level, "(libaioxen)", 0, text, (), None, extra=extra)
-        # The record is created later than the message was logged. This is the difference.
+        # The record is created later than the message was logged. `late` is the difference, in seconds.
         late = record.created - message.time_ns / 1e9
         record.created -= late
         record.relativeCreated -= late * 1000

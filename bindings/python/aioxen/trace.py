@@ -60,7 +60,7 @@ class Recorder(hooks.Hook):
         uuids: dict[int, str] = {}  # The last known UUID of each domid, for operations that do not know it.
         for op in self.operations:
             name = next((i["name"] for i in op.inputs.values() if isinstance(i, dict) and "name" in i), HOST)
-            if op.domid is None:  # The host, and new domains that were not made.
+            if op.domid is None:  # An operation on the host, or a creation that made no domain.
                 key = (-1, "") if name == HOST else (1 << 32, name)
                 names[key] = name
             else:

@@ -104,7 +104,7 @@ class Load(NamedTuple):
 
 
 async def loads(session: Session, limit: float) -> dict[str, Load]:
-    """Asks all hosts. A host that does not answer in time is left out."""
+    """Returns the load of each host, by name. A host that does not answer in time is left out."""
 
     async def load(host: Any) -> Load:
         async with asyncio.timeout(limit):

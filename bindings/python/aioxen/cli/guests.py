@@ -84,8 +84,8 @@ class Guest:
                 await asyncio.sleep(SHORT_LIFE)
 
     async def _carry_out(self, dom: aioxen.Domain, reason: Reason) -> bool:
-        """Carries out the action for a guest that has stopped. Returns whether the guest goes on, or must be
-        created again."""
+        """Carries out the action for a guest that has stopped. Returns True if the guest goes on or must be
+        created again. Otherwise returns False."""
         # Reads the configuration again, because the guest's name and devices may have changed since its
         # creation.
         self.config = await dom.configuration()

@@ -26,8 +26,8 @@ PATIENCE = 2.0
 
 @contextlib.asynccontextmanager
 async def visible(xen: aioxen.Context) -> AsyncIterator[None]:
-    """Answers other commands until the end of the block. A process without the right to make the
-    socket is not visible."""
+    """Until the end of the block, answers other commands that ask for this process's operations. Other
+    commands do not see a process that has no right to make the socket."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         command = " ".join(sys.argv[1:])

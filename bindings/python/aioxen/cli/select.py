@@ -51,11 +51,11 @@ async def _all_names() -> list[tuple[int, str]]:
 
 
 def domain_argument() -> Callable[[F], F]:
-    """Returns a decorator: the argument DOMAIN."""
+    """Returns a decorator that adds the argument DOMAIN."""
     return click.argument("domain", type=_DomainType())
 
 
 def domains_argument(required: bool = True) -> Callable[[F], F]:
-    """Returns a decorator: the argument DOMAIN, any number of times."""
+    """Returns a decorator that adds the argument DOMAIN, which may occur any number of times."""
     metavar = "DOMAIN..." if required else "[DOMAIN]..."
     return click.argument("domains", metavar=metavar, type=_DomainType(), nargs=-1, required=required)

@@ -98,7 +98,8 @@ class Agent:
         """When the host was started. Older requests are refused."""
         self.passages: Passages = Passages(None)
         self.traced: Callable[[Mapping[str, str]], AbstractContextManager[None]] = _untraced
-        """Makes the caller's span the current one while an operation is started."""
+        """Makes the OpenTelemetry span of a request's headers the current one while the operation is
+        started."""
         self.calls: dict[str, Call] = {}
         self._of: Counter[str] = Counter()
         self._recent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()

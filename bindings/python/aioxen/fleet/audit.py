@@ -22,7 +22,8 @@ class Audit:
         self.listeners: list[Callable[[bytes], None]] = []
 
     def write(self, caller: str, call: str, id: str | None, outcome: str, **more: Any) -> None:
-        """Writes a line. `more`: domid, uuid, message and seconds. A member that is None is not written."""
+        """Writes a line. `more` may have domid, uuid, message and seconds. A member that is None is not
+        written."""
         record = {"time": round(time.time(), 3), "host": self.host, "caller": caller, "call": call, "id": id}
         record |= {"outcome": outcome, **{name: value for name, value in more.items() if value is not None}}
         text = json.dumps(record)

@@ -272,7 +272,8 @@ class Fleet(Receiver):
 
     def _control(self, operation: RemoteOperation[Any], call: str) -> None:
         self._write(operation, call, wire.new_id(), {"of": operation.id})
-        # The host may know the request. So an absent agent does not prove that nothing was done.
+        # The host may know the request, so an absent agent does not prove that nothing was done. The
+        # additional count keeps _absent below _sent.
         operation._sent += 1
         self._send(operation)
 

@@ -22,7 +22,8 @@ class Frame(enum.Enum):
     CALL = b"C"
     """From the client: a request."""
     NAME = b"N"
-    """The first frame of a bridge that runs as the agent's user or as root: the caller's name."""
+    """The first frame of a bridge (aioxen-agent --stdio) that runs as the agent's user or as root: the
+    caller's name."""
     SINCE = b"S"
     """From the client: a request for events. "EPOCH NUMBER": the events of this epoch with greater numbers.
     "": new events only."""

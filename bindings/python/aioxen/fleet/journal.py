@@ -2,8 +2,8 @@
 """The journal, an SQLite file with the requests that change something. An agent that was killed finds the
 requests in the journal when it is started again.
 
-A request is written before its operation starts, and its last reply when it ends. The file is not
-synchronised with the disk, because only the end of the agent must not lose it. A host that has lost power has
+A request is written before its operation starts, and its last reply when the operation ends. The file is not
+synchronised with the disk, because it must survive only the end of the agent. A host that has lost power has
 lost its domains, too, and the agent refuses requests from before the host's start.
 """
 

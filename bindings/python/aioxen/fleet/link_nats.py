@@ -31,7 +31,7 @@ FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)
 MOST_OUTGOING = 65536
 SOON = 0.02
 STALLED = 5.0
-"""The longest wait for the next event that the broker keeps, in seconds. After that the client subscribes
+"""The longest wait, in seconds, for the next event of the broker's stream. After that the client subscribes
 again."""
 ANSWER = 10.0
 """How long the first connection may take, in seconds."""
@@ -147,9 +147,10 @@ class NatsLink(Link):
 
 
 class NatsEvents(Events):
-    """A subscription. It reads a stream of the broker, if the broker keeps streams.
+    """A subscription. If the broker keeps a stream, the subscription reads this stream.
 
-    After a new connection it continues after the last message that it has read.
+    When the connection was lost and restored, the subscription continues after the last message that it has
+    read.
     """
 
     def __init__(self, link: NatsLink, since: str | None, put: Put, audit: bool) -> None:

@@ -70,7 +70,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         self._observes = False  # This operation only asks for the outcome of another request.
         self._undo: RemoteOperation[Any] | None = None
         self._began = time.monotonic()
-        self._told = asyncio.Event()  # The host has answered.
+        self._told = asyncio.Event()  # Set when the host has accepted the request.
 
     def __repr__(self) -> str:
         return f"<RemoteOperation {self.name} on {self.host.name} {self._state.lower()}>"
@@ -115,7 +115,7 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         await wait_uncancelled(self._start_undo())
 
     async def accepted(self) -> None:
-        """Waits until the host carries the operation out, or until the operation has ended."""
+        """Waits until the host has accepted the request, or until the operation has ended."""
         self.add_done_callback(lambda _: self._told.set())
         await self._told.wait()
 

@@ -55,8 +55,8 @@ class NatsService:
         self.url = url
         self.identity = identity
         self.nc: Any = None
-        self._kept = True  # Whether the broker has streams.
-        self._sent = 0  # The number of the last event that the broker has got.
+        self._kept = True  # Whether the broker keeps streams.
+        self._sent = 0  # The number of the last event that the broker has received.
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serves until it is cancelled. Calls `ready` when requests are accepted."""
@@ -96,7 +96,7 @@ class NatsService:
             await asyncio.shield(self._end())
 
     async def _end(self) -> None:
-        """Ends the calls, sends the last replies and the last heartbeat."""
+        """Ends the calls. Sends the last replies and the last heartbeat."""
         await self.agent.aclose()
         self._beat("bye")
         await self._replies.aclose()

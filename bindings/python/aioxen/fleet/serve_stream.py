@@ -119,7 +119,7 @@ def _event(writer: asyncio.StreamWriter, number: int, kind: str, message: bytes)
 
 
 def _uid(writer: asyncio.StreamWriter) -> int:
-    """Returns the number of the user at the other end of a socket."""
+    """Returns the user id of the process at the other end of a socket."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     uid: int = struct.unpack("3i", peer)[1]
     return uid

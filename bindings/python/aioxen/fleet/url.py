@@ -48,7 +48,7 @@ class Url(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a name or an IP address is this machine's."""
+    """Returns whether a name or an IP address is the loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
