@@ -26,7 +26,7 @@ all: lib python
 lib: $(B)/lib$(NAME).so
 python: $(B)/python/$(NAME)/.built
 
-# The IDL determines which sources are generated. This file lists them. make reads it again when it has changed.
+# sources.mk lists the sources that are generated from the IDL. make reads this file again when it has changed.
 $(B)/gen/sources.mk: $(NAME).idl $(wildcard $(AIOXEN_SHARE)/idl/*.idl $(AIOXEN_SHARE)/gen/*.py $(AIOXEN_SHARE)/gen/*/*.py)
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(AIOXEN_SHARE) $(PYTHON) -m gen $< --extends $(AIOXEN_SHARE)/idl --out $(B)/gen
 	@cd $(B)/gen/src && echo GENERATED := *.c >../sources.mk

@@ -73,7 +73,7 @@ class Guest:
         self.report(self.name, text)
 
     async def run(self) -> None:
-        """Runs the guest until its configuration says that it is destroyed or preserved."""
+        """Runs the guest again and again, until the action for its stop destroys or preserves the domain."""
         wait = FIRST_WAIT
         self.error = None
         try:
@@ -124,7 +124,8 @@ class Guest:
             balanced.cancel()
 
     async def _carry_out(self, dom: aioxen.Domain, reason: aioxen.ShutdownReason) -> bool:
-        """Carries out the action for a guest that has stopped. Returns whether it must be created again."""
+        """Carries out the action for a guest that has stopped. Returns whether the guest must be created
+        again."""
         what = aioxen.shutdown_action(self.config, reason)
         self.say(f"has stopped: {reason}; action: {what}")
         if what is not Action.DESTROY and what not in (*AGAIN, *DUMPED):

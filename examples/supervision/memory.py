@@ -95,7 +95,7 @@ class Balancer:
             await self._balance(self.budget)
 
     async def _balance(self, budget: int) -> None:
-        """Takes memory from guests first, so that it is there for the others."""
+        """Lowers targets first, so that the memory is free when the other targets are raised."""
         targets = shares(budget, self.guests)
         less = {name: t for name, t in targets.items() if t < self.guests[name].target}
         more = {name: t for name, t in targets.items() if t > self.guests[name].target}

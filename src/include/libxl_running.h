@@ -95,7 +95,7 @@ int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name, co
 /*
  * Gives a domain, usually one that has stopped, the name info->name followed by `name_suffix`, and the UUID
  * new_uuid. Then a new domain can have the former name and UUID. The domain must have the name info->name. An
- * operation on the domain that is in progress ends as if the domain was destroyed. Unlike libxl, this function
+ * operation that has begun before with the former UUID ends as if the domain was destroyed. Unlike libxl, this
  * also changes the UUID that the hypervisor has. After an error the domain is unchanged. Runs domain_set_name
  * and store_commit. Blocks. Errors: INVAL (a value is missing, the domain has another name, or another domain
  * has the new name), CONFLICT (there are nodes of the new UUID), those of the two operations.

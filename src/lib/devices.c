@@ -68,7 +68,7 @@ static int channel_more(libxl_ctx *ctx, uint32_t domid, const libxl_device_chann
     return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 
-/* Returns the number in a node that the guest writes, or -1 if it cannot be read. */
+/* Returns the number in the node `path`, which the guest writes, or -1 if the node is missing or has no number. */
 static int node_number(libxl_ctx *ctx, const char *path)
 {
     libxl_blob value;

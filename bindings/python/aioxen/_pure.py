@@ -271,8 +271,8 @@ class ContextCore:
         if _observer is not None:
             operation._observed = _observer(operation, target and target.uuid)
         how = operation._how()
-        # The dictionary of live operations keeps the memory to which the library writes. An interrupt after
-        # the call must not free it.
+        # The dictionary of live operations keeps the memory to which the library writes, also if an interrupt
+        # comes after the call.
         self._live[id(operation)] = operation
         try:
             rc = self._call(operation, target, how)

@@ -58,7 +58,7 @@ class _File:
         self.fd = -1
 
     def discard(self) -> None:
-        """Removes the file, unless it is finished."""
+        """Removes the file, unless finish() has given it its name."""
         if self.fd >= 0:
             os.close(self.fd)
             os.unlink(self._part)

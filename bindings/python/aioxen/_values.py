@@ -36,7 +36,7 @@ MOST_BITS = 1 << 20
 addressof = ffi.addressof
 
 CType: TypeAlias = Any
-"""The type of a C type, as ffi.typeof() makes it."""
+"""The class of the objects that stand for C types. ffi.typeof() returns them."""
 
 
 def ctype(name: str | CType) -> CType:

@@ -118,7 +118,7 @@ class Context(LoopContext):
 
         Cancelled: No domain is left.
         """
-        # Imported here, because the module needs modules that take time to import.
+        # Imported at the first use, because this import takes time.
         from aioxen._saving import restore
 
         return await restore(self, source, config, allowed, timeout)
@@ -152,7 +152,7 @@ class Context(LoopContext):
 
         Cancelled: No domain is left, unless the guest runs here already.
         """
-        # Imported here, because the module needs modules that take time to import.
+        # Imported at the first use, because this import takes time.
         from aioxen._migrating import receive
 
         return await receive(self, connection, paused, allowed, timeout, progress)

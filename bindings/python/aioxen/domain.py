@@ -160,7 +160,7 @@ class Domain(Handle, DomainOperations):
         Cancelled: The guest goes on, and no file is left. But if the file has its name already, the save
         goes on to its end.
         """
-        # Imported here, because the module needs modules that take time to import.
+        # Imported at the first use, because this import takes time.
         from aioxen._saving import save
 
         await save(self, self._xen, target, live, policy, compression, afterwards, timeout, progress)
@@ -215,7 +215,7 @@ class Domain(Handle, DomainOperations):
         Cancelled: The guest runs here, unless the other side has already been told to run the guest.
         Context.unfinished() lists the domain if it is not known where the guest runs.
         """
-        # Imported here, because the module needs modules that take time to import.
+        # Imported at the first use, because this import takes time.
         from aioxen._migrating import migrate
 
         await migrate(

@@ -395,7 +395,7 @@ class DomainView(Mapping[int, DomainStatus]):
             status.reason = None
 
     async def _list_again(self) -> None:
-        """Lists the domains after a loss of events, as soon as the hypervisor does not refuse it."""
+        """Lists the domains after a loss of events. Tries again while the hypervisor refuses the list."""
         while self._events is not None and self._events._generator is not None:
             try:
                 await self._list()

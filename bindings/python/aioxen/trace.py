@@ -57,7 +57,7 @@ class Recorder(hooks.Hook):
         """Returns the operations of each domain, in lanes. Operations of a lane do not overlap."""
         rows: dict[tuple[int, str], list[hooks.ObservedOperation]] = {}
         names: dict[tuple[int, str], str] = {}
-        uuids: dict[int, str] = {}  # The last known UUID of each domid, for operations that do not know it.
+        uuids: dict[int, str] = {}  # The last known UUID of each domid, for operations without a UUID.
         for op in self.operations:
             name = next((i["name"] for i in op.inputs.values() if isinstance(i, dict) and "name" in i), HOST)
             if op.domid is None:  # An operation on the host, or a creation that made no domain.

@@ -102,7 +102,7 @@ class Transaction:
         return kept + [n for n in new if n not in kept]
 
     async def _fetch(self, path: str) -> bytes | None:
-        """Returns the value of a node in xenstore, or None if it is missing. Reads it once."""
+        """Returns the value of a node in xenstore, or None if it is missing. Reads each node once."""
         if path not in self._values:
             try:
                 value = await self._store.read_bytes(path)

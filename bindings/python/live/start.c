@@ -172,8 +172,7 @@ static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
     const libxl_asyncop_how how = future_how(operation);
     if (!observe_start(operation, target))
         return false;
-    /* The live list keeps the memory to which the library writes. An interrupt after the call must not
-     * free it. */
+    /* The live list keeps the memory to which the library writes, also if an interrupt comes after the call. */
     live_insert(xen, operation);
     int rc = check_target(xen, target);
     if (!rc)

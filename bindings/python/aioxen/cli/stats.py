@@ -36,7 +36,7 @@ class Sample(NamedTuple):
         c = self.counters
         return (
             c.info.cpu_time / 1e9,
-            # These are the counters of the host's end, which receives the octets that the guest sends.
+            # The counters are the host's, which receives the octets that the guest sends.
             sum(nic.rx_octets for nic in c.nics),
             sum(nic.tx_octets for nic in c.nics),
             sum(disk.read_sectors for disk in c.disks) * SECTOR,

@@ -153,7 +153,7 @@ class Agent:
             sink(refusal(id, reason, message))
 
     def _known(self, request: Request, sink: Sink) -> bool:
-        """Answers a request that has arrived before. Returns whether it has arrived before."""
+        """If the request has arrived before, answers it and returns True. Otherwise returns False."""
         id, other = request.id, None
         if running := self.calls.get(id):
             if running.request.digest == request.digest:

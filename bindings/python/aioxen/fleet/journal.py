@@ -54,7 +54,7 @@ class Journal:
             " operation TEXT, domid INTEGER, uuid TEXT, reply BLOB, ended REAL) WITHOUT ROWID"
         )
         if "paused" not in [row[1] for row in self._file.execute("PRAGMA table_info (requests)")]:
-            # The table is new, or an older release, which has no such column, has made it.
+            # The statement above and older releases make the table without this column.
             self._file.execute("ALTER TABLE requests ADD COLUMN paused INTEGER DEFAULT 0")
         self._file.execute("CREATE INDEX IF NOT EXISTS by_end ON requests (ended)")
         self._count: int

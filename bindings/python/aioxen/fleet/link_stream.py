@@ -166,7 +166,7 @@ class StreamEvents(Events):
         self.put(json.dumps(self.positions), message)
 
     async def caught_up(self) -> None:
-        pass  # A heartbeat comes after the events that were sent before it, on the same connection.
+        pass  # The events that were sent before a heartbeat come before it, on the same connection.
 
     async def aclose(self) -> None:
         if self in self.link.subscriptions:

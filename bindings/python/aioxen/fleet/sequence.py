@@ -45,7 +45,7 @@ class Sequence:
         self.listeners: list[Listener] = []
 
     async def follow(self) -> None:
-        """Numbers events until it is cancelled."""
+        """Numbers the context's events, until this task is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(self.xen.events()))
             group.create_task(self._follow(self.xen.device_events()))

@@ -59,7 +59,7 @@ class NatsService:
         self._sent = 0  # The number of the last event that the broker has received.
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serves until it is cancelled. Calls `ready` when requests are accepted."""
+        """Serves until this task is cancelled. Calls `ready` when requests are accepted."""
         host = self.agent.host
         options: dict[str, Any] = {"tls": self.identity.tls()} if self.identity else {}
         self.nc = await nats.connect(

@@ -39,7 +39,7 @@ class StreamService:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serves until it is cancelled. Calls `ready` when requests are accepted."""
+        """Serves until this task is cancelled. Calls `ready` when requests are accepted."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
         server = await asyncio.start_unix_server(self._serve, self.path)

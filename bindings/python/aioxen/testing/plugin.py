@@ -115,6 +115,6 @@ def xen_vm() -> Iterator[Machine]:
 
 @pytest.fixture(autouse=True)
 def _xen_fault(request: pytest.FixtureRequest) -> None:
-    """A test with the marker xen_fault uses xen_sim, whether it names it or not."""
+    """Makes a test with the marker xen_fault use xen_sim, also if the test does not name this fixture."""
     if request.node.get_closest_marker("xen_fault"):
         request.getfixturevalue("xen_sim")
