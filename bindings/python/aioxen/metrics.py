@@ -105,7 +105,7 @@ class _Snapshot:
     """The values that one scrape has read."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, tuple[bool, float]] = {}  # For each part: whether it was read; the seconds taken.
+        self.parts: dict[str, tuple[bool, float]] = {}  # For each part: whether it was read, and the seconds.
         self.host: list[Any] = []
         self.version: list[Any] = []
         self.domains: Sequence[DomainCounters] = []
