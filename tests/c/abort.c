@@ -53,7 +53,7 @@ static void abort_has_three_results(scene *s)
     destroy(s, domid);
 }
 
-/* The withdrawal of the request takes time. So the test can abort the shutdown twice. */
+/* Withdrawing the shutdown request takes time, so the test can abort the operation a second time. */
 static void a_second_abort_is_reported(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
@@ -67,7 +67,8 @@ static void a_second_abort_is_reported(scene *s)
     destroy(s, domid);
 }
 
-/* The `how` of a callback names another operation than the `how` of an event with the same number. */
+/* libxl_ao_abort() does not find an operation that completes by an event if the `how` has a callback, or the
+ * reverse. */
 static void abort_distinguishes_callback_and_event(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
@@ -94,16 +95,16 @@ static void an_aborted_creation_leaves_nothing(scene *s)
             pump(s, (int)(end - now_ms()));
         int aborted = abort_op(s, o), rc = op_result(o);
         if (rc == 0)
-            destroy(s, domid); /* The creation has completed before the abort. */
+            destroy(s, domid); /* The creation completed before the abort. */
         assert_int_equal(aborted, rc ? 0 : ERROR_NOTFOUND);
         assert_int_equal(rc, rc ? ERROR_ABORTED : 0);
     }
 }
 
 /*
- * The test starts more operations than the limit of open transactions, so some requests have not been sent
- * yet. The withdrawal of one request empties the node. The other operations cannot distinguish the empty node
- * from the guest's acknowledgement.
+ * The test starts more operations than the limit of open transactions, so some shutdown requests have not
+ * been sent yet. The withdrawal of one request empties the node control/shutdown. The other operations cannot
+ * distinguish the empty node from the guest's acknowledgement.
  */
 static void queued_shutdowns_that_are_aborted_leave_no_request(scene *s)
 {
@@ -149,10 +150,10 @@ static void an_aborted_destruction_goes_on(scene *s)
     /* If the test has several threads, another thread may have completed the operation. */
     if (rc != 0 || !s->way.several)
         assert_int_equal(aborted, 0);
-    /* The result is 0 if the domain was gone before the abort. */
+    /* The result is 0 if the domain was already gone when the test aborted the operation. */
     assert_true(rc == ERROR_ABORTED || rc == 0);
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
-    /* The destruction goes on in the background, and also removes the nodes. */
+    /* The destruction goes on in the background, and also removes the domain's nodes. */
     wait_node(s, domid, "name", NULL);
 }
 
@@ -168,7 +169,7 @@ static void an_aborted_query_has_no_effect(scene *s)
     };
     for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
         int aborted = abort_op(s, ops[i]), rc = op_result(ops[i]);
-        bool completed = i >= 2 && rc == 0; /* xenstored has answered before the abort. */
+        bool completed = i >= 2 && rc == 0; /* xenstored answered before the abort. */
         assert_int_equal(aborted, completed ? ERROR_NOTFOUND : 0);
         assert_int_equal(rc, completed ? 0 : ERROR_ABORTED);
     }
@@ -209,12 +210,12 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 static void the_first_reason_to_stop_is_the_result(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
-    /* A stopped shutdown withdraws its request before it completes. */
+    /* A shutdown that is aborted withdraws its request before it completes. */
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
     sleep_ms(20);
-    assert_int_equal(libxl_ctx_process(s->ctx), 0); /* Now the limit takes effect. */
+    assert_int_equal(libxl_ctx_process(s->ctx), 0); /* The context processes the time limit. */
     int aborted = abort_op(s, o);
     assert_true(aborted == ERROR_ABORTED || aborted == ERROR_NOTFOUND);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);

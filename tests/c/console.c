@@ -121,7 +121,8 @@ static void xenconsole_is_run(scene *s)
     close(output[1]);
 }
 
-/* There is no viewer in the PATH, so the function returns. It leaves the password on the standard input. */
+/* There is no VNC viewer in the PATH, so libxl_vncviewer_exec() returns. The standard input then holds the
+ * password. */
 static void a_viewer_gets_only_the_password(scene *s)
 {
     const int in = dup(STDIN_FILENO);

@@ -24,7 +24,7 @@ static void complete_number(libxl_ctx *ctx, int rc, void *number)
     libxl_dominfo_list list;
     results.count[*i]++;
     results.rc[*i] = rc;
-    /* A callback may call the closing context, but new operations are refused. */
+    /* A callback may call functions of the context that is being closed, but new operations are refused. */
     assert_int_equal(libxl_domain_list(ctx, &list, NULL), ERROR_CLOSED);
 }
 
@@ -107,7 +107,7 @@ static void closing_drops_queued_events(scene *s)
     start_many(ctx, domid, false);
     sleep_ms(5);
     libxl_ctx_process(ctx);
-    assert_int_equal(libxl_ctx_free(ctx), 0); /* An event generator is still enabled. */
+    assert_int_equal(libxl_ctx_free(ctx), 0); /* The context is freed while an event generator is enabled. */
     guest_destroy(other, domid);
     libxl_ctx_free(other);
 }
@@ -125,7 +125,8 @@ static void closing_from_a_callback_is_refused(scene *s)
     const libxl_asyncop_how callback = {.callback = try_to_close, .u.for_callback = &refused};
     assert_int_equal(libxl_host_info(s->ctx, &info, &callback), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(refused, ERROR_INVAL);
-    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0); /* The context is still open. */
+    /* The context is still open, because the callback's call of libxl_ctx_free() has failed. */
+    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0);
 }
 
 static void freeing_null_is_allowed(scene *s)
@@ -171,8 +172,8 @@ static void contexts_are_independent(scene *s)
     (void)s;
 }
 
-/* The test allows one more descriptor each time, until it can open a context. So each step of opening
- * fails once. */
+/* The test raises the limit of descriptors by one until a context can be opened. So each step of the opening
+ * fails once for lack of a descriptor. */
 static void opening_without_descriptors_leaks_nothing(scene *s)
 {
     struct rlimit before, limit;
@@ -211,12 +212,13 @@ static void ask_for_names(scene *s, int times)
 static void many_operations_leak_no_descriptor(scene *s)
 {
     struct fixture before, after;
-    ask_for_names(s, 20); /* Each thread opens its handle to the hypervisor before the first count. */
+    /* Each thread opens its handle to the hypervisor before the test counts descriptors. */
+    ask_for_names(s, 20);
     fixture_begin(&before);
     ask_for_names(s, 200);
     fixture_begin(&after);
     assert_int_equal(after.descriptors, before.descriptors);
-    /* One more thread is allowed: the worker that serves xenstore. */
+    /* The library may have started one more thread: the worker that serves xenstore. */
     assert_in_range(after.threads, before.threads, before.threads + 1);
 }
 

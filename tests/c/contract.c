@@ -19,7 +19,7 @@ static void o2_synchronous_returns_the_result(scene *s)
     free(name);
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), 0);
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_DOMAIN_NOTFOUND);
-    /* This operation waits for xenstored before it fails. */
+    /* libxl_domain_find() waits for xenstored before it fails. */
     assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, NULL), ERROR_NOTFOUND);
 }
 
@@ -33,7 +33,8 @@ static void o3_a_refused_operation_does_not_complete(scene *s)
         assert_true(s->way.mode == SYNC || !refused[i]->started);
         assert_int_equal(op_result(refused[i]), i == 0 ? ERROR_DOMAIN_NOTFOUND : ERROR_INVAL);
     }
-    pump_for(s, 30); /* The harness counts a late completion. */
+    /* If a refused operation completes late, the harness counts the completion and fails the test. */
+    pump_for(s, 30);
 }
 
 static void o3_started_is_asynchronous(scene *s)
@@ -62,7 +63,8 @@ static void call_the_library(libxl_ctx *ctx, int rc, void *user)
     struct from_callback *f = user;
     f->rc = rc;
     f->rc |= libxl_host_info(ctx, &f->info, NULL);
-    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL); /* This operation has to wait. */
+    /* Libxl_domain_get_name() has to wait for xenstored. */
+    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL);
     f->calls++;
     libxl_ctx_wake(ctx);
 }
@@ -166,7 +168,7 @@ static void o7_inputs_may_be_freed_at_once(scene *s)
 static void o8_completions_run_on_a_thread_that_waits(scene *s)
 {
     char *name = NULL;
-    /* This operation ends when xenstored answers. */
+    /* libxl_domain_get_name() ends when xenstored answers. */
     op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how);
     if (s->way.mode != SYNC && !s->way.several) {
         sleep_ms(30);

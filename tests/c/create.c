@@ -24,7 +24,7 @@ static void expect_refusal(scene *s, libxl_domain_config *config, int rc, const 
     libxl_domain_config_dispose(config);
     if (got != rc || !strstr(last_message(s), message))
         fail_msg("got %d '%s', expected %d '...%s...'", got, last_message(s), rc, message);
-    assert_int_equal(domid, LIBXL_DOMID_INVALID); /* The result of a refused call has its initial value. */
+    assert_int_equal(domid, LIBXL_DOMID_INVALID); /* A refused creation leaves *domid at its initial value. */
 }
 
 static void a_guest_without_a_number_of_vcpus_has_one(scene *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The permissions of the xenstore nodes of a created domain. They are also right if an earlier domain has
- * left nodes behind. */
+/* The permissions of the xenstore nodes of a created domain. The permissions are also right if an earlier
+ * domain has left nodes behind. */
 #include "harness.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The context's descriptor. The tests check when the descriptor is readable, and which calls make it
- * unreadable again. */
+/* The context's descriptor. The tests check when the descriptor is readable, and which calls make the
+ * descriptor unreadable again. */
 #include "harness.h"
 
 #include <poll.h>
@@ -18,8 +18,8 @@ static bool readable_within(scene *s, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* Fails the test if more than one call finds no event. After such a call the descriptor must
- * be unreadable. */
+/* Fails the test if the descriptor is still readable after one call of libxl_event_take() that finds no
+ * event. */
 static void check_unreadable_after_a_take(scene *s)
 {
     libxl_event_record record;
@@ -33,7 +33,7 @@ static void the_descriptor_is_readable_while_there_is_work(scene *s)
     char *name = NULL;
     libxl_event_record record;
     int fd = libxl_ctx_fd(s->ctx);
-    assert_false(readable_within(s, 20)); /* There is no work. */
+    assert_false(readable_within(s, 20)); /* The context has no work. */
 
     const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
@@ -43,7 +43,8 @@ static void the_descriptor_is_readable_while_there_is_work(scene *s)
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);
     assert_int_equal(taken, 1);
-    assert_false(readable_within(s, 20)); /* One call has queued the event and taken it. */
+    /* One call of libxl_event_take() both queued the event and returned it. */
+    assert_false(readable_within(s, 20));
 
     complete_instantly(s->ctx, 2);
     complete_instantly(s->ctx, 3);
@@ -110,7 +111,8 @@ static void a_wait_that_finds_nothing_clears_the_descriptor(scene *s)
     assert_false(readable_within(s, 20));
 }
 
-/* A shutdown that waits reads the node of the request once. It reads the node again only after a change. */
+/* A shutdown operation that waits reads the node control/shutdown once. It reads the node again only after a
+ * change. */
 static void a_waiting_operation_is_quiet(scene *s)
 {
     libxl_domid domid = guest(s, "b", false);

@@ -87,7 +87,7 @@ static void disks_and_domains_are_distinguished(scene *s)
     expect(s, other, "xvdb", 4);
     eject(one, HDC);
     expect(s, one, "hdc", 3);
-    eject(other, XVDA); /* No generator is enabled for this disk. */
+    eject(other, XVDA); /* No generator is enabled for this disk of this guest. */
     assert_true(no_event(s, other, 4, 10));
     assert_true(holds(node(other, XVDA, "eject"), "eject"));
     libxl_evdisable_disk_eject(s->ctx, evgens[1]);
@@ -112,7 +112,7 @@ static void a_disabled_generator_is_silent_and_can_be_enabled_again(scene *s)
         libxl_evdisable_disk_eject(s->ctx, evgen);
         eject(domid, XVDA);
         assert_true(no_event(s, domid, user, 10));
-        /* The library does not write the node any more. */
+        /* The library no longer empties the node `eject`. */
         assert_true(holds(node(domid, XVDA, "eject"), "eject"));
         fixture_write(node(domid, XVDA, "eject"), "");
     }
@@ -135,7 +135,7 @@ static void malicious_values_are_ignored(scene *s)
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
         fixture_write(node(domid, XVDA, "eject"), values[i]);
         assert_true(no_event(s, domid, USER, 4));
-        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* The node is unchanged. */
+        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* The library has not changed the node. */
     }
     fixture_write(node(domid, XVDA, "eject"), NULL);
     /* The node is now a directory with an empty value. */
@@ -175,7 +175,8 @@ static void malicious_paths_are_not_followed(scene *s)
     destroy(s, victim);
 }
 
-/* The library reports at most one event for each ejection. It reports the last ejection. */
+/* The library may report several ejections that follow each other quickly by one event. It reports the last
+ * one. */
 static void rapid_ejections_are_reported(scene *s)
 {
     enum { TIMES = 200 };
@@ -203,7 +204,7 @@ static void a_generator_ends_with_its_domain(scene *s)
     libxl_evdisable_disk_eject(s->ctx, first);
     destroy(s, domid);
     assert_true(no_event(s, domid, USER, 20));
-    /* The library has not written the node again. */
+    /* The library has not written the removed node again. */
     assert_null(guest_node(domid, "device/vbd/51728/eject"));
     libxl_evdisable_disk_eject(s->ctx, second);
 }

@@ -110,7 +110,7 @@ static void wait_shutdown_gives_the_reason(scene *s)
         }
         assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
         assert_true(info.shutdown && info.shutdown_reason == guests[i].reason);
-        /* The domain has stopped, so there is nothing to request. */
+        /* The domain has stopped, so the shutdown succeeds without a request. */
         assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
         destroy(s, domid);
     }
@@ -227,7 +227,7 @@ static void a_pvh_guest_runs_and_stops(scene *s)
     int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
     libxl_domain_config_dispose(&config);
     if (!host.cap_hvm) {
-        assert_int_equal(rc, ERROR_NI); /* The machine lacks the hardware. */
+        assert_int_equal(rc, ERROR_NI); /* The machine lacks the hardware for PVH guests. */
         assert_non_null(strstr(last_message(s), "c_info.type"));
         return;
     }
@@ -284,8 +284,8 @@ static void we_can_control_a_domain_of_xl(scene *s)
     destroy(s, domid);
 }
 
-/* The domain's nodes have been removed, as for a dying domain. The request must not create these
- * nodes again. */
+/* The domain's nodes have been removed, as for a dying domain. A shutdown request must not create the nodes
+ * again. */
 static void a_request_creates_no_nodes(scene *s)
 {
     char path[32];

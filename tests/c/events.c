@@ -73,8 +73,8 @@ static void an_earlier_shutdown_is_reported(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-/* The domain stops and ends, and another domain gets its domid. The library lists the domains only
- * after that. */
+/* The domain stops and is destroyed, and another domain gets its domid. Only then does the library list the
+ * domains. */
 static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
 {
     for (int all = 0; all <= 1; all++) {
@@ -86,7 +86,9 @@ static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
         libxl_evgen_domain_lifecycle *evgen = enable(s, all ? LIBXL_DOMID_ALL : domid, user);
         replace_domain(domid);
         expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
-        if (all) /* One listing shows the end of the first domain and the new second domain. */
+        /* One list of the domains shows both that the first domain is gone and that the second domain is new.
+ */
+        if (all)
             expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_APPEARED);
         expect(s, domid, user, DYING);
         expect(s, domid, user, GONE);
@@ -96,8 +98,8 @@ static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
     }
 }
 
-/* Each of three domains has three events, and these three are in order. Events of different domains
- * may be mixed. The two domains that did not exist before have one event more. */
+/* Each of three domains has three events, and the three events of a domain are in order. Events of different
+ * domains may be mixed. The two domains that did not exist before have one event more. */
 static void the_lifecycle_of_all_domains_is_reported(scene *s)
 {
     enum { DOMAINS = 3 };
@@ -160,7 +162,7 @@ static void domain_death_gives_shutdown_and_death(scene *s)
     libxl_evdisable_domain_death(s->ctx, evgen);
 }
 
-/* As in libxl: a program that enables the event late does not miss it. */
+/* As in libxl, a program that enables the event after the domain's death still gets the event. */
 static void the_death_of_an_unknown_domain_is_reported_at_once(scene *s)
 {
     const uint64_t user = new_user();

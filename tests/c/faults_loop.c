@@ -94,7 +94,7 @@ static void an_abort_may_follow_an_expired_time_limit(scene *s)
         libxl_shutdown_reason reason;
         op *o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
         assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
-        sleep_ms(20); /* The timer has fired. The loop may have processed the timer. */
+        sleep_ms(20); /* The time limit has passed. In the second round the loop also processes the timer. */
         if (processed)
             pump(s, 0);
         const int asked = libxl_ao_abort(s->ctx, &o->how);
@@ -140,7 +140,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         pthread_create(&sleepers[i].thread, NULL, wait_synchronously, &sleepers[i]);
     }
     sleep_ms(50);
-    for (int i = 0; i < ROUNDS; i++) { /* These operations are slow, so the loop completes each of them. */
+    for (int i = 0; i < ROUNDS; i++) { /* Each operation waits for xenstored, so the loop completes it. */
         char *name;
         assert_int_equal(libxl_domain_get_name(s->ctx, other, &name, NULL), 0);
         free(name);
@@ -153,7 +153,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         all += sleepers[i].wakeups;
         most = sleepers[i].wakeups > most ? sleepers[i].wakeups : most;
     }
-    /* The leader handles all events. Each other thread is woken only a few times. */
+    /* The leading thread handles all events. Each other thread is woken only a few times. */
     if (all - most > 30 * WAITERS)
         fail_msg("%d waiting threads without the leader were woken %ld times", WAITERS, all - most);
     destroy(s, other);

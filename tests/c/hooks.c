@@ -25,7 +25,7 @@ static int fd_register(void *user, int fd, void **for_app, short events, void *f
 {
     struct loop *loop = user;
     loop->registered++;
-    sleep_ms(1); /* Other threads get time to call the hook, too. */
+    sleep_ms(1); /* Meanwhile other threads can call the hook, too. */
     if (loop->answer)
         return loop->answer;
     loop->fd = fd;
@@ -87,7 +87,7 @@ static bool readable(const struct loop *loop, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* Runs the loop until an operation has completed. Returns the operation's rc. */
+/* Reports occurrences to the library until an operation has completed. Returns the operation's rc. */
 static int result(libxl_ctx *ctx, const struct loop *loop)
 {
     libxl_event *event;
@@ -108,8 +108,8 @@ static void count_call(libxl_ctx *ctx, int rc, void *user)
 
 /* ---- return values of the hooks */
 
-/* Makes every call that needs the registration. Returns the number of the first call that does not return
- * `answer`, or 0 if all calls return `answer`. */
+/* Makes every call that has to register the context's descriptor. Returns the number of the first call that
+ * does not return `answer`, or 0 if all calls return `answer`. */
 static int first_not_refused(libxl_ctx *ctx, libxl_domid domid, int answer)
 {
     libxl_physinfo info;
@@ -153,7 +153,7 @@ static void a_hook_s_return_value_is_returned_unchanged(scene *s)
         libxl_ctx_counters(ctx, &count);
         assert_int_equal(count.operations_started + count.evgens + count.watches, 0);
     }
-    loop.answer = 0; /* The next attempt may succeed. */
+    loop.answer = 0; /* From now on the registration succeeds. */
     const libxl_asyncop_how how = {.u.for_event = USER};
     assert_int_equal(libxl_domain_destroy(ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 5000), 0);
@@ -205,7 +205,7 @@ static void the_descriptor_is_registered_once_and_deregistered(scene *s)
     struct loop loop = {.answer = 0};
     struct starting starting[THREADS];
     libxl_ctx *ctx = open_hooked(&loop);
-    assert_int_equal(loop.registered, 0); /* No operation waits yet. */
+    assert_int_equal(loop.registered, 0); /* No operation waits yet, so the descriptor is not registered. */
     for (int i = 0; i < THREADS; i++) {
         starting[i] = (struct starting){.ctx = ctx};
         pthread_create(&starting[i].thread, NULL, start_one, &starting[i]);
@@ -243,11 +243,11 @@ static void foreign_occurrences_are_ignored(scene *s)
     char *name = NULL;
     const libxl_asyncop_how how = {.u.for_event = USER};
     libxl_ctx *former = open_hooked(&gone), *ctx = open_hooked(&loop);
-    occur(ctx, NULL, -1); /* No descriptor is registered. */
+    occur(ctx, NULL, -1); /* The context has not registered a descriptor yet. */
     assert_int_equal(libxl_host_info(former, &(libxl_physinfo){0}, &how), ERROR_ASYNC_INPROGRESS);
     libxl_ctx_free(former);
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
-    assert_true(readable(&loop, 5000)); /* Now there is work. */
+    assert_true(readable(&loop, 5000)); /* xenstored has answered. */
     occur(ctx, NULL, loop.fd);
     occur(ctx, &loop, loop.fd);
     occur(ctx, loop.for_libxl, -1);
@@ -271,7 +271,8 @@ static void *occur_often(void *argument)
     return NULL;
 }
 
-/* Several threads report occurrences at the same time. They do so repeatedly and without a reason. */
+/* Several threads report occurrences at the same time, repeatedly and although the descriptor is not
+ * readable. */
 static void needless_occurrences_are_harmless(scene *s)
 {
     enum { THREADS = 3 };

@@ -65,7 +65,7 @@ static void a_reused_domid_is_reported_for_each_domain(scene *s)
      * the domains. */
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[1], &evgens[1]), 0);
     for (int i = 0; i < 10;
-         i++, sleep_ms(2)) /* A timer makes the library list the domains. This timer fires at once. */
+         i++, sleep_ms(2)) /* A timer that fires at once makes the library list the domains. */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
     destroy(s, domid);
     for (int i = 0; i < 2; i++) {
@@ -104,7 +104,7 @@ static void assert_holds(libxl_domid domid, const char *name, const char *value)
 }
 
 /* Makes a domain that is not introduced to xenstored. So xenstored does not report the domain's end.
- * Processes all earlier events. Returns the domid. */
+ * Processes all events that are already due. Returns the domid. */
 static libxl_domid unreported_domain(scene *s, bool known)
 {
     enum { SETTLE_MS = 50 };
@@ -118,7 +118,7 @@ static libxl_domid unreported_domain(scene *s, bool known)
     return domid;
 }
 
-/* Another domain gets the domid while the library sends the request. */
+/* Another domain gets the domid while the library sends the shutdown request. */
 static void a_shutdown_request_does_not_reach_the_new_domain(scene *s)
 {
     for (int known = 0; known <= 1; known++) {
@@ -138,7 +138,7 @@ static void the_new_domain_s_request_is_not_withdrawn(scene *s)
     for (int known = 0; known <= 1; known++) {
         libxl_domid domid = unreported_domain(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-        /* A domain without a node `vm` gets the request, too. */
+        /* The library also sends the request to a domain that has no node `vm`. */
         wait_node(s, domid, "control/shutdown", "poweroff");
         const libxl_uuid second = replace_domain(domid);
         write_domain_nodes(domid, &second);

@@ -26,7 +26,7 @@ static void started_is_0(scene *s)
     assert_int_equal(RUN(s, started(how, libxl_domain_get_name(s->ctx, 0, &name, how))), 0);
     assert_string_equal(name, "Domain-0");
     free(name);
-    /* An initiator returns an error as usual. */
+    /* If the initiator fails, it returns the error, as in aioxen's own interface. */
     assert_int_equal(RUN(s, started(how, libxl_domain_pause(s->ctx, 0x7000, how))), ERROR_DOMAIN_NOTFOUND);
 }
 
@@ -49,7 +49,7 @@ static void all_styles_mix_in_one_context(scene *s)
         const libxl_asyncop_how by_callback = {.callback = count_call, .u.for_callback = &calls};
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[0], &by_event), 0);
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[1], &by_callback), 0);
-        /* The synchronous call also completes the other two operations. */
+        /* The loop that this synchronous call runs also completes the other two operations. */
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[2], NULL), 0);
         if (i % 2) {
             assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxl_domain_preserve gives a domain another name and UUID. A new domain can have the former ones. */
+/* libxl_domain_preserve gives a domain another name and UUID. A new domain can then have the former name and
+ * UUID. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ static libxl_uuid new_uuid(void)
     return uuid;
 }
 
-/* Creates a paused guest with this UUID. *name NULL: stores the name that it gets. */
+/* Creates a paused guest with this UUID and the name *name. If *name is NULL, the guest gets a new name,
+ * which is stored in *name. */
 static libxl_domid create(scene *s, char **name, const libxl_uuid *uuid)
 {
     libxl_domid domid;
@@ -93,7 +95,7 @@ static void a_failure_changes_nothing(scene *s)
     assert_int_equal(preserve(s, domid, (char *)"other", later), ERROR_INVAL);
     assert_int_equal(preserve(s, 0x7000, name, later), ERROR_DOMAIN_NOTFOUND);
     check_identity(s, domid, name, &former);
-    /* Another domain has nodes of this UUID. */
+    /* Simulates that another domain has nodes of the UUID `later`. */
     snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(later));
     fixture_write(path, "");
     assert_int_equal(preserve(s, domid, name, later), ERROR_CONFLICT);

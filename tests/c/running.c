@@ -125,7 +125,8 @@ static void wrong_parameters_are_refused(scene *s)
         {{.weight = 65536, .cap = -1}, "params.weight: 65536"},
         {{.weight = -1, .cap = -2}, "params.cap: -2"},
         {{.weight = -1, .cap = -1, .period = 7}, "params.period: the scheduler credit2"},
-        {{.weight = -1, .cap = 10000}, "params: setting"}, /* The cap is more than the vcpus can use. */
+        /* The cap is more processor time than the guest's vcpus can use. */
+        {{.weight = -1, .cap = 10000}, "params: setting"},
         {{.sched = LIBXL_SCHEDULER_RTDS, .weight = -1, .cap = -1}, "params.sched: "},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
@@ -139,8 +140,8 @@ static void wrong_parameters_are_refused(scene *s)
     destroy(s, domid);
 }
 
-/* The test changes the parameter of pool 0 on one thread only, because pool 0 has all processors of
- * the host. */
+/* Only one thread runs this test, because it changes a parameter of pool 0, which has all processors of the
+ * host. */
 static void a_pool_has_parameters(scene *s)
 {
     libxl_scheduler sched;

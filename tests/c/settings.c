@@ -123,7 +123,8 @@ static void without_a_wait_the_guest_may_ignore_it(scene *s)
     assert_int_equal(RUN(s, libxl_domain_set_memory(s->ctx, domid, 24 << 10, false, false, false, &kb, how)),
                      0);
     assert_node(domid, "memory/target", "24576");
-    assert_int_equal(info_of(s, domid).max_memkb, 33 << 10); /* The limit in the hypervisor is unchanged. */
+    /* The operation has not changed the memory limit in the hypervisor. */
+    assert_int_equal(info_of(s, domid).max_memkb, 33 << 10);
     assert_int_equal(info_of(s, domid).current_memkb, 32 << 10);
     destroy(s, domid);
 }

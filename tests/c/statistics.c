@@ -56,7 +56,7 @@ static void an_abort_leaves_nothing(scene *s)
 {
     libxl_domain_counters_list list;
     op *o = START(s, libxl_domain_statistics, s->ctx, true, true, &list, how);
-    libxl_ao_abort(s->ctx, &o->how); /* The operation may have ended before the abort. */
+    libxl_ao_abort(s->ctx, &o->how); /* The operation may end before it is aborted. */
     const int rc = op_result(o);
     assert_true(rc == 0 || rc == ERROR_ABORTED);
     libxl_domain_counters_list_dispose(&list);

@@ -183,7 +183,8 @@ static void a_list_may_be_longer_than_a_message(scene *s)
     assert_string_equal(names[0], "child-0000");
     assert_string_equal(names[NAMES - 1], "child-0599");
 
-    /* A commit succeeds if the names are the same as when they were read, and fails for any other names. */
+    /* A commit that checks names succeeds if they are the names of the node's children, and fails for any
+     * other names. */
     libxl_store_step steps_of[2] = {
         {.action = LIBXL_STORE_ACTION_CHECK_NAMES, .path = n.path, .names = names},
         {.action = LIBXL_STORE_ACTION_REMOVE, .path = n.path},
@@ -273,7 +274,7 @@ static void a_commit_changes_all_or_nothing(scene *s)
     has(s, &a, "2");
     has(s, &b, "3");
     check_permissions(s, &b, &readable);
-    /* Now the first check fails, then the second one. */
+    /* The first commit fails at the check of node `a`, the second at the check of node `b`. */
     steps_of[3].value = blob_of("4");
     assert_int_equal(RUN(s, libxl_store_commit(s->ctx, &steps, how)), ERROR_CONFLICT);
     check_says(s, a.path);
@@ -313,7 +314,8 @@ static void expect_change(scene *s, const char *path, uint64_t user)
     libxl_event_free(s->ctx, event);
 }
 
-/* Writes a node and waits until xenstored has sent its events. They come before the answer to a later read. */
+/* Writes a node and waits until xenstored has sent its events. xenstored sends them before the answer to the
+ * read. */
 static void change(scene *s, const node *n)
 {
     const libxl_blob value = blob_of("");
@@ -347,7 +349,7 @@ static void a_change_is_reported_once_until_it_is_taken(scene *s)
         change(s, &below);
     wait_queued(s, 1);
     expect_change(s, below.path, 7);
-    change(s, &below); /* the event was taken, so this change is reported */
+    change(s, &below); /* The program has taken the event, so this change is reported. */
     expect_change(s, below.path, 7);
     assert_int_equal(libxl_store_remove(s->ctx, n.path, NULL), 0);
     wait_queued(s, 1);
@@ -401,7 +403,7 @@ static void occurs(void *user, libxl_event *event)
     libxl_event_free(receiver->s->ctx, event);
 }
 
-/* An event that the application's receiver gets is taken, too. */
+/* A change that is delivered to the application's event receiver counts as taken. */
 static void a_receiver_takes_changes(scene *s)
 {
     node n = new_node();
@@ -413,7 +415,8 @@ static void a_receiver_takes_changes(scene *s)
     for (int i = 0; i < 3; i++)
         change(s, &n);
     libxl_ctx_process(s->ctx);
-    assert_in_range(receiver.count, 3, 4); /* the event of the new watch, and the changes */
+    /* The receiver got the first event of the new watch, and the changes. */
+    assert_in_range(receiver.count, 3, 4);
     libxl_evdisable_store_watch(s->ctx, evgen);
     libxl_event_register_callbacks(s->ctx, NULL, NULL);
     assert_int_equal(libxl_store_remove(s->ctx, n.path, NULL), 0);

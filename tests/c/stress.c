@@ -76,7 +76,8 @@ static struct slot slots[MOST_THREADS][SLOTS];
 
 static uint64_t name_of(int thread, int slot, unsigned number)
 {
-    return (uint64_t)number << 32 | (uint64_t)(thread * SLOTS + slot) << 1 | 1; /* The result is never 0. */
+    /* The number is never 0, because its lowest bit is set. */
+    return (uint64_t)number << 32 | (uint64_t)(thread * SLOTS + slot) << 1 | 1;
 }
 
 enum { INSTANT, INFO, LIST, NAME, FIND, PAUSE, TIMED, ABORTED, KINDS };

@@ -42,7 +42,7 @@ ALLOCATORS = [
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
-# The transports to xenstored. The default is the wire protocol. Some programs also test libxenstore.
+# The transports to xenstored. The default is the wire protocol. Some programs also run with libxenstore.
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
 if SIMULATED:
@@ -109,7 +109,7 @@ def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
             launch(program, way, "--clean")
             results[running] = "\n".join(output)
         elif done.returncode and not any(results.values()):
-            # The output is a sanitizer's report. The report may concern an earlier test.
+            # The remaining output is a sanitizer's report. It may concern an earlier test.
             output = [line for line in done.stdout.splitlines() if not LINE.match(line)]
             results[running] = "\n".join(
                 [*output, f"{program} ended with status {done.returncode} after its last test"]

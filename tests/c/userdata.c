@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The configuration and other data that the library stores for a domain. The library writes the data when it
- * makes the domain, and removes the data with the domain. It uses the same lock as libxl. A file is never
- * written in part.
+ * makes the domain, and removes the data with the domain. To do so it takes the same lock as libxl. A file is
+ * never written in part.
  */
 #include "harness.h"
 

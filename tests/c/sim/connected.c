@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The wait until a guest uses a device. The simulator plays both drivers, and each driver can misbehave. For
- * each misbehaviour the wait ends with an error of its own, and changes no node.
+ * The wait until a guest uses a device. The simulator plays the guest's driver and the backend, and each of
+ * them can misbehave. Each kind of misbehaviour ends the wait with an error of its own. The library changes
+ * no node.
  */
 #include "harness.h"
 #include "simulation.h"
@@ -60,7 +61,8 @@ static void the_wait_ends_when_both_are_connected(scene *s)
     char *state = fixture_node(path);
     assert_string_equal(state, "4");
     free(state);
-    assert_int_equal(wait_connected(s, domid), 0); /* The wait ends at once. */
+    /* The device is already connected, so the operation does not wait. */
+    assert_int_equal(wait_connected(s, domid), 0);
     destroy(s, domid);
 }
 
@@ -73,7 +75,8 @@ static void the_words_of_a_driver_are_in_the_error(scene *s)
         op *o = start_wait(s, domid);
         snprintf(command, sizeof(command), "%s %u 'error=7 no\nrings'", sides[i], domid);
         simulate("%s", command);
-        if (i == 0) /* The backend reads the guest's state when the guest's driver changes it. */
+        /* The backend reacts to a change of the state of the guest's driver, so this driver must play. */
+        if (i == 0)
             simulate("frontend %u plays", domid);
         assert_int_equal(op_result(o), ERROR_DEVICE);
         assert_non_null(strstr(o->message, "7 no\\x0arings"));
@@ -101,7 +104,7 @@ static void the_end_of_the_domain_ends_the_wait(scene *s)
     op *o = start_wait(s, domid);
     destroy(s, domid);
     const int rc = op_result(o);
-    /* The destruction of the domain may remove the device first. */
+    /* The destruction of the domain may remove the device before the domain. */
     if (rc != ERROR_DOMAIN_DESTROYED && rc != ERROR_DEVICE)
         fail_msg("%d '%s'", rc, o->message);
 }

@@ -38,13 +38,14 @@ static void a_missing_console_is_reported(scene *s)
                                           .domains = s->before.domains + 1,
                                           .nodes = s->before.nodes + 2,
                                           .files = s->before.files + 1,
-                                          .domids = {0, other}}); /* The nodes of the other guest stay. */
-    simulate("xenconsoled cont"); /* xenconsoled must not write nodes of the removed guests. */
+                                          .domids = {0, other}}); /* The other guest and its nodes remain. */
+    /* After the restart xenconsoled must not write nodes of the removed guests. */
+    simulate("xenconsoled cont");
     destroy(s, other);
     pump_for(s, 50);
 }
 
-/* Waits until no operation goes on in the background. */
+/* Waits until no operation of the context goes on in the background. */
 static void wait_until_idle(scene *s)
 {
     int count = 1;
@@ -57,8 +58,8 @@ static void wait_until_idle(scene *s)
 }
 
 /*
- * The creation is stopped while it waits for the console. If a time limit stops it, its undo runs in the
- * background. The undo does not wait for xenconsoled.
+ * The creation is stopped, by an abort or by a time limit, while it waits for the console. If a time limit
+ * stops it, its undo runs in the background. The undo does not wait for xenconsoled.
  */
 static void a_creation_without_console_can_be_stopped(scene *s)
 {
@@ -136,8 +137,8 @@ static void wait_until_in_phase(scene *s, const char *phase, int count)
 }
 
 /*
- * Few creations at a time may wait for xenconsoled. A creation that waits for its admission has no time
- * limit.
+ * Only a few creations may wait for xenconsoled at the same time. The others wait for their admission,
+ * without a time limit.
  */
 static void a_creation_waits_for_its_admission(scene *s)
 {
@@ -162,8 +163,8 @@ static void a_creation_waits_for_its_admission(scene *s)
 }
 
 /*
- * The test plays xenconsoled, and serves one domain every six seconds. When a domain was served, the time
- * limits of the creations behind it start anew.
+ * The test plays xenconsoled, and serves one domain every six seconds. Each time, the time limits of the
+ * creations that still wait start anew.
  */
 static void the_limit_starts_anew_for_those_behind(scene *s)
 {

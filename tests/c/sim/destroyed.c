@@ -36,7 +36,7 @@ static void clean_up(scene *s, libxl_domid domid, const libxl_uuid *uuid)
     fixture_remove_nodes(domid, uuid);
 }
 
-/* Creates a domain, delays the n-th call of this name, and destroys the created domain during the delay.
+/* Creates a domain, delays the n-th hypercall of this name, and destroys the created domain during the delay.
  * Returns whether the creation has made n such calls. */
 static bool destroy_during(scene *s, xc_interface *xch, const char *call, int n, int *destroyed)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Events of devices. The test plays the toolstack and the backend of a kind of device that no driver serves:
- * it writes and removes their nodes. tests/python/test_device_events.py has real devices.
+ * Events of devices. The test plays the toolstack and the backend of a kind of device that no driver serves.
+ * It writes and removes the nodes of both. The tests of tests/python/test_device_events.py use devices that
+ * drivers serve.
  */
 #include "harness.h"
 
@@ -46,7 +47,8 @@ static void add(libxl_domid domid, int devid, const char *state)
     fixture_write(path, backend);
 }
 
-/* Removes the toolstack's nodes of a device, or of all devices of the domain if `devid` is negative. */
+/* Removes the toolstack's nodes of a device. If `devid` is negative, removes those of all devices of the
+ * domain. */
 static void remove_listed(libxl_domid domid, int devid)
 {
     char path[96];
@@ -55,7 +57,7 @@ static void remove_listed(libxl_domid domid, int devid)
     fixture_write(path, NULL);
 }
 
-/* Removes the nodes that the destruction of the domain leaves. */
+/* Removes the nodes that remain after the domain was destroyed. */
 static void remove_played(void)
 {
     fixture_write("/local/domain/0/backend/plain", NULL);
@@ -108,7 +110,8 @@ static void expect(scene *s, libxl_domid domid, uint64_t user, int type, const l
     assert_memory_equal(&event.uuid, uuid, sizeof(*uuid));
 }
 
-/* The destruction removes the nodes of the domain. The next domain with the domid has a device of its own. */
+/* The destruction of the domain removes its nodes. The next domain with the same domid has its own device 0.
+ */
 static void a_domid_that_is_used_again_is_another_domain(scene *s)
 {
     const libxl_domid domid = guest(s, "b", false);
@@ -210,9 +213,9 @@ static void a_device_that_changes_all_the_time_is_bounded(scene *s)
         write_backend(hostile, 0, "state", i % 2 ? "3" : "4");
         count_events(s, hostile, user, 1, &count, &last);
     }
-    add(other, 0, "4"); /* The events of another domain do not wait. */
+    add(other, 0, "4"); /* The events of another domain are not delayed. */
     next_event(s, other, user, CONNECTED);
-    write_error(hostile, 0, "5 last words"); /* The last state is not lost. */
+    write_error(hostile, 0, "5 last words"); /* The library reports the last state of the device. */
     while (last != LIBXL_EVENT_TYPE_DEVICE_FAILED)
         count_events(s, hostile, user, 10, &count, &last);
     assert_true(count > 1);

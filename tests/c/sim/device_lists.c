@@ -107,7 +107,8 @@ static void keyboards_are_found_by_number(scene *s)
     destroy(s, domid);
 }
 
-/* Checks what getinfo says about a channel whose node `tty` has this value. `rc` is the expected result. */
+/* Checks the result of libxl_device_channel_getinfo() for a channel whose node `tty` has the value `tty`.
+ * `rc` is the expected result. */
 static void check_terminal(scene *s, libxl_domid domid, const libxl_device_channel *channel, const char *tty,
                            int rc)
 {

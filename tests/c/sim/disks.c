@@ -301,7 +301,7 @@ static void a_creation_with_a_wrong_disk_leaves_nothing(scene *s)
     const int before = loop_count();
     for (int same = 0; same < 2; same++) {
         libxl_domain_config config = config_with_disks("b", paths, 3);
-        if (same) { /* Now two disks have the same number. */
+        if (same) { /* In the second round two disks have the same number. */
             free(config.disks[1].vdev);
             free(config.disks[1].pdev_path);
             config.disks[1].vdev = strdup("xvda");
@@ -323,7 +323,7 @@ static void a_guest_that_ends_meanwhile_leaves_nothing(scene *s)
     simulate("shutdown %u poweroff", domid);
     libxl_shutdown_reason reason;
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
-    /* The library does not ask a stopped guest. */
+    /* The guest has stopped, so the library does not ask it to release the disk. */
     assert_int_equal(disk_remove(s, domid, disk_of("xvda", "")), 0);
     disk_check_gone(domid);
     destroy(s, domid);

@@ -18,7 +18,8 @@ static void the_backends_words_are_in_the_error(scene *s)
     check_says(s, "2 creating vbd structure");
     disk_check_gone(domid);
     simulate("backend %u plays", domid);
-    /* The first disk has left an error node. The addition of the second disk must ignore this node. */
+    /* The failed addition of the first disk has left an error node. The addition of the second disk must
+     * ignore this node. */
     assert_int_equal(disk_add(s, domid, disk_of("xvda", DISK_IMAGE)), 0);
     destroy(s, domid);
 }
@@ -32,8 +33,8 @@ static void a_mute_backend_is_given_up(scene *s)
     op *o = START(s, libxl_device_disk_add, s->ctx, domid, &disk, how);
     wait_node(s, domid, "device/vbd/51712/state", "1");
     libxl_ao_abort(s->ctx, op_how(o));
-    /* The backend never answers the undo. So the undo continues in the background, and the
-     * operation completes. */
+    /* The backend never answers the undo. So the undo continues in the background, and the operation
+     * completes without it. */
     assert_int_equal(op_result(o), ERROR_ABORTED);
     libxl_device_disk_dispose(&disk);
     simulate("backend %u plays", domid);

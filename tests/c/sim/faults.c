@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every hypercall fails once. The library reports the error and leaves no domain or node. The next
- * attempt works. */
+/* Each hypercall of an operation fails once. The library reports the error and leaves no domain or node. The
+ * next attempt works. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -28,7 +28,8 @@ static void learn_calls_of_a_creation(scene *s)
     assert_in_range(calls.count, 15, CALLS_MOST);
 }
 
-/* Makes the n-th call of this name fail. Returns whether the operation has made n calls. */
+/* Creates a domain, and makes the n-th hypercall of this name fail. Returns whether the creation has made n
+ * such hypercalls. */
 static bool fail_one(scene *s, const char *call, int n, int *failures)
 {
     struct fixture before;
@@ -38,8 +39,8 @@ static bool fail_one(scene *s, const char *call, int n, int *failures)
     bool hit = fault_hits(rule);
     faults_clear();
     if (rc == 0)
-        /* The creation has succeeded. The library does not need this call, or another part of the program
-         * has made it. */
+        /* The creation has succeeded, because it does not need the call that failed, or another part of the
+         * program made that call. */
         destroy(s, domid);
     else if (!hit || !*last_message(s))
         fail_msg("%s, call %d: rc %d, message '%s'%s", call, n, rc, last_message(s),
@@ -63,7 +64,7 @@ static void each_call_of_a_creation_can_fail(scene *s)
     destroy(s, domid);
 }
 
-/* Each kind of call is delayed, and the creation is aborted during the delay. */
+/* For each kind of hypercall, the test delays the first call and aborts the creation during the delay. */
 static void a_creation_can_be_aborted_at_each_call(scene *s)
 {
     int aborted = 0;
@@ -146,7 +147,7 @@ static void other_operations_report_their_errors(scene *s)
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_pause(s->ctx, domid, how));
     FAILS("domctl.unpausedomain:EIO", ERROR_FAIL, libxl_domain_unpause(s->ctx, domid, how));
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_destroy(s->ctx, domid, how));
-    char *name = guest_node(domid, "name"); /* The destruction has not begun. */
+    char *name = guest_node(domid, "name"); /* The failed destruction has not removed the domain's nodes. */
     assert_non_null(name);
     free(name);
     FAILS("domctl.destroydomain:EIO", ERROR_FAIL, libxl_domain_destroy(s->ctx, domid, how));

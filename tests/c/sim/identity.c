@@ -25,8 +25,8 @@ static void assert_untouched(libxl_domid domid, const libxl_uuid *uuid)
     free(name);
 }
 
-/* A destruction waits in the queue behind slow destructions. While it waits, another toolstack destroys
- * the domain. */
+/* A destruction is queued behind slow destructions. Meanwhile another toolstack destroys the domain, and
+ * another domain gets the domid. */
 static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
 {
     enum { LANE = 16, SLOW_MS = 1000 };
@@ -39,7 +39,7 @@ static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
         destroying[i] = START(s, libxl_domain_destroy, s->ctx, slow[i], how);
     op *last = START(s, libxl_domain_destroy, s->ctx, domid, how);
     for (uint64_t end = now_ms() + SLOW_MS / 3; now_ms() < end;)
-        pump(s, 10); /* Now the workers are busy with the slow destructions. */
+        pump(s, 10); /* Meanwhile the workers start the slow destructions. */
     const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
     assert_int_equal(op_result(last), 0);
@@ -50,8 +50,8 @@ static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
     destroy(s, domid);
 }
 
-/* Another toolstack destroys the domain of a creation, and another domain gets the domid. No thread waits
- * in the library at this time. So the creation notices the destruction later. */
+/* Another toolstack destroys the domain that a creation is making, and another domain gets the domid. No
+ * thread is in the library at this time, so the creation notices the destruction later. */
 static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
 {
     libxl_domid made, domid;

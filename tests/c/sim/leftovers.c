@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A creation fails, and the hypervisor refuses to destroy the creation's domain. The error reports this,
- * and the context tries again. */
+/* A creation fails, and the hypervisor refuses to destroy the creation's domain. The error reports the domain
+ * that is left, and the context tries again to destroy it. */
 #include "harness.h"
 #include "simulation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Returns whether a destruction goes on in the background. If so, stores the domid of its domain. */
+/* Returns whether the context is destroying a domain in the background. If so, stores the domid in *domid. */
 static bool teardown_goes_on(libxl_ctx *ctx, libxl_domid *domid)
 {
     int count;
@@ -51,7 +51,7 @@ static void a_refused_destruction_is_tried_again(scene *s)
     fixture_check_world(&s->before);
 }
 
-/* The attempts to destroy the domain end when the context is freed. */
+/* When the context is freed, the library stops trying to destroy the domain. */
 static void a_context_with_a_leftover_can_be_freed(scene *s)
 {
     libxl_ctx *ctx = open_context();

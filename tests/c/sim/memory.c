@@ -2,7 +2,7 @@
 /*
  * Memory runs out. Each allocation of the library fails once during the life of a domain. There is no crash.
  * No completion is lost or doubled, and no domain or node is left. The test needs the simulator, because it
- * repeats the life about two hundred times.
+ * repeats the domain's life about two hundred times.
  */
 #include "harness.h"
 
@@ -15,7 +15,7 @@ enum { TIME_LIMIT_MS = 5000, MOST = 2000 };
 struct life {
     libxl_ctx *ctx;
     bool callbacks;
-    int starts, ends; /* The numbers of operations that have started and ended. */
+    int starts, ends; /* The numbers of operations that have been started and that have ended. */
     int rc;           /* The rc of the operation that ended last. */
     int missed;       /* The number of calls of the disaster hook. */
 };

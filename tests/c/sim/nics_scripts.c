@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Network interfaces with a hotplug script. The tests concern the script's arguments and variables, its
- * failures, and its end by an abort. */
+ * failures, and the end of the script when the operation is aborted. */
 #include "nic.h"
 #include "harness.h"
 #include "simulation.h"
@@ -123,7 +123,8 @@ static void an_abort_kills_a_script_that_hangs(scene *s)
 }
 
 struct warnings {
-    /* Must be the first member: the library passes a pointer to it, which the functions cast to the structure. */
+    /* The first member, because the library passes a pointer to it that the functions cast to struct
+     * warnings. */
     xentoollog_logger vtable;
     char text[1000];
 };

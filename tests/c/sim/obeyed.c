@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that obeys changes of its memory and processors, and requests. The test needs the simulator,
- * because the real tiny guest has no balloon driver. */
+/* A guest that obeys changes of its memory and of its processors, and shutdown requests. The test needs the
+ * simulator, because the real tiny guest has no balloon driver. */
 #include "harness.h"
 
 #include <stdlib.h>
@@ -69,7 +69,7 @@ static void the_pool_of_a_pvh_guest_follows(scene *s)
     const libxl_domid domid = guest_of(s, guest_config_pvh("b"));
     assert_int_equal(RUN(s, libxl_domain_set_memory(s->ctx, domid, 40 << 10, false, true, true, &kb, how)),
                      0);
-    /* The domain's memory shows that the pool has followed the target. */
+    /* The domain's memory shows that the pool of populate-on-demand memory has followed the target. */
     assert_in_range(info_of(s, domid).current_memkb, 39 << 10, 41 << 10);
     destroy(s, domid);
 }

@@ -18,7 +18,8 @@
     } while (0)
 #define DRIVER_OF "/sys/bus/pci/devices/%s/driver"
 
-/* Returns whether the device has this driver; NULL: none. */
+/* Returns whether the device is bound to this driver. If `driver` is NULL, returns whether it is bound to
+ * none. */
 static bool has_driver(const char *bdf, const char *driver)
 {
     char path[96], target[96];
@@ -191,7 +192,8 @@ static void errors_say_what_is_wrong(scene *s)
     give_back(s, 1, 0);
 }
 
-/* The hypervisor refuses the access to the device's memory after it has assigned the device to the domain. */
+/* The hypervisor refuses access to the device's memory after the library has assigned the device to the
+ * domain. */
 static void a_failed_addition_takes_the_access_back(scene *s)
 {
     const libxl_domid domid = able_guest(s, guest_config("b"));

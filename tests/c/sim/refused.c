@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hypervisor refuses to list its domains. Each operation that waits for a domain fails, and all
- * followers (src/xen/followed.h) are notified. The library logs only few messages. */
+/* The hypervisor refuses to list its domains. Each operation that waits for a domain fails, and all followers
+ * (src/xen/followed.h) are notified. The library logs only a few messages. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -44,7 +44,7 @@ static void waiting_for_a_shutdown_ends(scene *s)
     libxl_domid other = refuse_the_list(s);
     fails_with_the_cause(s, o);
     allow_the_list(s, other);
-    /* The next operation waits again. */
+    /* The next operation works again. */
     o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
     stop_a_guest(domid);
     assert_int_equal(op_result(o), 0);
@@ -139,7 +139,8 @@ static void followers_are_told_once_and_lines_are_counted(scene *s)
     stop_a_guest(domid);
     assert_int_equal(lost_events(ctx, 5, (unsigned)scaled_ms(LONG_MS)), 1);
     faults_clear();
-    libxl_event *event; /* The library reports earlier changes when it can list the domains again. */
+    /* When the library can list the domains again, it reports the changes that it missed. */
+    libxl_event *event;
     assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
     assert_int_equal(event->type, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
     libxl_event_free(ctx, event);
@@ -149,7 +150,8 @@ static void followers_are_told_once_and_lines_are_counted(scene *s)
     libxl_ctx_free(ctx);
 }
 
-/* The hypervisor refuses to say whether the cpupool exists. The creation does not report that it is missing. */
+/* The hypervisor refuses to say whether the cpupool exists. The creation must not report the cpupool as
+ * missing. */
 static void a_refused_question_about_a_cpupool_is_reported(scene *s)
 {
     libxl_domid domid;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A PV guest that is told, at its resumption, that it runs in a new domain (suspend_cancel 0). It connects to xenstored
- * anew. As with Debian's libxl, the nodes and the event channels of the toolstack stay, and the backends are not reset.
+ * A PV guest that is resumed as if in a new domain (suspend_cancel 0). The guest connects to xenstored anew.
+ * As with Debian's libxl, the nodes and the event channels of the toolstack stay, and the backends are not
+ * reset.
  */
 #include "harness.h"
 #include "disk.h"
@@ -21,7 +22,7 @@ enum { PORTS = 16, STEP_MS = 10, STEPS = 1000 };
 #define FEATURE "control/feature-suspend"
 #define CHANNEL "device/suspend/event-channel"
 
-/* What the toolstack keeps of a domain that is suspended and resumed. */
+/* The nodes and event channels that a domain keeps when it is suspended and resumed. */
 struct kept {
     char *nodes[6];
     int channels[PORTS];
@@ -81,7 +82,8 @@ static void await_disk(scene *s, libxl_domid domid)
     fail_msg("the disk of domain %u is not connected", domid);
 }
 
-/* Empties a node that only the guest writes. Without the node the guest could not write it again. */
+/* Empties a node that only the guest writes. The node is not removed, because the guest could not create it
+ * again. */
 static void empty_node(libxl_domid domid, const char *name)
 {
     char path[64];
@@ -89,7 +91,7 @@ static void empty_node(libxl_domid domid, const char *name)
     fixture_write(path, "");
 }
 
-/* A test's way to suspend a guest. */
+/* A function that suspends the guest. */
 typedef void suspend(scene *s, libxl_domid domid);
 
 static void suspend_only(scene *s, libxl_domid domid)
@@ -129,7 +131,8 @@ static void await_report(scene *s, struct xs_handle *xs)
     free(event);
 }
 
-/* xenstored reports the second suspension only if it was told of the resumption (XS_RESUME). */
+/* Suspends and resumes a guest twice. xenstored reports the second suspension only if the library has
+ * reported the first resumption to it (XS_RESUME). */
 static void check_resumption(scene *s, suspend *way)
 {
     libxl_dominfo info;
@@ -175,7 +178,8 @@ static void after_a_live_save_a_guest_connects_anew(scene *s)
     check_resumption(s, save_live);
 }
 
-/* The guest allocates a new channel, as in a new domain, and is suspended by it. */
+/* The resumed guest allocates a new event channel, as in a new domain. The library uses this channel for the
+ * next suspension. */
 static void a_guest_publishes_its_channel_anew(scene *s)
 {
     const libxl_domid domid = guest(s, "l suspend-channel", true);

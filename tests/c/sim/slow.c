@@ -10,8 +10,8 @@
 
 enum { PROMPT_MS = 50 };
 
-/* Returns whether a pause, an unpause and a list were prompt in at least one of five attempts. A busy
- * machine delays some attempts. */
+/* Pauses and unpauses the domain and lists all domains. Returns whether this took less than PROMPT_MS in at
+ * least one of five attempts. A busy machine delays some attempts. */
 static bool others_are_prompt(scene *s, libxl_domid domid)
 {
     uint64_t fastest = UINT64_MAX;
@@ -62,7 +62,7 @@ static void a_slow_destruction_delays_no_other_operation(scene *s)
 }
 
 /* When a domain that owns nodes dies, xenstored searches all nodes for the domain's nodes. The library
- * removes the nodes first, and so avoids the search. */
+ * removes the nodes before it destroys the domain, and so avoids the search. */
 static void the_nodes_are_removed_before_the_domain(scene *s)
 {
     libxl_dominfo info;
@@ -115,8 +115,8 @@ static void a_hung_xenstored_delays_no_other_operation(scene *s)
     destroy(s, domid);
 }
 
-/* The undo asks xenstored to remove nodes. When the undo's time limit ends, the undo stops waiting
- * for the answer. */
+/* The undo of the creation asks xenstored to remove nodes. When the undo's time limit has passed, the undo
+ * stops waiting for the answer. */
 static void an_aborted_build_does_not_wait_for_xenstored(scene *s)
 {
     libxl_domid domid;
@@ -166,13 +166,13 @@ static void a_dying_domain_refuses_requests(scene *s)
     simulate("fault add dying=400");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
-    /* The limit ends only the waiting. The destruction goes on. */
+    /* At the time limit only the operation ends. The destruction goes on. */
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     wait_node(s, domid, "name", NULL);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), ERROR_DOMAIN_DESTROYED);
-    assert_null(guest_node(domid, "name")); /* No program has written the node again. */
+    assert_null(guest_node(domid, "name")); /* Nothing has written the removed node again. */
     op *going = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
     assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
@@ -195,8 +195,8 @@ static void an_aborted_destruction_removes_the_nodes(scene *s)
     faults_clear();
 }
 
-/* A restarted xenconsoled may read a domain's nodes before the library removes them. After the removal it
- * may write the name of the terminal. */
+/* A restarted xenconsoled may read a domain's nodes before the library removes them, and may write the name
+ * of the terminal after the removal. */
 static void a_node_written_while_the_domain_dies_is_removed(scene *s)
 {
     char path[64];
@@ -262,7 +262,7 @@ static void closing_does_not_wait_for_xenstored(scene *s)
     (void)s;
     int status;
     pid_t ended = 0;
-    faults_clear(); /* After this call, the harness restores the simulation even if the test fails. */
+    faults_clear(); /* After faults_clear(), the harness restores the simulation even if the test fails. */
     const pid_t child = fork();
     assert_true(child >= 0);
     if (!child)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_soft_reset checks the devices of the configuration before it removes those of the guest. So a device that
- * cannot be added does not cost the guest. The guest's own devices do not count as in use.
+ * domain_soft_reset checks the devices of the given configuration before it removes the guest's devices. So
+ * the guest is not lost if a device cannot be added. The guest's own devices do not count as in use.
  */
 #include "disk.h"
 #include "harness.h"
@@ -84,7 +84,7 @@ static void the_guests_own_devices_are_accepted(scene *s)
     block_free(&b);
 }
 
-/* Makes a copy of the configuration, of which the caller changes a device. */
+/* Returns a copy of the configuration. The caller changes a device of the copy. */
 static libxl_domain_config changed(scene *s, const libxl_domain_config *config)
 {
     libxl_domain_config copy;
@@ -99,7 +99,8 @@ static void set(char **text, const char *value)
     *text = strdup(value);
 }
 
-/* Fails the test unless the reset is refused with this message, and the guest is as it was. Disposes of the copy. */
+/* Fails the test unless the reset is refused with this message and leaves the guest unchanged. Disposes of
+ * the copy. */
 static void check_refused(scene *s, libxl_domid domid, libxl_domain_config copy, int rc, const char *words)
 {
     libxl_dominfo info;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The harness cleans up after a failed test, and the next test finds the machine unchanged."""
+"""The harness cleans up after a failed test, so the next test finds the machine in its initial state."""
 
 import os
 import subprocess

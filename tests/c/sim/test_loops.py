@@ -20,8 +20,8 @@ LOOPS = {
     for name in re.findall(r"^void (\w+)\(libxl_ctx \*ctx\)$", block, re.MULTILINE)
 }
 
-# The essential lines of each loop. By such a line the loop gets its events, or notices that it must end.
-# Without the line, the loop must not work.
+# The essential line of each loop, by the name of the loop's function. By this line the loop gets its events,
+# or notices that it must end. The loop must fail without the line.
 ESSENTIAL = {
     "own_thread": "handle(event);",
     "one_descriptor": "epoll_ctl(epoll, EPOLL_CTL_ADD, libxl_ctx_fd(ctx), &wanted);",
@@ -51,8 +51,8 @@ def compiled(name: str, block: str, folder: Path) -> Path:
 
 
 def run(program: Path, seconds: float) -> "subprocess.CompletedProcess[str]":
-    """Runs a program in a simulated machine of its own. The machine's end removes everything that the
-    program leaves behind."""
+    """Runs a program in a simulated machine of its own. When the machine ends, everything that the program
+    leaves behind is removed."""
     environment = os.environ | {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny")}
     world = [ROOT / "sim/aioxen-sim", "--", program]
     return subprocess.run(world, env=environment, capture_output=True, text=True, timeout=seconds)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the threads that make the synchronous calls of a test. So the test can continue during a call. A call
+ * Owns: the threads that make the synchronous calls of a test. The test continues during such a call. A call
  * belongs to its operation from op_call() to call_end().
  */
 #include "scene.h"

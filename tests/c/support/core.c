@@ -46,7 +46,7 @@ void core_run_for(libxl_ctx *ctx, unsigned milliseconds)
     const uint64_t end = now_ms() + milliseconds;
     while (now_ms() < end)
         wait_once(ctx, end);
-    /* If the process was off the processor until the end, nothing has been read yet. */
+    /* If the process did not run until `end`, the loop has not read anything yet. */
     wait_once(ctx, now_ms());
 }
 

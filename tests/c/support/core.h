@@ -49,8 +49,8 @@ int core_result(libxl_ctx *ctx, uint64_t *for_event);
 /* Processes the context if its descriptor is readable. Returns whether it was readable. */
 bool core_continue(libxl_ctx *ctx);
 
-/* Returns whether the sweeps include an operation: the environment variable AIOXEN_SWEEP_ONLY, a list of names, has
- * its name or is not set. */
+/* Returns whether the sweeps include an operation. They do if AIOXEN_SWEEP_ONLY, an environment variable with
+ * a list of operation names, is not set or has the operation's name. */
 bool core_selects(const libxl__ao_class *cls);
 
 /* Forks, and returns how many descriptors the child has after libxl__ctx_postfork(). */

@@ -11,7 +11,7 @@
 /* Makes DISK_IMAGE, the file that holds the contents of a test's disk. */
 void disk_make_image(void);
 libxl_device_disk disk_of(const char *vdev, const char *path);
-/* Each of these functions runs the operation that it is named after. It returns the operation's result. */
+/* Each of these functions runs the operation that it is named after, and returns the operation's result. */
 int disk_add(scene *s, libxl_domid domid, libxl_device_disk disk);
 int disk_remove(scene *s, libxl_domid domid, libxl_device_disk disk);
 int disk_destroy(scene *s, libxl_domid domid, libxl_device_disk disk);

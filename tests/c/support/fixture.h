@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Records the state before a test, and compares the state after the test. The state is the descriptors, the
- * threads, the domains, the files of domains, and the xenstore nodes. Only one thread may call the functions
- * that take a struct fixture. Any thread may call the other functions.
+ * Records the state before a test, and compares the state after the test with it. The state consists of the
+ * descriptors, the threads, the domains, the files of domains, and the xenstore nodes. Only one thread may
+ * call the functions that take a struct fixture. Any thread may call the other functions.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H

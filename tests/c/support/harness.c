@@ -19,7 +19,7 @@ static bool is_once(const body *b)
 }
 
 /* Returns way `i` of a body that runs in few ways. The mode and the style differ from each way to the next.
- * The first ways have one thread; there is one such way for each mode. The other ways have several threads. */
+ * There is one way with one thread for each mode, then one with several threads for each mode, and so on. */
 static way one_of_few(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -45,7 +45,7 @@ static way one_of_all(enum mode first, int i)
                  .several = i / modes / STYLES};
 }
 
-/* Stores the ways of body `number` of this program in `ways`. Returns the number of ways. */
+/* Stores the ways in which body `number` of this program runs in `ways`. Returns their number. */
 static int ways_of(const body *b, size_t number, way ways[ALL_WAYS])
 {
     const char *setting = getenv("AIOXEN_TEST_WAYS");

@@ -18,10 +18,10 @@
  *
  * A body may run twice at once in the same context. So the body keeps its state in local variables, creates
  * its own guests, and selects events by domain and for_user. With AIOXEN_TEST_WAYS=few a body runs in six
- * ways. Each mode is in two of the six ways: one with one thread, and one with several. The six ways also
+ * ways. Each mode is in at least two of the six ways, with one thread and with several. The six ways also
  * cover each style. With AIOXEN_TEST_WAYS=two a body runs in two ways: one with one thread, and one with
- * several. This value is for the real Xen, which is slow. Different bodies have different
- * combinations of mode and style.
+ * several. This value is for the real Xen, which is slow. Different bodies have different combinations of
+ * mode and style.
  *
  * After each test the fixture (fixture.h) must find the same state as before, and each operation must have
  * completed exactly once. A cmocka assertion that fails on a thread other than the test's own ends the
@@ -147,7 +147,7 @@ typedef struct op {
     libxl_uuid uuid;
     pthread_t thread; /* The thread that ran the callback or took the event. */
     char message[512];
-    /* Private to the harness: the synchronous call, which has its own thread. */
+    /* Private to the harness: the synchronous call of the operation. A thread of its own makes the call. */
     struct call *call;
     struct op *next;
 } op;
@@ -157,7 +157,7 @@ typedef struct op {
 op *op_begin(scene *s);
 const libxl_asyncop_how *op_how(const op *o);
 /*
- * Stores `returned`, which the initiator has returned. In the synchronous mode, `returned` is the operation's
+ * Stores the initiator's return value, `returned`. In the synchronous mode, `returned` is the operation's
  * result. In the other modes, it is ERROR_ASYNC_INPROGRESS if the operation has started, or the error if the
  * operation was refused.
  */
@@ -166,8 +166,8 @@ void op_started(op *o, int returned);
 int op_result(op *o);
 bool op_done(const op *o);
 
-/* Begins and starts an operation, and waits for the operation. last_message(s) then returns the
- * operation's message. */
+/* Begins and starts an operation, and waits until it has completed. Its value is the operation's result.
+ * last_message(s) then returns the operation's message. */
 #define RUN(s, call)                                                                                         \
     ({                                                                                                       \
         op *op_ = op_begin(s);                                                                               \

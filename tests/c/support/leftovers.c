@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * Removes the files of locks that a killed process has left. A process that is killed while it removes the files of a
- * destroyed domain leaves the empty file of its lock (docs/limits.md).
+ * Removes the lock files that killed processes have left. A process that is killed while it removes the files
+ * of a destroyed domain leaves its empty lock file (docs/limits.md).
  */
 static void remove_locks(void)
 {

@@ -11,8 +11,9 @@ void leftovers_settle(void);
 /* Returns the number of domains that have a tree in xenstore. */
 int leftovers_domains(void);
 /*
- * Removes all marks of unfinished domains (src/xen/marks.h), and the trees of domains that `before` does not list.
- * Such trees appear when an undo fails, because xenconsoled may write into the tree of a domain that is gone.
+ * Removes all marks of unfinished domains (src/xen/marks.h), and the trees of domains that `before` does not
+ * list. Such trees remain when an undo fails. xenconsoled may also write into the tree of a domain that is
+ * gone.
  */
 void leftovers_remove(const struct fixture *before);
 

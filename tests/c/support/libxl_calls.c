@@ -139,7 +139,7 @@ static const char *events(libxl_ctx *ctx, uint32_t domid)
     CHECK(!libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, is_complete, &user));
     CHECK(event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE && !event->u.operation_complete.rc);
     libxl_event_free(ctx, event);
-    CHECK(!libxl_device_events_handler(ctx, &how)); /* it ends when it is aborted */
+    CHECK(!libxl_device_events_handler(ctx, &how)); /* The operation ends only when it is aborted. */
     CHECK(!libxl_ao_abort(ctx, &how));
     CHECK(!libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, is_complete, &user));
     CHECK(event->u.operation_complete.rc == ERROR_ABORTED);
@@ -225,7 +225,7 @@ static const char *operations(libxl_ctx *ctx, uint32_t domid)
     CHECK(ON_DOMAIN(libxl_domain_reboot, ctx, NOBODY));
     CHECK(libxl_domain_destroy(ctx, NOBODY, NULL) == ERROR_DOMAIN_NOTFOUND);
     libxl_domain_config_init(&config);
-    /* The configuration has no name and no type. */
+    /* The creation fails, because the configuration has no name and no type. */
     CHECK(libxl_domain_create_new(ctx, &config, &created, NULL, &console));
     CHECK(libxl_domain_soft_reset(ctx, &config, NOBODY, NULL, &console));
     libxl_domain_config_dispose(&config);

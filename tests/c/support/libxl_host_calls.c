@@ -90,7 +90,7 @@ static const char *cpupools(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
-/* QEMU's emulated processor tells the hypervisor no core. */
+/* Returns whether the hypervisor knows the core of a processor. It does not on QEMU's emulated processor. */
 static bool topology_is_known(libxl_ctx *ctx)
 {
     int count;
@@ -188,7 +188,8 @@ static const char *files(libxl_ctx *ctx)
     return NULL;
 }
 
-/* The hypervisor of the tests has no FLASK, and its processors share nothing that can be divided. */
+/* Calls functions for features that the tests' machine lacks: its hypervisor has no FLASK, and its processors
+ * share nothing that can be divided. */
 static const char *absent(libxl_ctx *ctx, uint32_t domid)
 {
     char text[] = "x", *label, params[] = "nothing=1";
@@ -207,7 +208,7 @@ static const char *absent(libxl_ctx *ctx, uint32_t domid)
     CHECK(libxl_set_parameters(ctx, params) == ERROR_FAIL);
 
     if (!topology_is_known(ctx))
-        return NULL; /* The rest is about processors that share a socket. */
+        return NULL; /* The remaining calls need processors that share a socket. */
     CHECK(!libxl_socket_bitmap_alloc(ctx, &map, 0));
     libxl_bitmap_set(&map, 0);
     CHECK(libxl_psr_cmt_attach(ctx, domid) == ERROR_FAIL && libxl_psr_cmt_detach(ctx, domid) == ERROR_FAIL);

@@ -10,7 +10,8 @@ static const struct operation_family *const families[] = {
     &running_operations, &save_operations,   &store_operations, &usb_operations,
 };
 
-/* Returns whether the phase is the row's. Operations may share phases. */
+/* Returns whether the row is for this phase. Operations may share phases, so the phase's table and name are
+ * compared. */
 static bool has_phase(const struct operation_row *row, const libxl__phase *phase)
 {
     const libxl__phases *phases = libxl__operations[row->operation].phases;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The operations, for the tests that run each of them. The files in operations/ have a row for each operation that
- * has an input besides a domid, or that only other operations start. A row tells how the operation is started
- * synchronously (starter.h), and in which scenario its phases wait (scenarios.h). Other rows tell which phases do not
- * wait in the sweep. Any thread may call these functions.
+ * The operations, for the tests that run each of them. The files in operations/ have a row for each operation
+ * that has an input besides a domid, or that only other operations start. Such a row says how the operation
+ * is started synchronously (starter.h), and in which scenario its phases wait (scenarios.h). Other rows say
+ * which phases do not wait in the sweep. Any thread may call these functions.
  *
  * To add an operation, write its row and the row's functions in the file of the operation's family.
  */
@@ -21,7 +21,8 @@
 
 struct operation_row {
     unsigned operation;
-    const char *phase; /* The row is for this phase only. NULL: the row is for the other phases. */
+    /* The row is for this phase only. NULL: the row is for all phases that have no row of their own. */
+    const char *phase;
     /* Runs the operation synchronously. Allocates no memory itself. NULL: the operation is hidden. */
     int (*start)(struct starter *s);
     unsigned started_by; /* The operation that the sweep starts: `operation` itself, or its parent. */
@@ -51,9 +52,10 @@ bool operations_phase_waits(const libxl__phase *phase, bool hvm);
 
 /* ---- the members of a row */
 
-/* An operation that start_NAME starts. It has no scenario. */
+/* The members of a row for an operation that start_NAME starts. The row has no scenario. */
 #define STARTED(OPERATION, name) .operation = LIBXL__OP_##OPERATION, .start = start_##name
-/* An operation that start_NAME starts. Its phases wait if `filling` fills in its inputs, with the guest GUEST. */
+/* Like STARTED. The phases of the operation wait if the guest is SCENARIO_GUEST and `filling` fills in the
+ * inputs. */
 #define SWEPT(OPERATION, name, filling, GUEST)                                                               \
     STARTED(OPERATION, name), .started_by = LIBXL__OP_##OPERATION, .fill = (filling),                        \
                               .guest = SCENARIO_##GUEST, .swept = true

@@ -32,7 +32,8 @@ static int copy_poll(libxl__ao *ao, void *state)
 
 static void forget_copy(void *args)
 {
-    ((struct copying *)*(void **)args)->copy = NULL; /* The copy is about to be freed. */
+    /* The operation ends, so its copy is about to be freed. */
+    ((struct copying *)*(void **)args)->copy = NULL;
 }
 
 static const libxl__phase copy_phase = {.name = "copy", .start = copy_start, .poll = copy_poll};
@@ -114,7 +115,7 @@ static void write_all(int fd, const char *data, size_t length)
 {
     for (ssize_t put; length; data += put, length -= (size_t)put)
         if ((put = write(fd, data, length)) < 0)
-            return; /* The test fails later, because the data is missing. */
+            return; /* The test fails later, because the sink lacks the data. */
 }
 
 void *feed(void *argument)
@@ -178,7 +179,7 @@ int run_peer(scene *s, struct peer *p, enum kind source, enum kind sink)
         collect(p);
         close(p->sink.ours);
     } else {
-        close(p->sink.ours); /* The reading thread now reads the end of the file. */
+        close(p->sink.ours); /* The reading thread now reads the end of the sink, and ends. */
         pthread_join(p->collecting, NULL);
         close(p->sink.theirs);
     }

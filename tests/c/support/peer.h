@@ -49,7 +49,7 @@ char *pattern(size_t length, unsigned seed);
 
 /* ---- the peer */
 
-/* When the peer writes the data and ends the source, in relation to the copy's progress. */
+/* The moments at which the peer writes the data and ends the source, in relation to the copy's progress. */
 enum order { ALL_BEFORE, DATA_BEFORE, DATA_WAITED_FOR, END_WAITED_FOR, ORDERS };
 enum ending { CLOSED, SHUT_DOWN, SHUT_DOWN_AND_CLOSED };
 

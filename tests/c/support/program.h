@@ -13,8 +13,8 @@ struct program {
     const char *program, *command; /* The arguments of the process: `program` -c `command`. */
     int stdio[3];
     unsigned limit_ms;
-    bool fails;     /* true: the body returns an error while the program runs. */
-    bool cleans_up; /* true: the body kills the program itself and reads the program's exit status. */
+    bool fails;     /* true: the operation returns an error while the program runs. */
+    bool cleans_up; /* true: the operation kills the program itself and reads the program's exit status. */
     pid_t pid;
 };
 

@@ -13,7 +13,7 @@ void remove_domain(libxl_domid domid, const libxl_uuid *uuid);
 /* Creates an empty domain with this UUID and some nodes. Returns the domid. Fails the test on an error. */
 libxl_domid add_domain(const libxl_uuid *uuid);
 /* Writes the xenstore nodes that a shutdown request needs. If `uuid` is NULL, the node `vm` is missing, as
- * for a domain that no toolstack made. */
+ * for a domain that was made without a toolstack. */
 void write_domain_nodes(libxl_domid domid, const libxl_uuid *uuid);
 /* Returns whether a domain with this domid and this UUID exists. */
 bool domain_exists(libxl_domid domid, const libxl_uuid *uuid);

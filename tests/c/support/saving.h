@@ -10,7 +10,7 @@
 
 /* Returns whether the operation suspends, saves, resumes or restores a domain. */
 bool saving_is(unsigned operation);
-/* saving_begin() is called before the first of the other functions, and saving_end() after the last. */
+/* Call saving_begin() before the other functions, and saving_end() after them. */
 void saving_begin(void);
 void saving_end(void);
 /* Makes sure that there is a file with a saved domain. The domain has a disk. */
@@ -19,12 +19,13 @@ void saving_prepare(libxl_ctx *ctx);
 libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line);
 /* Makes an HVM guest that runs and obeys requests. `with_disk` gives it the disk xvde. */
 libxl_domid saving_hvm_guest(libxl_ctx *ctx, bool with_disk);
-/* Return a descriptor that discards what is written to it, and one of the file with the saved domain, at its
- * beginning. */
+/* saving_sink() returns a descriptor that discards what is written to it. The other function returns a
+ * descriptor of the file with the saved domain, at its beginning. */
 int saving_sink(void);
 int saving_source(void);
-/* Return a descriptor with all messages of a receiver that is asked and lets the guest run, and one with all messages
- * of a sender that asks, and the saved domain. */
+/* saving_receiver() returns a descriptor from which all messages of a receiver that lets the guest run can be
+ * read. saving_sender() returns one from which all messages of a sender, and the saved domain, can be read.
+ */
 int saving_receiver(void);
 int saving_sender(void);
 /* Suspends the guest at once, without asking it. Makes no hypercall if the domain does not run. */

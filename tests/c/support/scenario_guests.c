@@ -40,8 +40,8 @@ libxl_device_nic scenario_nic(void)
     return nic;
 }
 
-/* Writes a mark (src/xen/marks.h) for the guest. The mark says that a process has begun to create the guest, and
- * has given up the creation. */
+/* Writes a mark (src/xen/marks.h) for the guest. It is the mark of a creation that a process has begun and
+ * given up. */
 static void mark_guest(libxl_ctx *ctx, struct subject *s)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
@@ -226,9 +226,9 @@ void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct su
     if (scenario->guest == SCENARIO_WITH_ASSIGNABLE)
         assert_int_equal(libxl_host_pci_assignable_add(ctx, &pci, true, NULL), 0);
     uint32_t pool = SCENARIO_POOL;
-    if (scenario->guest == SCENARIO_WITHOUT_POOL) /* The last round may have made the cpupool. */
+    if (scenario->guest == SCENARIO_WITHOUT_POOL) /* An earlier round may have made the cpupool. */
         libxl_host_destroy_cpupool(ctx, pool, NULL);
-    if (scenario->guest == SCENARIO_WITH_POOL) /* The cpupool may be left from an earlier round. */
+    if (scenario->guest == SCENARIO_WITH_POOL) /* The cpupool may exist since an earlier round. */
         libxl_host_create_cpupool(ctx, "q", LIBXL_SCHEDULER_UNKNOWN, NULL, NULL, pool, &pool, NULL);
     if (scenario->guest == SCENARIO_MARKED)
         mark_guest(ctx, s);

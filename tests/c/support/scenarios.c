@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The scenarios of the sweep in unit/sweep.c. A scenario tells how to start an operation, and which guest the
- * operation needs. The rows in operations/ have the scenarios.
+ * The scenarios of the sweep in unit/sweep.c. A scenario says how to start an operation, and which guest the
+ * operation needs. The rows in operations/ define the scenarios.
  *
  * Owns: the boot loader's file, from scenarios_begin() to scenarios_end().
  */
@@ -53,7 +53,7 @@ bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)
     return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
 }
 
-/* Some phases wait only in special cases, and have a row of their own. */
+/* A phase that waits only in a special case has a row of its own. */
 struct scenario scenario_of(unsigned operation, unsigned phase)
 {
     const libxl__ao_class *cls = &libxl__operations[operation];

@@ -21,7 +21,7 @@ enum scenario_guest {
     SCENARIO_SUSPENDED,
     SCENARIO_HVM,           /* An HVM guest that obeys requests, with a QEMU. */
     SCENARIO_HVM_SUSPENDED, /* An HVM guest that is suspended. */
-    SCENARIO_HVM_TO_RESET,  /* An HVM guest with a disk that has stopped and asks for a soft reset. */
+    SCENARIO_HVM_TO_RESET,  /* An HVM guest with a disk. The guest has stopped and asks for a soft reset. */
     SCENARIO_HALF_SAVED,    /* A suspended guest with the mark (save_mark.h) of a save that was given up. */
     SCENARIO_SAVED,         /* No guest. The operation restores a saved domain. */
     SCENARIO_WITH_POOL,     /* There is the cpupool SCENARIO_POOL. */
@@ -79,7 +79,7 @@ struct scenario {
     enum scenario_guest guest;
 };
 
-/* scenarios_begin() is called before the first scenario, and scenarios_end() after the last. */
+/* Call scenarios_begin() before the first scenario, and scenarios_end() after the last. */
 void scenarios_begin(void);
 void scenarios_end(void);
 
@@ -95,7 +95,7 @@ libxl_device_disk scenario_disk(void);
 libxl_device_nic scenario_nic(void);
 /* Returns the configuration of an HVM guest with the empty CD drive hdc. The caller disposes of it. */
 libxl_domain_config scenario_hvm_config(void);
-/* Returns a scenario in which the operation works for the creation of an HVM guest. */
+/* Returns a scenario in which the creation of an HVM guest runs the operation. */
 struct scenario scenario_of_hvm(unsigned operation);
 /* Returns whether the operation of the scenario makes a domain. */
 bool scenario_makes(const struct scenario *scenario);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the scene of the running test, its operations and the events that have arrived. scene->lock guards
- * the lists and the results, because any waiting thread may receive a completion. Operations are freed when
- * the test has ended. So a second completion of an operation is detected, and does not use freed memory.
+ * the lists and the results, because any waiting thread may receive a completion. The operations are freed
+ * only when the test has ended, so a second completion of an operation is detected and uses no freed memory.
  */
 #include "scene.h"
 #include "styles.h"
@@ -56,8 +56,8 @@ static void completed(op *o, const seen *event, const char *message)
 static void called_back(libxl_ctx *ctx, int rc, void *user)
 {
     completed(user, &(seen){.value = rc}, rc ? libxl_error_message() : NULL);
-    /* Ends a libxl_event_wait() of the test. This call takes the context's lock, so the caller must not
-     * hold the lock. */
+    /* Ends a libxl_event_wait() in which the test may be waiting. This call takes the context's lock, so the
+     * caller must not hold the lock. */
     libxl_ctx_wake(ctx);
 }
 
@@ -217,7 +217,7 @@ void op_started(op *o, int returned)
     } else if (returned == ERROR_ASYNC_INPROGRESS) {
         o->started = true;
     } else {
-        /* The initiator has refused the operation. It never returns 0 in these modes. */
+        /* The initiator has refused the operation. In these modes it never returns 0. */
         assert_true(returned < 0);
         o->rc = returned;
         snprintf(o->message, sizeof(o->message), "%s", libxl_error_message());
@@ -272,7 +272,7 @@ void scene_open(scene *s)
 {
     pthread_mutex_init(&s->lock, NULL);
     s->over = false;
-    /* The flags choose how the context connects to xenstored. */
+    /* The flags of libxl_ctx_alloc(), which choose how the context connects to xenstored. */
     const char *flags = getenv("AIOXEN_TEST_FLAGS");
     assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, &call_logger),
                      0);

@@ -16,7 +16,7 @@ void scene_close(scene *s);
 /* Waits until the thread that op_call() started has ended. Returns at once if op_call() has started
  * no thread. */
 void call_end(op *o);
-/* The logger of the scene's context. Its messages tell op_call() when the call waits in the library. */
+/* The logger of the scene's context. By its messages op_call() notices that the call waits in the library. */
 extern xentoollog_logger call_logger;
 
 /* Stores an event. `message` is the message of a completed operation and may be NULL. Any thread may

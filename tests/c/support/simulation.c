@@ -119,7 +119,7 @@ void calls_end(struct calls *calls)
     calls->count = 0;
     for (char *rest = list, *line; (line = strsep(&rest, "\n"));) {
         const char *name = strchr(line, ' ');
-        /* If the line is new, the count of this call has changed. */
+        /* If the line is new, the call that it names was made since calls_begin(). */
         if (name && !strstr(calls_before, line) && calls->count < CALLS_MOST)
             snprintf(calls->names[calls->count++], sizeof(calls->names[0]), "%s", name + 1);
     }

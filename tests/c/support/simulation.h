@@ -12,10 +12,10 @@ char *simulation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Like simulation(), but discards the output. */
 void simulate(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Restores the initial state. In this state the daemons run, and no call fails. Does nothing on a
+/* Restores the initial state of the simulated machine: the daemons run, and no call fails. Does nothing on a
  * real machine. */
 void simulation_restore(void);
-/* Returns whether this process has run aioxen-sim-ctl since the last simulation_restore(). */
+/* Returns whether this process has run aioxen-sim-ctl since its last call of simulation_restore(). */
 bool simulation_was_changed(void);
 
 /* Adds a rule that makes calls of this process fail or wait. The text of a rule is CALL[:WHEN]:ACTION.
@@ -27,7 +27,7 @@ int fault_hits(int rule);
 void fault_wait(libxl_ctx *ctx, int rule);
 void faults_clear(void);
 
-/* The names of calls to Xen, each once. */
+/* A list of names of calls to Xen, without duplicates. */
 enum { CALLS_MOST = 64 };
 struct calls {
     char names[CALLS_MOST][64];

@@ -15,7 +15,7 @@ struct starter {
     libxl_ctx *ctx;
     libxl_domid guest;          /* The guest that the operation acts on. 0: no guest was made yet. */
     libxl_domid made;           /* The domain that a creation made. LIBXL_DOMID_INVALID: none. */
-    libxl_domain_config config; /* The configuration of a creation. */
+    libxl_domain_config config; /* The configuration of the creation that is started. */
 };
 
 /* The time limits in milliseconds. The first is for an operation that waits for a guest's end. The second

@@ -196,8 +196,8 @@ static void begin_loop(scene *s)
     libxl_osevent_register_hooks(s->ctx, &loop_hooks, s);
 }
 
-/* One iteration of the loop, which polls the registered descriptor only. The events that the program's own
- * calls have queued are processed before the descriptor is polled. */
+/* One iteration of the loop, which polls only the descriptor that the library has registered. The events that
+ * the program's own calls have queued are processed before the poll. */
 static void wait_by_loop(scene *s, int milliseconds)
 {
     if (check_events(s))

@@ -25,7 +25,8 @@ typedef struct xenstored {
      * most transactions that were open at once. */
     int begun, open, most;
     int conflicts; /* The number of transactions that will still end with EAGAIN. */
-    /* true: only the head of an event was sent. Nothing else is sent until event_completed is signalled. */
+    /* true: an event's head was sent and its body was not. Nothing else is sent until event_completed is
+     * signalled. */
     bool event_incomplete;
     pthread_cond_t event_completed;
     /* true: a watch may have the depth 1, as in Xen 4.22. false: such a watch is refused, as in Xen 4.17. */
@@ -47,7 +48,7 @@ void xenstored_event(xenstored *x, const char *path, const char *token);
  * message. The second sends the body. Nothing may be sent in between. */
 void xenstored_event_head(xenstored *x, const char *path, const char *token);
 void xenstored_event_body(xenstored *x, const char *path, const char *token);
-/* Closes the connection. The xenstored must have answered a request on the connection before. */
+/* Closes the connection. Before, the xenstored must have answered a request on this connection. */
 void xenstored_hang_up(xenstored *x);
 /* Waits at most 10 s until `count` watches have been set. */
 void xenstored_wait_watches(xenstored *x, int count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The assertions of a debug build about an operation's functions. A failed assertion ends the process with
- * a line that names the operation and the phase. */
+/* The assertions of a debug build that check an operation's functions. A failed assertion ends the process
+ * with a line that names the operation and the phase. */
 #include "core.h"
 
 #include <signal.h>

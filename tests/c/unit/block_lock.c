@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The lock of Xen's block scripts: the queue of the operations that need it, the limit of the wait, and the release by
- * an addition that was aborted. The test program itself takes the lock, as a script does. */
+/* The lock of Xen's block scripts: the queue of the operations that need the lock, the time limit of their
+ * wait, and the release of the lock by an addition that was aborted. The test program itself takes the lock,
+ * as a script does. */
 #include "core.h"
 #include "disk.h"
 #include "simulation.h"
@@ -17,7 +18,7 @@ enum { OPERATIONS = 5, WITHIN_MS = 10000 };
 struct task {
     atomic_int *taken;    /* The number of operations that have taken the lock. */
     atomic_bool attempts; /* This operation is the one that tries to take the lock. */
-    int order;            /* The number of operations that have taken the lock before this one. */
+    int order;            /* The number of operations that had taken the lock before this one took it. */
 };
 
 static int lock_poll(libxl__ao *ao, void *state)
@@ -77,7 +78,8 @@ static void one_operation_tries_and_the_others_wait_in_order(scene *s)
     libxl__block_lock_release(take_lock());
 }
 
-/* When the limit has passed, the operations that wait in the queue fail, too. A later operation waits again. */
+/* When the time limit has passed, all operations that wait for the lock fail. A later operation waits for the
+ * lock again. */
 static void the_message_of_a_failed_wait_names_the_lock(scene *s)
 {
     const int fd = take_lock();
@@ -119,7 +121,8 @@ static void the_pauses_grow_up_to_the_limit(scene *s)
 
 /* ---- an abort while the number of the block device is being written */
 
-/* The real transport, and the one batch that the test holds back as if its commit had been sent. */
+/* The context's own transport, and the one batch that the test holds back. The library takes this batch's
+ * commit for sent. */
 static const libxl__xs_transport *working;
 static libxl__xs_batch *committing;
 
@@ -175,7 +178,8 @@ static bool is_committing(scene *s)
     return result;
 }
 
-/* The lock stays held until the transaction has ended, because xenstored may still carry it out. */
+/* The aborted addition holds the lock until its transaction has ended, because xenstored may still commit the
+ * transaction. */
 static void an_aborted_addition_holds_the_lock_until_its_transaction_has_ended(scene *s)
 {
     const libxl_domid domid = guest_new(s->ctx, "b", true);
@@ -200,7 +204,8 @@ static void an_aborted_addition_holds_the_lock_until_its_transaction_has_ended(s
     for (int i = 0; i < WITHIN_MS && !undos.host; i++)
         pump(s, 1);
     assert_true(undos.host);
-    libxl__ctx_lock(s->ctx); /* The undo has run, because it runs with the context locked. */
+    /* The undo of the phase `host` has run, because it runs with the context locked. */
+    libxl__ctx_lock(s->ctx);
     assert_false(undos.overtook);
     assert_int_equal(libxl__block_lock_try(), -1);
     assert_int_equal(errno, EWOULDBLOCK);

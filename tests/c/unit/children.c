@@ -34,7 +34,8 @@ static void a_program_is_reaped_when_its_operation_ends(scene *s)
 static void a_time_limit_kills_the_program(scene *s)
 {
     struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
-    /* This time limit is for the program. In the case `whole` it is for the whole operation. */
+    /* In the case `own` the time limit is for the program alone. In the case `whole` it is for the whole
+     * operation. */
     own.limit_ms = PROGRAM_LIMIT_MS;
     assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
     check_says(s, "sh: did not end in time");
@@ -55,8 +56,8 @@ static void an_abort_kills_the_program_and_is_the_result(scene *s)
     check_gone(&p);
 }
 
-/* In one case the library kills the program. In the other case the operation kills the program and reads
- * the program's status. */
+/* The operation fails while its program runs. In one case the library kills the program. In the other case
+ * the operation kills the program itself and reads its status. */
 static void the_first_error_is_kept(scene *s)
 {
     for (int cleans_up = 0; cleans_up <= 1; cleans_up++) {

@@ -41,7 +41,7 @@ static void prefix_and_data_arrive_completely(scene *s)
     static const size_t sizes[] = {0, 1, 999, 1000, 1001, 100000};
     static const enum kind sinks[] = {PIPE, SOCKET, REGULAR};
     enum { SIZES = sizeof(sizes) / sizeof(*sizes), SINKS = sizeof(sinks) / sizeof(*sinks) };
-    /* Each pair of sizes is tried once, each pair of kinds three times. */
+    /* Each pair of sizes is tried once, and each pair of a source's and a sink's kind three times. */
     for (unsigned i = 0; i < SIZES * SIZES; i++) {
         char *prefix = pattern(sizes[i / SIZES], 1), *data = pattern(sizes[i % SIZES], 2);
         struct peer p = {.copying = {.prefix = prefix, .prefix_length = sizes[i / SIZES]},
@@ -57,7 +57,7 @@ static void prefix_and_data_arrive_completely(scene *s)
     }
 }
 
-/* The copy may learn of the source's end before, while or after it reads the source's last data. */
+/* The copy may notice the end of the source before, while or after it reads the source's last data. */
 static void all_data_is_copied_however_the_source_ends(scene *s)
 {
     static const struct {
@@ -80,7 +80,8 @@ static void all_data_is_copied_however_the_source_ends(scene *s)
     free(data);
 }
 
-/* Linux tests a terminal for data first and for the close afterwards. */
+/* For each poll Linux first tests whether a terminal has data, and then whether it is closed. Here the data
+ * and the close come between the two tests. */
 static void data_that_arrives_with_the_close_is_copied(scene *s)
 {
     struct peer p = {.data = "written between both tests", .length = 26};

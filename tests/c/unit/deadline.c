@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The end of the time limit of a shutdown request, which is 60 s. The tests run the timers early instead
+/* What happens when a shutdown request reaches its time limit, 60 s. The tests run the timers early instead
  * of waiting. */
 #include "core.h"
 
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    LONG_MS = 40000,     /* This time is less than the time limit of a phase. */
-    WITHDRAWAL_MS = 600, /* This time is less than the time limit of a withdrawal. */
+    LONG_MS = 40000,     /* Less than the time limit of a phase, and more than half of it. */
+    WITHDRAWAL_MS = 600, /* Less than the time limit of a withdrawal, and more than half of it. */
     SHORT_MS = 100,
     LATE_MS = 3000,
     REQUESTS = 8,
@@ -191,8 +191,8 @@ static void an_unwritten_request_is_not_acknowledged(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* Adds `open` and `ended` to the counts of open and ended transactions. This simulates many operations
- * with transactions. */
+/* Adds `open` to the number of open transactions and `ended` to the number of ended transactions, as if many
+ * operations used transactions. */
 static void add_transactions(scene *s, uint32_t open, uint32_t ended)
 {
     libxl__ctx_lock(s->ctx);
@@ -201,8 +201,8 @@ static void add_transactions(scene *s, uint32_t open, uint32_t ended)
     libxl__ctx_leave(s->ctx);
 }
 
-/* The test raises the counts of transactions to simulate a thousand withdrawals at once. While
- * transactions end, no withdrawal is given up. */
+/* The test raises the counts of transactions to simulate a thousand withdrawals at once. No withdrawal is
+ * given up as long as transactions end. */
 static void a_queued_withdrawal_is_carried_out(scene *s)
 {
     enum { MANY = 1000 };

@@ -10,7 +10,7 @@
 
 enum { CONNECTED = LIBXL_EVENT_TYPE_DEVICE_CONNECTED, GONE = LIBXL_EVENT_TYPE_DEVICE_GONE };
 
-/* Adds a device of a kind that no driver serves. */
+/* Adds a device that is connected, of a kind that no driver serves. */
 static void add(libxl_domid domid, int devid)
 {
     char path[128], backend[96];
@@ -57,7 +57,7 @@ static void enabling_without_memory_leaves_nothing(scene *s)
     destroy(s, domid);
 }
 
-/* After each failed allocation the devices are listed again a second later at most. */
+/* After a failed allocation the library lists the devices again within a second. */
 static void a_listing_without_memory_is_repeated(scene *s)
 {
     const libxl_domid domid = guest(s, "b", true);
@@ -85,7 +85,7 @@ static void lose_connection(scene *s)
     free(name);
 }
 
-/* A generator may exist for years, so a loss of the connection must not keep memory. */
+/* A generator may exist for years, so a loss of the connection must leave no memory allocated. */
 static void losses_of_the_connection_keep_no_memory(scene *s)
 {
     enum { DEVICES = 100, LOSSES = 3 };

@@ -25,7 +25,7 @@ struct sweep {
     struct starter starter;
     struct calls calls;
     bool all;
-    bool pci; /* an operation on PCI devices was started */
+    bool pci; /* true: an operation on PCI devices was started. */
     unsigned points;
 };
 
@@ -68,8 +68,8 @@ static bool run_point(struct sweep *w, unsigned operation, const char *call, con
     return hit;
 }
 
-/* Makes one of the operation's calls to Xen fail. Later calls of the same function fail with
- * different errnos. */
+/* Runs the operation again and again. In each run another call of one function fails, or the same call fails
+ * with another errno. */
 static void run_call(struct sweep *w, unsigned operation, int call)
 {
     enum { COUNT = sizeof(errnos) / sizeof(*errnos) };

@@ -44,7 +44,7 @@ struct sweep {
     unsigned flags; /* The flags of libxl_ctx_alloc() for the contexts under test. */
     struct fixture before;
     struct calls calls;
-    int usual; /* The result of the operation without a fault. */
+    int usual; /* The result that the operation has without a fault. */
     int rule;
     unsigned step, points[KINDS];
 };
@@ -52,7 +52,8 @@ struct sweep {
 /* ---- faults */
 
 /* The libraries under test call the pthread_create() below instead of the C library's. A library that is
- * linked statically uses the program's definition. Another library finds this definition first. */
+ * linked statically uses this definition, because it is the program's. For any other library, the dynamic
+ * linker finds this definition first. */
 static atomic_uint threads_made, failing_thread;
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument)
@@ -189,8 +190,8 @@ static const char *name_of(unsigned operation)
     return libxl__operations[operation].name;
 }
 
-/* Makes the n-th call, allocation, descriptor or thread fail. Returns whether the operation has reached
- * the n-th. */
+/* Makes the n-th call, allocation, descriptor or thread fail. Returns whether the operation has made the
+ * n-th. */
 static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const char *call, unsigned n)
 {
     harness_begin_limit();

@@ -133,7 +133,7 @@ static void time_is_monotonic(scene *s)
     double begin = seconds();
     assert_int_equal(core_begin(ctx, &waiting, NULL, NULL), 0);
     assert_in_range((int)(1000 * (seconds() - begin)), 9, 2000);
-    assert_int_equal(timers_made, 1); /* The library has used the definitions above. */
+    assert_int_equal(timers_made, 1); /* The library has used the functions that this file defines. */
     assert_int_equal(wall_clock_reads + wall_clock_timers, 0);
     core_close(ctx);
     (void)s;

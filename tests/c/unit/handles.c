@@ -87,7 +87,8 @@ static void threads_share_if_no_handle_can_be_opened(scene *s)
         ask_on_threads(ctx, callers, LIBXL__HANDLES);
         for (int j = 0; j < LIBXL__HANDLES; j++)
             assert_ptr_equal(callers[j].first, ctx->xen->handles.of[0]);
-        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1); /* The library has tried each slot once. */
+        /* The library has tried once to open each further handle. */
+        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1);
     }
     libxl_ctx_free(ctx);
 }

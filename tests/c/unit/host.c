@@ -25,7 +25,7 @@ enum { WITHIN_MS = 10000 };
 struct task {
     const char *path;
     bool read_only, may_share;
-    atomic_int held; /* The number of the loop device, plus 1. 0: none. */
+    atomic_int held; /* The number of the loop device that the operation holds, plus 1. 0: it holds none. */
     bool waits;      /* true: the operation goes on until it is aborted. */
     libxl__file_facts facts;
     unsigned limit_ms;

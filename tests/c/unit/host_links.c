@@ -15,7 +15,8 @@ struct task {
     const char *name;
     /* The change that the operation makes. If all members are 0, the operation makes no change. */
     libxl__link_change change;
-    char master[IFNAMSIZ]; /* The name of the master. "": the interface has none. */
+    /* The name of the interface's master, for example of its bridge. "": the interface has none. */
+    char master[IFNAMSIZ];
     /* For await_class only. true: wait until the interface exists. false: wait until the interface
      * is gone. */
     bool present;
@@ -198,7 +199,8 @@ static void an_aborted_wait_ends(scene *s)
     remove_link(link.text);
 }
 
-/* The test sends more requests than the socket can hold answers, before it reads the first answer. */
+/* The test sends so many requests, before it reads the first answer, that the socket cannot hold all answers.
+ */
 static void many_requests_are_answered(scene *s)
 {
     enum { MANY = 100 };

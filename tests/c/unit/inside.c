@@ -147,7 +147,8 @@ static void call_with_report(libxl_ctx *ctx, int rc, void *user)
     n->done = true;
 }
 
-/* The completion of `other` is due during the call. The call does not run the callback of `other`. */
+/* The completion of `other` becomes due during a synchronous call. That call must not run the callback of
+ * `other`. */
 static void a_call_inside_a_callback_makes_its_own_reports_only(scene *s)
 {
     for (int to_receiver = 0; to_receiver <= 1; to_receiver++) {
@@ -214,8 +215,9 @@ static void *serve(void *user)
     return NULL;
 }
 
-/* A callback waits for the operation `held`, which ends only when the callback of `opener` is made. The thread
- * that waits must not make that callback, because it is inside a callback itself. So another thread must. */
+/* A callback makes a synchronous call, which waits until `held` ends. `held` ends only when the callback of
+ * `opener` runs. The waiting thread must not run that callback, because it is inside a callback itself. So
+ * another thread must run it. */
 static void another_thread_makes_what_is_left(scene *s)
 {
     for (int outside = 0; outside <= 1; outside++) {

@@ -107,8 +107,7 @@ static void stops(struct crowd *c)
     take_all(c);
 }
 
-/* Wakes all operations in one call, and then ends the operations. The end of a group of jobs may wake so
- * many operations. */
+/* Wakes all operations in one call, as the end of a group of jobs may do. Then ends the operations. */
 static void run_together(struct crowd *c)
 {
     libxl__ao *ao;
@@ -174,7 +173,7 @@ static void limits(struct crowd *c)
     }
     libxl__ctx_lock(c->ctx);
     libxl__timers *timers = &c->ctx->timers;
-    /* Now the timers of the operations expire, in the same order. */
+    /* Now the timers of the operations expire, in the order of their deadlines. */
     for (uint32_t i = 0; i < timers->count; i++)
         if (timers->heap[i]->deadline < libxl__now() + LIBXL__SECONDS(61))
             timers->heap[i]->deadline -= LIBXL__SECONDS(61);

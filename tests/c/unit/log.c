@@ -7,7 +7,8 @@
 #include <stdarg.h>
 
 struct noting {
-    /* Must be the first member: the library passes a pointer to it, which the functions cast to the structure. */
+    /* The first member, because the library passes a pointer to it that the functions cast to the structure.
+ */
     xentoollog_logger vtable;
     int calls, levels;
     bool formatted;
@@ -39,7 +40,8 @@ static int failing_body(libxl__ao *ao, void *args)
 static const libxl__ao_class failing_class = {
     .name = "failing", .body = failing_body, .args_size = sizeof(void *), .slow = true};
 
-/* Only the logger knows which levels it prints. So the logger formats the message. */
+/* The library cannot know which levels the logger prints. So the library passes the format and the arguments
+ * to the logger. */
 static void the_logger_formats_what_it_prints(scene *s)
 {
     struct noting n = {.vtable = {.vmessage = note, .progress = ignore_progress}};

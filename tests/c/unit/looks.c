@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The periodic check of domains, a look (src/xen/domains.h). While a domain is followed, the library lists all
- * domains regularly, even without an event from xenstored. */
+/* The periodic check of domains, called a look (src/xen/domains.h). While a domain is followed, the library
+ * lists all domains regularly, even without an event from xenstored. */
 #include "core.h"
 
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 enum { SOON_S = 3, LONG_S = 3600, LAST_DOMID = LIBXL__DOMID_FIRST_RESERVED - 1 };
 
-/* Returns whether the next check is within the next seconds. Fails the test if the check is neither soon
- * nor in the far future. */
+/* Returns whether the next check is due within SOON_S seconds. If it is not, fails the test unless the check
+ * is more than LONG_S seconds away. */
 static bool is_scheduled(scene *s)
 {
     libxl__ctx_lock(s->ctx);
@@ -66,7 +66,7 @@ static void the_next_follower_uses_the_scheduled_check(scene *s)
     assert_int_equal(op_result(second), 0);
 }
 
-/* The @releaseDomain watch fires as soon as the head of its event has arrived. */
+/* The library fires the @releaseDomain watch as soon as the head of its event has arrived. */
 static void the_release_watch_fires_early(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
@@ -134,7 +134,8 @@ static void kill_guest(struct followed_guests *f, int number)
     assert_int_equal(xc_domain_destroy(libxl__xch(f->ctx), f->domids[number]), 0);
 }
 
-/* Has the watch NAME fire with the path NAME/DOMID. Returns the number of calls that list domains. */
+/* Makes the watch NAME fire with the path NAME/DOMID. Returns how many calls that list domains the library
+ * makes for it. */
 static int fire(struct followed_guests *f, const char *name, libxl_domid domid)
 {
     const libxl__domains *domains = &f->ctx->xen->domains;
@@ -146,7 +147,7 @@ static int fire(struct followed_guests *f, const char *name, libxl_domid domid)
     return fault_hits(f->rule) - before;
 }
 
-/* xenstored 4.22 names the domain. */
+/* Since Xen 4.22 the event of xenstored names the domain. */
 static void an_event_that_names_a_domain_looks_at_this_domain_only(scene *s)
 {
     struct followed_guests f;
@@ -166,7 +167,7 @@ static void an_event_that_names_a_domain_looks_at_this_domain_only(scene *s)
     close_guests(&f);
 }
 
-/* An observer learns of a new domain by the event that names it. */
+/* An observer of all domains is notified of a new domain by the event that names it. */
 static void an_observer_looks_at_the_introduced_domain_only(scene *s)
 {
     struct followed_guests f;
@@ -214,7 +215,7 @@ static void the_checks_of_a_dying_domain_leave_others_out(scene *s)
     domains->next_complete = libxl__now();
     domains->again.callback(f.ctx, &domains->again);
     assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING);
-    libxl__domains_look_soon(f.ctx); /* A look that was requested is a look at all domains. */
+    libxl__domains_look_soon(f.ctx); /* libxl__domains_look_soon() requests a look at all domains. */
     assert_int_equal(domains->next_complete, 0);
     close_guests(&f);
 }
@@ -227,7 +228,7 @@ static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
     return ERROR_NO_XENSTORE;
 }
 
-/* This error message replaces the message of the thread's previous error. */
+/* The library's message about the failed follow replaces the thread's previous error message. */
 static void the_error_of_a_failed_follow_has_its_own_message(scene *s)
 {
     const libxl__xs_transport *working = s->ctx->xen->transport;

@@ -29,7 +29,7 @@ static void note(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     w->revents = revents;
     calls++;
     if (read(fd->fd, &value, sizeof(value)) < 0)
-        /* The descriptor is not an eventfd, or it is empty. The test checks `revents` instead. */
+        /* The descriptor is not an eventfd, or it is not readable. The test checks `revents` instead. */
         w->calls += 0;
 }
 
@@ -104,7 +104,7 @@ static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);
 }
 
-/* A closed descriptor was ready, and a new descriptor has the same number. The loop must not take the new
+/* A ready descriptor is closed, and a new descriptor gets its number. The loop must not take the new
  * descriptor for ready. */
 static void a_descriptor_number_may_be_reused(scene *s)
 {
@@ -169,7 +169,8 @@ static void invalid_descriptors_are_refused(scene *s)
     assert_int_equal(libxl__fd_register(ctx, &w.fd, -1, EPOLLIN, note), ERROR_FAIL);
     assert_int_equal(libxl__fd_register(ctx, &w.fd, 9999, EPOLLIN, note), ERROR_FAIL);
     assert_false(w.fd.registered);
-    libxl__fd_deregister(ctx, &w.fd); /* The descriptor was never registered, so this call has no effect. */
+    /* The registration of the descriptor has failed, so this call has no effect. */
+    libxl__fd_deregister(ctx, &w.fd);
     close_locked(ctx);
     (void)s;
 }
@@ -188,8 +189,8 @@ static void a_deregistered_descriptor_is_not_called(scene *s)
     (void)s;
 }
 
-/* Several registrations of one descriptor each get their own events; all registrations get errors
- * and hang-ups. */
+/* If one descriptor is registered several times, each registration gets the events that it asked for. All
+ * registrations get errors and hang-ups. */
 static void one_descriptor_may_be_watched_several_times(scene *s)
 {
     libxl_ctx *ctx = open_locked();
@@ -204,7 +205,7 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(out.revents, EPOLLOUT);
     assert_int_equal(write(ends[1], "12345678", 8), 8);
-    libxl__fd_deregister(ctx, &out.fd); /* The other registrations stay. */
+    libxl__fd_deregister(ctx, &out.fd); /* The other two registrations remain. */
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(in.revents, EPOLLIN);
     assert_int_equal(out_of_band.calls, 0);
@@ -306,7 +307,7 @@ static void only_the_woken_waiter_returns(scene *s)
     pthread_t threads[WAITERS];
     for (int i = 0; i < WAITERS; i++)
         threads[i] = start(&w[i], ctx);
-    /* The first thread is the leader. So the leader is woken last. */
+    /* The first thread is the leader. The test wakes it last. */
     for (int i = WAITERS - 1; i >= 0; i--) {
         libxl__ctx_lock(ctx);
         libxl__waiter_wake(ctx, &w[i].waiter);
@@ -399,7 +400,8 @@ static void a_forked_child_keeps_no_descriptor_of_the_loop(scene *s)
     struct watched w[3] = {{.calls = 0}};
     for (int i = 0; i < 3; i++)
         assert_int_equal(libxl__fd_register(ctx, &w[i].fd, ends[0], EPOLLIN, note), 0);
-    assert_int_equal(core_left_after_fork(ctx), before); /* `before` counts the application's pipe. */
+    /* `before` includes the two ends of the application's pipe. */
+    assert_int_equal(core_left_after_fork(ctx), before);
     libxl__fd_deregister(ctx, &w[1].fd);
     assert_int_equal(core_left_after_fork(ctx), before);
     libxl__fd_deregister(ctx, &w[0].fd);

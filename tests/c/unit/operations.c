@@ -11,7 +11,7 @@ struct play {
     int rc;    /* The result of the body. */
     int steps; /* The number of times that the body waits before it returns `rc`. */
     int calls;
-    /* The body appends `number` to `order`. The first element of `order` is the length. */
+    /* The list to which the body appends `number`. The first element of the list is its length. */
     int *order, number;
     libxl__ao *ao;
     libxl__alarm alarm;
@@ -90,7 +90,7 @@ static void closing_refuses_new_operations(scene *s)
 
 /* ---- stopping */
 
-/* The body of an operation that goes on for `steps` calls after a stop request. */
+/* The body of an operation that still waits in `steps` calls after a stop request. */
 static int stop_slowly(libxl__ao *ao, void *state)
 {
     struct play *p = core_user(ao);
@@ -134,7 +134,7 @@ static void the_limit_of_a_class_ends_the_operation(scene *s)
     uint64_t began = now_ms();
     op *o = START(s, core_begin, s->ctx, &limited, &p, how);
     op *free = START(s, core_begin, s->ctx, &limited, &freed, how);
-    /* The limit that the application sets overrides the limit of the class. */
+    /* The application's time limit, here none, overrides the limit of the class. */
     assert_int_equal(libxl_ao_set_limit(s->ctx, &free->how, 0), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     assert_in_range(now_ms() - began, 29, 2000);

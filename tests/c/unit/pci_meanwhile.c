@@ -21,7 +21,7 @@ struct meanwhile {
     unsigned operation;
     const char *phase;
     libxl_domid domid;
-    int changes; /* the number of changes that were made */
+    int changes; /* The number of changes that the other program has made. */
 };
 
 static void write_node_of(libxl_domid domid, const char *key, const char *value)
@@ -41,7 +41,7 @@ static void check_node(libxl_domid domid, const char *key, const char *wanted)
     free(value);
 }
 
-/* Adds the function 02:00.0 as libxl does. */
+/* Adds the function 02:00.0 to the domain as libxl does. */
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {
     struct meanwhile *m = user;

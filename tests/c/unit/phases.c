@@ -76,7 +76,8 @@ static void the_first_error_and_its_message_are_reported(scene *s)
                        .part[2] = {.waits = true, .rc = ERROR_KERNEL, .message = "first"}};
     op *o = SCRIPT_START(s, plain, &p);
     script_open(s->ctx, &p, 2);
-    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-"); /* The failed undo does not end the undoing. */
+    /* Although an undo fails, the earlier phases are undone. */
+    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-");
     assert_string_equal(o->message, "first (plain 0, phase c)");
 }
 
@@ -117,7 +118,8 @@ static void a_phase_with_a_stop_function_is_awaited(scene *s)
         op *o = SCRIPT_START(s, stoppable, &p);
         script_stop(s->ctx, &p, ERROR_ABORTED);
         script_reach(s, &p, "a+b+b!");
-        script_stop(s->ctx, &p, ERROR_TIMEDOUT); /* A second request does not call the stop function again. */
+        /* The second stop request does not call the stop function again. */
+        script_stop(s->ctx, &p, ERROR_TIMEDOUT);
         script_wake(s->ctx, &p);
         script_reach(s, &p, "a+b+b!");
         assert_false(op_done(o));
@@ -159,7 +161,7 @@ static void a_phase_that_reaches_its_limit_fails(scene *s)
     op *o = SCRIPT_START(s, limited, &p);
     script_ends(o, &p, ERROR_GUEST_TIMEDOUT, "a+b+b-a-");
     assert_non_null(strstr(o->message, "The phase's time limit of 20 ms was reached (limited 0, phase b)"));
-    /* When a phase is over, its limit no longer applies. */
+    /* The time limit of a phase no longer applies when the phase has ended. */
     o = SCRIPT_START(s, limited, &slow);
     pump_for(s, 40);
     assert_false(op_done(o));

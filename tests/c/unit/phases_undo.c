@@ -40,7 +40,7 @@ static void an_undo_that_takes_too_long_after_a_stop_request_is_not_awaited(scen
         struct script p = {WAITS_IN(2), .part[1] = {.undo_waits = true}};
         op *o = SCRIPT_START(s, undo_limited, &p);
         script_stop(s->ctx, &p, reasons[r]);
-        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* The earlier phase is undone, too. */
+        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* Phase a is undone, too. */
         assert_true(says_unfinished(o, "b"));
     }
 }
@@ -170,7 +170,7 @@ SCRIPT_CLASS(committed_stop, PHASE(a), PHASE(b, .commits = true), PHASE(c, STOP(
 
 static void after_the_commit_the_stop_function_is_called(scene *s)
 {
-    /* The test requests the stop before phase c or in phase c. */
+    /* The test requests the stop before phase c in one round, and in phase c in the other. */
     for (int before = 0; before < 2; before++) {
         struct script p = {.part[1] = {.waits = before}, .part[2] = {.waits = true, .opens_on_stop = true}};
         op *o = SCRIPT_START(s, committed_stop, &p);
@@ -223,7 +223,8 @@ static void closing_ends_an_operation_in_each_state(scene *s)
                  PHASE(c, .commits = true, .limit_ms = 20));
     const struct {
         struct script script;
-        int stop; /* The reason of a stop request before the closing. 0: no request. */
+        /* The reason of a stop request that is made before the context is closed. 0: no request is made. */
+        int stop;
         int aborted;
         const char *trace;
     } cases[] = {

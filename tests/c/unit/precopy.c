@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The decision when a live guest is suspended during its save: by default, by the expected downtime, or by
- * the number of rounds.
+ * The decision after each round of a live save whether the guest is suspended: by default, by the expected
+ * downtime, or by the number of rounds.
  */
 #include "core.h"
 
@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-/* A round that the program reports, and whether the guest must be suspended after it. */
+/* A round that the saving program reports, and whether the guest must be suspended after this round. */
 typedef struct told {
     int32_t round;
     uint64_t sent, dirty;
@@ -71,7 +71,7 @@ static void a_guest_that_never_rests_is_suspended_after_five_rounds(scene *s)
     CHECK(&two, 1000000, {0, 0, 5000, 0}, {1, 5000, 4000, 0}, {2, 9000, 4000, 1});
 }
 
-/* 10000 pages in a second: 2000 pages take 200 ms, and 900 pages take 90 ms. */
+/* In the first round 10000 pages take a second. So 2000 pages take 200 ms, and 900 pages take 90 ms. */
 static void a_guest_is_suspended_when_the_rest_takes_less_than_the_downtime(scene *s)
 {
     const libxl_save_policy policy = {.downtime_ms = 100, .most_rounds = 9};
@@ -80,7 +80,8 @@ static void a_guest_is_suspended_when_the_rest_takes_less_than_the_downtime(scen
     CHECK(&policy, 1000000000, {0, 0, 10000, 0}, {1, 10000, 0, 1});
 }
 
-/* 10000 pages are sent at most, although libxenguest counts more frames. So 2000 pages take 200 ms. */
+/* libxenguest counts 1000000 frames, of which at most 10000 have a page and are sent. So 2000 pages take 200
+ * ms. */
 static void frames_without_a_page_are_not_counted(scene *s)
 {
     const libxl_save_policy policy = {.downtime_ms = 100, .most_rounds = 9};

@@ -63,7 +63,7 @@ static void the_application_may_have_closed_0_1_and_2(scene *s)
         close(kept[i]);
     }
     assert_int_equal(rc, 0);
-    /* Descriptor 3 is the directory that ls reads. */
+    /* ls has opened descriptor 3 to read the directory. */
     assert_string_equal(text_of(out), "/dev/null\n/dev/null\n0\n1\n2\n3\n");
     close(out);
 }
@@ -83,7 +83,7 @@ static void a_program_has_default_signals(scene *s)
     sigset_t all, before;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, restored;
     int out = scratch("");
-    /* sed clears the two signals that the C library reserves. */
+    /* sed clears the bits of the two signals that the C library reserves. */
     struct program p =
         SHELL("grep -E 'SigBlk|SigIgn' /proc/$$/status | sed s/0180000000/0000000000/", -1, out, -1);
     sigfillset(&all);
@@ -108,7 +108,7 @@ static void *open_and_close(void *argument)
 {
     struct busy *b = argument;
     for (int ends[2]; !b->over; b->rounds++) {
-        assert_int_equal(pipe(ends), 0); /* Both ends are inheritable. */
+        assert_int_equal(pipe(ends), 0); /* Neither end of the pipe is closed on exec. */
         close(ends[0]);
         close(ends[1]);
     }

@@ -16,7 +16,7 @@ struct reporting {
     atomic_int calls; /* The number of calls of the progress callback. */
     op *o;
     atomic_bool late;   /* true: a report came after the completion. */
-    uint64_t for_event; /* The for_event of the request, if the request has a callback. */
+    uint64_t for_event; /* If the request for reports has a callback: the for_event of the request. */
 };
 
 struct reports {
@@ -116,8 +116,8 @@ static void unrequested_reports_are_dropped(scene *s)
     assert_true(no_event(s, 0, 0, 5));
 }
 
-/* An operation that fails after its start delivers its reports. An operation that its initiator refuses
- * delivers no report. */
+/* If an operation fails after its start, its reports are delivered. If the initiator returns the error, no
+ * report is delivered. */
 static void a_refused_operation_delivers_no_report(scene *s)
 {
     const libxl_asyncprogress_how progress = {.callback = reported};
@@ -147,8 +147,8 @@ struct changing {
     int calls;
 };
 
-/* This callback changes the request for reports twice. Reports that a change causes are delivered after
- * the callback returns. */
+/* This callback changes the request for reports twice. The reports that these changes cause are delivered
+ * after the callback has returned. */
 static void change_the_request(libxl_ctx *ctx, libxl_event *event, void *user)
 {
     struct changing *c = user;
@@ -268,12 +268,12 @@ static void what_a_phase_counts_is_reported_and_listed(scene *s)
     const libxl_asyncop_how how = {.u.for_event = 1};
     const libxl_asyncprogress_how progress = {.for_event = 2};
     assert_int_equal(core_start(ctx, &counting_class, 1, NULL), ERROR_ASYNC_INPROGRESS);
-    /* The list of operations has the counts even if no reports were requested. */
+    /* The operation's entry in the list has the counts even if no reports were requested. */
     expect_listed(ctx, 0, PARTS, "parts");
     assert_int_equal(libxl_ao_set_progress(ctx, &how, &progress), 0);
     for (uint64_t done = 0; done <= PARTS; done++)
         expect_report(ctx, "count", done, PARTS, "parts");
-    expect_report(ctx, "wait", 0, 0, ""); /* A new phase has counted nothing. */
+    expect_report(ctx, "wait", 0, 0, ""); /* In a new phase the count begins at 0. */
     expect_listed(ctx, 0, 0, "");
     core_close(ctx);
     (void)s;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A receiver whose process is killed just before or just after the guest begins to run. The sender learns of the guest
- * only in the latter case. So the domain must be unfinished in the former case, and must not be in the latter.
+ * A receiver whose process is killed just before or just after the guest begins to run. The sender learns of
+ * the guest only in the latter case. So the library must list the domain as unfinished if the process was
+ * killed before the guest ran, and must not list it if it was killed after.
  */
 #include "core.h"
 #include "saving.h"
@@ -15,13 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The messages that the sender gets, up to the answer (src/ops/peer.h). */
+/* The messages that the sender gets before `answer` (src/ops/peer.h). */
 static const char before_answer[] = "xl migration receiver ready, send binary domain data.\n"
                                     "0002{}" /* no error */
                                     "domain received, ready to unpause";
-static const char answer[] = "my copy unpause results are as follows\0"; /* and the status 0 */
+static const char answer[] = "my copy unpause results are as follows\0"; /* followed by the status 0 */
 
-/* Ends the process before the phase `user` of domain_receive. */
+/* Ends the process before domain_receive starts its phase `user`. */
 static int end_at(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {
     if (moment == LIBXL__PHASE_BEFORE_START && ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_RECEIVE] &&
@@ -30,8 +31,8 @@ static int end_at(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* Receives the saved guest in a process that is killed before this phase. Stores what the sender gets. Returns the
- * length. */
+/* Receives the saved guest in a process that is killed before this phase. Stores the data that the sender
+ * gets in `got`, and returns its length. */
 static size_t receive(const char *phase, char *got, size_t size)
 {
     int status, out[2];
@@ -131,7 +132,8 @@ static void after_that_the_guest_is_not_unfinished(scene *s)
     libxl_unfinished_list_dispose(&list);
     assert_int_equal(libxl_domain_remove_unfinished(s->ctx, &info.uuid, NULL), ERROR_NOTFOUND);
     saving_check_runs(info.domid, "after the removal of unfinished domains");
-    assert_int_equal(libxl_domain_shutdown(s->ctx, info.domid, NULL), 0); /* The guest obeys. */
+    /* The guest obeys the shutdown request. */
+    assert_int_equal(libxl_domain_shutdown(s->ctx, info.domid, NULL), 0);
     assert_int_equal(libxl_domain_destroy(s->ctx, info.domid, NULL), 0);
     close_all(s);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What other programs do while domain_soft_reset runs must not make it destroy a domain that is in order. */
+/* While domain_soft_reset runs, other programs also change the domain. domain_soft_reset must not destroy a
+ * domain that is in order. */
 #include "core.h"
 #include "simulation.h"
 
@@ -13,7 +14,7 @@
 
 #include <xenctrl.h>
 
-/* Makes a guest that has asked for a soft reset. The guest sleeps if it is resumed. */
+/* Makes a guest that has asked for a soft reset. If another program resumes the guest, it sleeps. */
 static libxl_domid stopped_guest(scene *s, libxl_domain_config *config, libxl_uuid *uuid)
 {
     libxl_dominfo info;
@@ -53,7 +54,8 @@ static int sleep_in_list(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* Only one process at a time resets a domain. If that process is killed, another process can reset the domain. */
+/* Only one process at a time can reset a domain. If that process is killed, another process can reset the
+ * domain. */
 static void a_second_reset_is_refused(scene *s)
 {
     libxl_uuid uuid;
@@ -83,7 +85,7 @@ static void a_second_reset_is_refused(scene *s)
 
 struct other {
     xc_interface *xch;
-    int rc; /* the result of the other program's reset; 1: it has made none */
+    int rc; /* the result of the other program's reset; 1: it has not reset the domain yet */
 };
 
 static int reset_in_list(libxl__ao *ao, libxl__phase_moment moment, void *user)
@@ -94,7 +96,7 @@ static int reset_in_list(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* Another program resets the domain before this library has changed anything. The guest then runs. */
+/* Another program resets the domain before the library has changed anything, so the guest runs again. */
 static void a_domain_that_runs_again_is_not_reset(scene *s)
 {
     libxl_uuid uuid;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that has published an event channel is asked by it to suspend itself. In other tests the guest writes
- * hostile values instead of the number of its channel.
- */
+/* If a guest has published an event channel, the library asks it by this channel to suspend itself. In other
+ * tests the guest writes hostile values instead of the number of its channel. */
 #include "core.h"
 
 #include "_libxl_operations_internal.h"
@@ -56,8 +55,8 @@ static void assert_suspends(scene *s, libxl_domid domid)
     assert_int_equal(info.shutdown_reason, LIBXL_SHUTDOWN_REASON_SUSPEND);
 }
 
-/* The guest does not obey control/shutdown. The channel is released each time; otherwise it could not be
- * bound again. */
+/* The guest does not obey control/shutdown. The library releases the channel after each suspension; otherwise
+ * it could not bind the channel again. */
 static void a_guest_is_suspended_by_its_channel(scene *s)
 {
     const libxl_domid domid = publisher(s, "l suspend-channel");
@@ -82,9 +81,10 @@ static int stop_looking(libxl__ao *ao, libxl__phase_moment moment, void *user)
 }
 
 /*
- * Xen notifies the channel of the suspension only if another toolstack has subscribed to it. The test suspends the
- * guest twice, because at the first suspension the context registers its watches, and the first events of the
- * watches also make it look at the domains.
+ * Xen notifies the channel of the suspension only if a toolstack has subscribed to the channel. The test
+ * subscribes in place of another toolstack. The test suspends the guest twice, because at the first
+ * suspension the context registers its watches, and the first events of the watches also make it look at the
+ * domains.
  */
 static void the_event_of_the_channel_tells_the_suspension(scene *s)
 {
@@ -131,7 +131,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* The phase reaches its time limit. The message must contain `part`. */
+/* The phase `phase` of the suspension reaches its time limit. The message must contain `part`. */
 static void time_out(scene *s, libxl_domid domid, const char *phase, const char *part)
 {
     char name[16];
@@ -149,7 +149,7 @@ static void the_error_says_that_the_guest_has_not_announced_the_suspension(scene
     time_out(s, domid, "acknowledge", "has not written 1 to control/feature-suspend");
 }
 
-/* After the time limit, a recovery waits for the guest, and resumes it when it suspends itself. */
+/* After the time limit, a recovery waits until the guest suspends itself, and then resumes it. */
 static void a_guest_that_is_late_is_resumed(scene *s)
 {
     const libxl_domid domid = publisher(s, "l suspend-channel=mute");

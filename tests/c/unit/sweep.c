@@ -82,7 +82,7 @@ static void remove_request(libxl_domid domid)
     }
 }
 
-/* The sweep tests the creation of HVM guests. */
+/* true: the sweep tests the creation of HVM guests. */
 static bool of_hvm;
 
 static int inject(struct run *r, libxl__ao *ao)
@@ -92,13 +92,12 @@ static int inject(struct run *r, libxl__ao *ao)
     case UNDO_WITHOUT_MEMORY:
     case ABORT: libxl__ao_request_stop(ao, ERROR_ABORTED); return 0;
     case LIMIT: libxl__ao_request_stop(ao, ERROR_TIMEDOUT); return 0;
-    case PHASE_LIMIT: /* The limit is reached now. A timer would fire after a worker that is already done. */
-        ao->phase.timer.callback(ao->ctx, &ao->phase.timer);
-        return 0;
+    /* The test calls the timer's callback, because a timer could fire after the worker is already done. */
+    case PHASE_LIMIT: ao->phase.timer.callback(ao->ctx, &ao->phase.timer); return 0;
     case FAIL_AT_START:
     case FAIL_WHILE_WAITING:
     case FAIL_TO_UNDO: return ERROR_FAIL;
-    case CLOSE: /* These are the first steps of libxl_ctx_free(). */
+    case CLOSE: /* CLOSE does what libxl_ctx_free() does first. */
         ao->ctx->closing = true;
         libxl__aos_abort_all(ao->ctx);
         /* libxl__aos_abort_all does not find the operation if its initiator has not returned yet. */
@@ -109,7 +108,7 @@ static int inject(struct run *r, libxl__ao *ao)
     }
 }
 
-/* Returns whether the phase waits in this test. */
+/* Returns whether the phase waits in this sweep. */
 static bool waits(const libxl__phase *phase)
 {
     return operations_phase_waits(phase, of_hvm);
@@ -129,16 +128,18 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     if (ao->cls != r->cls)
         return 0;
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->acknowledged && suspends(r->cls))
-        saving_suspend(r->subject.guest); /* A guest that has acknowledged the request suspends itself. */
+        /* A guest that has acknowledged the suspend request suspends itself. */
+        saving_suspend(r->subject.guest);
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
         allocation_fail_from(1); /* From here on all allocations fail until the operation completes. */
     /*
-     * Only one undo fails. A device may start a second operation of the class, and its undo must close the descriptor
-     * that a worker may have opened.
+     * Only the first undo of the phase fails. A device may start a second operation of the same class. The
+     * undo of the second one must close the descriptor that a worker may have opened.
      */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
         return r->fault == FAIL_TO_UNDO && !r->reached && ao->phase.index == r->phase ? inject(r, ao) : 0;
-    /* This phase is undone when a later phase fails. If this phase is the last phase, it must fail itself. */
+    /* A phase is undone when a later phase fails, so the next phase fails. If the phase is the last one, it
+     * must fail itself. */
     const unsigned last = ao->cls->phases->count - 1u;
     const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
     if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target &&
@@ -154,7 +155,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return moment == (while_waiting ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
 }
 
-/* Returns whether the operation has something to undo when it is stopped in this phase. */
+/* Returns whether the operation has something to undo if it is stopped in this phase. */
 static bool has_undo(const libxl__ao_class *cls, unsigned index)
 {
     bool undo = false;
@@ -228,10 +229,11 @@ static void check_result(const struct run *r)
     if (r->fault == PHASE_LIMIT)
         wanted = phase->limit_rc;
     const bool stopped = wanted == ERROR_ABORTED || wanted == ERROR_TIMEDOUT;
-    /* After the phase `acknowledge`, the guest has acknowledged the request. So the undo finds that the
-     * request was carried out. */
+    /* If `acknowledged` is set, the guest has acknowledged the request. So the undo finds that the guest has
+     * obeyed the request. */
     const bool carried_out = r->acknowledged;
-    /* A creation adds its devices while the device model starts. Without memory, an addition may fail first. */
+    /* A creation adds its devices while the device model starts. Without memory, the addition of a device may
+     * fail first, and NOMEM is then the result. */
     if (r->fault == UNDO_WITHOUT_MEMORY && r->rc == ERROR_NOMEM &&
         r->cls == &libxl__operations[LIBXL__OP_DEVICE_MODEL])
         return;
@@ -293,7 +295,7 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
     r->reached = 1;
 }
 
-/* The node of a failed request must be empty, unless the fault is in the request's withdrawal. */
+/* If a request has failed, its node must be empty, unless the failure of its withdrawal is the fault. */
 static void check_guest(const struct run *r)
 {
     static const char *const nodes[] = {"control/shutdown", "control/sysrq"};
@@ -328,8 +330,8 @@ static int end_unfinished(void)
 }
 
 /*
- * Returns whether the guest of domain_migrate stays suspended. It does if the operation fails after it has told the
- * receiver that the guest is its own, or if the undo that resumes it fails.
+ * Returns whether the guest of domain_migrate stays suspended. It does if the operation fails after it has
+ * given the guest to the receiver, or if the undo that resumes the guest fails.
  */
 static bool is_given_away(const struct run *r)
 {
@@ -346,9 +348,11 @@ static bool is_given_away(const struct run *r)
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     if (suspends(r->cls))
-        saving_suspend(r->subject.guest); /* A guest that has acknowledged the request suspends itself. */
+        /* A guest that has acknowledged the suspend request suspends itself. */
+        saving_suspend(r->subject.guest);
     const int removed = end_unfinished();
-    const unsigned named = saving_is(scenario->operation) ? 1 : 0; /* the phase `name`, or `restore` */
+    /* The index of the phase `name`, or of the phase `restore` for a saved domain. */
+    const unsigned named = saving_is(scenario->operation) ? 1 : 0;
     if (!scenario_makes(scenario) || scenario->operation != scenario->started_by ||
         r->phase + 1u == r->cls->phases->count || strcmp(r->cls->phases->list[r->phase].name, "unmark") == 0)
         return;
@@ -442,7 +446,8 @@ static bool shares_phases(unsigned operation)
 }
 
 /*
- * Returns whether the operation moves a guest. One transport is enough, because its nested operations are swept, too.
+ * Returns whether the operation moves a guest. The sweep runs such an operation over one transport only,
+ * because its nested operations are swept over both.
  */
 static bool moves(unsigned operation)
 {

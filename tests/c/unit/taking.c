@@ -59,8 +59,8 @@ static void compare(libxl_ev_user users)
 
 static void the_oldest_event_of_a_user_is_taken(scene *s)
 {
-    compare(MANY); /* Here most users have one event or none. */
-    compare(40);   /* Here each user has many events. */
+    compare(MANY); /* With MANY users, most users have one event or none. */
+    compare(40);   /* With 40 users, each user has many events. */
     compare(1);
     (void)s;
 }
@@ -94,8 +94,8 @@ static void the_index_is_freed_with_the_last_event(scene *s)
     (void)s;
 }
 
-/* Taking one user's event does not search the events of another user. The test counts the
- * steps of a search. */
+/* To take one user's event, the library does not search the events of another user. The test counts the steps
+ * of a search. */
 static void events_of_one_user_are_found_at_once(scene *s)
 {
     libxl_ctx *ctx = core_open();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Destructions of domains while xenstored or a thread is missing. The result is right, and no destruction
- * stops halfway. */
+/* Destructions of domains while xenstored is missing, or while no thread can be created. The result is right,
+ * and no destruction stops halfway. */
 #include "core.h"
 #include "disk.h"
 #include "refuse.h"
@@ -61,7 +61,7 @@ static void an_error_of_the_hypervisor_takes_precedence(scene *s)
     destroy(s, domid);
 }
 
-static int loops_before; /* the number of loop devices of earlier tests */
+static int loops_before; /* The number of loop devices that exist before the test. */
 
 /* Makes a guest whose disk has an image of its own. Programs that ran before may have left users of the usual image. */
 static libxl_domid guest_with_own_disk(scene *s)
@@ -85,7 +85,8 @@ static void check_disk_is_released(scene *s, libxl_domid domid)
     assert_int_equal(loop_count(), loops_before);
 }
 
-/* The devices cannot be listed before the domain is destroyed. They are removed when xenstored answers again. */
+/* The devices cannot be listed before the domain is destroyed. The library removes them when it is connected
+ * to xenstored again. */
 static void a_disk_is_released_when_the_connection_is_back(scene *s)
 {
     const libxl_domid domid = guest_with_own_disk(s);
@@ -121,7 +122,7 @@ static struct flips {
     unsigned count;
 } flips;
 
-/* Changes the state of a backend that has not been asked to close. */
+/* Changes the state of a backend if the library has not yet asked it to close. */
 static int run_after_flip(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     char text[16];

@@ -104,7 +104,7 @@ static void an_operation_may_end_before_its_initiator_returns(scene *s)
         assert_int_equal(core_begin(s->ctx, &early_class, &m, &how), ERROR_ASYNC_INPROGRESS);
         pthread_create(&other, NULL, end_it, &m);
         assert_int_equal(core_begin(s->ctx, &late_class, &m, &m.how), ERROR_ASYNC_INPROGRESS);
-        assert_true(m.inside && m.received); /* `late` has ended before its initiator returned. */
+        assert_true(m.inside && m.received); /* `late` ended before its initiator returned. */
         pthread_join(other, NULL);
         assert_int_equal(m.asked, 0);
         assert_int_equal(m.rc, m.aborted ? ERROR_ABORTED : 0);
@@ -202,7 +202,7 @@ static int wait_long(libxl__ao *ao, void *alarm)
 }
 CORE_PHASE(wait, wait_long, libxl__alarm);
 
-/* A call that waits fails at once. The call neither blocks nor spins. */
+/* A waiting call fails at once. It neither blocks nor spins. */
 static void a_broken_loop_is_reported(scene *s)
 {
     static const libxl__ao_class wait_class = {

@@ -91,7 +91,7 @@ static void far_deadlines_do_not_overflow(scene *s)
     start(ctx, &far, LIBXL__SECONDS(1000000000));
     core_run_for(ctx, 5);
     assert_int_equal(total, 0);
-    start(ctx, &near, LIBXL__MILLISECONDS(1)); /* This deadline is earlier than the timerfd's setting. */
+    start(ctx, &near, LIBXL__MILLISECONDS(1)); /* The timerfd is set to a later deadline than this one. */
     core_run(ctx, &near.fired);
     assert_int_equal(total, 1);
     libxl__timer_stop(ctx, &far.timer);
@@ -129,7 +129,7 @@ static void stop_other(libxl_ctx *ctx, libxl__timer *timer)
 {
     struct test_timer *r = (struct test_timer *)timer;
     r->fired++;
-    libxl__timer_stop(ctx, &r->other->timer); /* The stopped timer is due, too. */
+    libxl__timer_stop(ctx, &r->other->timer); /* The timer that is stopped is also due. */
     assert_int_equal(libxl__timer_start(ctx, &r->other->other->timer, 0, fired), 0);
 }
 

@@ -87,7 +87,8 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
         ring = guest_node(before + 1, "store/ring-ref");
     assert_non_null(ring);
     free(ring);
-    assert_false(is_listed(s, &uuid, &domid)); /* The domain is not listed, because it is being created. */
+    /* The domain is not listed, because its process still creates it. */
+    assert_false(is_listed(s, &uuid, &domid));
     assert_int_equal(remove_it(s, &uuid), ERROR_NOTFOUND);
     assert_non_null(strstr(last_message(s), "is creating"));
     kill(child, SIGKILL);
@@ -120,7 +121,8 @@ static void wait_marked(const libxl_uuid *uuid, libxl_domid domid)
     }
 }
 
-/* A process is killed while the hypercall waits. The domain has no nodes, and its UUID is not random. */
+/* Kills a process while its creation waits in this hypercall. The domain has no nodes yet. The configuration
+ * has a UUID. */
 static void kill_during(scene *s, const char *hypercall)
 {
     libxl_domid found, before = guest(s, "b", false);
@@ -183,9 +185,10 @@ static libxl_domid add_bare_domain(const libxl_uuid *uuid)
 }
 
 /*
- * The domain exists, and none of its nodes was written. Each element of `moments` is a state of the mark and the
- * domain when the process ends. has_domid: the mark has the domid. has_uuid: the domain already has the UUID of the
- * configuration; false: it still has the random UUID. has_handle: the mark has the word HANDLE, the random UUID.
+ * The domain exists, and none of its nodes was written. Each element of `moments` is a state that the mark
+ * and the domain can have when the process ends. has_domid: the mark has the domid. has_uuid: the domain
+ * already has the UUID of the configuration; false: it still has the random UUID. has_handle: the mark has
+ * the word HANDLE, the random UUID.
  */
 static void a_domain_without_nodes_is_removed(scene *s)
 {
@@ -323,8 +326,8 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
 }
 
 /* A mark names the process that has made it. A mark is ignored if its process belongs to another boot or
- * namespace, because the library cannot tell whether that process runs. A node whose text is not that of a
- * mark is ignored, too. */
+ * namespace, because the library cannot tell whether that process runs. A node whose text is not in the
+ * format of a mark is ignored, too. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
     static const char *const texts[] = {"4194303 1 elsewhere/1 5",
@@ -380,7 +383,8 @@ static void a_complete_domain_has_no_mark(scene *s)
     destroy(s, domid);
 }
 
-/* The context is freed while the hypervisor refuses to destroy the domain. The process goes on. */
+/* The context is freed while the hypervisor refuses to destroy the domain. The process goes on, but the
+ * domain must be listed. */
 static void a_domain_that_was_given_up_is_listed(scene *s)
 {
     libxl_ctx *ctx;

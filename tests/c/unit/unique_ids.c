@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The library with libxenmanage, which Xen has since 4.21. The test plays this library. tests/Makefile.inc
- * compiles domain_ids.c once more, with the played header. */
+/* The library used together with libxenmanage, which Xen has since 4.21. The test plays libxenmanage.
+ * tests/Makefile.inc compiles domain_ids.c once more, with the played header. */
 #include "core.h"
 
 #include <errno.h>
@@ -14,10 +14,12 @@ enum { ID = 1000 };
 
 /* The played libxenmanage. */
 static struct {
-    bool unreachable, refuses; /* unreachable: it cannot be opened. refuses: it answers with an error. */
-    uint64_t id;               /* the unique number of every domain */
+    /* Unreachable: libxenmanage cannot be opened. refuses: it answers with an error. */
+    bool unreachable, refuses;
+    uint64_t id; /* the unique number of every domain */
     unsigned state;
-    int opened, open, asked; /* The attempts to open it, the open handles, and the questions so far. */
+    /* The numbers of attempts to open libxenmanage, of open handles, and of questions so far. */
+    int opened, open, asked;
 } played;
 
 xenmanage_handle *xenmanage_open(struct xentoollog_logger *logger, unsigned int open_flags)
@@ -64,7 +66,7 @@ static int check(libxl_ctx *ctx, int rule)
     return fault_hits(rule) - before;
 }
 
-/* Follows a domain of a new context that stays dying. Returns with the context locked. */
+/* Opens a context, and follows a domain that stays dying. Returns with the context locked. */
 static libxl_ctx *follow_dying(libxl__domain_follower *follower, libxl__domain_callback *callback, int *rule)
 {
     libxl_ctx *ctx = open_context();
@@ -106,10 +108,11 @@ static void a_dying_domain_with_the_same_number_is_not_listed(scene *s)
     int rule;
     played = (typeof(played)){.id = ID, .state = XENMANAGE_GETDOMSTATE_STATE_EXIST};
     libxl_ctx *ctx = follow_dying(&follower, note_phase, &rule);
-    assert_int_equal(check(ctx, rule), 1); /* The list shows to which domain the number belongs. */
+    /* The library lists the domains to learn to which domain the number belongs. */
+    assert_int_equal(check(ctx, rule), 1);
     assert_int_equal(check(ctx, rule), 0);
     assert_int_equal(check(ctx, rule), 0);
-    played.id++; /* Another domain has the domid. */
+    played.id++; /* The changed number means that another domain has the domid. */
     assert_int_equal(check(ctx, rule), 1);
     assert_int_equal(check(ctx, rule), 0);
     played.state = 0;
@@ -119,7 +122,7 @@ static void a_dying_domain_with_the_same_number_is_not_listed(scene *s)
     (void)s;
 }
 
-/* A domain that the list no longer has is gone, and its followers are told. */
+/* A domain that the list no longer has is gone, and its followers are notified. */
 static void a_changed_number_leads_to_the_end_of_the_domain(scene *s)
 {
     libxl__domain_follower follower = {0};

@@ -104,7 +104,8 @@ static int cut_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
 
 static void a_creation_removes_its_nodes_when_the_connection_is_back(scene *s)
 {
-    /* In the phase `name` a creation with a given UUID first reads, so it has written nothing. */
+    /* The phase `name` is not tested. In this phase a creation with a given UUID reads first, and has written
+     * nothing. */
     static const char *const phases[] = {"build", "introduce", "console"};
     for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++) {
         struct moment m = {.phase = phases[i]};
@@ -303,7 +304,7 @@ static void closing_does_not_wait_for_the_connection(scene *s)
     (void)s;
 }
 
-/* The connection is back, but the next attempt has not been made yet. */
+/* The connection works again, but the library has not yet tried again to remove the nodes. */
 static void closing_makes_a_last_attempt(scene *s)
 {
     struct cut cut;

@@ -10,7 +10,7 @@ static void count_call(libxl_ctx *ctx, void *user, bool failed)
     ++*(int *)user;
 }
 
-/* xenstored may have sent the event before it received the removal of the watch. */
+/* xenstored may have sent an event of the removed watch before it received the request to remove it. */
 static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
 {
     xenstored x;
@@ -24,7 +24,7 @@ static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
     core_run_for(ctx, 20); /* After this time the slot of the removed watch is free. */
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &second, false, &watch), 0);
     core_run(ctx, &second);
-    assert_int_equal(watch->slot, 0); /* The watch has the slot of the removed watch. */
+    assert_int_equal(watch->slot, 0); /* The new watch has the slot of the removed watch. */
     xenstored_wait_watches(&x, 2);
     xenstored_event(&x, "/watched", x.tokens[0]);
     core_run_for(ctx, 20);
@@ -103,7 +103,7 @@ static void another_watch_s_head_may_fire_it_but_not_its_body(scene *s)
     expect_calls(&h, 2, 2);
     xenstored_event(&h.x, "@special", h.x.tokens[0]);
     expect_calls(&h, 3, 2);
-    /* The length of this event differs from that of the early watch's events. */
+    /* The length of this event differs from the length of the early watch's events. */
     xenstored_event_head(&h.x, "/another/below", h.x.tokens[1]);
     expect_calls(&h, 3, 2);
     xenstored_event_body(&h.x, "/another/below", h.x.tokens[1]);
@@ -218,7 +218,7 @@ static void an_old_xenstored_gets_the_watch_without_a_depth(scene *s)
     (void)s;
 }
 
-/* The head of an event that names a domain is up to six octets longer. */
+/* If an event names a domain, the length in its head is up to six octets larger. */
 static void a_deferred_early_watch_is_called_again_with_the_domain(scene *s)
 {
     xenstored x;

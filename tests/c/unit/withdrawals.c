@@ -29,8 +29,8 @@ static op *ask(scene *s, libxl_domid domid)
 }
 
 /*
- * There is one reserved batch. The withdrawals use it one after the other. Together they take
- * longer than a second, the time limit of one withdrawal, because the program is slow between them.
+ * There is one batch in reserve, which the withdrawals use one after the other. Together they take longer
+ * than a second, the time limit of one withdrawal, because the program is slow between them.
  */
 static void requests_are_withdrawn_without_memory(scene *s)
 {

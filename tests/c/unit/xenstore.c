@@ -179,7 +179,7 @@ static void endless_conflicts_do_not_delay_other_transactions(scene *s)
     (void)s;
 }
 
-/* When the connection is lost, queued transactions fail, too. */
+/* When the connection is lost, the transactions that are queued fail, too. */
 static void transactions_end_when_the_connection_is_lost(scene *s)
 {
     enum { LOST = 40 };

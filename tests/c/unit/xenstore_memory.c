@@ -53,8 +53,8 @@ static void ignore(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int 
     (void)ctx, (void)owner, (void)request, (void)errnoval, (void)body, (void)length;
 }
 
-/* Fills the list of expected answers except one entry. So the requests of a destruction need more memory
- * for the list. */
+/* Fills the list of expected answers except one entry. So the requests of a destruction make the list grow,
+ * which needs memory. */
 static void expect_many(libxl_ctx *ctx)
 {
     enum { ROOM = 256 };

@@ -82,8 +82,8 @@ static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* xenstored is lost during a creation. The test does this with the first and the second creation of a
- * context. At the first creation the context has no watch yet. */
+/* xenstored is lost during a creation. For each phase, this is once the first and once the second creation of
+ * a context. At the first creation the context has no watch yet. */
 static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
 {
     static const char *const phases[] = {"name", "build", "introduce", "console"};
@@ -158,7 +158,8 @@ static void a_context_works_again_when_xenstored_is_back(scene *s)
     }
     libxl_ctx_counters(s->ctx, &after);
     assert_int_equal(after.descriptors, before.descriptors);
-    /* There are fewer if ten seconds have passed since the last creation: the context drops its names then. */
+    /* There are fewer watches if ten seconds have passed since the last creation, because the context then
+     * drops its cached names. */
     assert_true(after.watches <= before.watches);
     assert_true(after.timers <= before.timers);
 }
@@ -179,7 +180,7 @@ static void a_destruction_waits_a_moment_for_xenstored(scene *s)
     libxl__ctx_lock(s->ctx);
     libxl__xs_link_lost(s->ctx, EPIPE); /* This simulates that xenstored has closed the connection. */
     libxl__ctx_leave(s->ctx);
-    /* The fixture checks that no node is left. */
+    /* After the test, the fixture checks that no node is left. */
     assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
 }
 

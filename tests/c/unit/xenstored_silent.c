@@ -92,7 +92,7 @@ static void an_opening_that_does_not_wait_returns_before_xenstored_answers(scene
     (void)s;
 }
 
-/* The answer has arrived. But the application runs the loop only after the time limit for the answer
+/* The answer has arrived in time, but the application runs the loop only after the time limit for the answer
  * has passed. */
 static void an_answer_that_is_read_late_counts(scene *s)
 {
@@ -145,7 +145,8 @@ static void closing_needs_no_descriptor(scene *s)
     libxl_ctx *ctx;
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, LIBXL_CTX_LIBXENSTORE, NULL), 0);
     assert_int_equal(libxl_evenable_domain_lifecycle(ctx, LIBXL_DOMID_ALL, 1, &all), 0);
-    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0); /* The watches are registered. */
+    /* When this call returns, the watches are registered. */
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
     free(name);
     getrlimit(RLIMIT_NOFILE, &before);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};

@@ -92,11 +92,12 @@ FILLS_GUEST(nic_add, device_nic_add, args->in.nic = scenario_nic())
 FILLS_GUEST(nic_remove, device_nic_remove, args->in.nic = scenario_nic())
 FILLS_GUEST(nic_destroy, device_nic_destroy, args->in.nic = scenario_nic())
 
-/* A disk that a QEMU serves. */
+/* Adds a disk that a QEMU serves. */
 FILLS_GUEST(qdisk_add, device_disk_add, args->in.disk = scenario_disk(),
             args->in.disk.backend = LIBXL_DISK_BACKEND_QDISK)
 
-/* Fills in a guest whose framebuffer has a password. QEMU gets the password in the phase `password`. */
+/* Fills in the creation of a guest whose framebuffer has a password. QEMU gets the password in the phase
+ * `password`. */
 static void fill_create_screen(struct subject *s, void *p)
 {
     libxl__domain_create_new_args *args = p;
@@ -175,7 +176,8 @@ FILLS_GUEST(list_devices, domain_list_devices, args->out.list = &s->results.devi
         {STARTED(DEVICE_##NAME##_DESTROY, name##_destroy)},
 
 static const struct operation_row rows[] = {
-    /* The guest has taken its disk before the removal, and the backend of the disk is in domain 0. */
+    /* In the scenario the guest has taken its disk before the removal, and the backend of the disk is in
+     * domain 0. */
     {IDLE(DEVICE_DETACH, "driver")},
     {IDLE(DEVICE_DETACH, "domain")},
     {SWEPT(DEVICE_DISK_ADD, disk_add, fill_disk_add, ANY_GUEST)},
@@ -198,14 +200,16 @@ static const struct operation_row rows[] = {
     {HIDDEN(DEVICE_EVENTS)},
     {SWEPT(DEVICE_EVENTS_HANDLER, events_handler, fill_events_handler, ANY_GUEST)},
     {HIDDEN_IN(BACKEND_CONNECT, BACKEND_CONNECT, fill_backend_connect, WITH_DISK)},
-    /* The backend is connected already. tests/python/test_devd.py runs the phases that connect a backend. */
+    /* In the scenario the backend is connected already. tests/python/test_devd.py runs the phases that
+     * connect a backend. */
     {IDLE(BACKEND_CONNECT, "check")},
     {IDLE(BACKEND_CONNECT, "model")},
     {IDLE(BACKEND_CONNECT, "backend")},
     {IDLE(BACKEND_CONNECT, "host")},
     {IDLE(BACKEND_CONNECT, "keep")},
     {HIDDEN_IN(BACKEND_RELEASE, BACKEND_RELEASE, fill_backend_release, WITH_DISK)},
-    /* The backend has not closed. tests/python/test_devd.py runs the phases that release a resource. */
+    /* In the scenario the backend has not closed. tests/python/test_devd.py runs the phases that release a
+     * resource. */
     {IDLE(BACKEND_RELEASE, "host")},
     {IDLE(BACKEND_RELEASE, "model")},
     {IDLE(BACKEND_RELEASE, "clean")},

@@ -66,13 +66,13 @@ static int start_wait_gone(struct starter *s)
 STARTS(list_unfinished, unfinished_list, libxl_domain_list_unfinished(s->ctx, &out, NULL))
 FILLS(list_unfinished, domain_list_unfinished, args->out.list = &s->results.unfinished)
 
-/* Starts the removal of an unfinished domain with a UUID that no domain has. */
+/* Starts domain_remove_unfinished with a UUID that no domain has. */
 STARTS_WITHOUT(remove_unfinished, ERROR_NOTFOUND, libxl_uuid uuid;
                libxl_uuid_generate(&uuid), libxl_domain_remove_unfinished(s->ctx, &uuid, NULL))
 FILLS(remove_unfinished, domain_remove_unfinished, args->in.uuid = s->uuid)
 
-/* Ejects a disk. Normally an event generator starts this operation. Here no generator runs, because no medium is
- * ejected. */
+/* Fills in the ejection of a disk. Normally an event generator starts disk_eject. Here no generator runs,
+ * because no medium is ejected. */
 FILLS_GUEST(disk_eject, disk_eject, args->in.vdev = strdup("xvda"))
 
 /* ---- describing domains */
@@ -101,18 +101,20 @@ FILLS_GUEST(retrieve, retrieve_domain_configuration, args->out.d_config = &s->re
 static const struct operation_row rows[] = {
     /* A single creation is admitted at once. tests/c/sim/creations.c starts more creations. */
     {IDLE(DOMAIN_CREATE_NEW, "admission")},
-    /* These phases wait for a boot loader. An HVM domain has none, so they do not wait in its creation. */
+    /* The phases `make` and `bootloader` wait for a boot loader. An HVM domain has none, so they do not wait
+     * in its creation. */
     {.operation = LIBXL__OP_DOMAIN_CREATE_NEW, .phase = "make", .idle_hvm = true},
     {.operation = LIBXL__OP_DOMAIN_CREATE_NEW, .phase = "bootloader", .idle_hvm = true},
     /*
-     * These phases do not wait in the sweep. xenconsoled already serves the unfinished guest, and the guest exists.
+     * The phases `xenconsoled` and `trees` do not wait in the sweep, because xenconsoled already serves the
+     * unfinished guest, and the guest exists.
      */
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "xenconsoled")},
     {IDLE(DOMAIN_REMOVE_UNFINISHED, "trees")},
     {SWEPT(DOMAIN_CREATE_NEW, create, operations_fill_create, NO_GUEST)},
     /* A single soft reset is admitted at once, as a single creation is. */
     {IDLE(DOMAIN_SOFT_RESET, "admission")},
-    /* The node with the name of the terminal exists already. */
+    /* The node with the name of the console's terminal exists already. */
     {IDLE(DOMAIN_SOFT_RESET, "console")},
     {SWEPT(DOMAIN_SOFT_RESET, soft_reset, fill_soft_reset, HVM_TO_RESET)},
     {SWEPT(DOMAIN_WAIT_SHUTDOWN, wait_shutdown, fill_wait_shutdown, ANY_GUEST)},

@@ -58,7 +58,7 @@ STARTS_PLAIN(set_cpupool, (void)0, libxl_domain_set_cpupool(s->ctx, s->guest, 0,
 STARTS(pci_topology, pcitopology_list, libxl_host_pci_topology(s->ctx, &out, NULL))
 STARTS(console_ring, blob, libxl_host_console_ring(s->ctx, true, &out, NULL))
 
-/* These return NI on a simulated host, which has no such feature. */
+/* These operations return NI on a simulated host, which does not have the features that they use. */
 #define STARTS_NI(name, declarations, call) STARTS_WITHOUT(name, ERROR_NI, declarations, call)
 STARTS_NI(flask_enforcing, bool out, libxl_host_flask_enforcing(s->ctx, &out, NULL))
 STARTS_NI(flask_set, (void)0, libxl_host_flask_set_enforcing(s->ctx, true, NULL))

@@ -30,7 +30,7 @@ FILLS(assignable_remove, host_pci_assignable_remove, args->in.pci = pci_of(2, 0)
 
 /* ---- the devices of a guest */
 
-/* Returns a device that has a driver of the host, with `seize` set. */
+/* Returns a device that is bound to a driver of the host. Its member `seize` is set. */
 static libxl_device_pci seized(void)
 {
     libxl_device_pci pci = pci_of(1, 0);
@@ -38,7 +38,7 @@ static libxl_device_pci seized(void)
     return pci;
 }
 
-/* Gives the device back to its driver if the operation has succeeded. */
+/* Gives the device back to the host's driver if the operation has succeeded. */
 static int give_back(struct starter *s, libxl_device_pci *pci, int rc)
 {
     if (!rc)
@@ -86,7 +86,8 @@ static void fill_create_pci(struct subject *s, void *p)
 }
 
 static const struct operation_row rows[] = {
-    /* A creation stores the whole configuration itself. */
+    /* A creation stores the whole configuration itself, so the phases `lock` and `record` do not wait in it.
+ */
     {IDLE(DEVICE_PCIS_ADD, "lock")},
     {IDLE(DEVICE_PCIS_ADD, "record")},
     {SWEPT(HOST_PCI_ASSIGNABLE, pci_assignable, fill_assignable, ANY_GUEST)},

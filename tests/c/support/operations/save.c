@@ -8,7 +8,7 @@
 STARTS_PLAIN(resume, (void)0, libxl_domain_resume(s->ctx, s->guest, 1, NULL))
 FILLS_GUEST(resume, domain_resume, args->in.suspend_cancel = 1)
 
-/* Starts the resumption of an unfinished save with a UUID that no domain has. */
+/* Starts domain_resume_unfinished with a UUID that no domain has. */
 STARTS_WITHOUT(resume_unfinished, ERROR_NOTFOUND, libxl_uuid uuid;
                libxl_uuid_generate(&uuid), libxl_domain_resume_unfinished(s->ctx, &uuid, NULL))
 FILLS(resume_unfinished, domain_resume_unfinished, args->in.uuid = s->uuid)
@@ -46,7 +46,7 @@ static const struct operation_row rows[] = {
     /* A single creation is admitted at once. */
     {IDLE(DOMAIN_RESTORE, "admission")},
     {IDLE(DOMAIN_RESTORE_INCOMING, "admission")},
-    /* This phase waits for a boot loader, and a saved domain has none. */
+    /* The phase `make` waits for a boot loader, and a saved domain has none. */
     {IDLE(DOMAIN_RESTORE, "make")},
     /* The guest is suspended before the operation starts, and was not renamed. */
     {IDLE(DOMAIN_RECOVER, "follow")},
@@ -68,11 +68,11 @@ static const struct operation_row rows[] = {
     {SWEPT(DOMAIN_SAVE, save, fill_save, HVM)},
     {SWEPT(DOMAIN_RESTORE, restore, fill_restore, SAVED)},
     {HIDDEN(DOMAIN_RESTORE_INCOMING)},
-    /* The saved domain has a disk. */
+    /* The restored domain has a disk, so the restoration runs device_disk_check. */
     {HIDDEN_IN(DEVICE_DISK_CHECK, DOMAIN_RESTORE, fill_restore, SAVED)},
     {SWEPT(DOMAIN_MIGRATE, migrate, fill_migrate, OBEDIENT)},
     {SWEPT(DOMAIN_RECEIVE, receive, fill_receive, SAVED)},
-    /* Only a domain that stays paused waits in this phase. */
+    /* The phase `unmark` waits only if the domain stays paused. */
     {SWEPT(DOMAIN_RECEIVE, receive, fill_receive_paused, SAVED), .phase = "unmark"},
 };
 OPERATION_FAMILY(save_operations);

@@ -10,7 +10,7 @@ static libxl_blob starter_value = {.size = 1, .data = (uint8_t *)"x"};
 static libxl_store_permissions starter_permissions;
 
 /*
- * Returns the path of the node of the scenarios. The node is in the guest's tree, so it is removed with the
+ * Returns the path of the node that the scenarios use. It is in the guest's tree, so it is removed with the
  * tree.
  */
 static char *store_node(const struct subject *s)
@@ -30,8 +30,8 @@ STARTS(store_get_permissions, store_permissions, libxl_store_get_permissions(s->
 
 STARTS_PLAIN(store_write, (void)0, libxl_store_write(s->ctx, STORE_NODE, &starter_value, NULL, NULL))
 /*
- * The row for the four operations that share these phases. A transaction has more than one round trip, so its
- * phases wait.
+ * The row of store_write stands for the four operations that share its phases. A transaction has more than
+ * one round trip, so its phases wait.
  */
 FILLS(store_write, store_write, args->in.path = store_node(s), libxl_blob_set(&args->in.value, "x", 1),
       args->in.has_permissions = true, args->in.permissions.owner = s->guest)
