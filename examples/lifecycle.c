@@ -196,7 +196,7 @@ static void *abort_creation(void *argument)
     return NULL;
 }
 
-/* Starts a step. The time limit and the abort find the operation by its `how`. */
+/* Starts a step. The calls that limit and abort the operation name it by `how`. */
 static int start_step(struct guest *g, const struct step *step, const libxl_asyncop_how *how)
 {
     g->aborting = step->abort;

@@ -142,8 +142,7 @@ bool start_prepare(void);
  * Returns -1 if reading the attributes of the object raises an exception other than AttributeError.
  */
 int parse_target(PyObject *input, Target *target);
-/* Starts an operation whose spec names the C function that starts it on a domid. Returns its future,
- * a new reference. */
+/* Starts an operation whose spec has an initiator. Returns the operation's future, a new reference. */
 PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target);
 
 /* ---- observe.c */

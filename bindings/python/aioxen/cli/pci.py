@@ -51,7 +51,7 @@ async def pci_detach(session: Session, domain: str, devices: tuple[str, ...], fo
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
         detach = dom.pci_destroy if force else dom.pci_remove
-        for pci in found:  # The backend reconfigures one device after the other.
+        for pci in found:  # In turn, because the backend reconfigures one device at a time.
             await detach(pci, timeout=session.timeout, progress=report)
         return Done(f"{', '.join(devices)} detached", {"outcome": "detached", "pcis": devices})
 

@@ -96,7 +96,7 @@ async def usbdev_detach(session: Session, domain: str, places: Places) -> None:
     found = [aioxen.DeviceUsbdev(ctrl=c, port=p, u=aioxen.DeviceUsbdevHostdev()) for c, p in places]
 
     async def act(dom: aioxen.Domain, report: Report) -> Done:
-        for usb in found:  # Each removal holds the lock of the domain's devices.
+        for usb in found:  # In turn, because each removal holds the lock of the domain's devices.
             await dom.usbdev_remove(usb, timeout=session.timeout, progress=report)
         text = ", ".join(f"USB device in port {port} of controller {ctrl}" for ctrl, port in places)
         return Done(f"{text} detached", {"outcome": "detached", "usbdevs": list(map(record_of, found))})

@@ -59,7 +59,7 @@ class InterruptedError(FleetError):
 class UnknownOutcomeError(FleetError):
     """The host was lost after the call was sent. The host may have carried out the call, or may still do so.
 
-    resolve() tells the outcome when the host is back.
+    resolve() waits until the host is back, and returns the call's result or raises its error.
     """
 
     def __init__(

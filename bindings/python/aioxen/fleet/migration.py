@@ -36,7 +36,7 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 NAME = "migrate"
 SUSPENDED: tuple[type[errors.Error], ...] = (errors.OwnerUnknownError, InterruptedError)
-"""The sender's errors after which its host may keep the guest suspended."""
+"""The sender's errors after which the guest may be suspended on the old host."""
 
 
 class Migration:

@@ -17,7 +17,7 @@ from aioxen.types import DomInfo, UnfinishedWork
 
 
 async def recover(agent: Agent) -> None:
-    """Writes the outcomes to the journal and to the audit log."""
+    """Finds the outcomes of these calls. Writes them to the journal and to the audit log."""
     for entry in list(agent.journal.interrupted()):
         for patience in (0.2, 0.5, 1.0, 0):
             try:
@@ -92,4 +92,4 @@ FINDERS: dict[str, Callable[[aioxen.Context, Entry, UUID], Awaitable[bytes]]] = 
     "domain_destroy": _destroyed,
     "domain_migrate_stream": _sent,
 }
-"""The operations whose outcome the UUID of their domain shows."""
+"""By operation: the function that finds the operation's outcome by the UUID of the domain."""

@@ -112,7 +112,7 @@ class NatsService:
                 log.warning("the broker does not keep the stream %s: %s", config.name, error)
                 self._kept = self._kept and config is _PRESENCE
 
-    # In
+    # Received messages
 
     async def _on_request(self, message: Msg) -> None:
         sink = partial(self._put_reply, message.reply)
@@ -125,7 +125,7 @@ class NatsService:
     async def _on_hello(self, message: Msg) -> None:
         self._beat()
 
-    # Out
+    # Sent messages
 
     def _put_reply(self, subject: str, reply: bytes) -> None:
         if subject.startswith(f"xen.re.{self.agent.host}."):

@@ -53,7 +53,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
 
 
 class State(enum.Enum):
-    """What a reply says about its request."""
+    """What a reply says about its request. A description begins with the further members of the reply."""
 
     RUNNING = "running"
     """The request was accepted and is in progress."""
