@@ -345,8 +345,8 @@ class Agent:
         call.sink(last)
 
     async def _refused_by_policy(self, call: Call, inputs: dict[str, Any]) -> str:
-        """Returns why the policy refuses the call, or "". Replaces the domid in the inputs by a handle with
-        the UUID, so that the operation works on the domain whose name was checked."""
+        """Returns why the policy refuses the call, or "". Replaces the domid in the inputs by a handle. If
+        the domain's name is checked, the handle has the UUID, so that the operation works on this domain."""
         request, config, xen = call.request, inputs.get("d_config"), self.xen
         patterns = self.policy.allowed_domains(request.caller, request.call)
         dom: aioxen.Domain | None = None
