@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @dataclass
 class Dom0:
-    """A shell in dom0 that runs the commands of several tests."""
+    """A shell in dom0, in which several tests run their commands."""
 
     process: "subprocess.Popen[str]"
 

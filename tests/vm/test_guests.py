@@ -26,12 +26,13 @@ def create(dom0: Dom0, kind: str, command_line: str) -> None:
 
 
 def state(dom0: Dom0) -> str:
-    """Returns the state column of xl list: running, blocked, paused, shutdown, reason, dying."""
+    """Returns the state column of xl list. It has a character for each of: running, blocked, paused,
+    shutdown, the reason of the shutdown, dying."""
     return dom0("xl list guest").splitlines()[1].split()[4]
 
 
 def wait_for_shutdown(dom0: Dom0) -> int:
-    """Waits for the guest's shutdown. Returns the reason, which xl shows as a letter."""
+    """Waits for the guest's shutdown. Returns the number of the reason, which xl shows as a letter."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         column = state(dom0)

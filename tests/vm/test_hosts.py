@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The library on hosts that lack something.
 
-The command line of the real Xen disables capabilities. One test disables each capability alone, and then
-all together. In another test, dom0 can reach xenstored only by the kernel's device."""
+The command line of the real Xen disables capabilities. One test runs with each capability disabled alone, and
+then with all disabled. In another test, dom0 can reach xenstored only by the kernel's device."""
 
 import pytest
 from launching import PROJECT, Run

@@ -14,7 +14,7 @@ LIBVIRT = BUILD / "libvirt"
 UNPACKED = (LIBVIRT / "usr/lib/x86_64-linux-gnu", LIBVIRT / "lib/x86_64-linux-gnu")
 PROGRAMS = ("usr/sbin/libvirtd", "usr/bin/virsh")
 LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="takes minutes: make test-guests")
-# dom0 has these libraries.
+# # The beginnings of the names of the libraries that dom0 has.
 OWN = ("libxen", "libxlutil", "libc.so", "libm.so", "libgcc_s", "ld-linux")
 
 
@@ -40,7 +40,8 @@ def collected() -> Path:
 
 @LONG
 def test_libvirtd_keeps_a_guest(run: Run, collected: Path) -> None:
-    """The file that a guest is saved in is as large as the guest, and is in dom0's memory."""
+    """dom0 needs much memory, because it keeps the file of the saved guest in memory. The file is as large as
+    the guest."""
     options = ["--memory", "1536", "--dom0-memory", "1024", "--timeout", str(scaled(600))]
     program = ["/usr/bin/python3", "tests/vm/inside/libvirtd.py", LIBVIRT, BUILD / "dropin", collected]
     done = run(*options, "--", *map(str, program), timeout=scaled(620))

@@ -42,7 +42,7 @@ def test_console_keeps_the_last_lines() -> None:
         console.add(b"line ")
         console.add(b"%d\r\n" % number)
     assert console.text().splitlines()[-1] == f"line {LINES + 9}"
-    assert len(console.text().splitlines()) == LINES - 1  # The console also keeps the unfinished last line.
+    assert len(console.text().splitlines()) == LINES - 1  # # The text also has the last line, which is unfinished.
 
 
 def test_the_probe_for_kvm_sees_instructions_carried_out() -> None:
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_kernel_is_refused(tmp_path: Path) -> None:
         uncompressed(tmp_path / "vmlinuz")
 
 
-# A list of packages as on Debian 13. It has another version of Python, and a virtual package.
+# A list of packages as on Debian 13. It has another version of Python than Debian 12, and a virtual package.
 INSTALLED = """\
 python3\tinstalled\tpython3-profiler\t, python3.13 (>= 3.13.5~), libpython3-stdlib (= 3.13.5-1)
 python3.13\tinstalled\t\t, python3.13-minimal (= 3.13.5-2), media-types

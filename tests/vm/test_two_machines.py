@@ -28,7 +28,8 @@ def pair(*arguments: str, limit: float) -> "subprocess.CompletedProcess[str]":
     return done  # type: ignore[no-any-return]
 
 
-# Machine 2 writes to the disk, and tells machine 1 by the network. Machine 1 reads the disk then.
+# Machine 2 writes to the disk, and then sends a word to machine 1 by the network. Then machine 1 reads the
+# disk.
 MEET = """
 ip address add 10.0.0.$AIOXEN_VM_NUMBER/24 dev eth0
 if [ $AIOXEN_VM_NUMBER = 1 ]; then

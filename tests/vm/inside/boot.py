@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""boot.py KIND file|pygrub MAKER: Debian's kernel boots from a file, or from the guest's disk by pygrub."""
+"""boot.py KIND file|pygrub MAKER: a guest boots Debian's kernel from a file, or from its disk by pygrub."""
 
 from __future__ import annotations
 

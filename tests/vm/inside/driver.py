@@ -29,7 +29,7 @@ async def served(server: Console, nodes: str, domid: str, number: int) -> None:
 
 
 async def gone(server: Console, nodes: str, domid: str, number: int) -> None:
-    """Waits until the driver domain's interface is gone. The nodes of the interface are gone already."""
+    """Waits until the driver domain's interface is gone. The interface's nodes must be gone already."""
     assert run(f"xenstore-ls {nodes}/vif/{domid}/{number}", check=False).startswith("xenstore-ls: ")
     await server.command(f"until [ ! -e /sys/class/net/vif{domid}.{number} ]; do usleep 100000; done")
 
@@ -37,8 +37,8 @@ async def gone(server: Console, nodes: str, domid: str, number: int) -> None:
 async def main() -> None:
     prepare()
     run(f"cp build/guest/linux-driver-initramfs {RAMDISK}")
-    # Without this command, the bridge would take the address of its vif. The vif in the driver domain has the
-    # same address.
+    # # Without this command, dom0's bridge would take the address of its vif. The vif's peer in the driver
+    # domain has the same address.
     run("ip link set xenbr0 address 02:00:00:00:00:01")
     before = left()
     net = text("net", "pv", "serve=eth0", 'vif = ["bridge=xenbr0"]', "driver_domain = 1", ramdisk=RAMDISK)

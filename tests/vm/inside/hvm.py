@@ -63,7 +63,8 @@ async def said(words: str) -> None:
 
 
 async def shown() -> Screen:
-    """Waits until the screen shows text. QEMU draws the screen a moment after the guest has printed."""
+    """Waits until the screen shows text. QEMU draws the text on the screen a moment after the guest has
+    printed it."""
     deadline = time.monotonic() + LIMIT
     while True:
         seen = await screen(5907)

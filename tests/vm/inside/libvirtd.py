@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libvirtd.py LIBVIRT DROPIN LIBRARIES: Debian's libvirtd, on this library, keeps a Linux guest.
 
-LIBVIRT is the unpacked libvirt, DROPIN has libxenlight.so.4.17, LIBRARIES has those libraries of libvirt that
-dom0 lacks. virsh starts a PVH guest from XML, plugs a disk and an interface, suspends and resumes the guest,
-saves and restores it, and ends it. The guest uses both devices before and after that. `virsh event` sees each
-change of state.
+The arguments are folders. LIBVIRT has the unpacked libvirt. DROPIN has libxenlight.so.4.17. LIBRARIES has the
+libraries that libvirt needs and dom0 lacks. virsh starts a PVH guest from XML, plugs a disk and an interface,
+suspends and resumes the guest, saves and restores it, and ends it. The guest uses both devices before and
+after it is saved. `virsh event` sees each change of state.
 """
 
 from __future__ import annotations

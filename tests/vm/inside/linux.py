@@ -66,8 +66,8 @@ def prepare() -> None:
 
 
 def prepare_passthrough() -> None:
-    """Does the work of `prepare` for guests of `passthrough_text`. The interface that is connected with the
-    card joins the bridge."""
+    """Does the work of `prepare` for the guests of passthrough_text(). Also adds dom0's interface eth0, which
+    is connected with the card, to the bridge."""
     prepare()
     run("gzip -1 <build/guest/linux-passthrough-initramfs >/tmp/passthrough-initramfs")
     run("cp build/dom0/boot/vmlinuz-* /tmp/vmlinuz && ip link set eth0 master xenbr0 up")
@@ -132,14 +132,14 @@ class Console:
         """What the guest has printed, as far as it has been read."""
 
     def _take(self) -> None:
-        """Reads what the guest has printed. The end of the domain is the end of the text."""
+        """Reads what the guest has printed. When the domain ends, there is no more text."""
         with contextlib.suppress(OSError):
             more = os.read(self._fd, 65536).decode(errors="replace").replace("\r", "")
             self._text += more
             self.log += more
 
     async def read(self) -> None:
-        """Reads until it is cancelled. The terminal keeps only a few KiB that nobody reads."""
+        """Reads until the task is cancelled. Without a reader, the terminal keeps only a few KiB."""
         while True:
             self._take()
             await asyncio.sleep(0.05)

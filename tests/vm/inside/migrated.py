@@ -114,8 +114,8 @@ async def receive_by_tls(xen: aioxen.Context, connection: socket.socket) -> None
 
 
 def settings(side: int) -> ssl.SSLContext:
-    """Returns the settings of one end of a TLS connection. Each end shows the certificate of the
-    environment, and trusts it alone."""
+    """Returns the settings of one end of a TLS connection. Each end shows the certificate in
+    AIOXEN_CERTIFICATE, and trusts only this certificate."""
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(os.environ["AIOXEN_CERTIFICATE"])
         file.flush()
@@ -183,7 +183,7 @@ async def target() -> None:
             assert Path("/tmp/disk/word").read_text() == "after\n"
             run("umount /tmp/disk")
             await loop.sock_sendall(report, b"done")
-            await loop.sock_recv(report, 1)  # Waits until machine 1 has read the word.
+            await loop.sock_recv(report, 1)  # # Waits until machine 1 has read "done".
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 

@@ -39,7 +39,7 @@ def place() -> tuple[int, int]:
 
 
 async def dom0_has_stick(has: bool) -> None:
-    """Waits until dom0's driver has the stick, or has lost it."""
+    """Waits until dom0's driver has the stick, or no longer has it."""
     deadline = time.monotonic() + LIMIT
     while True:
         with contextlib.suppress(ValueError, OSError):  # The stick is missing for a moment when it is reset.

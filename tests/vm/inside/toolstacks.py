@@ -2,7 +2,7 @@
 """Two classes with the same methods. `Ours` does the work by this library, and `Xl` by Debian's xl. Each
 class works on guests that either class has made.
 
-The methods take a guest's name, because both classes know the name.
+The methods take a guest's name, because both toolstacks know it.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ class Xl:
         return macs
 
     async def _stored(self, guest: str) -> dict[str, list[dict[str, str]]]:
-        # Standard error has a warning for each device that xl has removed. xl leaves such devices in the
-        # stored file.
+        # # xl writes a warning to standard error for each device that it has removed, because xl leaves such
+        # devices in the stored file.
         (entry,) = json.loads(await self._xl(f"list -l {guest} 2>/dev/null"))
         stored: dict[str, list[dict[str, str]]] = entry["config"]
         return stored
