@@ -14,7 +14,7 @@ LIBVIRT = BUILD / "libvirt"
 UNPACKED = (LIBVIRT / "usr/lib/x86_64-linux-gnu", LIBVIRT / "lib/x86_64-linux-gnu")
 PROGRAMS = ("usr/sbin/libvirtd", "usr/bin/virsh")
 LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="takes minutes: make test-guests")
-# # The beginnings of the names of the libraries that dom0 has.
+# The beginnings of the names of the libraries that dom0 has.
 OWN = ("libxen", "libxlutil", "libc.so", "libm.so", "libgcc_s", "ld-linux")
 
 

@@ -40,10 +40,11 @@ def test_a_guest_uses_its_devices(inside, kind: str) -> None:  # type: ignore[no
 
 @pytest.mark.parametrize(("kind", "move"), [("pv", "ours-xl"), ("pvh", "xl-ours")])
 def test_a_saved_guest_continues(inside, kind: str, move: str) -> None:  # type: ignore[no-untyped-def]
-    inside("saved.py", kind, move, memory=1024)  # # dom0 keeps the saved guest's file in its memory. The file is as large as the guest.
+    # dom0 keeps the saved guest's file in its memory. The file is as large as the guest.
+    inside("saved.py", kind, move, memory=1024)
 
 
-# # The pairs of the toolstack that makes the guests and the toolstack that works on them.
+# The pairs of the toolstack that makes the guests and the toolstack that works on them.
 WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]
 
 

@@ -42,7 +42,8 @@ def test_console_keeps_the_last_lines() -> None:
         console.add(b"line ")
         console.add(b"%d\r\n" % number)
     assert console.text().splitlines()[-1] == f"line {LINES + 9}"
-    assert len(console.text().splitlines()) == LINES - 1  # # The text also has the last line, which is unfinished.
+    # The text also has the last line, which is unfinished.
+    assert len(console.text().splitlines()) == LINES - 1
 
 
 def test_the_probe_for_kvm_sees_instructions_carried_out() -> None:

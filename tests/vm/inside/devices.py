@@ -61,7 +61,7 @@ async def plug_disk(driver: Tool, console: Console, path: str) -> None:
     await driver.disk_add("g", path, "xvdd")
     assert "xvdd" in await driver.disks("g")
     assert "disk xvdd: ok" in await console.command("check-disk xvdd")
-    # # Closing a block device drops its cache, so each dd reads the disk and not the cache.
+    # Closing a block device drops its cache, so each dd reads the disk and not the cache.
     turn = "dd if=/dev/xvdd of=/dev/null bs=64k count=16; do echo >>/tmp/turns; usleep 50000"
     await console.command(f"rm -f /tmp/turns; (while {turn}; done) 2>/tmp/end & reader=$!")
     await console.command("until [ -s /tmp/turns ]; do usleep 50000; done")
@@ -83,7 +83,7 @@ async def plug_nic(driver: Tool, console: Console, device: str) -> None:
     pings.kill()
     await pings.wait()
     assert MACS[2] not in await driver.nics("g")
-    # # The guest's driver first reports that the interface is closed, and only then removes it.
+    # The guest's driver first reports that the interface is closed, and only then removes it.
     await console.command(f"until [ ! -e /sys/class/net/{device} ]; do usleep 50000; done")
 
 

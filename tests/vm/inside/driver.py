@@ -37,7 +37,7 @@ async def gone(server: Console, nodes: str, domid: str, number: int) -> None:
 async def main() -> None:
     prepare()
     run(f"cp build/guest/linux-driver-initramfs {RAMDISK}")
-    # # Without this command, dom0's bridge would take the address of its vif. The vif's peer in the driver
+    # Without this command, dom0's bridge would take the address of its vif. The vif's peer in the driver
     # domain has the same address.
     run("ip link set xenbr0 address 02:00:00:00:00:01")
     before = left()

@@ -183,7 +183,7 @@ async def target() -> None:
             assert Path("/tmp/disk/word").read_text() == "after\n"
             run("umount /tmp/disk")
             await loop.sock_sendall(report, b"done")
-            await loop.sock_recv(report, 1)  # # Waits until machine 1 has read "done".
+            await loop.sock_recv(report, 1)  # Waits until machine 1 has read "done".
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 

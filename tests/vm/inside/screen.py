@@ -52,7 +52,7 @@ async def screen(port: int) -> Screen:
         assert NO_AUTHENTICATION in kinds
         writer.write(bytes([NO_AUTHENTICATION]))
         assert await reader.readexactly(4) == bytes(4)
-        writer.write(b"\1")  # # Other viewers may stay connected.
+        writer.write(b"\1")  # Other viewers may stay connected.
         width, height, _, length = struct.unpack("!HH16sI", await reader.readexactly(24))
         await reader.readexactly(length)
         writer.write(b"\0\0\0\0" + PIXELS)

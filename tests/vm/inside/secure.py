@@ -12,7 +12,7 @@ from linux import run
 
 HOME = Path.home() / ".ssh"
 CONFIG = "Host *\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n"
-# # The server runs commands with a short PATH, in which `aioxen` must be found.
+# The server runs commands with a short PATH, in which `aioxen` must be found.
 COMMAND = """#!/bin/sh
 export PYTHONPATH={path}
 exec /usr/bin/python3 -m aioxen "$@"

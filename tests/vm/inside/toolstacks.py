@@ -160,7 +160,7 @@ class Xl:
         return macs
 
     async def _stored(self, guest: str) -> dict[str, list[dict[str, str]]]:
-        # # xl writes a warning to standard error for each device that it has removed, because xl leaves such
+        # xl writes a warning to standard error for each device that it has removed, because xl leaves such
         # devices in the stored file.
         (entry,) = json.loads(await self._xl(f"list -l {guest} 2>/dev/null"))
         stored: dict[str, list[dict[str, str]]] = entry["config"]
