@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Runs sequences of events in the core. Operations start, wait and fail. They are stopped, limited, undone,
- * nested and grouped. There are reports, events that are taken in each way, calls inside callbacks, failing
- * allocations, and the closing of the context.
+ * nested and grouped. They report progress. The run takes events in each way, calls the library inside
+ * callbacks, makes allocations fail, and closes the context.
  *
  * Each octet of the input is a command, an argument of a command, or the action of a phase. When the input is
  * used up, every phase succeeds. So each run ends. These conditions must hold:
@@ -24,7 +24,7 @@ enum { MOST_DEPTH = 4, MOST_COMMANDS = 400 };
 
 static struct {
     libxl_ctx *ctx;
-    /* The number of commands on the stack. Each command runs in a callback of the command before it. */
+    /* The number of callbacks on the stack in which commands are carried out. */
     int depth;
     int commands;
     bool memory_was_short, hooks_set;
@@ -135,7 +135,7 @@ static void start_one(unsigned way)
     }
     *(struct play **)libxl__ao_args(ao) = p;
     p->started = true;
-    /* This may be a synchronous call inside a callback. The call must end although no other thread runs
+    /* The call may be synchronous and inside a callback. It must end although no other thread runs
      * the loop. */
     rc = libxl__ao_start(ao);
     if (p->synchronous)
@@ -260,7 +260,7 @@ static void poll_outer(void)
     libxl_osevent_afterpoll(run.ctx, count, fds, now);
 }
 
-/* Sets the hooks if no call is in progress. At other times the hooks must not be set. */
+/* Sets the event hooks, unless a call of the library is in progress: the hooks must not be set then. */
 static void set_hooks(unsigned way)
 {
     if (run.depth)
@@ -334,12 +334,12 @@ static void let_all_end(void)
     for (int i = 0; i < PLAYS; i++)
         if (plays.all[i].ao)
             libxl__ao_wake(plays.all[i].ao);
-    /* The loop calls this function inside a poll. So the loop must check again for work. */
+    /* The loop calls let_all_end() inside a poll, so the loop must look for work again. */
     libxl__loop_look_again(run.ctx);
     libxl__ctx_unlock(run.ctx);
 }
 
-/* Takes the remaining events. The closing would free events that are not taken. */
+/* Handles the events that are left, because the closing of the context would free them. */
 static void take_the_rest(void)
 {
     libxl_event *event;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Parses a document of any type. The first octet of the input chooses the type. The other octets are
- * the text. */
+/* Parses a document of any type. The first octet of the input chooses the type. The other octets are the
+ * document. */
 #define INCLUDE_TYPES "json_types.inc"
 #include "round_trip.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sends commands to a hostile QEMU. The input chooses the commands and their options, and what QEMU sends: right and
- * wrong answers, events, refusals, raw octets, messages in parts, and hang-ups. These conditions must hold:
+ * Sends commands to a hostile QEMU. The input chooses the commands and their options. It also chooses what
+ * QEMU sends: right and wrong answers, events, refusals, raw octets, and messages in parts. QEMU may also
+ * hang up. These conditions must hold:
  *
  *   - the operation completes exactly once, whatever QEMU sends, at the latest when its limit is reached;
  *   - after a success every command that was sent has an answer, and no command is refused;
@@ -33,12 +34,12 @@ static struct {
     int completions, rounds;
     bool memory_was_short;
     int qemu;      /* QEMU's end of the connection, or -1 */
-    unsigned next; /* the number of the next command that QEMU answers */
+    unsigned next; /* The number of the command that QEMU answers next. */
 } run;
 
 /* ---- the operation */
 
-/* Adds commands. A later round of the same connection adds further commands. */
+/* Adds commands to `qmp`. A later round of the same connection adds further commands. */
 static int add_commands(libxl__ao *ao, libxl__qmp *qmp)
 {
     for (unsigned more = next_below(&run.input, 4); more && qmp->count < LIBXL__QMP_COMMANDS; more--) {
@@ -161,7 +162,8 @@ static void greet(void)
     send_text("{\"QMP\": {\"version\": {}, \"capabilities\": [\"oob\"]}}\r\n");
 }
 
-/* Sends an answer to the next command. Way 0 is right; the others are wrong, refuse, or have odd values. */
+/* Sends an answer to the next command. In way 0 the answer is right. In the other ways it is wrong, a
+ * refusal, or has odd values. */
 static void answer(unsigned way)
 {
     static const char *const forms[] = {

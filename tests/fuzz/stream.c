@@ -30,7 +30,8 @@ static int play_restore(int fd, unsigned long *store_out, unsigned long *console
 #define xc_domain_restore(xch, fd, domid, store_port, store, store_domid, port, console, console_domid,      \
                           type, callbacks, ...)                                                              \
     play_restore(fd, store, console, callbacks)
-/* The program does not limit its memory if the domain is not known. Its memory is also the fuzzer's. */
+/* Without information about the domain, the program does not limit its memory. It must not, because its
+ * memory is also the fuzzer's. */
 #define xc_domain_getinfolist(xch, first, count, info) ((void)(xch), (void)(first), -1)
 #define PART                                           MODEL_PART
 #include "../../src/transfer/model.c"
@@ -44,12 +45,12 @@ enum { IN = 1001, OUT = 1002, MOST_EXPANDED = 8 << 20 };
 
 static struct {
     bytes input;
-    bool receives;      /* the program reads a head */
-    bool hvm;           /* the domain has a device model */
-    size_t head;        /* the length of the file of the head */
-    int results, heads; /* the numbers of messages */
-    int32_t result;     /* the value of the message RESULT */
-    char *expanded;     /* what was decompressed: `size` octets, of which `taken` were read */
+    bool receives;      /* true: the program reads a head. */
+    bool hvm;           /* true: the domain has a device model. */
+    size_t head;        /* The length of the file of the head. */
+    int results, heads; /* The numbers of messages RESULT and HEAD that the program has sent. */
+    int32_t result;     /* The value of the last message RESULT. */
+    char *expanded;     /* The data that was decompressed: `size` octets, of which `taken` were read. */
     size_t size, taken;
 } run;
 

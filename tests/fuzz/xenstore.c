@@ -2,8 +2,8 @@
 /*
  * Tests the decoder of the wire protocol against a hostile xenstored, which is called the peer. The tests use
  * batches of each mode, and watches. The input chooses the requests of the library's users and the messages
- * of the peer. The peer sends right and wrong answers, events, raw octets, messages in parts, and hang-ups.
- * These conditions must hold:
+ * of the peer. The peer sends right and wrong answers, events, raw octets, and messages in parts. It may also
+ * hang up. These conditions must hold:
  *
  *   - each operation that waits for a batch completes exactly once, whatever the peer sends;
  *   - each value that a batch has read is a string, and a failed batch has one of the errors that xs.h names;

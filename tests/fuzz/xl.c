@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads a text as a file in xl's form. The first octet of the input chooses the mode. A configuration that
- * is written as a file and read again must be unchanged. */
+/* Reads a text as a file in xl's format. The first octet of the input chooses how the text is read. A
+ * configuration that is written as a file and read again must be unchanged. */
 #include <libxl.h>
 
 #include "bytes.h"

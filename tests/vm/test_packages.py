@@ -105,7 +105,7 @@ def test_an_unknown_list_is_named(machine: FakeMachine) -> None:
 
 def test_nothing_of_xen_is_ever_installed() -> None:
     installed = names("build") + names("test")
-    # The tests use ssh on this machine, so ssh is installed here, too.
+    # openssh-client is in lists of both kinds, because the tests use ssh on this machine and in dom0.
     assert set(installed) & {*names("unpack"), *names("unpack-simulator")} <= {"openssh-client"}
     assert [name for name in installed if "xen" in name] == ["libxen-dev"]
     assert not [name for name in installed if name.startswith(("linux-image", "grub"))]

@@ -20,7 +20,8 @@ static struct {
     int connection; /* The present connection. -1: there is none. */
     char received[HELD];
     size_t have;
-    char held[HELD]; /* The end of a message. It is sent before the next message. */
+    /* The end of a message of which only the beginning was sent. It is sent before the next message. */
+    char held[HELD];
     size_t holds;
 } peer;
 
@@ -80,7 +81,8 @@ void peer_send_held(void)
     peer.holds = 0;
 }
 
-/* Sends a message. If `hold` is not 0, the end of the message may be sent only before the next message. */
+/* Sends a message. If `hold` is not 0, the end of the message may be held back until the next message is
+ * sent. */
 static void send_message(struct xsd_sockmsg header, const char *body, size_t length, unsigned hold)
 {
     char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];
@@ -93,7 +95,7 @@ static void send_message(struct xsd_sockmsg header, const char *body, size_t len
     peer.holds = all - now;
 }
 
-/* Sends the answer that xenstored would give, or an answer that differs from this one in one respect. */
+/* Sends the answer that xenstored would give, or an answer that differs from xenstored's in one respect. */
 void peer_answer(bytes *input, unsigned way)
 {
     static const char *const errors[] = {"ENOENT", "EACCES", "EAGAIN", "EINVAL", "ENOSPC", "E", "", "EQUOTA"};
@@ -111,7 +113,7 @@ void peer_answer(bytes *input, unsigned way)
     case 2:
         header.type = XS_ERROR;
         length = strlen(strcpy(text, errors[next_below(input, sizeof(errors) / sizeof(*errors))]));
-        length += way & 1; /* The value has or lacks a terminating zero. */
+        length += way & 1; /* The name of the error has a terminating zero or lacks it. */
         break;
     case 3: header.req_id += next_byte(input); break;
     case 4: header.type = next_byte(input); break;
@@ -167,7 +169,7 @@ static void open_listener(void)
     setenv("XENSTORED_PATH", address.sun_path, 1);
 }
 
-/* Closes the connections that an earlier run has left. */
+/* Closes the connections that the previous run has not closed. */
 static void forget_connections(void)
 {
     for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;)

@@ -70,7 +70,7 @@ static int start_group(libxl__ao *ao, struct state *s)
                               .width = 1 + next_below(&plays.input, 3)};
     for (uint32_t i = 0; i < s->group.count; i++) {
         s->members[i] = play_new();
-        if (!s->members[i]) /* play_new() has no room for further plays, so the group has fewer members. */
+        if (!s->members[i]) /* All plays have been used, so the group has fewer members. */
             s->group.count = i;
         else
             s->members[i]->nested = true;
@@ -78,7 +78,7 @@ static int start_group(libxl__ao *ao, struct state *s)
     return libxl__group_start(ao, &s->group);
 }
 
-/* Carries out the action that the next octet chooses. Returns the phase's return value. */
+/* Carries out the action that the next octet of the input chooses. Returns the phase's return value. */
 static int act(libxl__ao *ao, struct state *s, bool may_wait)
 {
     struct play *p = play_of(ao);
@@ -178,7 +178,7 @@ static void stop_any(libxl__ao *ao, void *state)
 static void forget(void *args)
 {
     struct play *p = *(struct play **)args;
-    if (p) /* NULL: the operation goes on in another record */
+    if (p) /* If `p` is NULL, the operation goes on in another record. */
         p->ao = NULL;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Operations for core.c. The fuzzer's input chooses the actions of their phases. A phase can wait, fail, set
  * an alarm, report, or start nested operations and groups. When the input is used up, or `closing` is set,
- * each phase succeeds when it is called. Only one thread may use them.
+ * each phase succeeds when it is called. Only one thread may use these operations.
  */
 #ifndef FUZZ_PLAY_H
 #define FUZZ_PLAY_H
@@ -17,7 +17,7 @@ enum { PLAYS = 48, PLAY_PHASES = 4 };
  * in a wrong order. */
 struct play {
     bool used;
-    bool started;     /* an initiator has started the operation */
+    bool started;     /* true: an initiator has started the operation. */
     bool nested;      /* true: another operation runs this operation, so no completion is reported. */
     bool reported_to; /* true: libxl_ao_set_progress was called for the operation. */
     bool may_fail;    /* true: a phase has failed, or the operation was asked to stop. */

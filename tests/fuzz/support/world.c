@@ -132,7 +132,8 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
         world_advance(end - world.now);
         return 0;
     } else {
-        CHECK(!world.idle_polls++); /* After two such polls in a row, idle() has not woken the library. */
+        /* If this is the second such poll in a row, idle() has not woken the library. */
+        CHECK(!world.idle_polls++);
         world.idle();
     }
     return __real_epoll_wait(fd, events, most, 0);
@@ -140,7 +141,8 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 
 /* ---- a connection */
 
-static int prepared = -1; /* the socket of the next connection, or -1 */
+/* The socket that the next connect() gets. -1: the next connect() is the C library's. */
+static int prepared = -1;
 
 void world_connect(int fd)
 {

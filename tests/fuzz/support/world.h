@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes a run depend on its input alone. The target moves the clock, and chooses the allocations that fail.
- * WRAPPED in Makefile.inc lists functions of the C library. The linker replaces the library's calls of these
- * functions by calls of the functions in world.c. Only one thread may call these functions.
+ * Makes the result of a run depend on its input alone. The target moves the clock, and chooses the
+ * allocations that fail. WRAPPED in Makefile.inc lists functions of the C library. The linker replaces the
+ * library's calls of these functions by calls of the functions in world.c. Only one thread may call these
+ * functions.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
