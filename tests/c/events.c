@@ -86,8 +86,8 @@ static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
         libxl_evgen_domain_lifecycle *evgen = enable(s, all ? LIBXL_DOMID_ALL : domid, user);
         replace_domain(domid);
         expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
-        /* One list of the domains shows both that the first domain is gone and that the second domain is new.
- */
+        /* One list of the domains shows both that the first domain is gone and that the second domain is
+         * new. */
         if (all)
             expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_APPEARED);
         expect(s, domid, user, DYING);

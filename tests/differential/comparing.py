@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs scripts of commands with Debian's libxenlight and with the drop-in, and compares what the commands do.
+"""Runs scripts of commands with Debian's libxenlight and with this library in its place (the drop-in), and
+compares what the commands do.
 
 Each script runs on two Xen machines of its own, simulated or real: one for each library. For each command
 these are compared: the output, the exit status, and the changes in xenstore and in the files of Xen's
@@ -39,7 +40,8 @@ KINDS = ("nodes", "files", "calls")
 
 Record = dict[str, Any]
 Difference = tuple[str, str, str, str]
-"""The kind (nodes, files, calls, output or status), the place, libxl's value and this library's value."""
+"""A difference: its kind (nodes, files, calls, output or status), its place, libxl's value and this library's
+value."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Scripts:
     """The scripts in a folder, and the table of their intended differences.
 
     The rows of the table `shared` list differences, too. `configurations` is the folder of the domains'
-    files, if it is another one. `real`: the scripts run on a real Xen, in the virtual machine.
+    files, if it is not `folder`. `real`: the scripts run on a real Xen, in the virtual machine.
     """
 
     folder: Path
@@ -113,7 +115,7 @@ class Scripts:
         return [json.loads(line) for line in text.splitlines()]
 
     def unlisted(self, runs: Runs, script: str) -> list[str]:
-        """Returns the commands of a script that differ, with the differences that no table lists."""
+        """Returns the commands of a script whose effects differ, with the differences that no table lists."""
         theirs, ours = (runs[script, library] for library in LIBRARIES)
         assert [record["command"] for record in theirs] == [record["command"] for record in ours]
         wrong = []
@@ -126,7 +128,7 @@ class Scripts:
         return any(is_row(row, command, difference) for row in self.listed)
 
     def unused(self, runs: Runs) -> list[dict[str, Any]]:
-        """Returns the rows of the table that list no difference."""
+        """Returns the rows of the table for which there is no difference."""
         found = [
             (one["command"], difference)
             for script in self.names

@@ -57,7 +57,8 @@ uint32_t domain_new(const char *command_line)
     return made[count++] = (uint32_t)atoi(out);
 }
 
-/* Repeats the command until it succeeds. Exits with `error` after 4 s. */
+/* Repeats the command until it succeeds. Prints `error` and exits if the command has not succeeded after 4
+ * s. */
 static void until(const char *error, const char *command, uint32_t domid)
 {
     char out[64];
@@ -137,5 +138,5 @@ void say(const char *fmt, ...)
     vprintf(fmt, args);
     va_end(args);
     putchar('\n');
-    fflush(stdout); /* The test also compares the lines before a hang or a crash. */
+    fflush(stdout); /* If the sequence then hangs or crashes, the test still gets the lines before that. */
 }

@@ -24,7 +24,7 @@ void domain_dies_slowly(uint32_t domid);
 /* Destroys all domains that were made. */
 void domains_end(void);
 
-/* Prints one line of the sequence. */
+/* Prints one line of the output of the sequence. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

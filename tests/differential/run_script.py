@@ -4,8 +4,8 @@
 
 A script has one shell command in each line. Lines that begin with # are comments. The output is a JSON object
 for each command: the command, its output, its exit status, what it has changed in xenstore and in the files
-of Xen's directories, and in a simulated machine with a trace the hypercalls that change something. Numbers
-that differ from run to run are replaced by words.
+of Xen's directories, and in a simulated machine with a trace also the hypercalls that change something.
+Numbers that differ from run to run are replaced by words.
 
 The library under test is that in the directory AIOXEN_DROPIN, if the variable is set. AIOXEN_LIBVIRT is the
 directory of the unpacked libvirt. If it is set, libvirtd runs meanwhile, and the commands find virsh. The
@@ -33,15 +33,18 @@ works on after xl has ended."""
 STILL_LIMIT_S = 30.0
 
 # The pattern leaves out UUIDs that begin with eight times 1, which the scripts choose. If these UUIDs got
-# numbers, a run that misses a domain that ends at once would give other numbers to the UUIDs after it.
+# numbers, a run in which a domain is missed because it ends at once would give other numbers to all later
+# UUIDs.
 UUID = re.compile(r"(?!1{8})[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# The words of libxl's log differ from those of this library's. A program's own messages are compared.
+# The lines of the library's log. They are left out, because libxl's log has other words than this library's.
+# The program's own messages are compared.
 LOGGED = re.compile(r"^(?:libxl|libxl-save-helper|xc|aioxen): .*\n\n?", re.MULTILINE)
 # The parts of the output that differ from run to run: processor times, sizes of files, addresses, terminals.
 VARIABLE = [
     (re.compile(r" +\d+\.\d(?=\s|$)", re.MULTILINE), " TIME"),
     (re.compile(r"(?<=info 0x3/0x0/)\d+"), "SIZE"),
-    # xl and the process that monitors the domain act at the same time.
+    # Which of the two messages xl prints depends on whether xl or the process that monitors the domain acts
+    # first.
     (re.compile(r"(?<=has been )(?:destroyed|shut down, reason code [01])"), "STOPPED"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"/dev/pts/\d+"), "/dev/pts/N"),
@@ -62,9 +65,9 @@ CHANGE = re.compile(
 CALL_VARIABLE = [
     # A domain's UUID.
     (re.compile(r"(?<=createdomain )(dom \d+ \S+)(?: [0-9a-f]+){4}"), r"\1 UUID"),
-    # Two words of padding.
+    # The two words that are left out are padding.
     (re.compile(r"(?<=settscinfo )(dom \d+ \w+ \w+ \w+) \w+ (\w+) \w+"), r"\1 \2"),
-    # Reading parameters of a scheduler. The octets of the answer are not initialised.
+    # This call reads the parameters of a scheduler. The octets of its answer are not initialised.
     (re.compile(r"(?<=scheduler_op )(dom \d+ \d+ 1)\b.*"), r"\1"),
 ]
 
@@ -153,7 +156,7 @@ def files(names: Names) -> State:
 
 
 def still(names: Names) -> tuple[State, State]:
-    """Waits until nothing changes any more. Returns the nodes and the files."""
+    """Waits until the nodes and the files no longer change, and returns them."""
     end = time.monotonic() + STILL_LIMIT_S
     now = nodes(names), files(names)
     while True:
@@ -189,14 +192,15 @@ def run(command: str, names: Names, env: dict[str, str]) -> tuple[str, int]:
 
 
 class Calls:
-    """Reads the trace of a simulated machine."""
+    """Reads the trace of the hypercalls of a simulated machine."""
 
     def __init__(self, path: str | None) -> None:
         self.path = Path(path) if path else None
         self.read = 0
 
     def take(self) -> State:
-        """Returns the changing hypercalls since the last call of this function, with their results."""
+        """Returns the hypercalls that change something since the last call of this function, with their
+        results."""
         if not self.path:
             return {}
         with self.path.open("rb") as file:
@@ -214,7 +218,7 @@ class Calls:
 
 
 def start_libvirt(folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Starts libvirtd with the library under test. Makes `env` that of virsh."""
+    """Starts libvirtd with the library under test. Changes `env` to the environment of virsh."""
     libraries = [folder / "usr/lib/x86_64-linux-gnu", folder / "lib/x86_64-linux-gnu"]
     modules = libraries[0] / "libvirt"
     private = ":".join(map(str, libraries))

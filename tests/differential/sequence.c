@@ -97,7 +97,7 @@ static void instant_event(void)
     uint32_t domid = domain_new("b");
     libxl_asyncop_how how = event_how(0x1234567890abcdef);
     say("pause %d", libxl_domain_pause(ctx, domid, &how));
-    memset(&how, 0xff, sizeof(how)); /* The library has copied `how`. */
+    memset(&how, 0xff, sizeof(how)); /* The library must have copied `how`. */
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }
@@ -304,7 +304,7 @@ static void event_of_another_thread(void)
     usleep(700000);
     say("the waiting thread %s", woken ? "wakes" : "does not wake");
     domains_end();
-    _exit(0); /* The thread may sleep for ever. */
+    _exit(0); /* The thread may sleep for ever, so the process does not wait for it. */
 }
 
 static void closed_with_an_event_queued(void)

@@ -12,11 +12,11 @@ extern libxl_ctx *ctx;
 
 /* Returns the `how` of an operation that completes with an event. */
 libxl_asyncop_how event_how(uint64_t user);
-/* Prints an event. `domid`: the domain that it should have. */
+/* Prints an event. `domid` is the domid that the event should have. */
 void say_event(const libxl_event *event, uint32_t domid);
 /* Waits for an event, prints it and frees it. */
 void wait_event(uint64_t mask, uint32_t domid);
-/* Looks for an event once; prints it and frees it if there is one. */
+/* Looks for an event once. If there is one, prints it and frees it. */
 void check_event(uint64_t mask, libxl_event_predicate *predicate, void *user);
 
 /* The sequences of sequence_loops.c. */

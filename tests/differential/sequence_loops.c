@@ -48,7 +48,7 @@ void poll_loop(void)
     poll_until(MASK(OPERATION_COMPLETE));
 }
 
-static int hook_user; /* Its address is the argument `user` of the hook. */
+static int hook_user; /* The address of this variable is the argument `user` of the hook. */
 
 static void occurs(void *user, libxl_event *event)
 {

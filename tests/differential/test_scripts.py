@@ -26,8 +26,8 @@ EACH_LIST = pytest.mark.parametrize("name", LISTS)
 
 @functools.cache
 def runs(name: str) -> Runs:
-    """Returns the effects of the scripts of a list. The virtual machine sees only the files of the
-    project."""
+    """Returns the effects of the scripts of a list. The scripts run in a folder of the project, because the
+    virtual machine sees only the project's files."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         return LISTS[name].run_all(Path(folder))
 

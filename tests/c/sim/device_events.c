@@ -110,8 +110,8 @@ static void expect(scene *s, libxl_domid domid, uint64_t user, int type, const l
     assert_memory_equal(&event.uuid, uuid, sizeof(*uuid));
 }
 
-/* The destruction of the domain removes its nodes. The next domain with the same domid has its own device 0.
- */
+/* The destruction of the domain removes its nodes. The next domain with the same domid has its own device
+ * 0. */
 static void a_domid_that_is_used_again_is_another_domain(scene *s)
 {
     const libxl_domid domid = guest(s, "b", false);

@@ -199,8 +199,8 @@ static void an_aborted_wait_ends(scene *s)
     remove_link(link.text);
 }
 
-/* The test sends so many requests, before it reads the first answer, that the socket cannot hold all answers.
- */
+/* The test sends so many requests, before it reads the first answer, that the socket cannot hold all
+ * answers. */
 static void many_requests_are_answered(scene *s)
 {
     enum { MANY = 100 };

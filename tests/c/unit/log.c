@@ -7,8 +7,8 @@
 #include <stdarg.h>
 
 struct noting {
-    /* The first member, because the library passes a pointer to it that the functions cast to the structure.
- */
+    /* The first member, because the library passes a pointer to it that the functions cast to the
+     * structure. */
     xentoollog_logger vtable;
     int calls, levels;
     bool formatted;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The periodic check of domains, called a look (src/xen/domains.h). While a domain is followed, the library
+/* The periodic checks of domains, called looks (src/xen/domains.h). While a domain is followed, the library
  * lists all domains regularly, even without an event from xenstored. */
 #include "core.h"
 

@@ -1,4 +1,5 @@
-# Creations that fail. libxl makes a domain in some of these cases, so no later command shows a domid.
+# Creations that fail. In some of these cases libxl has already made a domain and used a domid, so no later
+# command shows a domid.
 sed 's,<kernel>.*</kernel>,<kernel>/nonexistent</kernel>,' guest.xml >a.xml; virsh create a.xml
 sed 's,<kernel>.*</kernel>,<kernel>/etc/passwd</kernel>,' guest.xml >a.xml; virsh create a.xml
 sed "s,'MiB'>32,'GiB'>100," guest.xml >a.xml; virsh create a.xml

@@ -1,4 +1,4 @@
-# Mistakes.
+# Commands with mistakes.
 virsh domid nobody
 virsh start nobody
 virsh destroy nobody

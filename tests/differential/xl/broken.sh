@@ -1,6 +1,7 @@
-# Migrations whose connection is cut, whose receiver is killed, and which Ctrl-C ends. $RELAY is between both ends, and $FAR NUMBER
-# COMMAND runs a command on a second machine. After each of them one guest runs, here or there, except where the sender has given the
-# guest away and the receiver has not heard it. xl then says that the state is not known.
+# Migrations whose connection is cut, whose receiver is killed, and which Ctrl-C ends. $RELAY copies between
+# the sender and the receiver, and $FAR NUMBER COMMAND runs a command on a second machine. After each
+# migration one guest runs, on either machine. The exception is a sender that has given the guest away while
+# the receiver has not got this message: xl then says that the state is not known.
 xl create -q pvh.cfg 'uuid="11111111-0000-4000-8000-000000000001"'
 xl migrate -s '' g '$RELAY cut:200000 $FAR 1 xl migrate-receive -e'
 until [ -e far.1 ]; do sleep 0.1; done; cat far.1

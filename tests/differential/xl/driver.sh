@@ -1,4 +1,4 @@
-# A driver domain with xl's daemon, which connects the devices of another guest.
+# A driver domain that runs xl's daemon (xl devd). The daemon connects the devices of another guest.
 truncate -s 1M one.img
 xl create -q driver.cfg
 aioxen-sim-ctl inside 1 xl devd -p /run/devd.pid

@@ -1,4 +1,4 @@
-# Mistakes.
+# Commands with mistakes.
 xl
 xl nonsense
 xl help nonsense

@@ -1,5 +1,5 @@
-# Virtual displays, sound devices and PV Calls devices. They are attached while the guest is paused, because xl then always finds
-# the backend in the state in which it waits for the guest.
+# Virtual displays, sound devices and PV Calls devices. They are attached while the guest is paused, so that
+# xl always finds the backend in the same state, in which the backend waits for the guest.
 xl create -qp media.cfg
 xl vdispl-attach m connectors=x:10x20
 xl vsnd-attach m "CARD, short-name=Q" "PCM, name=o" "STREAM, unique-id=z, type=c"

@@ -1,4 +1,5 @@
-# Guests that move to a second machine, and migrations that fail. $FAR NUMBER COMMAND runs a command there.
+# Guests that move to a second machine, and migrations that fail. $FAR NUMBER COMMAND runs a command on the
+# second machine.
 xl create -q pvh.cfg
 xl migrate -s '' g '$FAR 1 xl migrate-receive -e'
 until [ -e far.1 ]; do sleep 0.1; done; cat far.1

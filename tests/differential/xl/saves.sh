@@ -34,14 +34,14 @@ xl restore -q two
 xl restore
 xl restore /dev/null
 xl restore .
-# Xen has no log-dirty mode for PV guests.
+# Xen has no log-dirty mode for PV guests, so a PV guest is not saved while it runs.
 xl create -q pv.cfg
 xl save p four
 xl list
 xl destroy p
 xl restore four
 xl list
-# The guest does not suspend itself. The program that saves it ends when xl has ended.
+# The guest does not suspend itself. The save helper ends only after xl has ended.
 xl create -q pvh.cfg 'extra="b"'
 env --default-signal=INT xl save g six & until [ "$(xenstore-read /local/domain/$(xl domid g)/control/shutdown)" = suspend ]; do sleep 0.1; done; kill -INT $!; wait $!; echo "status $?"; while pgrep 'aioxen-transfer|libxl-save-help' >/dev/null; do sleep 0.1; done
 xl list
@@ -50,7 +50,7 @@ xl create -q pvh.cfg 'extra="b"'
 env --default-signal=INT xl save -c g six & until [ "$(xenstore-read /local/domain/$(xl domid g)/control/shutdown)" = suspend ]; do sleep 0.1; done; kill -INT $!; wait $!; echo "status $?"; while pgrep 'aioxen-transfer|libxl-save-help' >/dev/null; do sleep 0.1; done
 xl list
 xl destroy g
-# The name is taken.
+# A guest cannot be restored while another guest has its name.
 xl create -q pvh.cfg
 xl restore one
 xl list

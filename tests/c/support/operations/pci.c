@@ -86,8 +86,8 @@ static void fill_create_pci(struct subject *s, void *p)
 }
 
 static const struct operation_row rows[] = {
-    /* A creation stores the whole configuration itself, so the phases `lock` and `record` do not wait in it.
- */
+    /* A creation stores the whole configuration itself, so the phases `lock` and `record` do not wait in
+     * it. */
     {IDLE(DEVICE_PCIS_ADD, "lock")},
     {IDLE(DEVICE_PCIS_ADD, "record")},
     {SWEPT(HOST_PCI_ASSIGNABLE, pci_assignable, fill_assignable, ANY_GUEST)},
