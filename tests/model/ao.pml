@@ -33,7 +33,8 @@ inline deliver_completion(o)
     ao[o].queued_completion = true
 }
 
-/* Wakes one sleeping waiter. Threads that run application code check the queue when they return. */
+/* Wakes one waiter that sleeps. Threads that run application code check the queue of events when they
+ * return. */
 inline event_occurred(o)
 {
     queued[o] = true;
@@ -57,7 +58,7 @@ inline event_occurred(o)
 #endif
 }
 
-/* The end of a background operation: the operation clears the handle, so that the handle's holder knows of the end. */
+/* The end of a background operation. It clears its starter's handle, so that the starter knows of the end. */
 inline background_ended(o)
 {
     assert(!handle_freed); /* the handle's memory still exists */
@@ -84,7 +85,7 @@ inline notify(o)
     :: ao[o].how == CALLBACK || ao[o].how == HOOKED -> deliver_completion(o)
     :: ao[o].how == EVENT -> event_occurred(o)
 #ifdef FAULT_EVENT_ALLOCATED_LATE
-    :: ao[o].how == EVENT -> destroy(o) /* no memory for the event */
+    :: ao[o].how == EVENT -> destroy(o) /* no memory for the completion event */
 #endif
     :: else -> skip
     fi
@@ -100,12 +101,12 @@ inline finish(o)
     ao[o].complete = true;
     ao[o].live = false;
     if
-    :: closing && !any(is_live) -> waiter_wake(0) /* aos.drained */
+    :: closing && !any(is_live) -> waiter_wake(0) /* wakes the thread that waits for aos.drained */
     :: else -> skip
     fi;
     if
     :: !ao[o].reports -> notify(o)
-    :: else -> skip /* the delivery of the last report notifies */
+    :: else -> skip /* the completion is notified after the last report was delivered */
     fi
 }
 

@@ -22,7 +22,7 @@ inline record_have(o)
 inline abort_start(o)
 {
     release_work(o);
-    undelivered[o] = 0; /* libxl__deliver_drop */
+    undelivered[o] = 0; /* as libxl__deliver_drop */
     ao[o].reports = 0;
     ao[o].queued_reports = 0;
     failed[o] = true
@@ -38,7 +38,7 @@ inline wait_until_notified(o)
         if
         :: error ->
 #ifdef FAULT_SLEEPS_LOCKED
-            !broken; /* it retries after a sleep, with the lock held */
+            !broken; /* the library retries after a sleep, with the lock held */
 #else
             atomic { ao[o].stop = true; ao_wake(o) }
 #endif
@@ -78,7 +78,7 @@ inline start(o, how_, kind_, reporting_)
     }
 #ifdef FAULT_RETURN_SKIPS_UNLOCK
     if
-    :: failed[o] -> goto gone /* skips the unlocking */
+    :: failed[o] -> goto gone /* leaves without unlocking */
     :: else -> skip
     fi;
 #endif
@@ -88,7 +88,7 @@ inline start(o, how_, kind_, reporting_)
         :: !failed[o] && !ao[o].notified -> wait_until_notified(o)
         :: else -> skip
         fi;
-        dispatch_all(); /* leave_with */
+        dispatch_all(); /* as leave_with */
         atomic {
             assert(!notifications[o] && !undelivered[o]);
             notifications[o] = !failed[o];
@@ -152,7 +152,8 @@ inline event_wait(mask)
         take_lock();
         waiter_begin(mask);
         if
-        :: queued[0] || queued[OPS - 1] -> dispatch() /* every 64th wait dispatches although events are queued */
+        /* Every 64th wait dispatches, although events are queued. */
+        :: queued[0] || queued[OPS - 1] -> dispatch()
         :: true -> skip
         fi
     }
@@ -248,7 +249,7 @@ inline serve(o)
     od
 }
 
-/* context.c libxl__ctx_drain, and the rest of libxl_ctx_free */
+/* libxl__ctx_drain of context.c, and the rest of libxl_ctx_free */
 #ifdef FAULT_CLOSED_BEFORE_BACKGROUND
 #define may_be_stopped(o) (ao[o].live && !ao[o].stop && ao[o].how != BACKGROUND)
 #define all_ended       (!ao[0].live || ao[0].how == BACKGROUND)

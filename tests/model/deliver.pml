@@ -27,7 +27,7 @@ inline application()
     :: what == COMPLETION ->
         assert(!notifications[picked] && !undelivered[picked]);
 #ifdef BUSY
-        has_ended(0); /* the callback waits until another thread has handled the other event */
+        has_ended(0); /* this callback waits until another thread has handled the event of operation 0 */
 #endif
         notifications[picked]++
     :: else -> undelivered[picked]--
@@ -52,8 +52,8 @@ inline delivered()
 }
 
 /*
- * dispatch_outside of one thread. It is a separate process, so that the model has one copy of it although it is
- * called in many places. The caller waits until it has finished.
+ * dispatch_outside of one thread. It is a separate process, so that the model has one copy of it although it
+ * is called in many places. The caller waits until this process has finished.
  */
 proctype dispatcher(byte me)
 {

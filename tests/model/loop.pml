@@ -33,7 +33,8 @@ inline hand_over()
 #endif
 }
 
-/* The condition under which the polled descriptor is readable. This descriptor covers all descriptors that are registered now. */
+/* inner_readable is the condition under which the descriptor that the leader polls is readable. This
+ * descriptor covers all descriptors that are registered now. */
 #define shows(o) (registered[o] && ready[o])
 #define has_expired(o) expired[o]
 #define is_queued(o)   queued[o]

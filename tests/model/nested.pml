@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/nested.c: operation 0 is the parent of its children, the operations 1 and 2. */
+/* src/core/nested.c. Operation 0 is the parent. Its children are the operations 1 and 2. */
 #ifdef NESTED
 
 /* The fields of libxl__nested, which is in the parent's memory. The scenario GROUP also uses those of libxl__group. */
@@ -46,7 +46,8 @@ inline nested_ended(c)
     ao_wake(0)
 }
 
-/* The stop function of the child's source: the parent ends first, or was asked to stop. */
+/* The stop function of the parent's source for a child. It is called when the parent ends first or was asked
+ * to stop. */
 inline stop_child(c)
 {
     if
@@ -104,14 +105,14 @@ inline group_poll()
     n_ended = 0
 }
 
-/* Starts a child that must run to its end. The parent leaves the child to the background when the parent's source fires, as the
- * undo of a creation does. */
+/* Starts a child that must run to its end. When the parent's own source fires, the parent leaves the child to
+ * the background, as the undo of a creation does. */
 inline start_and_detach()
 {
     started = 1;
     registered[0] = true;
     nested_start(1, true);
-    result = WAIT /* a child that has ended inside its start has woken its parent */
+    result = WAIT /* if the child has ended inside its start, it has woken its parent */
 }
 
 inline parent_first_step(o)

@@ -10,12 +10,13 @@
 /* Results of phase functions, and of the operation. */
 mtype = { DONE, WAIT, CARRIED_OUT, STOPPED, FAILED, LIMIT, UNDO_FAILED };
 
-/* The declaration of a phase. Every phase has limits. This covers phases without a limit, since no limit has to expire. */
+/* The declaration of a phase. Every phase has limits. Phases without a limit are covered, since a limit need
+ * not expire. */
 typedef Phase {
     bool has_stop, has_undo, limit_fails, commits;
 }
 
-/* What happened to a phase, as the functions of a phase see it. */
+/* What has happened to a phase so far. The phase's functions check it. */
 typedef Seen {
     bool started, polled_to_end, stopped, undone;
 }
@@ -26,7 +27,7 @@ Seen seen[COUNT];
 /* libxl__phase_position, and the members of the record that the driver uses */
 byte index;
 bool entered, started, stopping, undoing, committed, expired, armed;
-mtype stop = DONE, rc = DONE; /* DONE: not set */
+mtype stop = DONE, rc = DONE; /* DONE: no stop was requested, no error has occurred */
 
 bool ready; /* the phases are declared */
 bool runnable = true, waiting, point_of_no_return, carried_out, completed;
@@ -67,7 +68,8 @@ inline poll_function()
 
 inline stop_function()
 {
-    assert(!completed && seen[index].started && !seen[index].stopped); /* the operation calls it once */
+    /* The driver calls the stop function once for each phase. */
+    assert(!completed && seen[index].started && !seen[index].stopped);
     seen[index].stopped = true
 }
 
@@ -211,7 +213,8 @@ inline call_stop()
     stop_function()
 }
 
-/* Sets result: WAIT if the phase goes on, DONE if the next one is to start, or the error that ends it. */
+/* Sets `result`: WAIT if the phase goes on, DONE if the next phase is to start, or the error that ends the
+ * phase. */
 inline check_stop()
 {
     /* Only its limit ends a committed phase that has no stop function. */
@@ -338,7 +341,7 @@ end:
 
 /* ---- the environment */
 
-/* An abort, the operation's time limit, or the context's closing. */
+/* The source of a stop request: an abort, the operation's time limit, or the closing of the context. */
 active proctype stopper()
 {
 end:

@@ -47,8 +47,9 @@
 #define each(one) one(0) one(1) one(2)
 #endif
 
-/* How the operation completes: by return, by a callback, by a queued event, by the event_occurs hook. A child notifies its
- * parent; an operation in the background notifies nothing. */
+/* How the completion of an operation is notified: by the initiator's return, by a callback, by a queued
+ * event, by the event_occurs hook, or by notifying the parent. The completion of an operation in the
+ * background is not notified. */
 mtype = { SYNC, CALLBACK, EVENT, HOOKED, CHILD, BACKGROUND };
 /* Whether the body reports progress. Reports by callback and by hook are delivered alike. */
 mtype = { SILENT, REPORTING };
@@ -69,17 +70,17 @@ typedef Op {
 
 typedef Waiter {
     bool listed, woken, following, signalled;
-    byte waits_for; /* bit o is set: the thread waits for the event of operation o */
+    byte waits_for; /* bit o is set if the thread waits for the event of operation o */
 }
 
 Op ao[OPS];
 Waiter waiter[THREADS];
 
 byte lock = NONE, leader = NONE;
-bool look_again;                          /* the eventfd */
+bool look_again;                          /* the eventfd by which the loop looks for work again */
 bool registered[OPS], ready[OPS];         /* the descriptor that a body waits for; whether it is readable */
 bool limit[OPS], expired[OPS];            /* the timer of an operation; whether it has expired */
-bool queued[OPS];                         /* completion events */
+bool queued[OPS];                         /* true: the completion event of the operation is queued */
 byte uncounted_reports[OPS];                  /* queued reports that are not counted for their operation */
 bool closing, broken, woken_up;           /* woken_up: libxl_ctx_wake was called */
 byte holder[OPS];                         /* for each record: the number of its operation plus 1; 0: the record is free */
@@ -134,8 +135,8 @@ proctype thread(byte me)
     bool error = false, found = false;
 
 #ifdef LIFE
-    /* Thread 0 starts an operation of any kind in any mode. Thread 1 may abort it, may wait for its event before it
-     * exists, or may run the loop that completes it. */
+    /* Thread 0 starts an operation of any kind in any mode. Thread 1 may abort it, may wait for the
+     * operation's event before there is one, or may run the loop that completes the operation. */
     if
     :: me == 0 ->
         start(0, how0, kind0, reporting0);
@@ -160,8 +161,8 @@ proctype thread(byte me)
     fi;
 #endif
 #ifdef WAITING
-    /* Three threads wait in the library at the same time: two for their own operations, one for an event. Or the second thread
-     * starts the operation whose event the third thread awaits, and returns. */
+    /* Three threads wait in the library at the same time: two for their own operations, one for an event. Or
+     * the second thread starts the operation of that event and returns. */
     if
     :: me == 0 -> start(0, SYNC, kind0, SILENT)
     :: me == 1 -> start(1, how0, (kind0 == JOB -> SOURCE : JOB), SILENT)
@@ -171,7 +172,8 @@ proctype thread(byte me)
     fi;
 #endif
 #ifdef BUSY
-    /* Two threads wait for one event. A callback on one of them waits for what the other thread will do. */
+    /* Two threads wait for one event. On one of them runs a callback, which waits until the other thread has
+     * handled the event. */
     if
     :: me == 0 || me == 1 -> event_wait(1)
     :: me == 2 ->
@@ -289,8 +291,8 @@ init
 }
 
 /*
- * All threads return. No fairness is assumed: in every infinite execution one thread finally starves another one that
- * needs only the lock. So any lock that admits every waiting thread eventually is enough. (A broken loop is retried until
- * a thread repairs it.)
+ * All threads return. No fairness is assumed: in every infinite execution, a thread that needs only the lock
+ * is in the end kept from it by another thread. So any lock that admits every waiting thread eventually is
+ * enough. (A broken loop is retried until a thread repairs it.)
  */
 ltl returns { <> (finished == THREADS) || <> [] (leader_starved || broken) }

@@ -29,7 +29,8 @@ SCENARIOS = {
 }
 # The files of the scenarios that are not in scenarios.pml.
 FILES = {"phases": "phases.pml"}
-# The scenarios that Spin checks with weak fairness: a process that can always run does run at some time.
+# The scenarios that Spin checks with weak fairness: a process that can run all the time does run at some
+# time.
 FAIR = {"phases"}
 
 
@@ -38,8 +39,8 @@ def violated(what: str) -> str:
     return f"assertion violated.*{what}"
 
 
-# The faults. Each row has a fault, the scenario that shows the fault, and the error that Spin reports.
-# README.md explains the faults.
+# The faults. Each row has the name of a fault, the scenario in which Spin finds the fault, and the error that
+# Spin reports then. README.md explains the faults.
 DEADLOCK = "invalid end state"
 LIVELOCK = "acceptance cycle"
 FAULTS = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The environment: workers (src/core/worker.c), Xen, the clock. */
+/* The library's environment: workers (src/core/worker.c), Xen and the clock. */
 
 /* worker.c: a worker that does one job after the other */
 #define takes(x)                                                                                             \
@@ -13,7 +13,7 @@ end:
     each(takes)
     od;
 work:
-    skip; /* the work, without the lock */
+    skip; /* the worker does the job without the lock */
     atomic {
         take_lock();
         ao[o].job = ENDED;
