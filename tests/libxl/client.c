@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A program for libxl that test_dropin.py compiles with Debian's headers, for each LIBXL_API_VERSION, and runs on
- * the drop-in library. Prints "done" if every call has the same effect as libxl's. Otherwise prints the call.
+ * A program for libxl that test_dropin.py compiles with Debian's headers, for each LIBXL_API_VERSION, and
+ * runs on the drop-in library. Prints "done" if every call has the same effect as in libxl. Otherwise prints
+ * the call that has another effect.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static void errors(libxl_ctx *ctx)
     EXPECT(ON_DOMAIN(libxl_domain_unpause, ctx, NOBODY) < 0);
 }
 
-/* An initiator returns 0 for "started". The error then comes by the callback. */
+/* The initiator of an operation that fails returns 0 for "started". The callback then gets the error. */
 static void operations(libxl_ctx *ctx)
 {
     libxl_asyncop_how how = {.callback = on_completion, .u.for_callback = &completed};

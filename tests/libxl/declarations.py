@@ -28,7 +28,7 @@ NAMES = re.compile(r"(LIBXL|ERROR|INVALID_DOMID)")
 
 @dataclass
 class Declarations:
-    """The declarations, by name. A member's name is its path in the type: `u.disk_eject.vdev`."""
+    """The declarations of a set of headers, by name. A member's name is its path in the type: `u.disk_eject.vdev`."""
 
     functions: dict[str, str] = field(
         default_factory=dict
@@ -36,7 +36,7 @@ class Declarations:
     # The members of each type. A typedef without members has an empty set.
     members: dict[str, set[str]] = field(default_factory=dict)
     enumerators: set[str] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)  # The macros that are not texts and have no parameters.
+    numbers: set[str] = field(default_factory=set)  # The macros without parameters, except texts.
     texts: set[str] = field(default_factory=set)
 
 
@@ -51,8 +51,7 @@ def preprocess(folders: Sequence[Path], *options: str) -> str:
 
 
 def read(folders: Sequence[Path]) -> Declarations:
-    """Reads the libxl headers. The headers are looked for first in `folders`, and then in the folders of
-    the system."""
+    """Reads the libxl headers. Looks for the headers first in `folders`, and then in the system's folders."""
     found = Declarations()
     for node in parse(preprocess(folders)):
         if isinstance(node, c_ast.Decl) and isinstance(node.type, c_ast.FuncDecl):

@@ -30,9 +30,9 @@ HELPERS = re.compile(r".*_(init(_\w+)?|dispose|copy|to_json|from_json|to_string|
 DEFINITION = re.compile(
     r"^(?:__attribute__\(.*\) )?[a-z][\w \*]*?\b(\w+)\([^;{]*\)\n\{\n(.*?)^\}", re.M | re.S
 )
-LISTS = re.compile(r"^LISTS\((\w+),(.*?)\)\)$", re.M | re.S)  # as lists.c defines a function
+LISTS = re.compile(r"^LISTS\((\w+),(.*?)\)\)$", re.M | re.S)  # the form in which lists.c defines a function
 CALL = re.compile(r"\b(\w+)\b(?=[(,;)])")
-# The functions that can wait and run no operation, and what they wait for.
+# The functions of this library that can wait although they run no operation, and what they wait for.
 WAITS = {
     "libxl_ctx_free": "for workers",
     "libxl_event_wait": "for an event",
@@ -43,7 +43,7 @@ WAITS = {
     "libxl_userdata_store": "for the file and its lock",
     "libxl_userdata_unlink": "for the file and its lock",
 }
-# The functions of libxl that wait for something for which this library runs no operation that waits.
+# The functions that can wait in libxl, while they run no operation that waits in this library.
 WAITS_THERE = WAITS.keys() - {"libxl_ctx_free"} | {"libxl_domain_unpause"}
 # The functions that exist here and refuse every call, and their errors.
 REFUSED = {"libxl_domain_remus_start": "`ERROR_NI`"} | dict.fromkeys(
@@ -122,7 +122,8 @@ def rows() -> Iterator[str]:
         if name not in ours:
             yield f"| `{name}` | {there} | missing | yes | | |\n"
             continue
-        if name == "libxl_ao_abort":  # Its parameter `how` is the one of the operation that it aborts.
+        # The parameter `how` of libxl_ao_abort names the operation to abort. The function completes on return.
+        if name == "libxl_ao_abort":
             there = "on return"
         here = "ao_how" if "asyncop_how" in ours[name] and there == "ao_how" else "on return"
         used = [operations[name]] if name in operations else runs(name, found, operations)

@@ -17,13 +17,13 @@ BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 DROPIN = BUILD / "dropin/libxenlight.so.4.17"
 LIBXL = Path("/usr/lib/x86_64-linux-gnu/libxenlight.so.4.17")
 XL = BUILD / "dom0/usr/lib/xen-4.17/bin/xl"
-# The functions of libxl that the driver of Debian 12's libvirt calls. The command that has listed them, in
-# libvirt-daemon-driver-xen 9.0.0-4+deb12u2:
+# The functions of libxl that the driver of Debian 12's libvirt calls. This command has listed them, with the
+# file of libvirt-daemon-driver-xen 9.0.0-4+deb12u2:
 #   nm -D --undefined-only libvirt_driver_libxl.so | sed -n 's/.* U \(libxl_[^@]*\).*/\1/p' | sort
 LIBVIRT = Path(__file__).with_name("libvirt_names.txt")
 LIBXLUTIL = Path("/usr/lib/x86_64-linux-gnu/libxlutil.so.4.17")
-# The functions of libxl that are still missing: in all, of those that xl calls, and of those that libvirt
-# calls. These numbers only fall.
+# The numbers of libxl's functions that are still missing: of all functions, of those that xl calls, and of
+# those that libvirt calls. A change may only lower these numbers.
 MOST_MISSING = 6
 MOST_MISSING_FOR_XL = 0
 MOST_MISSING_FOR_LIBVIRT = 0
@@ -78,7 +78,8 @@ def test_libvirt_finds_every_symbol(exported: set[str]) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a PREFIX with the drop-in, which was installed into DESTDIR and moved, as by a package."""
+    """Returns a PREFIX that contains the drop-in. The drop-in was installed into a DESTDIR and then moved, as
+    a package is."""
     folder = tmp_path_factory.mktemp("installed")
     prefix, staged = folder / "prefix", folder / "staged"
     where = [f"PREFIX={prefix}", f"DESTDIR={staged}"]

@@ -132,7 +132,7 @@ def test_layouts_and_values(tmp_path: Path) -> None:
         assert (theirs.members[kind] != ours.members[kind]) == (kind in partial), kind
     whole = [kind for kind in structs if kind not in partial]
     assert {"libxl_asyncop_how", "libxl_asyncprogress_how", "libxl_uuid", "libxl_ev_link"} <= set(whole)
-    # A member that libxl has, too, has the same place in a type to which this library adds others.
+    # In a type to which this library adds members, libxl's members have the same places as in libxl.
     for kind in partial:
         assert theirs.members[kind] < ours.members[kind], kind
     asked = [probe for probe in probes(structs) if probe[0] not in [f"sizeof {kind}" for kind in partial]]
@@ -160,12 +160,12 @@ def test_what_is_missing() -> None:
     assert {row for row in rows if all(named(name, rows) != row for name in found)} == set()
 
 
-# The macros that say what a library has
+# The macros LIBXL_HAVE_..., which say what the library has
 
 
 def test_what_the_macros_say() -> None:
-    """Each macro of libxl is defined here, or the page lists it. A macro that is called like a function is
-    defined exactly if the function exists."""
+    """Each macro of libxl is defined here, or the page lists it. A macro whose name contains the name of a
+    function is defined here exactly if the function exists here."""
     theirs, ours = declared(False), declared(True)
     macros = {name for name in theirs.numbers if name.startswith("LIBXL_HAVE_")}
     assert len(macros) > 120
