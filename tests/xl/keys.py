@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes random files. They have keys of every kind. xl accepts most of the values, and refuses some."""
+"""Makes random xl files with keys of every kind. xl accepts most of the keys' values, and refuses some."""
 
 from __future__ import annotations
 

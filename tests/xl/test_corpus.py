@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library reads each file of the corpus as `xl create --dryrun` does. It then writes the configuration
-to a file. Reading this file gives the same configuration."""
+"""The library reads each file of the corpus as `xl create --dryrun` does. Then it writes the configuration to
+a file. When it reads this file, it gets the same configuration."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library reads random files as xl does. The files that are written from them have the same meaning."""
+"""The library reads random files as xl does. The files that the library writes from these configurations have
+the same meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
 def test_is_read_as_xl_reads_it(xl: Xl, text: str) -> None:
     expected = of_xl(xl.ask(text), "uuid =" in text)
     assert expected
-    config = aioxen.loads(text, strict=False, host=HOST)  # xl ignores the things that strict reading refuses.
+    config = aioxen.loads(text, strict=False, host=HOST)  # Strict reading refuses things that xl ignores.
     assert ours(config) == expected
     written = aioxen.dumps(config)
     assert of_xl(xl.ask(written), "uuid =" in written) == expected, written

@@ -2,7 +2,7 @@
 """Errors and warnings have the right places and messages. xl refuses the files with errors, and accepts the
 other files.
 
-`|` in a text marks the place that the message must name.
+`|` in a text marks the place (line and column) that the message must name.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def test_what_xl_ignores_is_an_error_if_strict(xl: Xl, marked: str, words: str) 
 
 
 def test_a_warning_hides_no_error(xl: Xl) -> None:
-    """Reading that is not strict only warns of the unknown parameter. The connection is still missing."""
+    """If the reading is not strict, the unknown parameter only causes a warning. The missing connection is
+    still an error."""
     text, line, column = place("channel = [ '|name=x,colour=red' ]")
     with pytest.raises(aioxen.XlFileError, match="channel: connection is missing") as told:
         aioxen.loads(text, strict=False, host=HOST)

@@ -19,7 +19,7 @@ ROOT = HERE.parents[1]
 LAUNCHER = ROOT / "sim/aioxen-sim"
 CPUS = {0, 1}
 HOST = XlHost(nodes=[XlNode(cpus=CPUS)])
-"""The defaults of the simulated machine, which has one node with two processors."""
+"""The host for which the library reads files: the simulated machine. It has one node with two processors."""
 
 # The shell loop in which xl reads files. A time limit ends xl, because some inputs make xl loop for ever.
 LOOP = 'while read f; do eval timeout 10 xl create -n "$f" >$f.out 2>$f.err; echo $?; done'
@@ -86,8 +86,8 @@ def normal(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_xl(answer: Answer, has_uuid: bool) -> dict[str, Any] | None:
-    """Returns the configuration that xl has read, without the values that are defaults of this library.
-    Returns None if xl refuses the file."""
+    """Returns the configuration that xl has read, in this library's form and without its defaults. Returns
+    None if xl refuses the file."""
     if answer.config is None:
         return None
     c_info, b_info = answer.config["c_info"], answer.config["b_info"]
@@ -105,7 +105,7 @@ def of_xl(answer: Answer, has_uuid: bool) -> dict[str, Any] | None:
             # xl adds bits for processors that do not exist.
             b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]
     rdm = b_info.get("type.hvm", {}).get("rdm", {})
-    if "policy" in rdm and rdm["policy"] is None:  # xl does not initialise this field.
+    if "policy" in rdm and rdm["policy"] is None:  # xl does not initialise the policy.
         del rdm["policy"]
     return normal(answer.config)
 
