@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads lines "TYPE DOCUMENT". The answer to a line is "= DOCUMENT" or "! MESSAGE". DOCUMENT is the document
- * that the library writes for the value. MESSAGE is the error message. round_trip.h reads and writes each
- * document, and aborts if a value changes.
+ * Reads lines "TYPE DOCUMENT" from standard input. The answer to each line is "= DOCUMENT" or "! MESSAGE".
+ * DOCUMENT is the document that the library writes for the value. MESSAGE is the error message. round_trip.h
+ * reads and writes each document, and aborts if a value changes.
  */
 #define INCLUDE_TYPES "types_under_test.h"
 #include "round_trip.h"

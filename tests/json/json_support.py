@@ -29,7 +29,7 @@ SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover"]
 
 @dataclass
 class Subject:
-    """The IDL files of the types under test, and further data for the driver and the documents."""
+    """The types under test: their IDL files, and further data for the driver and the documents."""
 
     files: Sequence[Path]
     folders: Sequence[Path]
@@ -39,7 +39,7 @@ class Subject:
     by_hand: dict[str, tuple[st.SearchStrategy[Any], Any]]
     """A strategy for the documents of each hand-written type, and the type's initial document."""
     constants: dict[str, int] = field(default_factory=dict)
-    """The values of the C constants in init_val."""
+    """The values of the C constants that are initial values in the IDL."""
     left_out: dict[str, Callable[[Any], bool]] = field(default_factory=dict)
     """For each C type with a check_default_fn, a function that tells whether a document is the default."""
     options: list[str] = field(default_factory=list)

@@ -47,7 +47,8 @@ typedef struct type {
         return fn(ctx, p, json);                                                                             \
     }
 
-#include INCLUDE_TYPES /* This file defines the table types[]. A row whose name is NULL ends the table. */
+/* The file INCLUDE_TYPES defines the table types[]. A row whose name is NULL ends the table. */
+#include INCLUDE_TYPES
 
 static void assert_zero(const char *p, size_t size)
 {

@@ -42,7 +42,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 def answer(kind: Any, document: str) -> str:
-    """Returns the result in Python, in the form of the driver's answers."""
+    """Reads and writes a document in Python. Returns the result in the form of the driver's answers."""
     try:
         return f"= {aioxen.to_json(aioxen.from_json(kind, document))}"
     except aioxen.InvalidError as error:
@@ -59,7 +59,8 @@ def test_values(driver: Driver, struct: Any) -> None:
         document = json.dumps(pair[0], ensure_ascii=escaped)
         assert answer(kind, document) == driver.ask(struct.name, document.encode())
         value = aioxen.from_json(kind, document)
-        # In an arm of a union of a struct that the library fills, "" and None are the same text.
+        # The documents are compared and not the values, because "" and None have the same text in an arm of a
+        # union of a struct that the library fills.
         assert aioxen.to_json(aioxen.from_json(kind, aioxen.to_json(value))) == aioxen.to_json(value)
         assert aioxen.to_json(value) == canonical(pair[1])
 
@@ -85,7 +86,8 @@ def test_all_values(struct: Any) -> None:
 
 
 def test_every_dataclass_has_a_form() -> None:
-    """Two kinds of dataclasses have no form: events, and the parts of a struct that have no name in C."""
+    """Every dataclass has a JSON form except two kinds: events, and the parts of a struct that have no name
+    in C."""
     structs = Names(load(OWN.files)).structs.items()
     parts = {getattr(aioxen.types, name) for struct, name in structs if struct.name is None}
     events = (aioxen.Event, *aioxen.Event.__subclasses__())
@@ -117,7 +119,8 @@ def test_errors_have_the_same_message(driver: Driver, document: str) -> None:
 
 
 def test_a_long_message_is_shortened_in_the_middle(driver: Driver) -> None:
-    """C shortens the name in the message. C cuts the name between two characters, not inside a character."""
+    """The C function shortens a long name in its message. It cuts the name between two characters, not inside
+    a character."""
     refused = ": there is no such member"
     for before in "", "a", "aa", "aaa":
         for one, ends in ("é", "b"), ("€", "b"), ("😀", "bbb"), ("x", "yyyy"):

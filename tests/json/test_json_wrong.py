@@ -50,7 +50,8 @@ def test_a_number_of_a_million_digits_is_refused(driver: Driver) -> None:
 
 
 def test_a_long_path_is_complete(driver: Driver) -> None:
-    """The path is also complete for errors that json-c accepts and that the library's second pass finds."""
+    """The path in the message is complete, for errors that json-c finds and for those that json-c accepts and
+    the library's second pass finds."""
     for inside in '{"b": 1, "b": 2}', "'":
         way = "place." * 60
         answer = driver.ask("machine", ('{"place": ' * 60 + inside).encode())
@@ -58,7 +59,8 @@ def test_a_long_path_is_complete(driver: Driver) -> None:
 
 
 def test_damage_at_every_octet_is_handled(driver: Driver) -> None:
-    """A shortened document is refused. A document with one changed octet is refused or read."""
+    """A shortened document is refused. A document with one changed octet is refused or read. Neither
+    makes the driver crash."""
     whole = (
         b'{"name":"a\\u00e9","disks":[{"path":"p","backend_type.file":{"aliases":["x",null]}}],"weight":3}'
     )

@@ -111,7 +111,8 @@ OCTETS(ms_vm_genid)
 
 /* ------------------------------------------------------------------ numbers */
 
-/* The files of 4.2 do not declare that a builtin is copied by assignment, so these need copy functions. */
+/* The type files of 4.2 do not declare that these builtins are copied by assignment, so the builtins need
+ * copy functions. */
 int libxl__domid_copy(libxl_ctx *ctx, libxl_domid *dst, const libxl_domid *src)
 {
     (void)ctx;

@@ -71,7 +71,7 @@ void libxl_string_list_dispose(libxl_string_list *list);
 void libxl_key_value_list_dispose(libxl_key_value_list *list);
 void libxl_cpuid_dispose(libxl_cpuid_policy_list *list);
 
-#ifdef XEN_WITHOUT_ERRORS /* the type files declare errors since 4.5 only */
+#ifdef XEN_WITHOUT_ERRORS /* The type files declare the errors only since 4.5. */
 enum { ERROR_NOMEM = -5, ERROR_INVAL = -6 };
 #endif
 
