@@ -30,7 +30,8 @@ def headers(request: pytest.FixtureRequest) -> Path:
 
 
 def compiles(headers: Path, tree: str, *arguments: str | Path, output: bool = False) -> str:
-    """Returns what gcc writes about a compilation with these headers, or its output. `tree` is src or sim."""
+    """Returns the messages of gcc for a compilation with these headers. With `output`, returns gcc's standard
+    output instead. `tree` is src or sim."""
     own = [*sorted((ROOT / tree).glob("*/")), *(BUILD / folder for folder in GENERATED[tree])]
     command = ["gcc", *FLAGS, "-isystem", str(headers), *(f"-I{path}" for path in own), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -55,7 +56,8 @@ def test_everything_compiles(headers: Path, tree: str) -> None:
 
 
 def test_a_domain_gets_any_free_domid(headers: Path, tmp_path: Path) -> None:
-    """From Xen 4.22 on the domid 0 requests the domid 0, and DOMID_ANY any domid."""
+    """From Xen 4.22 on, a creation with the domid 0 requests the domid 0, and one with DOMID_ANY requests any
+    domid."""
     source = tmp_path / "any.c"
     source.write_text('#include "release.h"\n_Static_assert(LIBXL__DOMID_ANY == WANTED, "any domid");\n')
     assert compiles(headers, "src", "-DWANTED=0", source) == ""

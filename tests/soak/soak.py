@@ -75,8 +75,8 @@ class Soak:
         await asyncio.sleep(self.random.uniform(0, most))
 
     def any_magnitude(self) -> float:
-        """Returns a random time from 0.1 ms to 1 s. The logarithm of the time is distributed uniformly. So
-        each step of a creation is interrupted on fast and on slow hosts."""
+        """Returns a random time from 0.1 ms to 1 s. The logarithm of the time is distributed uniformly, so
+        that each step of a creation is interrupted on fast and on slow hosts."""
         return float(10 ** self.random.uniform(-4, 0))
 
     async def attempt(

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the library uses of libxenmanage's header, which Xen has since 4.21. Debian does not have that release. The
- * names, types and numbers are those of Xen's public header tools/include/xenmanage.h.
+ * The part of libxenmanage's header that the library uses. Xen has libxenmanage since 4.21, and Debian does
+ * not have that release. The names, types and numbers are those of Xen's public header
+ * tools/include/xenmanage.h.
  */
 #ifndef XENMANAGE_H
 #define XENMANAGE_H
@@ -16,7 +17,7 @@ typedef struct xenmanage_handle xenmanage_handle;
 /* Returns NULL on an error. */
 xenmanage_handle *xenmanage_open(struct xentoollog_logger *logger, unsigned int open_flags);
 int xenmanage_close(xenmanage_handle *handle);
-/* Stores nothing where the pointer is NULL. Returns 0, or -1 with errno. */
+/* Stores the domain's values at the pointers that are not NULL. Returns 0, or -1 with errno. */
 int xenmanage_get_domain_info(xenmanage_handle *handle, unsigned int domid, unsigned int *state,
                               unsigned int *caps, uint64_t *unique_id);
 
