@@ -28,7 +28,8 @@ NAMES = re.compile(r"(LIBXL|ERROR|INVALID_DOMID)")
 
 @dataclass
 class Declarations:
-    """The declarations of a set of headers, by name. A member's name is its path in the type: `u.disk_eject.vdev`."""
+    """The declarations of a set of headers, by name. A member's name is its path in the type, for example
+    `u.disk_eject.vdev`."""
 
     functions: dict[str, str] = field(
         default_factory=dict

@@ -122,7 +122,7 @@ def rows() -> Iterator[str]:
         if name not in ours:
             yield f"| `{name}` | {there} | missing | yes | | |\n"
             continue
-        # The parameter `how` of libxl_ao_abort names the operation to abort. The function completes on return.
+        # The parameter `how` of libxl_ao_abort names the operation to abort. The call completes on return.
         if name == "libxl_ao_abort":
             there = "on return"
         here = "ao_how" if "asyncop_how" in ours[name] and there == "ao_how" else "on return"
