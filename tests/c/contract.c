@@ -63,7 +63,7 @@ static void call_the_library(libxl_ctx *ctx, int rc, void *user)
     struct from_callback *f = user;
     f->rc = rc;
     f->rc |= libxl_host_info(ctx, &f->info, NULL);
-    /* Libxl_domain_get_name() has to wait for xenstored. */
+    /* libxl_domain_get_name() has to wait for xenstored. */
     f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL);
     f->calls++;
     libxl_ctx_wake(ctx);

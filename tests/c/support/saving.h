@@ -19,13 +19,13 @@ void saving_prepare(libxl_ctx *ctx);
 libxl_domid saving_guest(libxl_ctx *ctx, const char *command_line);
 /* Makes an HVM guest that runs and obeys requests. `with_disk` gives it the disk xvde. */
 libxl_domid saving_hvm_guest(libxl_ctx *ctx, bool with_disk);
-/* saving_sink() returns a descriptor that discards what is written to it. The other function returns a
+/* saving_sink() returns a descriptor that discards what is written to it. saving_source() returns a
  * descriptor of the file with the saved domain, at its beginning. */
 int saving_sink(void);
 int saving_source(void);
-/* saving_receiver() returns a descriptor from which all messages of a receiver that lets the guest run can be
- * read. saving_sender() returns one from which all messages of a sender, and the saved domain, can be read.
- */
+/* saving_receiver() returns a descriptor from which all messages of a receiver can be read. The receiver accepts a
+ * request, and lets the guest run. saving_sender() returns a descriptor from which a request, the saved domain and
+ * all further messages of a sender can be read. */
 int saving_receiver(void);
 int saving_sender(void);
 /* Suspends the guest at once, without asking it. Makes no hypercall if the domain does not run. */

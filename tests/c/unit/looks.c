@@ -215,7 +215,7 @@ static void the_checks_of_a_dying_domain_leave_others_out(scene *s)
     domains->next_complete = libxl__now();
     domains->again.callback(f.ctx, &domains->again);
     assert_int_equal(f.followers[1].phase, LIBXL__DOMAIN_DYING);
-    libxl__domains_look_soon(f.ctx); /* libxl__domains_look_soon() requests a look at all domains. */
+    libxl__domains_look_soon(f.ctx); /* The look that this call requests is a look at all domains. */
     assert_int_equal(domains->next_complete, 0);
     close_guests(&f);
 }

@@ -298,8 +298,8 @@ static void a_disaster_names_the_type_if_there_is_only_one(scene *s)
         {{EJECT, EJECT}, 2, EJECT},
         {{DEATH, EJECT}, 2, 0},
         {{DEATH, EJECT, EJECT}, 3, 0},
-        /* Missed events that were reported in an earlier case do not count. */
         {{0, EJECT}, 2, 0},
+        /* Missed events that were reported in an earlier case do not count. */
         {{EJECT}, 1, EJECT},
     };
     libxl_ctx *ctx = core_open();

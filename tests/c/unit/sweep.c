@@ -229,8 +229,8 @@ static void check_result(const struct run *r)
     if (r->fault == PHASE_LIMIT)
         wanted = phase->limit_rc;
     const bool stopped = wanted == ERROR_ABORTED || wanted == ERROR_TIMEDOUT;
-    /* If `acknowledged` is set, the guest has acknowledged the request. So the undo finds that the guest has
-     * obeyed the request. */
+    /* If `acknowledged` is set, the guest has acknowledged the request. So the undo finds that the
+     * request was carried out. */
     const bool carried_out = r->acknowledged;
     /* A creation adds its devices while the device model starts. Without memory, the addition of a device may
      * fail first, and NOMEM is then the result. */

@@ -14,7 +14,7 @@ enum { ID = 1000 };
 
 /* The played libxenmanage. */
 static struct {
-    /* Unreachable: libxenmanage cannot be opened. refuses: it answers with an error. */
+    /* unreachable: libxenmanage cannot be opened. refuses: it answers with an error. */
     bool unreachable, refuses;
     uint64_t id; /* the unique number of every domain */
     unsigned state;

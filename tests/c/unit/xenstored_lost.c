@@ -82,8 +82,8 @@ static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* xenstored is lost during a creation. For each phase, this is once the first and once the second creation of
- * a context. At the first creation the context has no watch yet. */
+/* xenstored is lost during a creation. For each phase, it is lost once during the first and once during the
+ * second creation of a context. At the first creation the context has no watch yet. */
 static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
 {
     static const char *const phases[] = {"name", "build", "introduce", "console"};
