@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that obeys changes of its memory and of its processors, and shutdown requests. The test needs the
+/* A guest that obeys changes of its memory and of its processors, and sysrq requests. The test needs the
  * simulator, because the real tiny guest has no balloon driver. */
 #include "harness.h"
 
