@@ -35,7 +35,7 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 /* ---- reports that the application requests with libxl_ao_set_progress */
 
 /*
- * The progress of an operation that sends memory in rounds. The guest's memory changes while it is sent, so each
+ * The progress of an operation that sends memory in rounds. The memory changes while it is sent, so each
  * round sends what has changed since the round before.
  */
 typedef struct libxl__copying {
