@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -222,10 +223,41 @@ void xenstored_start(int argc, char **argv)
     start_daemon(devices);
 }
 
+/*
+ * Returns whether a stopped process was waiting: for events in poll(2), or for an answer to a complete request. Also
+ * returns true if /proc does not tell. A process that was stopped in poll(2) before is in restart_syscall(2) now.
+ */
+static bool was_waiting(pid_t pid)
+{
+    static const long calls[] = {SYS_poll, SYS_ppoll, SYS_restart_syscall, SYS_futex, SYS_read};
+    char path[32];
+    long number;
+    snprintf(path, sizeof path, "/proc/%d/syscall", pid);
+    FILE *file = fopen(path, "re");
+    bool waiting = !file || fscanf(file, "%ld", &number) != 1;
+    for (size_t i = 0; !waiting && i < sizeof calls / sizeof *calls; i++)
+        waiting = number == calls[i];
+    if (file)
+        fclose(file);
+    return waiting;
+}
+
+/*
+ * Stops xenconsoled while it waits. libxenstore sends a request by several calls of write(2), and xenstored 4.17
+ * blocks until a request that has begun is complete. So if xenconsoled was stopped between two of these calls,
+ * xenstored would answer nobody.
+ */
 void xenconsoled_stop(int argc, char **argv)
 {
+    static const char name[] = "xenconsoled";
+    int tries = 10000;
     (void)argc, (void)argv;
-    suspend("xenconsoled");
+    for (suspend(name); !was_waiting(pid_of(name)); suspend(name)) {
+        cont(name);
+        if (!--tries)
+            fail("%s does not wait for anything", name);
+        usleep(1000);
+    }
 }
 
 void xenconsoled_cont(int argc, char **argv)
