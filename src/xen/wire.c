@@ -22,9 +22,14 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    READS_AT_ONCE = 64,     /* the number of reads after which other descriptors are served */
-    IN_OCTETS = 64 << 10,   /* the size of the input buffer, in octets */
-    OUT_OCTETS = 16 << 10,  /* the initial size of the output buffer, in octets */
+    READS_AT_ONCE = 64,    /* the number of reads after which other descriptors are served */
+    IN_OCTETS = 64 << 10,  /* the size of the input buffer, in octets */
+    OUT_OCTETS = 16 << 10, /* the initial size of the output buffer, in octets */
+    /*
+     * The greatest length of the messages that are sent by one call, in octets. Linux takes up to 32 KiB for a Unix
+     * socket as one buffer, so it takes either all of these octets or none.
+     */
+    SEND_OCTETS = 32 << 10,
     EXPECTED_ANSWERS = 256, /* the initial size of the ring, in entries; a power of 2 */
 };
 
@@ -38,6 +43,7 @@ struct libxl__xs_wire {
     bool writing;
     char *out;
     size_t out_begin, out_end, out_room; /* the octets from out_begin to out_end must still be sent */
+    size_t begun; /* the number of octets from out_begin to the end of a message that was sent in part */
     /* The ring of expected answers. The entry for message N has the index N modulo expected_room. */
     libxl__wire_expected *expected;
     /*
@@ -220,26 +226,44 @@ void libxl__wire_disconnect(libxl_ctx *ctx)
     while (wire->answered != wire->put)
         deliver_answer(ctx, ENOTCONN, NULL, 0);
     wire->sent = wire->put;
-    wire->out_begin = wire->out_end = wire->have = 0;
+    wire->out_begin = wire->out_end = wire->begun = wire->have = 0;
     wire->writing = false;
 }
 
+/* Returns the length of the messages that the next call sends, in octets. */
+static size_t length_to_send(const struct libxl__xs_wire *wire)
+{
+    struct xsd_sockmsg header;
+    size_t length = wire->begun;
+    for (size_t next = length; next <= SEND_OCTETS && wire->out_begin + next < wire->out_end;) {
+        memcpy(&header, wire->out + wire->out_begin + next, sizeof(header));
+        next += sizeof(header) + header.len;
+        if (next <= SEND_OCTETS)
+            length = next;
+    }
+    return length;
+}
+
 /*
- * Sends as much as the socket accepts. If octets are left, asks the loop to report when the socket is
- * writable again.
+ * Sends as many whole messages as the socket accepts. If messages are left, asks the loop to report when the
+ * socket is writable again. xenstored 4.17 blocks when it has received the header of a message and nothing of the
+ * body. So if this process stopped after a part of a message, xenstored would answer nobody.
  */
 static void flush(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     while (wire->fd >= 0 && wire->out_begin < wire->out_end) {
-        ssize_t written = send(wire->fd, wire->out + wire->out_begin, wire->out_end - wire->out_begin,
-                               MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (written > 0)
+        const size_t length = length_to_send(wire);
+        const ssize_t written =
+            send(wire->fd, wire->out + wire->out_begin, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written > 0) {
             wire->out_begin += (size_t)written;
-        else if (errno == EAGAIN)
+            wire->begun = length - (size_t)written;
+        } else if (errno == EAGAIN) {
             break;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             libxl__xs_link_lost(ctx, errno);
+        }
     }
     shrink(wire);
     bool more = wire->out_begin < wire->out_end;

@@ -4,6 +4,7 @@
 #include "xenstored.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 static const libxl__xs_mode modes[] = {LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION};
 enum { BOTH_MODES = sizeof(modes) / sizeof(*modes) };
@@ -77,6 +78,7 @@ enum { MANY = 100 };
 
 struct one_of_many {
     void (*fill)(libxl__xs_batch *batch);
+    libxl__xs_mode mode;
     libxl__xs_batch *batch;
     int *done;
 };
@@ -88,7 +90,7 @@ static int one_of_many_body(libxl__ao *ao, void *args)
     if (!one->batch) {
         one->batch = libxl__xs_batch_new(ao, 1);
         one->fill(one->batch);
-        assert_int_equal(libxl__xs_run(one->batch, LIBXL__XS_TRANSACTION), 0);
+        assert_int_equal(libxl__xs_run(one->batch, one->mode), 0);
         return LIBXL__AO_WAIT;
     }
     if (!ao->stop && !libxl__xs_done(one->batch))
@@ -106,7 +108,7 @@ static void start_many(libxl_ctx *ctx, struct one_of_many *many, uint64_t number
                        void (*fill)(libxl__xs_batch *), int *done)
 {
     for (uint64_t i = 0; i < number; i++) {
-        many[i] = (struct one_of_many){.fill = fill, .done = done};
+        many[i] = (struct one_of_many){.fill = fill, .mode = LIBXL__XS_TRANSACTION, .done = done};
         assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
     }
 }
@@ -236,7 +238,53 @@ static void a_socket_path_that_is_too_long_is_shortened_in_the_message(scene *s)
     (void)s;
 }
 
+/* ---- requests that the socket does not accept at once */
+
+enum {
+    REQUESTS = 20000,
+    REQUEST_OCTETS = 16 + 37 + 1, /* a header, a path and a terminating zero */
+    SOCKET_LIMIT_MS = 10000,
+};
+
+static void fill_the_socket(libxl__xs_batch *batch)
+{
+    for (int i = 0; i < REQUESTS; i++)
+        libxl__xs_read(batch, "/%036d", i);
+}
+
+/* Returns the number of octets that the context has sent and the xenstored has not received. */
+static int waiting_octets(const xenstored *x)
+{
+    int octets = 0;
+    assert_int_equal(ioctl(x->connection, FIONREAD, &octets), 0);
+    return octets;
+}
+
+/*
+ * xenstored 4.17 blocks when it has received the header of a request and nothing of the body. So the context sends
+ * whole requests only. This xenstored receives one request and waits for the lock.
+ */
+static void a_full_socket_has_whole_requests(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    int done = 0, octets;
+    struct one_of_many one = {.fill = fill_the_socket, .mode = LIBXL__XS_ONE_BY_ONE, .done = &done};
+    pthread_mutex_lock(&x.lock);
+    assert_int_equal(core_start(ctx, &one_of_many_class, 1, &one), ERROR_ASYNC_INPROGRESS);
+    for (uint64_t end = now_ms() + scaled_ms(SOCKET_LIMIT_MS);
+         (octets = waiting_octets(&x)) % REQUEST_OCTETS != 0 && now_ms() < end;)
+        sleep_ms(1);
+    pthread_mutex_unlock(&x.lock);
+    assert_in_range(octets, REQUEST_OCTETS, (REQUESTS - 1) * REQUEST_OCTETS);
+    assert_int_equal(octets % REQUEST_OCTETS, 0);
+    assert_int_equal(core_result(ctx, NULL), 0);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
+    BODY(a_full_socket_has_whole_requests, NO_CONTEXT),
     BODY(the_first_error_of_a_batch_is_its_result, NO_CONTEXT),
     BODY(the_error_for_a_long_request_names_its_path, NO_CONTEXT),
     BODY(a_conflicting_transaction_is_repeated, NO_CONTEXT),
