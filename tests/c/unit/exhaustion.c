@@ -10,6 +10,9 @@
  * and watches for ejected media. By default the sweep tries every fifth n, and every twentieth n for the
  * operations that suspend, save, resume or restore a domain, over the wire only. With AIOXEN_SWEEP=all it tries every
  * n.
+ *
+ * A further test fails a creation at each phase, and refuses all memory and all threads from this moment on. So the
+ * creation is undone by what it has reserved.
  */
 #include "starter.h"
 
@@ -55,6 +58,7 @@ struct sweep {
  * linked statically uses this definition, because it is the program's. For any other library, the dynamic
  * linker finds this definition first. */
 static atomic_uint threads_made, failing_thread;
+static atomic_bool no_more_threads;
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument)
 {
@@ -63,6 +67,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     if (!real)
         real = (create *)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
     const unsigned n = atomic_load(&failing_thread);
+    if (atomic_load(&no_more_threads))
+        return EAGAIN;
     if (n && atomic_fetch_add(&threads_made, 1) + 1 == n)
         return EAGAIN;
     return real(thread, attributes, work, argument);
@@ -324,7 +330,58 @@ static void no_device_is_left_by_libxenstore(scene *s)
     sweep_all(LIBXL_CTX_LIBXENSTORE, true, "devices, libxenstore");
 }
 
+/* ---- a creation that fails when there is no memory and no thread for its undo */
+
+struct failure {
+    const char *phase;
+    bool reached;
+};
+
+static int fail_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    struct failure *f = user;
+    /* The teardown is another operation, which has phases of the same names. */
+    if (ao->cls != &libxl__operations[LIBXL__OP_DOMAIN_CREATE_NEW] || moment != LIBXL__PHASE_BEFORE_START ||
+        strcmp(libxl__phase_of(ao)->name, f->phase) != 0)
+        return 0;
+    f->reached = true;
+    atomic_store(&no_more_threads, true);
+    allocation_fail_from(1);
+    return ERROR_FAIL;
+}
+
+static void fail_creation(const char *phase, unsigned flags)
+{
+    struct failure f = {.phase = phase};
+    struct fixture before;
+    libxl_ctx *ctx;
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    fixture_begin(&before);
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags, NULL), 0);
+    libxl__ctx_set_phase_hook(ctx, fail_in_phase, &f);
+    const int rc = libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
+    allocation_fail(0);
+    atomic_store(&no_more_threads, false);
+    if (!f.reached || rc != ERROR_FAIL)
+        fail_msg("phase %s: reached: %d, result: %d", phase, f.reached, rc);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    fixture_check(&before);
+}
+
+static void a_creation_is_undone_without_memory_and_threads(scene *s)
+{
+    const libxl__phases *phases = libxl__operations[LIBXL__OP_DOMAIN_CREATE_NEW].phases;
+    for (unsigned i = 0; i < phases->count; i++) {
+        fail_creation(phases->list[i].name, 0);
+        fail_creation(phases->list[i].name, LIBXL_CTX_LIBXENSTORE);
+    }
+    (void)s;
+}
+
 static const body bodies[] = {
+    BODY(a_creation_is_undone_without_memory_and_threads, NO_CONTEXT),
     BODY(nothing_is_left_by_the_wire, NO_CONTEXT),
     BODY(nothing_is_left_by_libxenstore, NO_CONTEXT),
     BODY(no_device_is_left_by_the_wire, NO_CONTEXT),
