@@ -18,7 +18,7 @@ sys.path.insert(0, str(PROJECT / "vm"))
 from aioxen_vm import accel
 from aioxen_vm.console import LINES, Console
 from aioxen_vm.frames import Kind, Reader, pack
-from image import packages
+from image import dom0, packages
 from image.archive import Archive
 from image.kernel import Modules, uncompressed
 
@@ -157,3 +157,15 @@ def test_no_version_of_python_is_assumed(folder: str) -> None:
     for path in (PROJECT / folder).rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             assert not re.search(r"python3\.\d|cpython-3", path.read_text()), path
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_the_description_of_a_terminal_is_found(release: str, tmp_path: Path) -> None:
+    """Debian 13 has the descriptions in another directory than Debian 12."""
+    directories = [tmp_path / "bookworm", tmp_path / "trixie"]
+    path = tmp_path / release / "v/vt100"
+    with pytest.raises(ValueError, match="no description of the terminal v/vt100"):
+        dom0.terminal("v/vt100", directories)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert dom0.terminal("v/vt100", directories) == path

@@ -57,6 +57,9 @@ OTHER_LIBRARIES = [
     Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5", "libmnl.so.0")
 ]
 
+# The directories with the descriptions of terminals: the first on Debian 12, the second on Debian 13.
+TERMINALS = [Path("/usr/lib/terminfo"), Path("/usr/share/terminfo")]
+
 DIRECTORIES = _words(
     "/proc /sys /dev /run /root /mnt /usr/local/bin /var/lib/xen /var/lib/xenstored /var/log/xen"
 )
@@ -155,8 +158,17 @@ def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
             if _is_elf(path):
                 compiled.append(path)
     for name in ("v/vt100", "l/linux", "d/dumb"):  # curses draws pygrub's menu, and needs these files.
-        archive.file(f"/usr/lib/terminfo/{name}", Path("/usr/lib/terminfo") / name)
+        path = terminal(name)
+        archive.file(str(path), path)
     return compiled
+
+
+def terminal(name: str, directories: Iterable[Path] = TERMINALS) -> Path:
+    """Returns the path of the description of a terminal. `name` is relative, for example `v/vt100`."""
+    for directory in directories:
+        if (directory / name).exists():
+            return directory / name
+    raise ValueError(f"this machine has no description of the terminal {name}: install ncurses-base")
 
 
 def _tools(archive: Archive) -> list[Path]:
