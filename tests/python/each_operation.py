@@ -98,10 +98,10 @@ def close(fd: int, _: object) -> None:
 
 
 class Arguments:
-    """The arguments of all operations on a guest."""
+    """The arguments of all operations on a guest. `limit` is the time limit of each operation, in seconds."""
 
-    def __init__(self, xen: aioxen.Context, guest: Configure, folder: Path) -> None:
-        self.xen, self.guest = xen, guest
+    def __init__(self, xen: aioxen.Context, guest: Configure, folder: Path, limit: float = LIMIT) -> None:
+        self.xen, self.guest, self.limit = xen, guest, limit
         self.disk = aioxen.DeviceDisk(vdev="xvda", pdev_path=str(folder / "image"), readwrite=1)
         (folder / "image").write_bytes(bytes(1 << 16))
         self.medium = aioxen.DeviceDisk(vdev="hdc", pdev_path=str(folder / "image"))
@@ -142,7 +142,7 @@ class Arguments:
             for p in inspect.signature(method).parameters.values()
             if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
         ]
-        limit = scaled(0.02) if name in WAITS else LIMIT
+        limit = scaled(0.02) if name in WAITS else self.limit
         file = (str(self.saved), os.O_RDONLY) if name == "domain_restore" else (os.devnull, os.O_WRONLY)
 
         def start(**keywords: Any) -> Operation[Any]:
@@ -226,13 +226,15 @@ async def give_up_save(dom: aioxen.Domain) -> None:
     """Saves the domain. Then changes the mark of the save (src/xen/save_mark.h) to that of a process that has
     given the save up."""
     fd, node = os.open(os.devnull, os.O_WRONLY), f"/libxl/{dom.domid}/aioxen-save"
-    async with asyncio.timeout(LIMIT):
-        while True:
-            with contextlib.suppress(aioxen.BusyError):  # A cancelled recovery goes on in the background.
-                await dom.save_stream(fd)
-                break
-            await asyncio.sleep(0.001)
-    os.close(fd)
+    try:
+        async with asyncio.timeout(LIMIT):
+            while True:
+                with contextlib.suppress(aioxen.BusyError):  # A cancelled recovery goes on in the background.
+                    await dom.save_stream(fd)
+                    break
+                await asyncio.sleep(0.001)
+    finally:
+        os.close(fd)
     _, rest = (read_node(node) or "").split(" ", 1)
     write_node(node, f"0 {rest}")
 

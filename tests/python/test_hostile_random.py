@@ -13,13 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import signal
-import subprocess
 import time
-import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,84 +23,22 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen import DeviceDisk, DeviceNic, DeviceP9, DeviceVfb, DeviceVkb, DeviceVtpm, DiskBackend
-from leftovers import check_nothing_left, snapshot
-from limits import scaled
-from worldly import ROOT, Configure
+from hostility import WITHOUT_END, bounded, hostile_guest, outcome
+from worldly import Configure
 
 SEED = int(os.environ.get("AIOXEN_SEED", "1"))
 SECONDS = float(os.environ.get("AIOXEN_HOSTILE_SECONDS", "0.4"))
-WITHOUT_END = 1_000_000
-LONGEST = scaled(25)
-"""The longest time, in seconds, that any operation may take. The undo of adding a device has the
-longest limit."""
-# The greatest length of a message, in characters. A message may quote a value from xenstore, with four
-# characters for each octet.
-LONGEST_MESSAGE = 10000
-UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""The categories of Unicode whose characters may not appear in a message: control characters, formats such
-as a direction, surrogates, separators."""
-
-MOST_GROWTH = 48 << 20
-MOST_LOGGED = 4 << 20
-
-_idl = json.loads((ROOT / "build/gen/idl.json").read_text())
-DECLARED = {
-    operation.get("python", ""): {_idl["errors"][f"ERROR_{name}"]["value"] for name in operation["errors"]}
-    | {_idl["errors"][f"ERROR_{name}"]["value"] for name in _idl["common_errors"]}
-    for operation in _idl["operations"].values()
-}
-
-
-def memory() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
-
-
-def logged() -> int:
-    return sum(path.stat().st_size for path in Path("/var/log/xen").rglob("*") if path.is_file())
-
-
-@contextlib.asynccontextmanager
-async def hostility(domid: int, seed: int) -> AsyncIterator[None]:
-    """Makes the guest do hostile acts until the end of the block."""
-    words = "aioxen-sim-ctl", "hostile", str(domid), str(WITHOUT_END), str(seed)
-    with subprocess.Popen(words) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-    assert process.returncode in (0, -signal.SIGTERM), "the hostile guest has failed"
-
-
-async def error_of(operation: Awaitable[object]) -> aioxen.Error | None:
-    async with asyncio.timeout(LONGEST):
-        try:
-            await operation
-        except aioxen.Error as error:
-            return error
-    return None
-
-
-async def outcome(operation: Awaitable[object]) -> aioxen.Error | None:
-    """Awaits an operation. Returns None or the operation's error. The IDL must declare the error, and the
-    message must be printable."""
-    error = await error_of(operation)
-    if error:
-        assert error.rc in DECLARED[error.operation or ""], repr(error)
-        assert not {unicodedata.category(c) for c in str(error)} & UNPRINTABLE, repr(error)
-        assert len(str(error)) < LONGEST_MESSAGE
-    return error
 
 
 @pytest.fixture(autouse=True)
-def _bounded(hypervisor: None, sim: Callable[..., str]) -> Any:
-    """Checks after each test that nothing is left, that this process has not grown, and that the
-    logs are short."""
-    before, used, written = snapshot(), memory(), logged()
-    yield
-    check_nothing_left(before, f"seed {SEED}")
-    assert memory() - used < MOST_GROWTH
-    assert logged() - written < MOST_LOGGED
+def _bounded(hypervisor: None, sim: Callable[..., str]) -> Iterator[None]:
+    with bounded(f"seed {SEED}"):
+        yield
+
+
+def hostility(domid: int, seed: int) -> contextlib.AbstractContextManager[Callable[[], bool]]:
+    """Makes the guest do random hostile acts until the end of the block."""
+    return hostile_guest(domid, WITHOUT_END, seed)
 
 
 @dataclass
@@ -148,7 +82,7 @@ async def victim(
     print(f"seed {SEED}")
     dom = await xen.domain_create(config)
     await dom.unpause()
-    async with hostility(dom.domid, SEED * 1000 + number):
+    with hostility(dom.domid, SEED * 1000 + number):
         try:
             yield dom
         finally:
@@ -234,7 +168,7 @@ async def test_a_whole_life(xen: aioxen.Context, guest: Configure, tmp_path: Pat
     print(f"seed {SEED}")
     while time.monotonic() < end:
         number += 1
-        async with hostility(number, SEED * 1000 + number):
+        with hostility(number, SEED * 1000 + number):
             created = asyncio.ensure_future(xen.domain_create(config))
             failed = await outcome(created)
             if failed:
