@@ -96,9 +96,14 @@ async def with_aioxen(count: int, memory: int, folder: Path | None) -> None:
         configs = [guest("b", memory, pvh=bool(i % 2)) for i in range(2 * count)]
         if folder:
             configs = [with_devices(config, disks(folder, i)) for i, config in enumerate(configs)]
-        doms = await some_at_a_time(xen.domain_create, configs)
-        if folder:
-            await asyncio.gather(*[dom.unpause() for dom in doms])
+
+        async def create(config: aioxen.DomainConfig) -> aioxen.Domain:
+            dom = await xen.domain_create(config)
+            if folder:
+                await dom.unpause()
+            return dom
+
+        doms = await some_at_a_time(create, configs)
         await some_at_a_time(lambda dom: dom.destroy(), doms)
 
 
