@@ -55,8 +55,9 @@ static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
 static long one(unsigned int op, uint64_t arg1, uint64_t arg2)
 {
     enum call call = call_of_hypercall(op, arg1);
-    char arguments[TRACED_ARGUMENTS] = "";
+    char arguments[TRACED_ARGUMENTS];
     long result = -fault_check(call);
+    arguments[0] = '\0'; /* An initializer would clear all octets, at each hypercall. */
     if (tracing && op == __HYPERVISOR_domctl)
         trace_domctl((const struct xen_domctl *)(uintptr_t)arg1, arguments);
     if (!result) {
@@ -64,9 +65,11 @@ static long one(unsigned int op, uint64_t arg1, uint64_t arg2)
         result = dispatch(op, arg1, (void *)(uintptr_t)arg2);
         machine_unlock();
     }
-    if (tracing && op == __HYPERVISOR_hvm_op)
+    if (!tracing)
+        return result;
+    if (op == __HYPERVISOR_hvm_op)
         trace_hvm_op((const struct xen_hvm_param *)(uintptr_t)arg2, arguments);
-    if (tracing && op == __HYPERVISOR_memory_op && arg1 == XENMEM_set_memory_map)
+    if (op == __HYPERVISOR_memory_op && arg1 == XENMEM_set_memory_map)
         trace_memory_map((const struct xen_foreign_memory_map *)(uintptr_t)arg2, arguments);
     if (op == __HYPERVISOR_domctl)
         trace("%s dom %u%s -> %ld", call_name(call), ((struct xen_domctl *)(uintptr_t)arg1)->domain,
