@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import SimpleNamespace
 from typing import Any
 
@@ -193,3 +194,25 @@ def test_the_error_names_the_input_that_was_refused() -> None:
     nothing: Any = SimpleNamespace(_c=ffi.NULL)
     with pytest.raises(OverflowError, match=r"^get_info\(domid=-1\): "):
         call.call(nothing, (-1, ffi.NULL), (), 0)
+
+
+async def test_the_iterator_of_a_completed_operation(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await xen.domain_create(guest())
+    pausing = xen.domain_pause(dom)
+    assert pausing.done()
+
+    def steps() -> Generator[Any, None, None]:
+        """Begins an await. At most one of two successive awaits has a generator, to let the loop run."""
+        return next(s for s in (pausing.__await__(), pausing.__await__()) if not inspect.isgenerator(s))
+
+    with pytest.raises(StopIteration) as stopped:
+        next(steps())
+    assert stopped.value.value is None
+    with pytest.raises(StopIteration):
+        steps().send(None)
+    with pytest.raises(ZeroDivisionError, match="thrown"):
+        steps().throw(ZeroDivisionError("thrown"))
+    steps().close()
+    assert await pausing is None  # type: ignore[func-returns-value]
+    await dom.unpause()
+    await dom.destroy()

@@ -30,6 +30,7 @@ static PyObject *context_core_attach_loop(PyObject *self, PyObject *args)
         Py_XDECREF(done_future);
         return NULL;
     }
+    future_of(done_future)->done = true;
     refuse_operations(xen);
     Py_CLEAR(xen->operation_class);
     Py_CLEAR(xen->undoable_class);
@@ -136,7 +137,7 @@ static PyType_Spec type_spec = {"aioxen._live.ContextCore", sizeof(ContextCore),
 
 PyTypeObject *make_context_core_type(PyObject *module)
 {
-    return context_core_type = start_prepare() && observe_prepare()
+    return context_core_type = start_prepare() && observe_prepare() && done_iterator_prepare(module)
                                    ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL)
                                    : NULL;
 }

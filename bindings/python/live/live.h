@@ -7,6 +7,7 @@
  *   OperationSpec     describes an operation: its C function, limit and results    operation_spec.c
  *   FastMethod        a method of Context that starts an operation on one domid    fast_method.c
  *   OperationFuture   the asyncio future of a started operation                    operation_future.c
+ *                     the iterator of a completed future                           done_iterator.c
  *   ContextCore       holds the C context and the live operations                  context_core.c
  *                     starts operations                                            start.c
  *                     completes operations and delivers events                     deliver.c
@@ -67,6 +68,7 @@ typedef struct OperationFuture {
     PyObject *observed;               /* What the observer has returned for the operation. NULL: nothing. */
     LIST_ENTRY(OperationFuture) link; /* Valid while `live` is true. */
     bool live;                        /* true: the C operation has not completed. */
+    bool done;                        /* true: this is the done_future of a context. */
 } OperationFuture;
 
 typedef struct {
@@ -82,6 +84,8 @@ typedef struct {
 
 extern PyTypeObject *operation_spec_type, *operation_future_type, *context_core_type;
 extern PyObject *empty_tuple;
+extern PyObject *done_iterator; /* The iterator of a completed future whose result is None. */
+extern PyObject *observer;      /* The function that set_observer() has set. NULL: no hook is set. */
 
 /* Each of these functions creates a type. It is called once, while the module is imported. */
 PyTypeObject *make_operation_spec_type(PyObject *module);
@@ -103,6 +107,11 @@ PyObject *spec_read_results(PyObject *spec, PyObject *xen, PyObject *results);
 PyObject *spec_raise_bad_domid(PyObject *spec, PyObject *domain);
 /* Frees the memory that the C library has allocated for the results. */
 bool spec_free_results(PyObject *spec, PyObject *results);
+
+/* ---- done_iterator.c */
+
+/* Creates done_iterator. It is called once, while the module is imported. */
+bool done_iterator_prepare(PyObject *module);
 
 /* ---- operation_future.c. `operation` is an instance of a subclass of OperationFuture. */
 
@@ -149,8 +158,6 @@ PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target
 
 /* Creates the names of the methods. It is called once, while the module is imported. */
 bool observe_prepare(void);
-/* Returns whether an observer is set. */
-bool is_observed(void);
 /* Calls the observer, if one is set, before the operation starts. */
 bool observe_start(PyObject *operation, const Target *target);
 /* Calls in_progress() of what the observer has returned for the operation. The operation has begun to wait. */

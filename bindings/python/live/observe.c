@@ -15,13 +15,8 @@ enum {
     MAX_ATTEMPTS = 16,
 };
 
-static PyObject *observer; /* NULL: no hook is set. */
+PyObject *observer;
 static PyObject *name_in_progress, *name_ended;
-
-bool is_observed(void)
-{
-    return observer;
-}
 
 bool observe_start(PyObject *operation, const Target *target)
 {

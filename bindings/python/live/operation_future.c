@@ -216,8 +216,9 @@ static PyGetSetDef made[] = {
 static PyObject *operation_future_await(PyObject *self)
 {
     static unsigned awaits; /* The interpreter's lock guards this variable. */
-    if (future_of(self)->live || ++awaits % AWAITS_PER_TURN)
-        return future_await(self);
+    const OperationFuture *p = future_of(self);
+    if (p->live || ++awaits % AWAITS_PER_TURN)
+        return p->done ? Py_NewRef(done_iterator) : future_await(self);
     return PyObject_CallFunctionObjArgs(await_in_next_turn, self, NULL);
 }
 

@@ -20,7 +20,8 @@ bool start_prepare(void)
 
 static bool parse_domid(PyObject *input, libxl_domid *domid)
 {
-    if (!PyLong_Check(input) || PyBool_Check(input))
+    /* The first comparison is the quick test of the usual type. */
+    if (!Py_IS_TYPE(input, &PyLong_Type) && (!PyLong_Check(input) || PyBool_Check(input)))
         return false;
     const unsigned long long number = PyLong_AsUnsignedLongLong(input);
     if (number > UINT32_MAX) {
@@ -47,7 +48,7 @@ int parse_target(PyObject *input, Target *target)
 {
     PyObject *uuid = NULL, *domid = NULL;
     target->has_uuid = false;
-    if (PyLong_Check(input))
+    if (Py_IS_TYPE(input, &PyLong_Type) || PyLong_Check(input))
         return parse_domid(input, &target->domid);
     int found = read_attribute(input, name_uuid, &uuid);
     if (found == 1)
@@ -259,7 +260,7 @@ PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target
     int rc = 0;
     if (!xen->future_kwargs && !bind_loop((PyObject *)xen))
         return NULL;
-    if (f->instant && !is_observed()) {
+    if (f->instant && !observer) {
         rc = check_target(xen, target);
         if (!rc)
             rc = f->initiator(xen->ctx, target->domid, NULL);
