@@ -41,6 +41,12 @@ def test_the_table_has_the_keys_of_xl(tmp_path: Path) -> None:
     assert asked == KEYS
 
 
+def test_every_key_is_in_the_corpus() -> None:
+    texts = [file.read_text() for file in (HERE / "corpus").glob("*.cfg")]
+    used = {key for text in texts for key in re.findall(r"(?:^|;)[ \t]*(\w+)[ \t]*\+?=", text, re.MULTILINE)}
+    assert used >= KEYS
+
+
 def test_every_key_is_generated() -> None:
     by_hand = {
         "type",
