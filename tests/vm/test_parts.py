@@ -15,7 +15,7 @@ from launching import PROJECT
 
 sys.path.insert(0, str(PROJECT / "vm"))
 
-from aioxen_vm import accel
+from aioxen_vm import accel, machine
 from aioxen_vm.console import LINES, Console
 from aioxen_vm.frames import Kind, Reader, pack
 from image import dom0, packages
@@ -169,3 +169,16 @@ def test_the_description_of_a_terminal_is_found(release: str, tmp_path: Path) ->
     path.parent.mkdir(parents=True)
     path.touch()
     assert dom0.terminal("v/vt100", directories) == path
+
+
+@pytest.mark.parametrize(
+    ("version", "model"),
+    [
+        ("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)", "max"),
+        ("QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)", "EPYC"),
+        ("", "max"),
+    ],
+)
+def test_the_processor_depends_on_qemus_release(version: str, model: str) -> None:
+    assert machine.processor("tcg", version).split(",")[0] == model
+    assert machine.processor("kvm", version) == "host"

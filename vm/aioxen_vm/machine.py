@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +21,8 @@ CPU = {
     "tcg": "max,-erms,-rdtscp",  # With rdtscp, a PVH Linux crashes.
     "kvm": "host",
 }
+# The processor for later releases of QEMU. With QEMU 10.0 (Debian 13) and "max", dom0 crashes at once.
+LATER_QEMU, LATER_TCG = 8, "EPYC,-rdtscp,-smap,-smep,-monitor"
 # Emulation needs smap=no and xsave=0. With smap, dom0 crashes at once. With xsave, dom0's programs crash
 # while a Linux PV guest runs (docs/limits.md). The other options shorten the boot. bootscrub=0 also keeps the
 # snapshot small.
@@ -71,6 +74,17 @@ def qemu() -> str:
     return program
 
 
+def processor(accel: str, version: str) -> str:
+    """Returns QEMU's option for the processor. `version` is what `qemu-system-x86_64 --version` prints."""
+    release = re.search(r"version (\d+)", version)
+    later = accel == "tcg" and release is not None and int(release[1]) >= LATER_QEMU
+    return LATER_TCG if later else CPU[accel]
+
+
+def _processor(accel: str) -> str:
+    return processor(accel, subprocess.run([qemu(), "--version"], capture_output=True, text=True).stdout)
+
+
 def _quote(value: object) -> str:
     """Returns the value as text with doubled commas. A single comma would separate two options of QEMU."""
     return str(value).replace(",", ",,")
@@ -86,7 +100,7 @@ def _command_line(
     linux = f"vmlinux {LINUX} {shape.linux}"
     linux += " passthrough" if shape.passthrough else ""
     command = [qemu(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    command += ["-accel", ACCEL[shape.accel], "-cpu", CPU[shape.accel], "-smp", str(shape.cpus)]
+    command += ["-accel", ACCEL[shape.accel], "-cpu", _processor(shape.accel), "-smp", str(shape.cpus)]
     machine = "q35" if shape.passthrough else "pc"
     command += ["-machine", f"{machine},memory-backend=ram", "-m", str(shape.memory)]
     command += ["-device", IOMMU] if shape.passthrough else []
