@@ -106,6 +106,39 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
     destroy(s, before);
 }
 
+/* The configuration has no UUID. So only the mark of the first phase names the domain. */
+static void the_domain_with_a_random_uuid_is_listed_and_removed(scene *s)
+{
+    libxl_domid domid, before = guest(s, "b", false);
+    libxl_domain_config config = guest_config("b");
+    libxl_unfinished_list list;
+    simulate("xenconsoled stop");
+    const pid_t child = fork();
+    if (!child) {
+        libxl_ctx *ctx;
+        libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
+        libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
+        _exit(0);
+    }
+    char *ring = NULL;
+    for (uint64_t end = now_ms() + scaled_ms(5000); !ring && now_ms() < end; sleep_ms(1))
+        ring = guest_node(before + 1, "store/ring-ref");
+    assert_non_null(ring);
+    free(ring);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    simulate("xenconsoled cont");
+    assert_int_equal(RUN(s, libxl_domain_list_unfinished(s->ctx, &list, how)), 0);
+    assert_int_equal(list.num_domains, 1);
+    assert_int_equal(list.domains[0].domid, before + 1);
+    const libxl_uuid uuid = list.domains[0].uuid;
+    libxl_unfinished_list_dispose(&list);
+    assert_int_equal(remove_it(s, &uuid), 0);
+    assert_false(domain_exists(before + 1, &uuid));
+    libxl_domain_config_dispose(&config);
+    destroy(s, before);
+}
+
 /* Waits until the mark has this domid. */
 static void wait_marked(const libxl_uuid *uuid, libxl_domid domid)
 {
@@ -330,7 +363,7 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
  * format of a mark is ignored, too. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
-    static const char *const texts[] = {"4194303 1 elsewhere/1 5",
+    static const char *const texts[] = {"4194303 1 elsewhere/1 5 - -",
                                         "",
                                         "nonsense",
                                         "-1 2 3 4 5",
@@ -407,6 +440,7 @@ static void a_domain_that_was_given_up_is_listed(scene *s)
 
 static const body bodies[] = {
     BODY(the_domain_of_a_killed_process_is_listed_and_removed, RUNS_ONCE),
+    BODY(the_domain_with_a_random_uuid_is_listed_and_removed, RUNS_ONCE),
     BODY(the_bare_domain_of_a_killed_process_is_removed, RUNS_ONCE),
     BODY(the_domain_without_its_uuid_is_removed, RUNS_ONCE),
     BODY(a_mark_without_a_domain_is_listed_and_removed),
