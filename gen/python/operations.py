@@ -138,7 +138,7 @@ def row(operation: m.Operation) -> str:
 
 def call(names: Names, operation: m.Operation) -> str:
     o = operation
-    lines = [f'{row(o)} = CffiSpec(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
+    lines = [f'{row(o)} = CffiSpec(\n    "{o.python_name}",\n    {c_function(names, o.c_name)},\n']
     if o.inputs:
         lines.append(tuple_of("inputs=", [f'"{f.name}"' for f in o.inputs], 4))
     if o.domid is not None:
@@ -159,6 +159,12 @@ def call(names: Names, operation: m.Operation) -> str:
     if has_initiator(o):
         lines.append(f'    initiator=ffi.addressof(lib, "{o.c_name}"),\n')
     return "".join(lines) + ")\n"
+
+
+def c_function(names: Names, name: str) -> str:
+    """Returns the expression for a C function: its name. The functions of an extension are not in aioxen's
+    own module, so there the expression is the function."""
+    return f"lib.{name}" if names.model.base is not None else f'"{name}"'
 
 
 def has_initiator(operation: m.Operation) -> bool:
@@ -185,16 +191,16 @@ def result(names: Names, f: m.Field) -> str:
     if is_uuid(kind):
         return f"Result({pointer}, v.take_uuid)"
     if found := form(kind):
-        free = f"lib.{kind.dispose_fn}" if kind.dispose_fn else ""
+        free = c_function(names, kind.dispose_fn) if kind.dispose_fn else ""
         if free and kind.passby == m.PASS_BY_VALUE:
-            free = f"lambda c: {free}(c[0])"
+            free = f"lambda c: lib.{kind.dispose_fn}(c[0])"
         return f"Result({pointer}, v.get_{found}" + (f", {free})" if free else ")")
     if f.enumeration is not None:
         return f"Result({pointer}, {by_name(names, f.enumeration, f'take_{f.enumeration.name}')})"
     if isinstance(kind, m.Struct):
         read = f"take_{kind.name}" if sole_array(kind) else f"get_{names.structs[kind]}"
         return f"Result({pointer}, {by_name(names, kind, read)}" + (
-            f", lib.{kind.dispose_fn})" if kind.owns else ")"
+            f", {c_function(names, kind.dispose_fn)})" if kind.owns and kind.dispose_fn else ")"
         )
     return f"Result({pointer}, v.take_{'float' if isinstance(kind, m.Float) else 'number'})"
 

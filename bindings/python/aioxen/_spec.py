@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from aioxen import _convert
 from aioxen._core import FastMethod, OperationSpec
-from aioxen._native import ffi
+from aioxen._native import ffi, lib
 from aioxen._values import CData, CType, ctype, fits
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ loop's exception handler, and the operation continues.
 
 class Result:
     """One result of an operation. It has the C type, the function that reads the result, and the function
-    that frees the result's memory. `read` may be the name of a function of _convert."""
+    that frees the result's memory. `read` may be the name of a function of _convert, and `free` the name of
+    a C function."""
 
     __slots__ = ("name", "reader", "pointer", "read", "free")
 
@@ -73,7 +74,7 @@ class Result:
         self,
         pointer: str | CType,
         read: str | Callable[[CData], Any],
-        free: Callable[[CData], None] | None = None,
+        free: str | Callable[[CData], None] | None = None,
     ) -> None:
         self.name = pointer
         self.reader = read
@@ -95,6 +96,8 @@ class Result:
 
     def free_memory(self, c: CData) -> None:
         """Frees the memory that the C library has allocated for the result."""
+        if isinstance(self.free, str):
+            self.free = cast(Callable[[CData], None], getattr(lib, self.free))
         if self.free is not None:
             self.free(c)
 
@@ -116,14 +119,18 @@ def argument(c: CData) -> CData:
 
 
 class CffiSpec(OperationSpec):
-    """An operation's C function, inputs, results and undo. The C function is called through cffi."""
+    """An operation's C function, inputs, results and undo. The C function is called through cffi.
 
-    __slots__ = ("name", "function", "input_names", "domid", "results", "reports", "undo")
+    `function` may be the name of the C function. cffi then makes the function's object at the first call,
+    because all of these objects would take 2 of the 38 million instructions of importing this package.
+    """
+
+    __slots__ = ("name", "_function", "input_names", "domid", "results", "reports", "undo")
 
     def __init__(
         self,
         name: str,
-        function: Callable[..., int],
+        function: str | Callable[..., int],
         inputs: tuple[str, ...] = (),
         domid: int | None = None,
         results: tuple[Result, ...] = (),
@@ -145,7 +152,7 @@ class CffiSpec(OperationSpec):
             ends_if_gone=ends_if_gone,
         )
         self.name = name
-        self.function = function
+        self._function = function
         self.input_names = inputs
         self.domid = domid
         """The position of the operation's domain among the inputs."""
@@ -155,6 +162,18 @@ class CffiSpec(OperationSpec):
         self.undo = undo
         """The operation that undoes this operation, and the positions of the results that are the inputs
         of the undo."""
+
+    @property
+    def function(self) -> Callable[..., int]:
+        """The C function."""
+        if isinstance(self._function, str):
+            self._function = cast(Callable[..., int], getattr(lib, self._function))
+        return self._function
+
+    @property
+    def c_name(self) -> str:
+        """The name of the C function."""
+        return self._function if isinstance(self._function, str) else self._function.__name__
 
     def method(self, method: F) -> F:
         """Returns a decorator for a generated method. The common calls of the method then run in C."""
@@ -169,11 +188,14 @@ class CffiSpec(OperationSpec):
     ) -> int:
         """Calls the C function, and returns its result. `address` is the address of a libxl_asyncop_how,
         or 0 for a synchronous call."""
+        function = self._function
+        if isinstance(function, str):
+            function = self.function
         how = ffi.cast(_HOW, address)
         try:
             if self.reports:
-                return self.function(xen._c, *inputs[:-1], *results, how, inputs[-1])
-            return self.function(xen._c, *inputs, *results, how)
+                return function(xen._c, *inputs[:-1], *results, how, inputs[-1])
+            return function(xen._c, *inputs, *results, how)
         except (TypeError, OverflowError) as error:
             raise self.input_error(error, inputs) from None
 

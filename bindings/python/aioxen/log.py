@@ -141,7 +141,7 @@ def python_name(operation: str | None) -> str | None:
 
         for spec in vars(_operations).values():
             if isinstance(spec, CffiSpec):
-                _python_names[spec.function.__name__.removeprefix("libxl_")] = spec.name
+                _python_names[spec.c_name.removeprefix("libxl_")] = spec.name
     return _python_names.get(operation, operation)
 
 
