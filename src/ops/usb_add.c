@@ -7,7 +7,8 @@
  * port is written, the operation also holds the lock of domain 0. So only one of several operations that add the same
  * device gets it. xl does not take the lock of domain 0. While a controller is added or removed, the lock is not
  * held, because the device model of one domain must not delay the operations on the others. Then the ports are read
- * again.
+ * again. The stored configuration is changed when the lock is no longer held, because another program may keep the
+ * domain's file locked for seconds.
  *
  * Owns: the port and the device until the operation completes with success. Each undo has its memory and its worker
  * before its phase changes anything. The caller holds the context's lock.
@@ -270,28 +271,6 @@ static int claim_poll(libxl__ao *ao, struct usb_add *s)
     return rc ? rc : choose_port(ao, s);
 }
 
-/* ---- record: adds the device to the stored configuration; a creation stores the whole configuration itself */
-
-static int record_start(libxl__ao *ao, struct usb_add *s)
-{
-    if (s->creating)
-        return 0;
-    const libxl_device_usbctrl usbctrl = {.devid = s->usbdev.ctrl};
-    const int rc = libxl__usb_record(ao, &s->stored, ao->subject.number, &s->usbdev,
-                                     s->makes_controller ? &usbctrl : NULL, true);
-    return rc ? rc : LIBXL__AO_WAIT;
-}
-
-static int record_poll(libxl__ao *ao, struct usb_add *s)
-{
-    return libxl__userdata_changed(ao, &s->stored);
-}
-
-static int record_undo(libxl__ao *ao, struct usb_add *s)
-{
-    return libxl__userdata_change_back(ao, &s->stored);
-}
-
 /* ---- write: writes the device into the port's node */
 
 static int write_start(libxl__ao *ao, struct usb_add *s)
@@ -344,6 +323,28 @@ static int write_undo(libxl__ao *ao, struct usb_add *s)
         libxl__xs_run_anyway(s->clearing, LIBXL__XS_TRANSACTION);
     }
     return libxl__xs_done(s->clearing) ? 0 : LIBXL__AO_WAIT;
+}
+
+/* ---- record: adds the device to the stored configuration; a creation stores the whole configuration itself */
+
+static int record_start(libxl__ao *ao, struct usb_add *s)
+{
+    if (s->creating)
+        return 0;
+    const libxl_device_usbctrl usbctrl = {.devid = s->usbdev.ctrl};
+    const int rc = libxl__usb_record(ao, &s->stored, ao->subject.number, &s->usbdev,
+                                     s->makes_controller ? &usbctrl : NULL, true);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int record_poll(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__userdata_changed(ao, &s->stored);
+}
+
+static int record_undo(libxl__ao *ao, struct usb_add *s)
+{
+    return libxl__userdata_change_back(ao, &s->stored);
 }
 
 /*

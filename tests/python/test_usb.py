@@ -358,6 +358,35 @@ async def test_an_addition_waits_until_no_other_one_chooses_a_device(
         assert await other.usbctrl_list() == []
 
 
+async def test_a_locked_configuration_does_not_delay_another_guest(
+    xen: aioxen.Context, guest: Configure
+) -> None:
+    """Another program keeps the file of the first guest's configuration locked. The other guest gets its
+    device meanwhile."""
+    async with (
+        running(xen, guest("b", machine="pv")) as dom,
+        running(xen, guest("b", machine="pv", name="other")) as other,
+        aioxen.Context() as second,
+    ):
+        lock = Path(f"/var/lib/xen/userdata-l.{dom.domid}.{dom.uuid}.domain-userdata-lock")
+        reached = asyncio.Event()
+
+        def report(event: aioxen.OperationProgress) -> None:
+            if event.phase == "record":
+                reached.set()
+
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            adding = dom.usbdev_add(STICK, progress=report)
+            adding.add_done_callback(lambda _: reached.set())
+            await reached.wait()
+            await (await second.domain(other.domid)).usbdev_add(MOUSE)
+            assert not adding.done()
+        await adding
+        assert placed(await dom.usbdev_list()) == [(0, 1, 2)]
+        assert placed(await other.usbdev_list()) == [(0, 1, 4)]
+
+
 async def test_a_failed_addition_leaves_nothing(xen: aioxen.Context, guest: Configure, sim: Sim) -> None:
     async with running(xen, guest("b", machine="pv")) as dom:
         sim("fault", "add", "host.usb_write:1:EBUSY")

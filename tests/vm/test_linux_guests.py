@@ -88,9 +88,3 @@ def test_a_kernel_of_debian_boots_by_pygrub(inside) -> None:  # type: ignore[no-
 )
 def test_kernels_of_debian_boot(inside, kind: str, source: str, maker: str) -> None:  # type: ignore[no-untyped-def]
     inside("boot.py", kind, source, maker)
-
-
-@LONG
-@pytest.mark.parametrize(("saver", "restorer"), [("xl", "ours"), ("ours", "xl")])
-def test_a_saved_hvm_guest_continues(inside, saver: str, restorer: str) -> None:  # type: ignore[no-untyped-def]
-    inside("saved_hvm.py", saver, restorer, memory=1024)

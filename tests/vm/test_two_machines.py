@@ -94,7 +94,8 @@ def test_a_guest_moves_to_the_other_machine(kind: str, sender: str, receiver: st
 
 
 @LONG
-def test_an_hvm_guest_moves_to_the_other_machine() -> None:
-    program = ("/usr/bin/python3", "tests/vm/inside/migrated_hvm.py")
+@pytest.mark.parametrize(("sender", "receiver"), [("ours", "ours"), ("ours", "xl"), ("xl", "ours")])
+def test_an_hvm_guest_moves_to_the_other_machine(sender: str, receiver: str) -> None:
+    program = ("/usr/bin/python3", "tests/vm/inside/migrated_hvm.py", sender, receiver)
     done = pair("--env", f"PYTHONPATH={PROJECT}/build/python", "--", *program, limit=scaled(300))
     assert done.returncode == 0

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""hvm.py MAKER DRIVER FIRMWARE MEDIUM [PICTURE]: an HVM guest boots, its screen is read, and it is powered
-off.
+"""hvm.py MAKER DRIVER FIRMWARE MEDIUM [restricted] [PICTURE]: an HVM guest boots, its screen is read, and it
+is powered off.
 
 MAKER makes the guest, and DRIVER does all other work. Each of the two is `ours` (this library) or `xl`.
 FIRMWARE is seabios or ovmf. MEDIUM is disk or cd. The guest prints a line on its serial port and on its
-screen, which VNC shows. It has no drivers for Xen, and ACPI powers it off. PICTURE is a file for the picture
-of the screen (PNG).
+screen, which VNC shows. It has no drivers for Xen, and ACPI powers it off. With `restricted`, the guest's
+QEMU has no rights of root (dm_restrict). PICTURE is a file for the picture of the screen (PNG).
 
-If DRIVER is `ours`, a CD is inserted into the guest's drive and ejected while the guest runs. In the end the
-guest's QEMU is killed, which is an event. Debian's QEMU crashes at `xl cd-insert` (docs/limits.md).
+While the guest runs, a CD is inserted into its drive and ejected. Debian's QEMU crashes at `xl cd-insert` if
+the drive is empty (docs/limits.md), so xl does this only if MEDIUM is cd. If DRIVER is `ours`, the guest's
+QEMU is killed in the end, which is an event.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import aioxen
-from aioxen import DeviceDisk, DeviceModelEnded
+from aioxen import DeviceModelEnded
 from linux import LIMIT, left, run
 from screen import Screen, screen
 from toolstacks import Tool, tool
 
-MAKER, DRIVER, FIRMWARE, MEDIUM = sys.argv[1:5]
+MAKER, DRIVER, FIRMWARE, MEDIUM, *MORE = sys.argv[1:]
+RESTRICTED = "restricted" in MORE
+USER, USER_ID = "model", "1234"
 SERIAL = Path("/tmp/serial")
 NAME = {"seabios": "sector", "ovmf": "efi"}[FIRMWARE]
 
@@ -49,6 +52,7 @@ def config() -> str:
         "vnc = 1",
         'vnclisten = "127.0.0.1:7"',
         'on_poweroff = "preserve"',
+        *((f'dm_restrict = 1\ndevice_model_user = "{USER}"',) if RESTRICTED else ()),
     )
     return "\n".join(lines) + "\n"
 
@@ -81,16 +85,27 @@ async def media(dom: aioxen.Domain) -> list[int]:
     return [each["image"]["virtual-size"] for each in inserted]
 
 
-async def change_medium(dom: aioxen.Domain) -> None:
+async def change_medium(driver: Tool, dom: aioxen.Domain) -> None:
     run("truncate -s 3M /tmp/other")
     begin = time.monotonic()
-    await dom.cdrom_insert(DeviceDisk(vdev="hdc", pdev_path="/tmp/other", is_cdrom=1, removable=1))
+    await driver.cd_insert("g", "/tmp/other")
     inserted = time.monotonic()
     assert await media(dom) == [3 << 20]
     ejecting = time.monotonic()
-    await dom.cdrom_eject("hdc")
+    await driver.cd_eject("g")
     print(f"inserted in {inserted - begin:.2f} s, ejected in {time.monotonic() - ejecting:.2f} s", flush=True)
     assert await media(dom) == []
+
+
+def check_restrictions(domid: int) -> None:
+    """Checks what the kernel says of the guest's QEMU: its user, its capabilities and its root directory."""
+    process = Path("/proc") / run("pidof xen-qemu-system-i386").strip()
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    assert status["Uid"].split() == status["Gid"].split() == [USER_ID] * 4, status
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0, status
+    root = (process / "root").readlink()
+    assert root.name == f"qemu-root-{domid}"
+    assert list(root.iterdir()) == []
 
 
 async def kill_qemu(xen: aioxen.Context, dom: aioxen.Domain) -> None:
@@ -103,6 +118,8 @@ async def kill_qemu(xen: aioxen.Context, dom: aioxen.Domain) -> None:
 
 
 async def main() -> None:
+    if RESTRICTED:
+        run(f"echo {USER}:x:{USER_ID}:{USER_ID}::/:/bin/false >>/etc/passwd")
     before = left()
     async with aioxen.Context() as xen:
         maker: Tool = tool(MAKER, xen)
@@ -114,12 +131,14 @@ async def main() -> None:
         await said(f"{NAME}: booted")
         print(f"booted {time.monotonic() - begin:.1f} s after the begin", flush=True)
         seen = await shown()
-        if sys.argv[5:]:
-            seen.save(Path(sys.argv[5]))
+        if MORE[RESTRICTED:]:
+            seen.save(Path(MORE[-1]))
         print(f"a screen of {seen.width} * {seen.height} pixels, {seen.lit_pixels()} are lit", flush=True)
         dom = await xen.domain_find("g")
-        if DRIVER == "ours":
-            await change_medium(dom)
+        if DRIVER == "ours" or MEDIUM == "cd":
+            await change_medium(driver, dom)
+        if RESTRICTED:
+            check_restrictions(dom.domid)
         await driver.power_button("g")
         await said(f"{NAME}: power button")
         assert await dom.wait_shutdown(timeout=LIMIT) is aioxen.ShutdownReason.POWEROFF

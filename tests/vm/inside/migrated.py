@@ -26,6 +26,7 @@ from pathlib import Path
 
 import aioxen
 from linux import LIMIT, Console, left, linux, run, text
+from moving import relay, xl_receives, xl_sends
 from pair import HOSTS, NUMBER, accepted, connected, join
 from secure import make_key, serve
 from toolstacks import tool
@@ -57,10 +58,7 @@ async def send(dom: aioxen.Domain) -> None:
     # With -e, xl leaves no process behind that would destroy the guest at its end.
     command = ("xl" if RECEIVER == "xl" else "aioxen") + " migrate-receive -e"
     if SENDER == "xl":
-        relay = f"/usr/bin/python3 {Path(__file__).with_name('relay.py')} {HOSTS[2]} {PORT}"
-        reach = f"ssh {HOSTS[2]} {command}" if TRANSPORT == "ssh" else relay
-        xl = await asyncio.create_subprocess_exec("xl", "migrate", "-s", "", "g", reach)
-        assert await xl.wait() == 0
+        await xl_sends(f"ssh {HOSTS[2]} {command}" if TRANSPORT == "ssh" else relay(PORT))
     elif TRANSPORT == "ssh":
         await dom.migrate(f"ssh://root@{HOSTS[2]}", live=LIVE, receiver=command)
     elif TRANSPORT == "tls":
@@ -85,11 +83,7 @@ async def receive(xen: aioxen.Context) -> None:
             await asyncio.sleep(1)
     with await accepted(PORT) as connection:
         if RECEIVER == "xl":
-            connection.setblocking(True)
-            xl = await asyncio.create_subprocess_exec(
-                "xl", "migrate-receive", "-e", stdin=connection, stdout=connection
-            )
-            assert await xl.wait() == 0
+            await xl_receives(connection)
         elif TRANSPORT == "tls":
             await receive_by_tls(xen, connection)
         else:

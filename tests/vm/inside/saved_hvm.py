@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""saved_hvm.py SAVER RESTORER [live]: an HVM guest is saved, destroyed and restored while it counts.
+"""saved_hvm.py MAKER MOVE...: an HVM guest is saved, destroyed and restored while it counts.
 
-SAVER and RESTORER are `ours` (this library) or `xl`. The guest has no drivers for Xen. It prints letters on
-its serial port, a to z. After the restoration no letter is missing or printed twice.
+MAKER makes the guest. A MOVE is SAVER-RESTORER or ours-RESTORER-live. MAKER, SAVER and RESTORER are `ours`
+(this library) or `xl`. The guest has no drivers for Xen. It prints letters on its serial port, a to z. After
+each restoration no letter is missing or printed twice.
 """
 
 from __future__ import annotations
@@ -13,63 +14,63 @@ import time
 from pathlib import Path
 
 import aioxen
-from aioxen import DeviceDisk, DomainBuildInfoHvm, DomainConfig, VncInfo
 from letters import check, letters
 from linux import left, run
+from toolstacks import tool
 
-SAVER, RESTORER = sys.argv[1:3]
-LIVE = "live" in sys.argv
+MAKER, *MOVES = sys.argv[1:]
 FILE, DISK, SERIAL = "/tmp/saved", Path("/tmp/disk"), Path("/tmp/serial")
+CONFIG = f"""
+name = "g"
+type = "hvm"
+memory = 32
+serial = "file:{SERIAL}"
+vnc = 1
+disk = ["{DISK},raw,hda,rw", "vdev=hdc,access=ro,devtype=cdrom"]
+"""
 
 
-def config() -> DomainConfig:
-    DISK.write_bytes(Path("build/guest/counter").read_bytes() + bytes((1 << 20) - 512))
-    made = DomainConfig()
-    made.c_info.type = made.b_info.type = aioxen.DomainType.HVM
-    made.c_info.name = "g"
-    made.b_info.max_memkb = made.b_info.target_memkb = 32 << 10
-    made.b_info.u = DomainBuildInfoHvm(serial=f"file:{SERIAL}", vnc=VncInfo(enable=True))
-    made.disks = [
-        DeviceDisk(vdev="hda", pdev_path=str(DISK), readwrite=1),
-        DeviceDisk(vdev="hdc", is_cdrom=1, removable=1),
-    ]
-    return made
-
-
-async def save(xen: aioxen.Context) -> None:
+async def save(xen: aioxen.Context, saver: str, live: bool) -> None:
     begin = time.monotonic()
-    if SAVER == "xl":
-        print(await asyncio.to_thread(run, f"xl save g {FILE}"))
+    if saver == "xl":
+        await asyncio.to_thread(run, f"xl save g {FILE}")
     else:
-        await (await xen.domain_find("g")).save(FILE, live=LIVE)
-    print(f"saved by {SAVER} in {time.monotonic() - begin:.2f} s", run(f"ls -l {FILE}"), flush=True)
+        await (await xen.domain_find("g")).save(FILE, live=live)
+    print(f"saved by {saver} in {time.monotonic() - begin:.2f} s", run(f"ls -l {FILE}"), flush=True)
 
 
-async def restore(xen: aioxen.Context) -> None:
+async def restore(xen: aioxen.Context, restorer: str) -> None:
     begin = time.monotonic()
-    if RESTORER == "xl":
+    if restorer == "xl":
         await asyncio.to_thread(run, f"xl restore -e -p {FILE}")
     else:
         await xen.restore(FILE)
-    print(f"restored by {RESTORER} in {time.monotonic() - begin:.2f} s", flush=True)
+    print(f"restored by {restorer} in {time.monotonic() - begin:.2f} s", flush=True)
+
+
+async def move(xen: aioxen.Context, saver: str, restorer: str, *live: str) -> str:
+    """Returns the letters that the guest had printed before. The next QEMU begins a new file of letters."""
+    await letters(SERIAL, 20)
+    await save(xen, saver, bool(live))
+    assert [info.domid for info in await xen.domain_list()] == [0]
+    printed = SERIAL.read_text()
+    SERIAL.unlink()
+    await restore(xen, restorer)
+    await (await xen.domain_find("g")).unpause()
+    return printed
 
 
 async def main() -> None:
+    DISK.write_bytes(Path("build/guest/counter").read_bytes() + bytes((1 << 20) - 512))
     before = left()
     async with aioxen.Context() as xen:
-        await (await xen.domain_create(config())).unpause()
-        await letters(SERIAL, 20)
-        await save(xen)
-        assert [info.domid for info in await xen.domain_list()] == [0]
-        first = SERIAL.read_text()
-        SERIAL.unlink()
-        await restore(xen)
-        dom = await xen.domain_find("g")
-        await dom.unpause()
-        second = await letters(SERIAL, 20)
-        print(first, second, flush=True)
-        check(first + second)
-        await dom.destroy()
+        await tool(MAKER, xen).create(CONFIG)
+        await (await xen.domain_find("g")).unpause()
+        printed = [await move(xen, *one.split("-")) for one in MOVES]
+        printed.append(await letters(SERIAL, 20))
+        print(*printed, flush=True)
+        check("".join(printed))
+        await (await xen.domain_find("g")).destroy()
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 

@@ -48,6 +48,14 @@ class Ours:
         """Returns the names of the guest's disks."""
         return [str(disk.vdev) for disk in await (await self._xen.domain_find(guest)).disk_list()]
 
+    async def cd_insert(self, guest: str, path: str) -> None:
+        """Inserts a CD into the drive hdc."""
+        cd = aioxen.DeviceDisk(vdev="hdc", pdev_path=path, is_cdrom=1, removable=1)
+        await (await self._xen.domain_find(guest)).cdrom_insert(cd)
+
+    async def cd_eject(self, guest: str) -> None:
+        await (await self._xen.domain_find(guest)).cdrom_eject("hdc")
+
     async def nic_add(self, guest: str, mac: str, server: str | None = None) -> None:
         nic = aioxen.nic("xenbr0", mac=mac)
         if server:
@@ -143,6 +151,12 @@ class Xl:
         numbers = re.findall(r"^\d+", await self._xl(f"block-list {guest}"), re.MULTILINE)
         assert sorted(map(int, numbers)) == sorted(51712 + 16 * (ord(name[3]) - ord("a")) for name in names)
         return names
+
+    async def cd_insert(self, guest: str, path: str) -> None:
+        await self._xl(f"cd-insert {guest} hdc {path}")
+
+    async def cd_eject(self, guest: str) -> None:
+        await self._xl(f"cd-eject {guest} hdc")
 
     async def nic_add(self, guest: str, mac: str, server: str | None = None) -> None:
         backend = f" backend={server} script=vif-quick" if server else ""
