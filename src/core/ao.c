@@ -82,7 +82,7 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
     if (ctx->closing)
         return refuse_start(cls, ERROR_CLOSED);
     libxl__ao *ao = here;
-    memset(ao, 0, sizeof(*ao) + cls->args_size);
+    memset(ao, 0, LIBXL__AO_ARGS_AT + cls->args_size);
     init_record(ao, ctx, cls, number);
     ao->notify_target = LIBXL__AO_STACK;
     if (how)
@@ -149,21 +149,22 @@ static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
  */
 static int leave_from_stack(libxl__ao *ao, int rc)
 {
-    libxl_ctx *ctx = ao->ctx;
-    const libxl_asyncop_how how = ao->how;
-    libxl__ao_check_error(ao, rc);
     assert(rc <= 0 && !ao->jobs && SLIST_EMPTY(&ao->sources));
-    libxl__ao_describe_failure(ao, rc);
-    if (rc)
+    if (rc) {
+        libxl__ao_check_error(ao, rc);
+        libxl__ao_describe_failure(ao, rc);
         libxl__error_message_set(rc, ao->message);
-    free(ao->message);
+        rc = libxl__ao_outward(ao, rc);
+    }
+    if (ao->message)
+        free(ao->message);
     if (ao->cls->dispose)
         ao->cls->dispose(ao->args);
     libxl__gc_end(&ao->gc);
-    if (rc || !how.callback)
-        return libxl__ao_outward(ao, rc);
-    libxl__deliver_at_once(ctx, &how);
-    return ctx->conventions->started;
+    if (rc || !ao->how.callback)
+        return rc;
+    libxl__deliver_at_once(ao->ctx, &ao->how);
+    return ao->ctx->conventions->started;
 }
 
 int libxl__ao_abort_start(libxl__ao *ao, int rc)

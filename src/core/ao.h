@@ -151,6 +151,11 @@ struct libxl__ao {
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
             libxl__index_link index_link;
+            /*
+             * The operation's inputs (args_size octets). A libxl_asyncprogress_how follows if the class reports.
+             * The first memory of the gc follows.
+             */
+            char args[];
         };
         struct { /* the following members are valid once `complete` is set */
             /* The completion event. Used only if the operation completes with an event. */
@@ -158,11 +163,6 @@ struct libxl__ao {
             libxl__delivery delivery; /* delivers the completion callback or the completion event */
         };
     };
-    /*
-     * The operation's inputs (args_size octets). A libxl_asyncprogress_how follows if the class reports. The
-     * first memory of the gc follows.
-     */
-    char args[];
 };
 
 /*
@@ -173,6 +173,9 @@ static inline void *libxl__ao_state(libxl__ao *ao)
 {
     return (char *)ao + ao->state_at;
 }
+
+/* The offset of the inputs in a record. A record has at least sizeof(libxl__ao) octets, for its completion. */
+#define LIBXL__AO_ARGS_AT offsetof(libxl__ao, args)
 
 /* Rounds a size up to the alignment of the parts of a record's `args`. */
 #define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)
@@ -233,7 +236,8 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
  * Declares an array on the stack, for the parameter `here` of libxl__ao_create_instant. The array has room
  * for a record with args of the type `args_type`.
  */
-#define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
+#define LIBXL__AO_HERE(name, args_type) \
+    _Alignas(libxl__ao) char name[LIBXL__AO_ARGS_AT + sizeof(args_type)]
 /*
  * Returns the operation's args, which belong to the operation. Call it before the start, inside the body, or
  * with the context locked.

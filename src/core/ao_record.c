@@ -48,7 +48,8 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
 {
     const size_t args =
         LIBXL__AO_ALIGN(cls->args_size) + (cls->reports ? sizeof(libxl_asyncprogress_how) : 0);
-    const size_t state = state_size(cls), size = record_size(sizeof(libxl__ao) + args + state),
+    const size_t state = state_size(cls), live = LIBXL__AO_ARGS_AT + args + state,
+                 size = record_size(live > sizeof(libxl__ao) ? live : sizeof(libxl__ao)),
                  size_class = size_class_of(size);
     struct libxl__ao_records *records =
         size_class < LIBXL__AO_RECORD_SIZES ? &ctx->aos.records[size_class] : NULL;
@@ -63,9 +64,9 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
             return NULL;
     }
     libxl__ao *ao = (libxl__ao *)(void *)record;
-    memset(ao, 0, sizeof(*ao) + args);
+    memset(ao, 0, LIBXL__AO_ARGS_AT + args);
     ao->size = (uint32_t)size;
-    libxl__gc_begin(&ao->gc, ao->args + args, size - sizeof(*ao) - args);
+    libxl__gc_begin(&ao->gc, ao->args + args, size - LIBXL__AO_ARGS_AT - args);
     /* This allocation cannot fail, because the record's size includes the state of the phases. */
     if (cls->phases)
         ao->state_at = (uint16_t)((char *)libxl__gc_alloc(&ao->gc, state) - (char *)ao);

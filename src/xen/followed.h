@@ -59,12 +59,12 @@ typedef struct libxl__followed {
      * gone.
      */
     libxl_uuid uuid;
-    uint32_t domid;
     /*
      * The number that libxenmanage gives the domain. No other domain ever has it. 0: it is not known yet, or there is
      * no libxenmanage.
      */
     uint64_t unique_id;
+    uint32_t domid;
     uint32_t flags;    /* the flags that determine the phase, as of the last look */
     uint32_t observed; /* the number of followers that belong to observers */
     bool gone : 1;
