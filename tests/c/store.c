@@ -164,7 +164,7 @@ static void make_children(scene *s, const node *parent)
     op *writes[NAMES];
     const libxl_blob value = blob_of("");
     for (int i = 0; i < NAMES; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "child-%04d", i);
         const node n = child(parent, name);
         writes[i] = START(s, libxl_store_write, s->ctx, n.path, &value, NULL, how);
