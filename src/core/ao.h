@@ -236,8 +236,7 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
  * Declares an array on the stack, for the parameter `here` of libxl__ao_create_instant. The array has room
  * for a record with args of the type `args_type`.
  */
-#define LIBXL__AO_HERE(name, args_type) \
-    _Alignas(libxl__ao) char name[LIBXL__AO_ARGS_AT + sizeof(args_type)]
+#define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[LIBXL__AO_ARGS_AT + sizeof(args_type)]
 /*
  * Returns the operation's args, which belong to the operation. Call it before the start, inside the body, or
  * with the context locked.
