@@ -30,6 +30,7 @@
     CALL(HOST_LOOP_OPEN, "host.loop_open")                                                                   \
     CALL(HOST_LOOP_CONFIGURE, "host.loop_configure")                                                         \
     CALL(HOST_LOOP_CLEAR, "host.loop_clear")                                                                 \
+    CALL(HOST_LOOP_SET_STATUS, "host.loop_set_status")                                                       \
     CALL(HOST_NETLINK_OPEN, "host.netlink_open")                                                             \
     CALL(HOST_GETLINK, "host.getlink")                                                                       \
     CALL(HOST_NEWLINK, "host.newlink")                                                                       \

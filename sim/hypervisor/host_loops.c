@@ -290,8 +290,9 @@ static int loop_ioctl(int number, int fd, unsigned long request, void *argument)
         return request == LOOP_CTL_GET_FREE ? get_free() : -ENOTTY;
     const int error = request == LOOP_CONFIGURE || request == LOOP_SET_FD
                           ? fault_check(CALL_HOST_LOOP_CONFIGURE)
-                      : request == LOOP_CLR_FD ? fault_check(CALL_HOST_LOOP_CLEAR)
-                                               : 0;
+                      : request == LOOP_CLR_FD       ? fault_check(CALL_HOST_LOOP_CLEAR)
+                      : request == LOOP_SET_STATUS64 ? fault_check(CALL_HOST_LOOP_SET_STATUS)
+                                                     : 0;
     if (error)
         return -error;
     machine_lock();

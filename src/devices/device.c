@@ -6,6 +6,7 @@
  * Owns: nothing. The caller holds the context's lock.
  */
 #include "device.h"
+#include "marks.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,6 +151,8 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__xs_set_backend(batch, device->backend_domid);
     libxl__xs_require_domain(batch, uuid);
     libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+    if (!first)
+        libxl__mark_require_none(batch, uuid);
     if (device->emulated) {
         write_own_keys(&nodes);
         return;

@@ -55,6 +55,7 @@ int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
         return check_script(ao, device);
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
+    host->look.finds_loops = device->replaces && disk_of(device)->backend != LIBXL_DISK_BACKEND_QDISK;
     const int rc = libxl__file_look_start(ao, &host->look);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -67,8 +68,16 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
     if (host->sharing)
         return libxl__disk_share_poll(ao, &host->share, host->look.path);
     rc = libxl__file_look_poll(ao, &host->look, "pdev_path");
-    if (rc || S_ISREG(facts->mode))
+    if (rc)
         return rc;
+    if (S_ISREG(facts->mode)) {
+        if (!facts->loop_count)
+            return 0;
+        host->sharing = true;
+        rc = libxl__disk_share_start_file(ao, &host->share, device->backend_domid, device->domid,
+                                          facts->loops, facts->loop_count);
+        return rc ? rc : LIBXL__AO_WAIT;
+    }
     if (facts->mounted == LIBXL__MOUNTED_WRITABLE || (facts->mounted && !host->look.read_only))
         return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
     if (S_ISBLK(facts->mode)) {
@@ -254,7 +263,9 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
 
 /*
  * Takes back the transaction that writes the number, or waits for its end. The operation holds the lock and
- * the loop device meanwhile, because the transaction may still give the device to the backend. Does not wait
+ * the loop device meanwhile, because the transaction may still give the device to the backend. Waits for the job that
+ * keeps the loop device: if that job removed the flag AUTOCLEAR after the removal has set it, the loop device would stay,
+ * and nothing would name it. Does not wait
  * for the release of the loop device. The removal that follows waits until no process has the loop device
  * open.
  */
@@ -262,6 +273,8 @@ int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
     if (host->batch && !libxl__xs_take_back(host->batch) && !libxl__xs_done(host->batch))
+        return LIBXL__AO_WAIT;
+    if (libxl__loop_job_busy(&host->keep))
         return LIBXL__AO_WAIT;
     libxl__xs_batch_free(host->batch);
     host->batch = NULL;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include <linux/major.h>
+
 #define BACKENDS "/local/domain/%u/backend/vbd"
 
 struct libxl__other_disk {
@@ -57,6 +59,21 @@ static int list_disks(libxl__ao *ao, libxl__disk_share *share)
     return run(share);
 }
 
+int libxl__disk_share_start_file(libxl__ao *ao, libxl__disk_share *share, uint32_t server, uint32_t domid,
+                                 const int *loops, int loop_count)
+{
+    const char **names = libxl__gc_alloc(&ao->gc, sizeof(*names));
+    if (!names || !(*names = libxl__gc_printf(&ao->gc, "%u", domid)))
+        return ERROR_NOMEM;
+    share->server = server;
+    share->except = LIBXL_DOMID_INVALID;
+    share->loops = loops;
+    share->loop_count = loop_count;
+    share->domains.names = names;
+    share->domains.count = 1;
+    return list_disks(ao, share);
+}
+
 /*
  * Adds requests that read each disk to the batch. `batch` NULL: adds no requests. Returns the number of
  * disks.
@@ -94,17 +111,40 @@ static int read_disks(libxl__ao *ao, libxl__disk_share *share)
     return run(share);
 }
 
+/* Returns whether a disk has the block device. `physical` is the node physical-device of the disk, or NULL. */
+static bool has(const char *physical, dev_t number)
+{
+    unsigned major_number, minor_number;
+    return physical && sscanf(physical, "%x:%x", &major_number, &minor_number) == 2 &&
+           makedev(major_number, minor_number) == number;
+}
+
+static int compare_loops(libxl__ao *ao, const libxl__disk_share *share, const char *path)
+{
+    for (int i = 0; i < share->loop_count; i++) {
+        bool own = false;
+        for (uint32_t k = 0; k < share->count && !own; k++)
+            own = has(libxl__xs_value(share->others[k].physical),
+                      makedev(LOOP_MAJOR, (unsigned)share->loops[i]));
+        if (!own)
+            return libxl__ao_fail(ao, ERROR_BUSY,
+                                  "pdev_path: %s: /dev/loop%d has this file, and it or the disk is writable",
+                                  path, share->loops[i]);
+    }
+    return 0;
+}
+
 static int compare(libxl__ao *ao, const libxl__disk_share *share, const char *path)
 {
+    if (share->loops)
+        return compare_loops(ao, share, path);
     for (uint32_t i = 0; i < share->count; i++) {
         const struct libxl__other_disk *other = &share->others[i];
         if (strtoul(other->domain, NULL, 10) == share->except)
             continue;
         const char *physical = libxl__xs_value(other->physical), *mode = libxl__xs_value(other->mode);
-        unsigned major_number, minor_number;
         const bool writable = mode && strchr(mode, 'w');
-        if (physical && sscanf(physical, "%x:%x", &major_number, &minor_number) == 2 &&
-            makedev(major_number, minor_number) == share->number && (writable || share->writable))
+        if (has(physical, share->number) && (writable || share->writable))
             return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: domain %s uses it%s", path, other->domain,
                                   writable ? " and may write" : "");
     }

@@ -211,7 +211,9 @@ int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 typedef struct libxl__qemu_end {
     uint32_t server; /* an input: the domid of the domain in which QEMU runs: 0, or a driver domain */
     enum { LIBXL__QEMU_SEARCHED, LIBXL__QEMU_ENDING, LIBXL__QEMU_SWEPT } step;
-    libxl__qemu_job job;
+    libxl__source source;    /* attached while `search` exists */
+    libxl__qemu_job *search; /* the job that searches the process; it can outlive the operation */
+    libxl__qemu_job job;     /* the job that removes QEMU's files */
     libxl__process process;
     libxl__alarm patience;
     bool killed;
@@ -226,11 +228,5 @@ typedef struct libxl__qemu_end {
  */
 int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *end, uint32_t domid, pid_t pid);
 int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *end);
-/*
- * Call this before the operation ends, if it ends before libxl__qemu_end_poll has returned another value than
- * LIBXL__AO_WAIT. Returns false while the search for the process is in progress, because its result has a descriptor.
- * Then call this again when the operation is woken.
- */
-bool libxl__qemu_end_leave(libxl__qemu_end *end);
 
 #endif

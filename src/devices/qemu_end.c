@@ -2,7 +2,8 @@
 /*
  * The end of a QEMU.
  *
- * Owns: nothing except the operation's state. The caller holds the context's lock.
+ * Owns: the job that searches the process, with the pidfd that it opens, until ask() takes the pidfd. If the operation
+ * ends before the job, the job closes the pidfd. The caller holds the context's lock.
  */
 #include "device.h"
 #include "host.h"
@@ -10,20 +11,64 @@
 #include "qemu.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PATIENCE LIBXL__SECONDS(10)
 
-static int run_job(libxl__ao *ao, libxl__qemu_end *e, void (*work)(libxl_ctx *, libxl__job *))
+static int submit(libxl__ao *ao, libxl__qemu_job *q)
 {
-    e->job.job = (libxl__job){.work = work};
-    const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &e->job.job);
+    const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &q->job);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/* ---- the search */
+
+static void free_search(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__qemu_job *q = LIBXL__CONTAINER(job, libxl__qemu_job, job);
+    if (q->fd >= 0)
+        close(q->fd);
+    free(q);
+}
+
+static void stop_search(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl__qemu_end *e = LIBXL__CONTAINER(source, libxl__qemu_end, source);
+    libxl__job_detach(&e->search->job);
+    e->search = NULL;
+}
+
+static int start_search(libxl__ao *ao, libxl__qemu_end *e)
+{
+    libxl__qemu_job *q = calloc(1, sizeof(*q));
+    if (!q)
+        return ERROR_NOMEM;
+    *q = (libxl__qemu_job){.job = {.work = libxl__qemu_find, .on_done = free_search},
+                           .domid = e->job.domid,
+                           .pid = e->job.pid,
+                           .fd = -1};
+    const int rc = submit(ao, q);
+    if (rc != LIBXL__AO_WAIT) {
+        free(q);
+        return rc;
+    }
+    e->search = q;
+    libxl__source_attach(ao, &e->source, stop_search);
+    return rc;
+}
+
+/* ---- the steps */
+
 int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid_t pid)
 {
+    /* This structure may have ended another QEMU before. */
+    libxl__source_stop(ao->ctx, &e->source);
+    libxl__source_stop(ao->ctx, &e->process.source);
+    e->killed = false;
     e->step = LIBXL__QEMU_SEARCHED;
     e->job.domid = domid;
     e->job.pid = pid;
@@ -36,7 +81,7 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
         libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, domid);
         libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
     }
-    return run_job(ao, e, libxl__qemu_find);
+    return start_search(ao, e);
 }
 
 static int sweep(libxl__ao *ao, libxl__qemu_end *e)
@@ -54,17 +99,21 @@ static int sweep(libxl__ao *ao, libxl__qemu_end *e)
         *strrchr(path, '/') = 0; /* the folder has no other node, so the folder is removed */
     libxl__xs_remove(e->batch, "%s", path);
     libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
-    return run_job(ao, e, libxl__qemu_clean);
+    e->job.job = (libxl__job){.work = libxl__qemu_clean};
+    return submit(ao, &e->job);
 }
 
 /* Sends SIGHUP. QEMU then writes its cached data and ends. Other toolstacks send the same signal. */
 static int ask(libxl__ao *ao, libxl__qemu_end *e)
 {
-    if (e->job.fd < 0)
+    const int fd = e->search->fd;
+    e->process.group = e->search->group;
+    e->search->fd = -1;
+    libxl__source_stop(ao->ctx, &e->source);
+    if (fd < 0)
         return sweep(ao, e);
     e->step = LIBXL__QEMU_ENDING;
-    e->process.group = e->job.group;
-    int rc = libxl__process_follow(ao, &e->process, e->job.fd);
+    int rc = libxl__process_follow(ao, &e->process, fd);
     if (!rc)
         rc = libxl__alarm_set(ao, &e->patience, PATIENCE);
     if (rc)
@@ -84,23 +133,12 @@ static int ended(libxl__ao *ao, libxl__qemu_end *e)
     return LIBXL__AO_WAIT;
 }
 
-bool libxl__qemu_end_leave(libxl__qemu_end *e)
-{
-    if (e->step != LIBXL__QEMU_SEARCHED)
-        return true;
-    if (e->job.job.state != LIBXL__JOB_DONE)
-        return false;
-    if (e->job.fd >= 0)
-        close(e->job.fd);
-    e->job.fd = -1;
-    return true;
-}
-
 int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *e)
 {
     if (e->step == LIBXL__QEMU_ENDING)
         return ended(ao, e);
-    if (e->job.job.state != LIBXL__JOB_DONE)
+    const libxl__qemu_job *q = e->step == LIBXL__QEMU_SEARCHED ? e->search : &e->job;
+    if (q->job.state != LIBXL__JOB_DONE)
         return LIBXL__AO_WAIT;
     if (e->batch && !libxl__xs_done(e->batch))
         return LIBXL__AO_WAIT;

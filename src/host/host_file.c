@@ -5,6 +5,7 @@
  * unlocked, and uses only the libxl__looker.
  */
 #include "host_file.h"
+#include "host_loop.h"
 #include "libxl_internal.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 typedef struct libxl__looker {
     libxl__job job;
     int flags; /* the flags with which the path is opened */
+    bool finds_loops;
     libxl__file_facts facts;
     char path[];
 } libxl__looker;
@@ -69,6 +71,15 @@ static void look_at_device(libxl__looker *at, int fd)
         facts->octets = 0;
 }
 
+static void look_for_loops(libxl__looker *at, const struct stat *status)
+{
+    libxl__file_facts *facts = &at->facts;
+    const bool read_only = (at->flags & O_ACCMODE) == O_RDONLY;
+    facts->loop_count = libxl__loop_find_users(status, read_only, facts->loops, LIBXL__FILE_LOOPS);
+    if (facts->loop_count < 0)
+        facts->errnoval = errno;
+}
+
 static void look_work(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
@@ -85,6 +96,8 @@ static void look_work(libxl_ctx *ctx, libxl__job *job)
         facts->octets = (uint64_t)status.st_size;
         if (S_ISBLK(status.st_mode))
             look_at_device(at, fd);
+        if (S_ISREG(status.st_mode) && at->finds_loops)
+            look_for_loops(at, &status);
     }
     if (fd >= 0)
         close(fd);
@@ -114,6 +127,7 @@ int libxl__file_look_start(libxl__ao *ao, libxl__file_look *look)
         return ERROR_NOMEM;
     memcpy(at->path, look->path, size);
     at->flags = look->read_only ? O_RDONLY : O_RDWR;
+    at->finds_loops = look->finds_loops;
     at->job = (libxl__job){.work = look_work, .on_done = looked};
     const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &at->job);
     if (rc) {

@@ -14,6 +14,8 @@ typedef enum libxl__mounted {
     LIBXL__MOUNTED_WRITABLE
 } libxl__mounted;
 
+enum { LIBXL__FILE_LOOPS = 8 };
+
 /* Information about a file or a block device. */
 typedef struct libxl__file_facts {
     int errnoval; /* 0 if the path could be opened, otherwise the errno */
@@ -28,6 +30,11 @@ typedef struct libxl__file_facts {
      */
     bool claimed;
     libxl__mounted mounted; /* says how a block device is mounted */
+    /*
+     * If the look has `finds_loops`: the numbers of the loop devices that do not let a disk have the file
+     * (libxl__loop_find_users). If there are more, only the first LIBXL__FILE_LOOPS of them.
+     */
+    int loops[LIBXL__FILE_LOOPS], loop_count;
 } libxl__file_facts;
 
 /*
@@ -37,6 +44,7 @@ typedef struct libxl__file_facts {
 typedef struct libxl__file_look {
     const char *path; /* the absolute path, which is copied */
     bool read_only;   /* the domain will only read the file or device */
+    bool finds_loops; /* the loop devices that have the file are looked up */
 
     libxl__source source;     /* attached until the look is done */
     struct libxl__looker *at; /* the part of the look that the worker uses */

@@ -88,7 +88,7 @@ static int take_lock(holder *h)
  * read the file. Returns EBUSY if both have the file and one of them is writable. Returns another errno if
  * the device cannot be checked.
  */
-static int look_at(const holder *h, const struct stat *file, int number)
+static int look_at(const struct stat *file, bool read_only, int number)
 {
     struct loop_info64 info = {0};
     const int fd = libxl__loop_device_open(number, O_RDONLY);
@@ -99,7 +99,46 @@ static int look_at(const holder *h, const struct stat *file, int number)
         /* ENOENT and ENXIO mean that the device has lost its file since its directory was checked. */
         return error == ENOENT || error == ENXIO ? 0 : error;
     const bool same = info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
-    return same && !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY) ? EBUSY : 0;
+    return same && !(read_only && info.lo_flags & LO_FLAGS_READ_ONLY) ? EBUSY : 0;
+}
+
+/* Checks the loop devices in `list`, which is the open directory /sys/block with the descriptor `fd`. */
+static int find_users(DIR *list, int fd, const struct stat *file, bool read_only, int numbers[], int most)
+{
+    const struct dirent *entry;
+    int count = 0, number;
+    while (count < most && (entry = readdir(list))) {
+        char used[sizeof(entry->d_name) + sizeof("/loop")];
+        /* The directory loopN/loop exists while the device has a file. */
+        snprintf(used, sizeof(used), "%s/loop", entry->d_name);
+        if (sscanf(entry->d_name, "loop%d", &number) != 1 || faccessat(fd, used, F_OK, 0))
+            continue;
+        const int error = look_at(file, read_only, number);
+        if (error == EBUSY) {
+            numbers[count++] = number;
+        } else if (error) {
+            errno = error;
+            return -1;
+        }
+    }
+    return count;
+}
+
+int libxl__loop_find_users(const struct stat *file, bool read_only, int numbers[], int most)
+{
+    const int fd = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    if (!list) {
+        const int error = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = error;
+        return -1;
+    }
+    const int count = find_users(list, fd, file, read_only, numbers, most), error = errno;
+    closedir(list);
+    errno = error;
+    return count;
 }
 
 /*
@@ -108,31 +147,13 @@ static int look_at(const holder *h, const struct stat *file, int number)
  */
 static int check_unshared(holder *h, const struct stat *file)
 {
-    const struct dirent *entry;
-    int rc = 0, number;
-    const int fd = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = fd < 0 ? NULL : fdopendir(fd);
-    if (!list) {
-        rc = fail_errno(h, "/sys/block");
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
-    while (!rc && (entry = readdir(list))) {
-        char used[sizeof(entry->d_name) + sizeof("/loop")];
-        /* The directory loopN/loop exists while the device has a file. */
-        snprintf(used, sizeof(used), "%s/loop", entry->d_name);
-        if (sscanf(entry->d_name, "loop%d", &number) != 1 || faccessat(fd, used, F_OK, 0))
-            continue;
-        errno = look_at(h, file, number);
-        if (errno == EBUSY)
-            rc = fail(h, ERROR_BUSY, "/dev/loop%d has this file, and %s writable", number,
-                      h->read_only ? "is" : "this one would be");
-        else if (errno)
-            rc = fail_errno(h, entry->d_name);
-    }
-    closedir(list);
-    return rc;
+    int number;
+    const int count = libxl__loop_find_users(file, h->read_only, &number, 1);
+    if (count < 0)
+        return fail_errno(h, "looking at the other loop devices");
+    return count ? fail(h, ERROR_BUSY, "/dev/loop%d has this file, and %s writable", number,
+                        h->read_only ? "is" : "this one would be")
+                 : 0;
 }
 
 /* ---- taking a loop device */

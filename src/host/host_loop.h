@@ -10,6 +10,8 @@
 #ifndef LIBXL__HOST_LOOP_H
 #define LIBXL__HOST_LOOP_H
 
+#include <sys/stat.h>
+
 #include "host.h"
 
 /*
@@ -65,6 +67,13 @@ int libxl__loop_close_poll(libxl__ao *ao, libxl__loop_device *loop);
  */
 void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop);
 
+/*
+ * Finds the loop devices that do not let a disk have the file: they have the same file, and they are writable or the
+ * disk would be (`read_only` false). `file` is what stat(2) says about the file. Stores the numbers of the first `most`
+ * of them. Returns how many were stored, or -1 with errno. May block, so only workers call it. Needs no lock.
+ */
+int libxl__loop_find_users(const struct stat *file, bool read_only, int numbers[], int most);
+
 /* Returns whether this loop device has a file. Reads sysfs, which does not block. Needs no lock. */
 bool libxl__loop_in_use(int number);
 
@@ -96,6 +105,11 @@ int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_job *loop, int number);
  * woken when the job is done. Errors: FAIL, recorded in ao.
  */
 int libxl__loop_release_start(libxl__ao *ao, libxl__loop_job *loop, int number);
+/*
+ * Returns whether the job was started and has not ended. If no worker has begun the job, removes it from the queue, and
+ * returns false. The operation is woken when the job is done.
+ */
+bool libxl__loop_job_busy(libxl__loop_job *loop);
 /*
  * Returns LIBXL__AO_WAIT until the job is done. Then returns 0 or an error. Errors, recorded in ao: PERMISSION, INVAL,
  * FAIL.

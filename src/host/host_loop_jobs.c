@@ -103,6 +103,12 @@ int libxl__loop_release_start(libxl__ao *ao, libxl__loop_job *loop, int number)
     return start(ao, loop, number, "freeing", release_work);
 }
 
+bool libxl__loop_job_busy(libxl__loop_job *loop)
+{
+    return loop->job.state == LIBXL__JOB_RUNNING ||
+           (loop->job.state == LIBXL__JOB_QUEUED && !libxl__job_withdraw(&loop->job));
+}
+
 int libxl__loop_job_poll(libxl__ao *ao, const libxl__loop_job *loop)
 {
     if (loop->job.state != LIBXL__JOB_DONE)

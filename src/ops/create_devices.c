@@ -41,7 +41,8 @@ int libxl__create_devices_start(libxl__ao *ao, libxl__create_devices *devices, c
     devices->model.saved = saved;
     if (devices->needs_model)
         rc = libxl__device_model_start(ao, &devices->model, build->domid, &build->uuid, config);
-    /* The phase `check` may have used this structure before. */
+    /* The phase `check` may have used this structure before. Its nested operation is destroyed. */
+    libxl__source_stop(ao->ctx, &devices->groups.pcis.source);
     devices->groups = (libxl__device_groups){.rc = 0};
     devices->groups.held = config->c_info.type == LIBXL_DOMAIN_TYPE_HVM;
     if (rc >= 0)

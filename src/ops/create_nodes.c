@@ -125,7 +125,12 @@ static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
     write_start_time(b, vm);
-    libxl__xs_remove(b, "/libxl/%u", domid);
+    /*
+     * An earlier domain with this domid may have left nodes. If the domain is reset, another toolstack may have added a
+     * device since the domain's devices were removed. The nodes of this device stay, so that it can be removed.
+     */
+    if (!build->in_place)
+        libxl__xs_remove(b, "/libxl/%u", domid);
     libxl__xs_write(b, LIBXL__XS_INHERITS, libxl_domain_type_to_string(config->c_info.type), "/libxl/%u/type",
                     domid);
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)

@@ -10,6 +10,7 @@
 #include "device_check.h"
 #include "device_model.h"
 #include "device_operations.h"
+#include "marks.h"
 
 typedef struct device_add {
     libxl__device device;
@@ -120,6 +121,8 @@ static int write_poll(libxl__ao *ao, struct device_add *s)
         return write_again(ao, s);
     if (rc == ERROR_DEVICE_EXISTS)
         return libxl__device_exists(ao, &s->device);
+    if (rc == ERROR_BUSY)
+        return libxl__mark_busy(ao, s->device.domid);
     if (rc == ERROR_DOMAIN_DESTROYED)
         return libxl__ao_fail(ao, rc, "domain %u was destroyed", s->device.domid);
     return libxl__xs_result(s->batch);

@@ -51,23 +51,31 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
 }
 
 /*
- * Makes the operation that adds the PCI devices. All PCI devices are one device in xenstore, so one operation
- * adds them.
+ * Makes the operation that adds or checks the PCI devices. All PCI devices are one device in xenstore, so one
+ * operation adds them.
  */
 static int reserve_pcis(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
-                        uint32_t domid, const libxl_uuid *uuid)
+                        const struct libxl__device_group *member)
 {
     const libxl_pci_list pcis = {.devices = config->pcidevs, .num_devices = config->num_pcidevs};
     all->has_pcis = config->num_pcidevs > 0;
     if (!all->has_pcis)
         return 0;
-    libxl__ao *child = libxl__nested_create(ao, &all->pcis, &libxl__operations[LIBXL__OP_DEVICE_PCIS_ADD]);
+    const unsigned operation = member->checks ? LIBXL__OP_DEVICE_PCIS_CHECK : LIBXL__OP_DEVICE_PCIS_ADD;
+    libxl__ao *child = libxl__nested_create(ao, &all->pcis, &libxl__operations[operation]);
     if (!child)
         return ERROR_NOMEM;
-    libxl__device_pcis_add_args *args = libxl__ao_args(child);
-    child->subject.number = args->in.domid = domid;
-    child->subject.uuid = *uuid;
-    return libxl__pci_list_copy(child->ctx, &args->in.pcis, &pcis);
+    libxl__device_pcis_add_args *add = libxl__ao_args(child);
+    libxl__device_pcis_check_args *check = libxl__ao_args(child);
+    child->subject.number = member->domid;
+    child->subject.uuid = member->uuid;
+    if (!member->checks) {
+        add->in.domid = member->domid;
+        return libxl__pci_list_copy(child->ctx, &add->in.pcis, &pcis);
+    }
+    check->in.domid = member->domid;
+    check->in.replaces = member->replaces;
+    return libxl__pci_list_copy(child->ctx, &check->in.pcis, &pcis);
 }
 
 /* Waits until the device model of an HVM domain runs, because the device model plugs the PCI devices in. */
@@ -84,19 +92,28 @@ static int poll_pcis(libxl__device_groups *all)
 
 static int fill_usbdev(const libxl__group *group, uint32_t index, libxl__ao *child)
 {
-    const struct libxl__usbdev_group *member = group->context;
-    libxl__device_usbdev_add_args *args = libxl__ao_args(child);
-    child->subject.number = args->in.domid = member->domid;
+    const struct libxl__device_group *member = group->context;
+    const libxl_device_usbdev *configs = (const libxl_device_usbdev *)member->configs;
+    libxl__device_usbdev_add_args *add = libxl__ao_args(child);
+    libxl__device_usbdev_check_args *check = libxl__ao_args(child);
+    child->subject.number = member->domid;
     child->subject.uuid = member->uuid;
-    return libxl__device_usbdev_copy(child->ctx, &args->in.usbdev, &member->configs[index]);
+    if (!member->checks) {
+        add->in.domid = member->domid;
+        return libxl__device_usbdev_copy(child->ctx, &add->in.usbdev, &configs[index]);
+    }
+    check->in.domid = member->domid;
+    check->in.replaces = member->replaces;
+    return libxl__device_usbdev_copy(child->ctx, &check->in.usbdev, &configs[index]);
 }
 
 static int reserve_usbdevs(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
-                           uint32_t domid, const libxl_uuid *uuid)
+                           const struct libxl__device_group *member)
 {
-    all->usbdev_member =
-        (struct libxl__usbdev_group){.configs = config->usbdevs, .domid = domid, .uuid = *uuid};
-    all->usbdevs = (libxl__group){.cls = &libxl__operations[LIBXL__OP_DEVICE_USBDEV_ADD],
+    const unsigned operation = member->checks ? LIBXL__OP_DEVICE_USBDEV_CHECK : LIBXL__OP_DEVICE_USBDEV_ADD;
+    all->usbdev_member = *member;
+    all->usbdev_member.configs = (const char *)config->usbdevs;
+    all->usbdevs = (libxl__group){.cls = &libxl__operations[operation],
                                   .name = "usbdevs",
                                   .fill = fill_usbdev,
                                   .context = &all->usbdev_member,
@@ -108,16 +125,14 @@ static int reserve_usbdevs(libxl__ao *ao, libxl__device_groups *all, const libxl
 static int reserve_groups(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                           uint32_t domid, const libxl_uuid *uuid, bool checks, bool replaces)
 {
+    const struct libxl__device_group member = {
+        .domid = domid, .uuid = *uuid, .checks = checks, .replaces = replaces};
     int rc = 0;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT && !rc; i++) {
         const struct addable *row = &addables[i];
-        all->members[i] = (struct libxl__device_group){
-            .cls = row->cls,
-            .configs = *(char *const *)((const char *)config + row->cls->config_at),
-            .domid = domid,
-            .uuid = *uuid,
-            .checks = checks,
-            .replaces = replaces};
+        all->members[i] = member;
+        all->members[i].cls = row->cls;
+        all->members[i].configs = *(char *const *)((const char *)config + row->cls->config_at);
         all->groups[i] =
             (libxl__group){.cls = &libxl__operations[checks ? row->check : row->addition],
                            .name = row->cls->array,
@@ -127,7 +142,9 @@ static int reserve_groups(libxl__ao *ao, libxl__device_groups *all, const libxl_
                            .width = WIDTH};
         rc = libxl__group_reserve(ao, &all->groups[i]);
     }
-    return rc;
+    if (!rc)
+        rc = reserve_pcis(ao, all, config, &member);
+    return rc ? rc : reserve_usbdevs(ao, all, config, &member);
 }
 
 int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
@@ -140,11 +157,7 @@ int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const l
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid)
 {
-    int rc = reserve_groups(ao, all, config, domid, uuid, false, false);
-    if (!rc)
-        rc = reserve_pcis(ao, all, config, domid, uuid);
-    if (!rc)
-        rc = reserve_usbdevs(ao, all, config, domid, uuid);
+    const int rc = reserve_groups(ao, all, config, domid, uuid, false, false);
     return rc ? rc : libxl__device_groups_poll(ao, all);
 }
 

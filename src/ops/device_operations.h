@@ -113,14 +113,10 @@ typedef struct libxl__device_groups {
         /* `checks`: the devices are only checked. `replaces`: see libxl__device.replaces. */
         bool checks, replaces;
     } members[LIBXL__DEVICES_COUNT];
-    libxl__nested pcis; /* the nested operation that adds all PCI devices */
+    libxl__nested pcis; /* the nested operation that adds or checks all PCI devices */
     /* Adds the USB devices one by one, after the controllers were added. */
     libxl__group usbdevs;
-    struct libxl__usbdev_group {
-        const libxl_device_usbdev *configs; /* the array of the configuration, which the parent keeps */
-        uint32_t domid;
-        libxl_uuid uuid;
-    } usbdev_member;
+    struct libxl__device_group usbdev_member; /* `cls` is NULL, because USB devices are no class of devices */
     bool has_pcis, stopping;
     bool held; /* an input: the devices of classes with `after_model` must wait until the device model runs */
     int rc;    /* The first error of a group. This error stops the other groups, whose errors are ignored. */
@@ -134,7 +130,7 @@ int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const l
                                uint32_t domid, const libxl_uuid *uuid);
 /*
  * Like libxl__device_groups_start, but only checks the devices: whether they could be added now, or, if
- * `replaces` is set, once the domain's present devices are removed. PCI and USB devices are not checked.
+ * `replaces` is set, once the domain's present devices are removed.
  */
 int libxl__device_groups_check(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid, bool replaces);
@@ -144,6 +140,8 @@ void libxl__device_groups_stop(libxl__device_groups *all);
 /* device_sweep.c: removes all devices of a domain by force. Embed this in the parent's state; zero-initialise it. */
 typedef struct libxl__device_sweep {
     libxl__gc *gc; /* the memory of the lists; NULL: the operation's memory */
+    /* An input. The domain is not destroyed after the sweep, so the nodes in its own trees are removed, too. */
+    bool domain_stays;
     libxl__xs_batch *listing;
     struct libxl__swept_kind {
         /* `name`: the kind. `version`: the version of the list whose parts were read; NULL: no part was read. */
@@ -196,12 +194,6 @@ int libxl__device_sweep_list_again(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Remove the devices that were listed. Call these from a phase's start and poll. Errors: those of device_detach. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
-/*
- * Stops waiting for the end of the domain's QEMU. Call this in an undo, if the phase may have ended while
- * libxl__device_sweep_remove_poll still returned LIBXL__AO_WAIT. Returns false if it must be called again when the
- * operation is woken.
- */
-bool libxl__device_sweep_leave(libxl__device_sweep *sweep);
 
 /*
  * Sets the backend of a device. `path` is the value of the toolstack's node `backend`; NULL: the node is

@@ -209,7 +209,7 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     const struct libxl__swept *device = &sweep->devices[index];
     libxl__device_detach_args *args = libxl__ao_args(child);
     args->in.abandoned = true; /* the sweep has ended the domain's QEMU before it removes the devices */
-    args->in.ending = true;
+    args->in.ending = !sweep->domain_stays;
     return libxl__detach_fill(child, sweep->domid, &sweep->uuid, device->kind, device->devid, true);
 }
 
@@ -251,14 +251,6 @@ int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep)
     }
     const int rc = libxl__group_poll(ao, &sweep->group);
     return rc == ERROR_NOTFOUND ? 0 : rc; /* another program has removed a device before this operation */
-}
-
-bool libxl__device_sweep_leave(libxl__device_sweep *sweep)
-{
-    if (sweep->ending_model && !libxl__qemu_end_leave(&sweep->model))
-        return false;
-    sweep->ending_model = false;
-    return true;
 }
 
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep)

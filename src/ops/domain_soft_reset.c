@@ -21,6 +21,8 @@
 
 #include <json-c/json.h>
 
+enum { LISTS = 8 };
+
 typedef struct resetting {
     libxl__making making;
     bool hvm;
@@ -30,6 +32,8 @@ typedef struct resetting {
     libxl__qmp go_on;     /* lets the device model go on, in the undo; reserved before `stop` is sent */
     bool saving, undoing;
     libxl__teardown_devices devices;
+    bool relisting; /* the phase `release` lists the devices again */
+    unsigned lists; /* how often the phase `release` has listed the devices */
     libxl__xs_batch *batch;
     const libxl__xs_request *read_terminal;
 } domain_soft_reset_state;
@@ -84,6 +88,7 @@ static int reserve(libxl__ao *ao, struct resetting *s, const xc_domaininfo_t *in
     int rc = libxl__teardown_reserve(ao, &s->making.teardown, true);
     if (!rc)
         libxl__teardown_resets(&s->making.teardown, s->making.build.domid);
+    s->devices.sweep.domain_stays = true;
     if (!rc)
         rc = libxl__device_sweep_reserve(ao, &s->devices.sweep);
     if (!rc && s->hvm)
@@ -298,13 +303,31 @@ static int list_start(libxl__ao *ao, struct resetting *s)
 
 /* ---- release: the devices are removed by force; the domain is taken down if the operation fails from here on */
 
+/*
+ * Lists the devices again after each removal, because another toolstack may have added a device since the last list.
+ * `rc` is the result of the present list or removal. After LISTS lists the operation goes on: devices that are still
+ * listed cannot be removed.
+ */
+static int go_on(libxl__ao *ao, struct resetting *s, int rc)
+{
+    while (!rc && !(s->relisting && (!s->devices.sweep.count || s->lists == LISTS))) {
+        s->relisting = !s->relisting;
+        s->lists += s->relisting;
+        rc = result(ao, &s->devices,
+                    s->relisting ? libxl__teardown_devices_list_again(ao, &s->devices)
+                                 : libxl__teardown_devices_remove(ao, &s->devices));
+    }
+    return libxl__making_reason(ao, &s->making, rc);
+}
+
 static int release_poll(libxl__ao *ao, struct resetting *s)
 {
-    const int rc = libxl__making_check_domain(ao, &s->making);
+    int rc = libxl__making_check_domain(ao, &s->making);
     if (rc)
         return rc;
-    return libxl__making_reason(
-        ao, &s->making, result(ao, &s->devices, libxl__teardown_devices_remove_poll(ao, &s->devices)));
+    rc = s->relisting ? libxl__teardown_devices_list_poll(ao, &s->devices)
+                      : libxl__teardown_devices_remove_poll(ao, &s->devices);
+    return go_on(ao, s, result(ao, &s->devices, rc));
 }
 
 /* Before anything is changed, checks once more that the guest has stopped. Another program may have let it run. */
@@ -319,14 +342,12 @@ static int release_start(libxl__ao *ao, struct resetting *s)
     if (rc)
         return rc;
     s->making.build.made = true;
-    return libxl__making_reason(ao, &s->making,
-                                result(ao, &s->devices, libxl__teardown_devices_remove(ao, &s->devices)));
+    return go_on(ao, s, result(ao, &s->devices, libxl__teardown_devices_remove(ao, &s->devices)));
 }
 
 static int release_undo(libxl__ao *ao, struct resetting *s)
 {
-    return libxl__device_sweep_leave(&s->devices.sweep) ? libxl__making_take_down(ao, &s->making)
-                                                        : LIBXL__AO_WAIT;
+    return libxl__making_take_down(ao, &s->making);
 }
 
 /* ---- reset: a worker resets the domain in the hypervisor */

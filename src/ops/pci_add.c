@@ -14,7 +14,7 @@
 #include "change_lock.h"
 #include "device_backend.h"
 #include "device_operations.h"
-#include "pci_device.h"
+#include "pci_check.h"
 #include "pci_model.h"
 #include "pci_write.h"
 
@@ -24,16 +24,8 @@ typedef struct pci_add {
     libxl__device device; /* all PCI devices of the domain, which are one device in xenstore */
     libxl__change_lock lock;
     bool hvm, creating;
-    const libxl_device_pci *configs; /* the configurations of the devices, in the operation's args */
-    int config_count;
-    libxl__pci_search search;
-    libxl__pci_function *functions;     /* the functions of all these devices */
-    const libxl_device_pci **config_of; /* the configuration of each function */
-    libxl__pci_nodes *nodes;            /* the nodes of each function, as they were before this operation */
-    uint32_t count, room;
-    libxl__xs_batch *batch;
-    libxl__pci_tree tree;
-    libxl__pci_job look, take, access;
+    libxl__pci_check check; /* the devices, and what the check has found */
+    libxl__pci_job take, access;
     libxl__userdata stored;
     libxl__pci_model model;
     libxl__xs_batch *drivers;   /* writes the nodes of seized devices */
@@ -41,7 +33,6 @@ typedef struct pci_add {
     libxl__pci_write write;
     libxl__nested detach; /* pci_detach, the undo of the phase `write` */
     libxl__backend_wait wait;
-    enum { NAMING, LOOKING } check;
     bool restores; /* the batch `restoring` was run */
 } pci_add_state;
 
@@ -53,30 +44,27 @@ static void find_configs(libxl__ao *ao, struct pci_add *s)
     if (ao->cls == &libxl__operations[LIBXL__OP_DEVICE_PCIS_ADD]) {
         const libxl__device_pcis_add_args *args = libxl__ao_args(ao);
         s->creating = true;
-        s->configs = args->in.pcis.devices;
-        s->config_count = args->in.pcis.num_devices;
+        s->check.configs = args->in.pcis.devices;
+        s->check.config_count = args->in.pcis.num_devices;
     } else {
         const libxl__device_pci_add_args *args = libxl__ao_args(ao);
-        s->configs = &args->in.pci;
-        s->config_count = 1;
+        s->check.configs = &args->in.pci;
+        s->check.config_count = 1;
     }
 }
 
 static int lock_start(libxl__ao *ao, struct pci_add *s)
 {
-    xc_domaininfo_t info;
+    libxl_domain_type type;
     find_configs(ao, s);
     s->device = (libxl__device){.cls = &libxl__class_pci, .domid = ao->subject.number};
     strcpy(s->device.kind, "pci");
     strcpy(s->device.backend_kind, "pci");
-    int rc = libxl__hv_info(ao, s->device.domid, &info);
+    const int rc = libxl__pci_check_domain(ao, s->device.domid, &type);
     if (rc)
         return rc;
-    const libxl_domain_type type = libxl__hv_type(&info);
     s->hvm = type == LIBXL_DOMAIN_TYPE_HVM;
     s->device.pv = type == LIBXL_DOMAIN_TYPE_PV;
-    if (type == LIBXL_DOMAIN_TYPE_PVH)
-        return libxl__ao_fail(ao, ERROR_NI, "domid: a PVH domain cannot have PCI devices");
     return s->creating ? 0 : libxl__change_lock_take(ao, &s->lock);
 }
 
@@ -87,136 +75,15 @@ static int lock_poll(libxl__ao *ao, struct pci_add *s)
 
 /* ---- check: checks the configuration, and what the kernel and xenstored know about the devices */
 
-/* Appends a function to s->functions. */
-static int add_function(libxl__ao *ao, struct pci_add *s, const libxl_device_pci *config, uint32_t sbdf)
-{
-    if (s->count == LIBXL__PCI_MOST)
-        return libxl__ao_fail(ao, ERROR_INVAL, "pci: more than %d functions", LIBXL__PCI_MOST);
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->functions[i].sbdf == sbdf)
-            return libxl__ao_fail(ao, ERROR_INVAL, "pci: the device " LIBXL__PCI_FORMAT " is given twice",
-                                  LIBXL__PCI_PARTS(sbdf));
-    s->config_of[s->count] = config;
-    s->functions[s->count++] =
-        (libxl__pci_function){.sbdf = sbdf,
-                              .vdevfn = config->vdevfn,
-                              .permissive = config->permissive,
-                              .seize = config->seize,
-                              .relaxed = config->rdm_policy == LIBXL_RDM_RESERVE_POLICY_RELAXED};
-    return 0;
-}
-
-/* Appends all functions of a device. looked() later removes the functions that do not exist. */
-static int add_config(libxl__ao *ao, struct pci_add *s, const libxl_device_pci *config)
-{
-    uint32_t sbdf;
-    int rc = libxl__pci_is_named(config) ? libxl__pci_search_find(ao, &s->search, config->name, &sbdf)
-                                         : libxl__pci_address(ao, config, &sbdf);
-    if (rc || config->vfunc_mask != LIBXL_PCI_FUNC_ALL)
-        return rc ? rc : add_function(ao, s, config, sbdf);
-    for (uint32_t function = 0; function < LIBXL__PCI_FUNCTIONS && !rc; function++) {
-        rc = add_function(ao, s, config, (sbdf & ~7u) | function);
-        if (!rc && config->vdevfn)
-            s->functions[s->count - 1].vdevfn = (config->vdevfn & ~7u) | function;
-    }
-    return rc;
-}
-
-/* Starts to read the nodes and the files about all functions. */
-static int start_looking(libxl__ao *ao, struct pci_add *s)
-{
-    int rc = 0;
-    s->check = LOOKING;
-    for (int i = 0; i < s->config_count && !rc; i++)
-        rc = add_config(ao, s, &s->configs[i]);
-    if (rc)
-        return rc;
-    s->batch = libxl__xs_batch_new(ao, s->device.domid);
-    if (!s->batch)
-        return ERROR_NOMEM;
-    for (uint32_t i = 0; i < s->count; i++)
-        libxl__pci_nodes_read(s->batch, s->functions[i].sbdf, &s->nodes[i]);
-    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
-    if (rc)
-        return rc;
-    rc = libxl__pci_tree_start(ao, &s->tree, s->device.domid);
-    if (rc != LIBXL__AO_WAIT)
-        return rc;
-    s->look.functions = s->functions;
-    s->look.count = s->count;
-    return libxl__pci_start(ao, &s->look, LIBXL__PCI_LOOK);
-}
-
 static int check_start(libxl__ao *ao, struct pci_add *s)
 {
-    int rc = 0;
-    bool named = false;
-    for (int i = 0; i < s->config_count && !rc; i++) {
-        rc = libxl__pci_check_name(ao, s->configs[i].name);
-        named = named || libxl__pci_is_named(&s->configs[i]);
-    }
-    s->functions = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->functions));
-    s->config_of = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->config_of));
-    s->nodes = libxl__gc_alloc(&ao->gc, LIBXL__PCI_MOST * sizeof(*s->nodes));
-    if (!rc && !(s->functions && s->config_of && s->nodes))
-        rc = ERROR_NOMEM;
-    if (rc)
-        return rc;
-    return named ? libxl__pci_search_start(ao, &s->search) : start_looking(ao, s);
-}
-
-/* Checks one function that exists. */
-static int check_function(libxl__ao *ao, const struct pci_add *s, uint32_t i)
-{
-    const libxl__pci_function *f = &s->functions[i];
-    if (libxl__pci_tree_find(&s->tree, f->sbdf) >= 0)
-        return libxl__ao_fail(ao, ERROR_DEVICE_EXISTS,
-                              "pci: domain %u has the device " LIBXL__PCI_FORMAT " already", s->device.domid,
-                              LIBXL__PCI_PARTS(f->sbdf));
-    const int rc = libxl__pci_check_owner(ao, f->sbdf, libxl__xs_value(s->nodes[i].owner));
-    if (rc)
-        return rc;
-    return f->facts.assignable || f->seize
-               ? 0
-               : libxl__pci_not_assignable(ao, f->sbdf, s->config_of[i]->vfunc_mask == LIBXL_PCI_FUNC_ALL);
-}
-
-/* Checks all functions. Removes the functions that a multi-function device does not have. */
-static int looked(libxl__ao *ao, struct pci_add *s)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < s->count; i++) {
-        const bool all = s->config_of[i]->vfunc_mask == LIBXL_PCI_FUNC_ALL;
-        const uint32_t sbdf = s->functions[i].sbdf;
-        if (!s->functions[i].facts.exists && all && sbdf & 7)
-            continue;
-        if (!s->functions[i].facts.exists)
-            return libxl__ao_fail(ao, ERROR_NOTFOUND, "pci: this host has no device " LIBXL__PCI_FORMAT,
-                                  LIBXL__PCI_PARTS(sbdf));
-        const int rc = check_function(ao, s, i);
-        if (rc)
-            return rc;
-        s->config_of[kept] = s->config_of[i];
-        s->nodes[kept] = s->nodes[i];
-        s->functions[kept++] = s->functions[i];
-    }
-    s->count = kept;
-    return 0;
+    s->check.domid = s->device.domid;
+    return libxl__pci_check_start(ao, &s->check);
 }
 
 static int check_poll(libxl__ao *ao, struct pci_add *s)
 {
-    if (s->check == NAMING) {
-        const int found = libxl__pci_search_poll(ao, &s->search);
-        return found ? found : start_looking(ao, s);
-    }
-    const int tree = libxl__pci_tree_poll(ao, &s->tree);
-    if (tree == LIBXL__AO_WAIT || libxl__pci_busy(&s->look) || !libxl__xs_done(s->batch))
-        return LIBXL__AO_WAIT;
-    int rc = tree ? tree : libxl__pci_poll(ao, &s->look);
-    if (!rc)
-        rc = libxl__xs_result(s->batch);
-    return rc ? rc : looked(ao, s);
+    return libxl__pci_check_poll(ao, &s->check);
 }
 
 /* ---- seize: takes devices away from the drivers to which they are bound */
@@ -231,18 +98,18 @@ static int seize_start(libxl__ao *ao, struct pci_add *s)
 {
     uint32_t seized = 0;
     size_t octets = 0;
-    for (uint32_t i = 0; i < s->count; i++)
-        if (is_seized(&s->functions[i])) {
+    for (uint32_t i = 0; i < s->check.count; i++)
+        if (is_seized(&s->check.functions[i])) {
             seized++;
-            octets += libxl__pci_nodes_octets(&s->nodes[i]);
+            octets += libxl__pci_nodes_octets(&s->check.nodes[i]);
         }
     if (!seized)
         return 0;
     int rc = libxl__pci_reserve(ao, &s->take);
     if (rc)
         return rc;
-    s->take.functions = s->functions;
-    s->take.count = s->count;
+    s->take.functions = s->check.functions;
+    s->take.count = s->check.count;
     s->drivers = libxl__xs_batch_new(ao, s->device.domid);
     s->restoring = libxl__xs_batch_new(ao, s->device.domid);
     if (!s->drivers || !s->restoring)
@@ -250,10 +117,10 @@ static int seize_start(libxl__ao *ao, struct pci_add *s)
     rc = libxl__xs_reserve(s->restoring, LIBXL__PCI_RESTORING * seized, octets);
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < s->count; i++)
-        if (is_seized(&s->functions[i]) && *s->functions[i].facts.driver)
-            libxl__pci_nodes_write(s->drivers, s->functions[i].sbdf, "driver_path",
-                                   s->functions[i].facts.driver);
+    for (uint32_t i = 0; i < s->check.count; i++)
+        if (is_seized(&s->check.functions[i]) && *s->check.functions[i].facts.driver)
+            libxl__pci_nodes_write(s->drivers, s->check.functions[i].sbdf, "driver_path",
+                                   s->check.functions[i].facts.driver);
     rc = libxl__xs_run(s->drivers, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : libxl__pci_start(ao, &s->take, LIBXL__PCI_TAKE);
 }
@@ -275,9 +142,9 @@ static int seize_undo(libxl__ao *ao, struct pci_add *s)
         return LIBXL__AO_WAIT;
     if (!s->restores) {
         s->restores = true;
-        for (uint32_t i = 0; i < s->count; i++)
-            if (is_seized(&s->functions[i]))
-                libxl__pci_nodes_restore(s->restoring, s->functions[i].sbdf, &s->nodes[i]);
+        for (uint32_t i = 0; i < s->check.count; i++)
+            if (is_seized(&s->check.functions[i]))
+                libxl__pci_nodes_restore(s->restoring, s->check.functions[i].sbdf, &s->check.nodes[i]);
         libxl__xs_run_anyway(s->restoring, LIBXL__XS_ONE_BY_ONE);
     }
     return libxl__xs_done(s->restoring) ? rc : LIBXL__AO_WAIT;
@@ -289,9 +156,9 @@ static int record_start(libxl__ao *ao, struct pci_add *s)
 {
     if (s->creating)
         return 0;
-    libxl_device_pci config = s->configs[0];
+    libxl_device_pci config = s->check.configs[0];
     if (libxl__pci_is_named(&config))
-        libxl__pci_set_address(&config, s->functions[0].sbdf);
+        libxl__pci_set_address(&config, s->check.functions[0].sbdf);
     const int rc = libxl__pci_record(ao, &s->stored, s->device.domid, &config, true);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -311,8 +178,8 @@ static int record_undo(libxl__ao *ao, struct pci_add *s)
 static int reset_start(libxl__ao *ao, struct pci_add *s)
 {
     s->access.domid = s->device.domid;
-    s->access.functions = s->functions;
-    s->access.count = s->count;
+    s->access.functions = s->check.functions;
+    s->access.count = s->check.count;
     return libxl__pci_start(ao, &s->access, LIBXL__PCI_RESET);
 }
 
@@ -327,7 +194,7 @@ static int model_start(libxl__ao *ao, struct pci_add *s)
 {
     if (!s->hvm)
         return 0;
-    return libxl__pci_model_plug(ao, &s->model, s->device.domid, s->functions, s->count);
+    return libxl__pci_model_plug(ao, &s->model, s->device.domid, s->check.functions, s->check.count);
 }
 
 static int model_poll(libxl__ao *ao, struct pci_add *s)
@@ -371,14 +238,15 @@ static int write_start(libxl__ao *ao, struct pci_add *s)
     child->subject = ao->subject;
     args->in.domid = s->device.domid;
     args->in.force = true;
-    args->in.slot = s->creating ? 0 : s->functions[0].sbdf & ~7u;
-    for (uint32_t i = 0; i < s->count && !s->creating; i++)
-        args->in.mask |= 1u << (s->functions[i].sbdf & 7);
+    args->in.slot = s->creating ? 0 : s->check.functions[0].sbdf & ~7u;
+    for (uint32_t i = 0; i < s->check.count && !s->creating; i++)
+        args->in.mask |= 1u << (s->check.functions[i].sbdf & 7);
     s->write = (libxl__pci_write){.domid = s->device.domid,
                                   .asks = s->device.pv && !s->creating,
-                                  .functions = s->functions,
-                                  .config_of = s->config_of,
-                                  .count = s->count};
+                                  .creating = s->creating,
+                                  .functions = s->check.functions,
+                                  .config_of = s->check.config_of,
+                                  .count = s->check.count};
     return libxl__pci_write_start(ao, &s->write);
 }
 

@@ -9,6 +9,7 @@
 #include "pci_write.h"
 
 #include "device.h"
+#include "marks.h"
 #include "xen.h"
 
 #include <stdio.h>
@@ -92,6 +93,8 @@ static int write_nodes(libxl__ao *ao, libxl__pci_write *w)
     if (!w->batch)
         return ERROR_NOMEM;
     libxl__xs_require_domain(w->batch, &ao->subject.uuid);
+    if (!w->creating)
+        libxl__mark_require_none(w->batch, &ao->subject.uuid);
     if (w->appended)
         libxl__xs_require(w->batch, ERROR_NOT_READY, libxl__xs_value(w->tree.count_node),
                           LIBXL__PCI_BACKEND "/num_devs", w->domid);
@@ -166,6 +169,8 @@ static int written(libxl__ao *ao, libxl__pci_write *w)
     if (!libxl__xs_done(w->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(w->batch);
+    if (rc == ERROR_BUSY)
+        return libxl__mark_busy(ao, w->domid);
     if (rc == ERROR_DOMAIN_DESTROYED)
         return libxl__ao_fail(ao, rc, "domain %u was destroyed", w->domid);
     if (rc != ERROR_NOT_READY)

@@ -17,6 +17,7 @@ typedef struct libxl__pci_write {
      * the backend must be connected first.
      */
     bool asks;
+    bool creating; /* the domain is being created or reset by this operation's parent */
     const libxl__pci_function *functions;
     const libxl_device_pci **config_of; /* the configuration of each function */
     uint32_t count;
@@ -32,7 +33,7 @@ typedef struct libxl__pci_write {
 /*
  * Call these from a phase's start and poll. The transaction is repeated if another program has changed the
  * backend's directory. Errors, recorded in ao: NOMEM, INVAL (too many functions), DEVICE_EXISTS,
- * GUEST_CANNOT_ANSWER, DOMAIN_DESTROYED, DEVICE, and those of libxl__xs_result.
+ * GUEST_CANNOT_ANSWER, DOMAIN_DESTROYED, BUSY (a process makes or resets the domain), DEVICE, and those of libxl__xs_result.
  */
 int libxl__pci_write_start(libxl__ao *ao, libxl__pci_write *write);
 int libxl__pci_write_poll(libxl__ao *ao, libxl__pci_write *write);

@@ -27,6 +27,11 @@ int libxl__teardown_devices_list(libxl__ao *ao, libxl__teardown_devices *devices
     return list_ended(ao, devices, libxl__device_sweep_list(ao, &devices->sweep, domid, uuid));
 }
 
+int libxl__teardown_devices_list_again(libxl__ao *ao, libxl__teardown_devices *devices)
+{
+    return list_ended(ao, devices, libxl__device_sweep_list_again(ao, &devices->sweep));
+}
+
 int libxl__teardown_devices_list_poll(libxl__ao *ao, libxl__teardown_devices *devices)
 {
     return list_ended(ao, devices, libxl__device_sweep_list_poll(ao, &devices->sweep));

@@ -28,6 +28,8 @@ typedef struct libxl__teardown_devices {
  */
 int libxl__teardown_devices_list(libxl__ao *ao, libxl__teardown_devices *devices, uint32_t domid,
                                  const libxl_uuid *uuid);
+/* Starts to list the devices again, after libxl__teardown_devices_list. */
+int libxl__teardown_devices_list_again(libxl__ao *ao, libxl__teardown_devices *devices);
 int libxl__teardown_devices_list_poll(libxl__ao *ao, libxl__teardown_devices *devices);
 int libxl__teardown_devices_remove(libxl__ao *ao, libxl__teardown_devices *devices);
 int libxl__teardown_devices_remove_poll(libxl__ao *ao, libxl__teardown_devices *devices);

@@ -15,8 +15,9 @@
  */
 #include "change_lock.h"
 #include "device_operations.h"
+#include "marks.h"
+#include "usb_check.h"
 #include "usb_give.h"
-#include "usb_scan.h"
 
 #include <string.h>
 
@@ -24,9 +25,7 @@ typedef struct usb_add {
     bool creating, hvm;
     libxl_device_usbdev usbdev; /* the configuration, with the chosen controller and port */
     libxl__change_lock lock, turn;
-    libxl__usb_scan scan;
-    libxl__usb_device device;
-    libxl__usb_job look;
+    libxl__usb_check check;
     libxl__usb_controller *controller;
     bool makes_controller;
     bool rereads;                 /* the phase `claim` has the lock `turn`, and reads the ports again */
@@ -49,26 +48,13 @@ static int run(libxl__xs_batch *batch, libxl__xs_mode mode)
 
 /* ---- lock: takes libxl's lock, so that no other toolstack changes the domain's devices */
 
-static int check_config(libxl__ao *ao, const libxl_device_usbdev *usbdev)
-{
-    if (usbdev->type != LIBXL_USBDEV_TYPE_HOSTDEV)
-        return libxl__ao_fail(ao, ERROR_INVAL, "type: %d is not a type of devices", (int)usbdev->type);
-    if (!usbdev->u.hostdev.hostbus || !usbdev->u.hostdev.hostaddr)
-        return libxl__ao_fail(ao, ERROR_INVAL, "u.hostdev: hostbus and hostaddr name the device; 0 is none");
-    if (usbdev->port < 0 || usbdev->port > LIBXL__USB_PORTS)
-        return libxl__ao_fail(ao, ERROR_INVAL, "port: %d is not 0 to %d", usbdev->port, LIBXL__USB_PORTS);
-    if (usbdev->port && usbdev->ctrl < 0)
-        return libxl__ao_fail(ao, ERROR_INVAL, "port: a port needs the number of its controller in `ctrl`");
-    return 0;
-}
-
 static int lock_start(libxl__ao *ao, struct usb_add *s)
 {
     const libxl__device_usbdev_add_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
     s->creating = ao->notify_target == LIBXL__AO_PARENT;
     s->usbdev = args->in.usbdev;
-    int rc = check_config(ao, &s->usbdev);
+    int rc = libxl__usb_check_config(ao, &s->usbdev);
     if (!rc && !ao->subject.number)
         rc = libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 has this host's USB devices already");
     if (!rc)
@@ -99,34 +85,7 @@ static int turn_poll(libxl__ao *ao, struct usb_add *s)
 
 static int check_start(libxl__ao *ao, struct usb_add *s)
 {
-    s->device.interfaces = libxl__gc_alloc(&ao->gc, LIBXL__USB_INTERFACES * sizeof(*s->device.interfaces));
-    if (!s->device.interfaces)
-        return ERROR_NOMEM;
-    s->device.bus = s->usbdev.u.hostdev.hostbus;
-    s->device.address = s->usbdev.u.hostdev.hostaddr;
-    s->look.devices = &s->device;
-    s->look.count = 1;
-    const int rc = libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
-    return rc == LIBXL__AO_WAIT ? libxl__usb_start(ao, &s->look, LIBXL__USB_LOOK) : rc;
-}
-
-/* Checks that no port has the device. */
-static int check_owners(libxl__ao *ao, const struct usb_add *s)
-{
-    const uint32_t domid = ao->subject.number;
-    for (uint32_t i = 0; i < s->scan.count; i++) {
-        const libxl__usb_controller *controller = &s->scan.controllers[i];
-        const bool own = controller->device.domid == domid;
-        for (int port = 1; port <= controller->ports; port++) {
-            const char *busid = libxl__usb_scan_port(controller, port);
-            if (!busid || strcmp(busid, s->device.busid) != 0 || controller->device.backend_domid)
-                continue;
-            return libxl__ao_fail(ao, own ? ERROR_DEVICE_EXISTS : ERROR_BUSY,
-                                  "u.hostdev: domain %u has the device %u-%u", controller->device.domid,
-                                  s->device.bus, s->device.address);
-        }
-    }
-    return 0;
+    return libxl__usb_check_start(ao, &s->check, &s->usbdev);
 }
 
 /* Returns the first free port of a controller, or 0. */
@@ -144,7 +103,7 @@ static int free_port(const libxl__usb_controller *controller)
 static int choose_port(libxl__ao *ao, struct usb_add *s)
 {
     libxl_device_usbdev *usbdev = &s->usbdev;
-    s->controller = libxl__usb_scan_find(&s->scan, ao->subject.number, usbdev->ctrl);
+    s->controller = libxl__usb_scan_find(&s->check.scan, ao->subject.number, usbdev->ctrl);
     if (!s->controller)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "ctrl: domain %u has no USB controller %d",
                               ao->subject.number, usbdev->ctrl);
@@ -169,8 +128,8 @@ static int choose(libxl__ao *ao, struct usb_add *s)
     const uint32_t domid = ao->subject.number;
     if (s->usbdev.ctrl >= 0)
         return choose_port(ao, s);
-    for (uint32_t i = 0; i < s->scan.count; i++) {
-        const libxl__usb_controller *controller = &s->scan.controllers[i];
+    for (uint32_t i = 0; i < s->check.scan.count; i++) {
+        const libxl__usb_controller *controller = &s->check.scan.controllers[i];
         const int devid = (int)controller->device.devid;
         if (controller->device.domid == domid && !controller->device.backend_domid && free_port(controller) &&
             (s->usbdev.ctrl < 0 || devid < s->usbdev.ctrl))
@@ -179,26 +138,14 @@ static int choose(libxl__ao *ao, struct usb_add *s)
     s->makes_controller = s->usbdev.ctrl < 0;
     if (!s->makes_controller)
         return choose_port(ao, s);
-    s->usbdev.ctrl = libxl__usb_scan_next(&s->scan, domid);
+    s->usbdev.ctrl = libxl__usb_scan_next(&s->check.scan, domid);
     s->usbdev.port = 1;
     return 0;
 }
 
 static int check_poll(libxl__ao *ao, struct usb_add *s)
 {
-    const int scanned = libxl__usb_scan_poll(ao, &s->scan);
-    if (scanned == LIBXL__AO_WAIT || libxl__usb_busy(&s->look))
-        return LIBXL__AO_WAIT;
-    int rc = scanned ? scanned : libxl__usb_poll(ao, &s->look);
-    if (rc)
-        return rc;
-    if (!s->device.exists)
-        return libxl__ao_fail(ao, ERROR_NOTFOUND, "u.hostdev: this host has no USB device %u-%u",
-                              s->device.bus, s->device.address);
-    if (s->device.hub)
-        return libxl__ao_fail(ao, ERROR_NOT_ASSIGNABLE, "u.hostdev: the device %u-%u is a hub", s->device.bus,
-                              s->device.address);
-    rc = check_owners(ao, s);
+    const int rc = libxl__usb_check_poll(ao, &s->check, ao->subject.number);
     return rc ? rc : choose(ao, s);
 }
 
@@ -260,14 +207,14 @@ static int claim_start(libxl__ao *ao, struct usb_add *s)
 
 static int claim_poll(libxl__ao *ao, struct usb_add *s)
 {
-    int rc = s->rereads ? libxl__usb_scan_poll(ao, &s->scan) : libxl__change_lock_take(ao, &s->turn);
+    int rc = s->rereads ? libxl__usb_scan_poll(ao, &s->check.scan) : libxl__change_lock_take(ao, &s->turn);
     if (rc)
         return rc;
     if (!s->rereads) {
         s->rereads = true;
-        return libxl__usb_scan_start(ao, &s->scan, LIBXL_DOMID_ALL);
+        return libxl__usb_scan_start(ao, &s->check.scan, LIBXL_DOMID_ALL);
     }
-    rc = check_owners(ao, s);
+    rc = libxl__usb_check_owners(ao, &s->check, ao->subject.number);
     return rc ? rc : choose_port(ao, s);
 }
 
@@ -283,7 +230,9 @@ static int write_start(libxl__ao *ao, struct usb_add *s)
     if (rc)
         return rc;
     libxl__xs_require_domain(s->writing, &ao->subject.uuid);
-    libxl__usb_write_port(s->writing, s->controller, s->usbdev.port, ERROR_BUSY, "", s->device.busid);
+    if (!s->creating)
+        libxl__mark_require_none(s->writing, &ao->subject.uuid);
+    libxl__usb_write_port(s->writing, s->controller, s->usbdev.port, ERROR_BUSY, "", s->check.device.busid);
     return run(s->writing, LIBXL__XS_TRANSACTION);
 }
 
@@ -293,8 +242,9 @@ static int write_poll(libxl__ao *ao, struct usb_add *s)
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->writing);
     if (rc == ERROR_BUSY)
-        return libxl__ao_fail(ao, rc, "port: port %d of controller %d is in use", s->usbdev.port,
-                              s->usbdev.ctrl);
+        return libxl__ao_fail(ao, rc,
+                              "port: port %d of controller %d is in use, or the domain is being reset",
+                              s->usbdev.port, s->usbdev.ctrl);
     if (rc == ERROR_DOMAIN_DESTROYED)
         return libxl__ao_fail(ao, rc, "domain %u was destroyed", ao->subject.number);
     if (rc)
@@ -318,8 +268,8 @@ static int write_undo(libxl__ao *ao, struct usb_add *s)
         return 0;
     if (!s->clears) {
         s->clears = true;
-        libxl__usb_write_port(s->clearing, s->controller, s->usbdev.port, ERROR_NOTFOUND, s->device.busid,
-                              "");
+        libxl__usb_write_port(s->clearing, s->controller, s->usbdev.port, ERROR_NOTFOUND,
+                              s->check.device.busid, "");
         libxl__xs_run_anyway(s->clearing, LIBXL__XS_TRANSACTION);
     }
     return libxl__xs_done(s->clearing) ? 0 : LIBXL__AO_WAIT;
@@ -360,7 +310,7 @@ static int host_start(libxl__ao *ao, struct usb_add *s)
     s->give.type = s->controller->type;
     s->give.ctrl = s->usbdev.ctrl;
     s->give.port = s->usbdev.port;
-    s->give.device = &s->device;
+    s->give.device = &s->check.device;
     return libxl__usb_give_start(ao, &s->give);
 }
 
@@ -386,7 +336,7 @@ static int check_port(libxl__ao *ao, const struct usb_add *s)
         return rc;
     const char *port = libxl__xs_value(s->port), *online = s->online ? libxl__xs_value(s->online) : NULL;
     const bool goes = online && strcmp(online, "0") == 0;
-    if (port && !strcmp(port, s->device.busid) && !goes)
+    if (port && !strcmp(port, s->check.device.busid) && !goes)
         return 0;
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u or its USB controller %d was destroyed",
                           ao->subject.number, s->usbdev.ctrl);

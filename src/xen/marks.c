@@ -139,6 +139,16 @@ void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
     libxl__xs_remove(batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
+void libxl__mark_require_none(libxl__xs_batch *batch, const libxl_uuid *uuid)
+{
+    libxl__xs_require_absent(batch, ERROR_BUSY, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
+}
+
+int libxl__mark_busy(libxl__ao *ao, uint32_t domid)
+{
+    return libxl__ao_fail(ao, ERROR_BUSY, "domain %u is being made or reset", domid);
+}
+
 /* Returns whether the process has ended. Returns true for a zombie, too, because a zombie runs no code. */
 static bool has_ended(uint32_t pid, unsigned long long start)
 {

@@ -21,6 +21,7 @@
 #ifndef LIBXL__MARKS_H
 #define LIBXL__MARKS_H
 
+#include "ao.h"
 #include "xs.h"
 
 /*
@@ -76,6 +77,13 @@ void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t 
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
 /* Writes the mark of a soft reset. `given_up` true: the process has given up the domain. */
 void libxl__mark_reset(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid);
+/*
+ * Requires that the domain with this UUID has no mark. Otherwise the batch fails with BUSY: a process makes or resets
+ * the domain.
+ */
+void libxl__mark_require_none(libxl__xs_batch *batch, const libxl_uuid *uuid);
+/* Returns BUSY, recorded in ao, after libxl__mark_require_none has made a batch fail. */
+int libxl__mark_busy(libxl__ao *ao, uint32_t domid);
 /* Writes a mark that says that this process has given up the domain. */
 void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid,
                          const libxl_uuid *handle);

@@ -6,17 +6,30 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import aioxen
 import pytest
-from aioxen import DeviceDisk, DeviceNic, DomainBuildInfoHvm, DomainConfig
+from aioxen import (
+    DeviceDisk,
+    DeviceNic,
+    DevicePci,
+    DeviceUsbdev,
+    DeviceUsbdevHostdev,
+    DomainBuildInfoHvm,
+    DomainConfig,
+)
 from aioxen import ShutdownReason as Reason
 from limits import scaled
 from test_device_model import qemus, until
 from worldly import Configure, read_node
 
 Sim = Callable[..., str]
+
+CARD, OTHER_CARD = DevicePci(bus=1, vfunc_mask=1, seize=True), DevicePci(bus=2, vfunc_mask=1)
+STICK = DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=2))
+MOUSE = DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=4))
 
 
 @pytest.fixture
@@ -125,6 +138,41 @@ async def test_a_device_that_cannot_be_added_changes_nothing(
     assert await xen.unfinished() == []
     await dom.soft_reset(await dom.configuration())
     await dom.destroy()
+
+
+def with_host_devices(image: str) -> DomainConfig:
+    config = hvm(image)
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    config.pcidevs = [CARD]
+    config.usbctrls = [aioxen.DeviceUsbctrl(version=1)]
+    config.usbdevs = [STICK]
+    return config
+
+
+async def test_devices_of_the_host(xen: aioxen.Context, guest: Configure, sim: Sim, image: str) -> None:
+    other = await xen.domain_create(guest("b", machine="pv"))
+    await other.usbdev_add(MOUSE)
+    dom = await xen.domain_create(with_host_devices(image))
+    await dom.unpause()
+    sim("shutdown", str(dom.domid), "soft_reset")
+    assert await dom.wait_shutdown(timeout=scaled(30)) is Reason.SOFT_RESET
+    config = await dom.configuration()
+    wrong: list[tuple[str, list[Any], type[Exception], str]] = [
+        ("pcidevs", [OTHER_CARD], aioxen.NotAssignableError, r"0000:02:00\.0 is not bound to pciback"),
+        ("usbdevs", [MOUSE], aioxen.BusyError, f"u.hostdev: domain {other.domid} has the device 1-4"),
+    ]
+    for field, devices, error, words in wrong:
+        changed = await dom.configuration()
+        setattr(changed, field, devices)
+        with pytest.raises(error, match=words):
+            await dom.soft_reset(changed)
+        assert len(await dom.pci_list()) == len(await dom.usbdev_list()) == 1
+    await dom.soft_reset(config)
+    assert [device.bus for device in await dom.pci_list()] == [1]
+    assert [(device.ctrl, device.port) for device in await dom.usbdev_list()] == [(0, 1)]
+    await dom.destroy()
+    await other.destroy()
+    await xen.pci_assignable_remove(CARD, True)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,25 @@ static void a_loop_device_is_released_with_its_disk(scene *s)
     assert_int_equal(loop_count(), before);
 }
 
+/* The addition is stopped while a worker is about to remove the flag AUTOCLEAR from the loop device. */
+static void a_stopped_addition_releases_its_loop_device(scene *s)
+{
+    const int before = loop_count();
+    const libxl_domid domid = guest(s, "b", true);
+    libxl_device_disk disk = disk_of("xvda", DISK_IMAGE);
+    disk_make_image();
+    const int rule = fault_add("host.loop_set_status:1:500ms");
+    op *o = START(s, libxl_device_disk_add, s->ctx, domid, &disk, how);
+    fault_wait(s->ctx, rule);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    faults_clear();
+    disk_check_gone(domid);
+    assert_int_equal(loop_count(), before);
+    libxl_device_disk_dispose(&disk);
+    destroy(s, domid);
+}
+
 static void a_writable_file_is_not_shared(scene *s)
 {
     const int before = loop_count();
@@ -336,6 +355,7 @@ static const body bodies[] = {
     BODY(a_wrong_configuration_is_refused_by_its_field, ALONE),
     BODY(the_domain_must_exist),
     BODY(a_loop_device_is_released_with_its_disk, ALONE | SLOW),
+    BODY(a_stopped_addition_releases_its_loop_device, RUNS_ONCE | ALONE),
     BODY(a_writable_file_is_not_shared, ALONE | SLOW),
     BODY(a_writable_block_device_is_not_shared, ALONE | SLOW),
     BODY(simultaneous_additions_do_not_share, RUNS_ONCE | ALONE),

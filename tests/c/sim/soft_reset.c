@@ -132,6 +132,9 @@ static void a_device_that_cannot_be_added_costs_nothing(scene *s)
     set(&copy.disks[1].pdev_path, taken.path);
     check_refused(s, domid, copy, ERROR_BUSY, "disks[1]: pdev_path: /dev/loop");
     copy = changed(s, &config);
+    set(&copy.disks[0].pdev_path, DISK_IMAGE); /* the file of the block devices */
+    check_refused(s, domid, copy, ERROR_BUSY, "disks[0]: pdev_path: " DISK_IMAGE ": /dev/loop");
+    copy = changed(s, &config);
     set(&copy.nics[0].ifname, "theirs");
     check_refused(s, domid, copy, ERROR_BUSY, "nics[0]: ifname: theirs");
     copy = changed(s, &config);

@@ -2,6 +2,7 @@
 /* While domain_soft_reset runs, other programs also change the domain. domain_soft_reset must not destroy a
  * domain that is in order. */
 #include "core.h"
+#include "disk.h"
 #include "simulation.h"
 
 #include "marks.h"
@@ -54,33 +55,95 @@ static int sleep_in_list(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* Only one process at a time can reset a domain. If that process is killed, another process can reset the
- * domain. */
-static void a_second_reset_is_refused(scene *s)
+/* Starts a process that resets the domain, and waits until the process has marked the domain. The process then sleeps
+ * in the phase `list`. */
+static pid_t reset_elsewhere(libxl_domid domid, const libxl_domain_config *config, const libxl_uuid *uuid)
 {
-    libxl_uuid uuid;
-    libxl_domain_config config;
-    const libxl_domid domid = stopped_guest(s, &config, &uuid);
     const pid_t child = fork();
     if (!child) {
         libxl_ctx *ctx;
         libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
         libxl__ctx_set_phase_hook(ctx, sleep_in_list, NULL);
-        libxl_domain_soft_reset(ctx, &config, domid, NULL, NULL);
+        libxl_domain_soft_reset(ctx, config, domid, NULL, NULL);
         _exit(0);
     }
-    for (uint64_t end = now_ms() + scaled_ms(5000); !has_mark(&uuid); sleep_ms(1))
+    for (uint64_t end = now_ms() + scaled_ms(5000); !has_mark(uuid); sleep_ms(1))
         assert_true(now_ms() < end);
+    return child;
+}
+
+/* Only one process at a time can reset a domain. If that process is killed, another process can reset the
+ * domain. Nobody can add a device meanwhile. */
+static void a_second_reset_is_refused(scene *s)
+{
+    libxl_uuid uuid;
+    libxl_domain_config config;
+    const libxl_domid domid = stopped_guest(s, &config, &uuid);
+    libxl_device_disk disk = disk_of("xvda", DISK_IMAGE);
+    disk_make_image();
+    const pid_t child = reset_elsewhere(domid, &config, &uuid);
     const int rc = libxl_domain_soft_reset(s->ctx, &config, domid, NULL, NULL);
     const bool refused = strstr(libxl_error_message(), "is resetting domain"), marked = has_mark(&uuid);
+    const int added = libxl_device_disk_add(s->ctx, domid, &disk, NULL);
+    const bool told = strstr(libxl_error_message(), "is being made or reset");
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(rc, ERROR_BUSY);
     assert_true(refused && marked);
+    assert_int_equal(added, ERROR_BUSY);
+    assert_true(told);
     assert_int_equal(libxl_domain_soft_reset(s->ctx, &config, domid, NULL, NULL), 0);
     assert_false(has_mark(&uuid));
+    libxl_device_disk_dispose(&disk);
     libxl_domain_config_dispose(&config);
     destroy(s, domid);
+}
+
+struct attachment {
+    const char *phase; /* before this phase, xl adds a disk to the domain */
+    int status;        /* the status of xl; -1: xl has not run */
+};
+
+static int attach(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    struct attachment *a = user;
+    char command[128];
+    if (moment != LIBXL__PHASE_BEFORE_START || strcmp(libxl__phase_of(ao)->name, a->phase) != 0 ||
+        a->status >= 0)
+        return 0;
+    snprintf(command, sizeof(command), "xl block-attach %u format=raw,vdev=xvdb,access=rw,target=" DISK_IMAGE,
+             ao->subject.number);
+    a->status = system(command);
+    return 0;
+}
+
+/* xl adds a disk before the devices are removed, or after that. The disk of the first case is removed. The disk of
+ * the second case stays, and is removed with the domain. */
+static void a_disk_of_xl_is_not_forgotten(scene *s)
+{
+    static const struct {
+        const char *phase;
+        bool stays;
+    } cases[] = {{"release", false}, {"reset", true}};
+    const int before = loop_count();
+    disk_make_image();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        libxl_uuid uuid;
+        libxl_domain_config config;
+        const libxl_domid domid = stopped_guest(s, &config, &uuid);
+        struct attachment a = {.phase = cases[i].phase, .status = -1};
+        libxl__ctx_set_phase_hook(s->ctx, attach, &a);
+        const int rc = libxl_domain_soft_reset(s->ctx, &config, domid, NULL, NULL);
+        libxl__ctx_set_phase_hook(s->ctx, NULL, NULL);
+        assert_int_equal(a.status, 0);
+        assert_int_equal(rc, 0);
+        assert_int_equal(fixture_has("/libxl/%u/device/vbd/51728", domid), cases[i].stays);
+        assert_int_equal(fixture_has("/local/domain/0/backend/vbd/%u/51728", domid), cases[i].stays);
+        libxl_domain_config_dispose(&config);
+        destroy(s, domid);
+        assert_int_equal(loop_count(), before);
+        disk_check_gone(domid);
+    }
 }
 
 struct other {
@@ -119,6 +182,7 @@ static void a_domain_that_runs_again_is_not_reset(scene *s)
 
 static const body bodies[] = {
     BODY(a_second_reset_is_refused, RUNS_ONCE),
+    BODY(a_disk_of_xl_is_not_forgotten, RUNS_ONCE),
     BODY(a_domain_that_runs_again_is_not_reset, RUNS_ONCE),
 };
 

@@ -85,6 +85,10 @@ static void fill_create_pci(struct subject *s, void *p)
     args->in.d_config.num_pcidevs = 1;
 }
 
+FILLS_GUEST(pcis_check, device_pcis_check, args->in.replaces = true,
+            args->in.pcis.devices = malloc(sizeof(libxl_device_pci)), *args->in.pcis.devices = seized(),
+            args->in.pcis.num_devices = 1)
+
 static const struct operation_row rows[] = {
     /* A creation stores the whole configuration itself, so the phases `lock` and `record` do not wait in
      * it. */
@@ -97,6 +101,7 @@ static const struct operation_row rows[] = {
     {SWEPT(DEVICE_PCI_ADD, pci_add, fill_pci_add, WITH_PCI), .takes_pci = true},
     {PHASE_IN(DEVICE_PCI_ADD, "model", DEVICE_PCI_ADD, fill_pci_add, HVM_FOR_PCI)},
     {HIDDEN_IN(DEVICE_PCIS_ADD, DOMAIN_CREATE_NEW, fill_create_pci, NO_GUEST)},
+    {HIDDEN_IN(DEVICE_PCIS_CHECK, DEVICE_PCIS_CHECK, fill_pcis_check, WITH_PCI)},
     {SWEPT(DEVICE_PCI_REMOVE, pci_remove, fill_pci_remove, WITH_TWO_PCI), .takes_pci = true},
     {SWEPT(DEVICE_PCI_DESTROY, pci_destroy, fill_pci_destroy, WITH_TWO_PCI), .takes_pci = true},
     {HIDDEN_IN(PCI_DETACH, DEVICE_PCI_REMOVE, fill_pci_remove, WITH_TWO_PCI)},

@@ -30,6 +30,8 @@ static int start_usbdev_add(struct starter *s)
 }
 FILLS_GUEST(usbdev_add, device_usbdev_add, args->in.usbdev = stick())
 
+FILLS_GUEST(usbdev_check, device_usbdev_check, args->in.usbdev = stick(), args->in.replaces = true)
+
 static int start_usbdev_remove(struct starter *s)
 {
     libxl_device_usbdev usbdev = stick();
@@ -46,6 +48,7 @@ FILLS_GUEST(list_usbdevs, domain_list_usbdevs, args->out.list = &s->results.usbd
 
 static const struct operation_row rows[] = {
     {SWEPT(DEVICE_USBDEV_ADD, usbdev_add, fill_usbdev_add, ANY_GUEST)},
+    {HIDDEN_IN(DEVICE_USBDEV_CHECK, DEVICE_USBDEV_CHECK, fill_usbdev_check, WITH_USB)},
     {SWEPT(DEVICE_USBDEV_REMOVE, usbdev_remove, fill_usbdev_remove, WITH_USB)},
     {SWEPT(DOMAIN_LIST_USBDEVS, usbdev_list, fill_list_usbdevs, WITH_USB)},
 };
