@@ -189,6 +189,28 @@ async def test_a_cancelled_save_leaves_a_running_guest(
     await dom.destroy()
 
 
+async def test_a_cancellation_does_not_stop_the_resume_after_a_save(
+    xen: aioxen.Context, config: DomainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The save is cancelled while the guest of the saved domain is resumed. The file is complete."""
+    dom = await started(xen, config)
+    machine = await machine_of(dom)
+    resume = aioxen.Context.domain_resume
+
+    def cancelling(*arguments: Any) -> Any:
+        resuming = resume(*arguments)
+        asyncio.get_running_loop().call_soon(saving.cancel)
+        return resuming
+
+    monkeypatch.setattr(aioxen.Context, "domain_resume", cancelling)
+    saving = asyncio.create_task(dom.save(tmp_path / "saved", afterwards="resume"))
+    await asyncio.wait([saving])
+    assert saving.cancelled() and (tmp_path / "saved").exists()
+    assert not (await dom.info()).shutdown and await runs(dom)
+    assert await model_runs(dom) and await machine_of(dom) == machine
+    await dom.destroy()
+
+
 @pytest.mark.parametrize("what", ["program", "process", "both"])
 async def test_a_kill_leaves_a_running_guest(xen: aioxen.Context, config: DomainConfig, what: str) -> None:
     """The program that saves, the process that runs it, or both are killed while the guest is suspended."""

@@ -125,14 +125,16 @@ async def save(
 
 
 async def _end(domain: Domain, xen: ContextOperations, afterwards: Afterwards, name: str) -> None:
-    """Destroys, resumes or keeps the saved domain, as `afterwards` says."""
+    """Destroys, resumes or keeps the saved domain, as `afterwards` says. A cancellation does not stop this,
+    because it would leave a suspended domain."""
     try:
         if afterwards == "destroy":
-            await xen.domain_destroy(domain)
+            ending = xen.domain_destroy(domain)
         elif afterwards == "resume":
-            await xen.domain_resume(domain)
+            ending = xen.domain_resume(domain)
         else:
-            await xen.domain_keep_suspended(domain)
+            ending = xen.domain_keep_suspended(domain)
+        await wait_uncancelled(asyncio.ensure_future(ending))
     except Error as error:
         words = (
             f"domain {domain.domid} is saved in {name}, and does not run; "
