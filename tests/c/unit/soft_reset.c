@@ -99,6 +99,9 @@ static void a_second_reset_is_refused(scene *s)
     destroy(s, domid);
 }
 
+/* No other test uses this file. Xen's block script refuses a file that a killed program has left in a loop device. */
+#define IMAGE "/run/soft_reset.img"
+
 struct attachment {
     const char *phase; /* before this phase, xl adds a disk to the domain */
     int status;        /* the status of xl; -1: xl has not run */
@@ -111,7 +114,7 @@ static int attach(libxl__ao *ao, libxl__phase_moment moment, void *user)
     if (moment != LIBXL__PHASE_BEFORE_START || strcmp(libxl__phase_of(ao)->name, a->phase) != 0 ||
         a->status >= 0)
         return 0;
-    snprintf(command, sizeof(command), "xl block-attach %u format=raw,vdev=xvdb,access=rw,target=" DISK_IMAGE,
+    snprintf(command, sizeof(command), "xl block-attach %u format=raw,vdev=xvdb,access=rw,target=" IMAGE,
              ao->subject.number);
     a->status = system(command);
     return 0;
@@ -126,7 +129,7 @@ static void a_disk_of_xl_is_not_forgotten(scene *s)
         bool stays;
     } cases[] = {{"release", false}, {"reset", true}};
     const int before = loop_count();
-    disk_make_image();
+    assert_int_equal(system("truncate -s 1M " IMAGE), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         libxl_uuid uuid;
         libxl_domain_config config;
@@ -144,6 +147,7 @@ static void a_disk_of_xl_is_not_forgotten(scene *s)
         assert_int_equal(loop_count(), before);
         disk_check_gone(domid);
     }
+    unlink(IMAGE);
 }
 
 struct other {
