@@ -58,7 +58,7 @@ static void set_long(char **text, size_t length)
  * creation is refused. */
 static void expect_file_refused(scene *s, const char *content, size_t size, const char *message)
 {
-    char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
+    char folder[] = "/run/aioxen-test-XXXXXX", path[64];
     libxl_domain_config config = guest_config("b");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/kernel", folder);
@@ -165,7 +165,7 @@ static void message_with_a_long_path(scene *s)
 
 static void kernel_is_a_pipe(scene *s)
 {
-    char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
+    char folder[] = "/run/aioxen-test-XXXXXX", path[64];
     libxl_domain_config config = guest_config("b");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/pipe", folder);

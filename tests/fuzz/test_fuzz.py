@@ -19,8 +19,11 @@ TARGETS = sorted(source.stem for source in HERE.glob("*.c"))
 def test_the_corpus_finds_no_fault(target: str) -> None:
     inputs = sorted((HERE / "corpus" / target).iterdir())
     assert inputs
-    done = subprocess.run([BUILD / target, *inputs], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (0, f"{len(inputs)} inputs\n"), done.stderr
+    command = [BUILD / target, *inputs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        said, wrong = program.communicate(timeout=120)
+    assert (program.returncode, said) == (0, f"{len(inputs)} inputs\n"), wrong
+    assert not Path(f"/tmp/aioxen-fuzz-{program.pid}").exists()
 
 
 def test_each_corpus_has_a_target() -> None:

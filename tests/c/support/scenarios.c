@@ -24,7 +24,7 @@ static char loader_path[32];
 void scenarios_begin(void)
 {
     saving_begin();
-    strcpy(loader_path, "/tmp/aioxen-sweep-XXXXXX");
+    strcpy(loader_path, "/run/aioxen-sweep-XXXXXX");
     const int fd = mkstemp(loader_path);
     assert_true(fd >= 0);
     assert_true(dprintf(fd,

@@ -135,7 +135,7 @@ static void *serve(void *argument)
 libxl_ctx *xenstored_open(xenstored *x)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/aioxen-test-%d", (int)getpid());
+    snprintf(address.sun_path, sizeof(address.sun_path), "/run/aioxen-test-%d", (int)getpid());
     *x = (xenstored){.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     pthread_mutex_init(&x->lock, NULL);
     pthread_cond_init(&x->event_completed, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the listening socket, as long as the process runs, and the connection of the present run. */
+/* Owns: the listening socket and a descriptor of its file, as long as the process runs, and the connection of the present run. */
 #include "hostile.h"
 
 #include "world.h"
@@ -159,14 +159,20 @@ void peer_hang_up(void)
     peer.connection = -1;
 }
 
+/* Opens the socket, and removes its file at once. So the file does not stay when the fuzzer or a fault ends the
+ * process. The library connects by a descriptor of the file. */
 static void open_listener(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char path[32];
     snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/aioxen-fuzz-%d", (int)getpid());
     unlink(address.sun_path);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     CHECK(!bind(listener, (struct sockaddr *)&address, sizeof(address)) && !listen(listener, 8));
-    setenv("XENSTORED_PATH", address.sun_path, 1);
+    const int file = open(address.sun_path, O_PATH | O_CLOEXEC);
+    CHECK(file >= 0 && !unlink(address.sun_path));
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    setenv("XENSTORED_PATH", path, 1);
 }
 
 /* Closes the connections that the previous run has not closed. */
