@@ -13,6 +13,7 @@ enum {
     LONG_MS = 40000,     /* Less than the time limit of a phase, and more than half of it. */
     WITHDRAWAL_MS = 600, /* Less than the time limit of a withdrawal, and more than half of it. */
     SHORT_MS = 100,
+    TRAFFIC_MS = 10,
     LATE_MS = 3000,
     REQUESTS = 8,
 };
@@ -191,38 +192,63 @@ static void an_unwritten_request_is_not_acknowledged(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* Adds `open` to the number of open transactions and `ended` to the number of ended transactions, as if many
- * operations used transactions. */
-static void add_transactions(scene *s, uint32_t open, uint32_t ended)
+/* Adds `many` to the number of open transactions. */
+static void add_transactions(scene *s, uint32_t many)
 {
     libxl__ctx_lock(s->ctx);
-    s->ctx->xen->transactions.open += open;
-    s->ctx->xen->transactions.ended += ended;
+    s->ctx->xen->transactions.open += many;
     libxl__ctx_leave(s->ctx);
 }
 
-/* The test raises the counts of transactions to simulate a thousand withdrawals at once. No withdrawal is
+/* Counts a transaction as ended every few milliseconds. After a stall of the process, this timer expires before
+ * the time limit of a withdrawal. */
+static void end_one(libxl_ctx *ctx, libxl__timer *timer)
+{
+    ctx->xen->transactions.ended++;
+    assert_int_equal(libxl__timer_start(ctx, timer, LIBXL__MILLISECONDS(TRAFFIC_MS), end_one), 0);
+}
+
+static void start_traffic(scene *s, libxl__timer *traffic)
+{
+    libxl__ctx_lock(s->ctx);
+    end_one(s->ctx, traffic);
+    libxl__ctx_leave(s->ctx);
+}
+
+static void stop_traffic(scene *s, libxl__timer *traffic)
+{
+    libxl__ctx_lock(s->ctx);
+    libxl__timer_stop(s->ctx, traffic);
+    libxl__ctx_leave(s->ctx);
+}
+
+/* The test raises the number of open transactions to simulate a thousand withdrawals at once. No withdrawal is
  * given up as long as transactions end. */
 static void a_queued_withdrawal_is_carried_out(scene *s)
 {
     enum { MANY = 1000 };
     for (int moves = 0; moves <= 1; moves++) {
+        libxl__timer traffic = {0};
         libxl_domid domid, other;
         op *o = ask(s, &domid);
-        add_transactions(s, MANY, 0);
+        add_transactions(s, MANY);
+        start_traffic(s, &traffic);
         pass_time(s->ctx, LONG_MS);
         for (int i = 0; i < 3; i++) {
-            add_transactions(s, 0, 1);
+            pump_for(s, SHORT_MS);
             pass_time(s->ctx, WITHDRAWAL_MS);
-            pump(s, SHORT_MS);
             assert_false(op_done(o));
         }
-        if (!moves)
+        if (!moves) {
+            stop_traffic(s, &traffic);
+            pass_time(s->ctx, WITHDRAWAL_MS); /* Transactions have ended since the last look. */
             pass_time(s->ctx, WITHDRAWAL_MS);
-        add_transactions(s, -MANY, 0);
+        }
+        add_transactions(s, -MANY);
         op *next = ask(s, &other);
         assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
         wait_node(s, domid, "control/shutdown", moves ? "" : "poweroff");
+        stop_traffic(s, &traffic);
         guest_destroy(s->ctx, domid);
         guest_destroy(s->ctx, other);
         assert_int_equal(op_result(next), ERROR_DOMAIN_DESTROYED);
