@@ -302,6 +302,8 @@ uint32_t libxl__device_next_number(const libxl__device_class *cls, const char *c
  * number, and calls each class's `choose`. Returns 0 or FAIL, recorded in ao.
  */
 int libxl__devices_complete(libxl__ao *ao, libxl_domain_config *config);
+/* Returns the number of ports that a USB controller gets in an HVM domain (`hvm` true), or in another domain. */
+int libxl__usbctrl_ports(const libxl_device_usbctrl *ctrl, bool hvm);
 /* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
 

@@ -20,6 +20,8 @@ enum { DEFAULT_VERSION = 2, DEFAULT_PORTS = 8, MOST_XHCI_PORTS = 15 };
 
 /* QEMU's names of controllers; the index is the version of USB */
 static const char *const drivers[] = {NULL, "piix3-usb-uhci", "usb-ehci", "nec-usb-xhci"};
+/* The fixed numbers of ports of emulated controllers; 0: the number is not fixed. The index is the version of USB. */
+static const int fixed_ports[] = {0, 2, 6, 0};
 
 struct usbctrl_host {
     libxl__qmp plug, unplug; /* the commands for an emulated controller */
@@ -46,6 +48,15 @@ static void choose_type(const libxl__device *device, libxl_device_usbctrl *ctrl)
                                                 : LIBXL_USBCTRL_TYPE_QUSB;
 }
 
+int libxl__usbctrl_ports(const libxl_device_usbctrl *ctrl, bool hvm)
+{
+    const int version = ctrl->version ? ctrl->version : DEFAULT_VERSION;
+    const bool emulated =
+        ctrl->type == LIBXL_USBCTRL_TYPE_DEVICEMODEL || (ctrl->type == LIBXL_USBCTRL_TYPE_AUTO && hvm);
+    const int fixed = emulated && version >= 1 && version <= 3 ? fixed_ports[version] : 0;
+    return ctrl->ports ? ctrl->ports : fixed ? fixed : DEFAULT_PORTS;
+}
+
 static int check_ports(libxl__ao *ao, libxl_device_usbctrl *ctrl, int usual, int most)
 {
     if (!ctrl->ports)
@@ -60,14 +71,13 @@ static int check_ports(libxl__ao *ao, libxl_device_usbctrl *ctrl, int usual, int
 /* Checks an emulated controller. Controllers for USB 1 and USB 2 have a fixed number of ports. */
 static int check_emulated(libxl__ao *ao, const libxl__device *device, libxl_device_usbctrl *ctrl)
 {
-    static const int fixed[] = {0, 2, 6, 0};
     if (!device->hvm)
         return libxl__ao_fail(ao, ERROR_INVAL, "type: only an HVM domain has a device model");
     if (ctrl->backend_domid || ctrl->backend_domname)
         return libxl__ao_fail(ao, ERROR_INVAL, "backend_domid: the device model runs in domain 0");
     if (ctrl->version < 1 || ctrl->version > 3)
         return libxl__ao_fail(ao, ERROR_INVAL, "version: %d is not 1, 2 or 3", ctrl->version);
-    const int ports = fixed[ctrl->version];
+    const int ports = fixed_ports[ctrl->version];
     if (!ports || !ctrl->ports || ctrl->ports == ports)
         return check_ports(ao, ctrl, ports ? ports : DEFAULT_PORTS, MOST_XHCI_PORTS);
     return libxl__ao_fail(ao, ERROR_INVAL, "ports: %d; a controller of version %d has %d ports", ctrl->ports,

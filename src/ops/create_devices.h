@@ -33,4 +33,11 @@ int libxl__create_devices_poll(libxl__ao *ao, libxl__create_devices *devices);
 /* Stops QEMU's start and the additions that have not ended. Call libxl__create_devices_poll again afterwards. */
 void libxl__create_devices_stop(libxl__create_devices *devices);
 
+/*
+ * devices_agree.c: checks that no two devices of a configuration have the same number, and that each USB device gets a
+ * port of a controller in the configuration. libxl__devices_complete must have completed the configuration. Errors,
+ * recorded in ao: NOMEM, INVAL, NOTFOUND, NI, BUSY.
+ */
+int libxl__devices_agree(libxl__ao *ao, const libxl_domain_config *config);
+
 #endif

@@ -97,9 +97,10 @@ int libxl__making_check_poll(libxl__ao *ao, libxl__making *making)
 
 int libxl__making_check_start(libxl__ao *ao, libxl__making *making)
 {
-    const int rc =
-        libxl__device_groups_check(ao, &making->devices.groups, making->config, making->build.domid,
-                                   &making->build.uuid, making->build.in_place);
+    int rc = libxl__devices_agree(ao, making->config);
+    if (!rc)
+        rc = libxl__device_groups_check(ao, &making->devices.groups, making->config, making->build.domid,
+                                        &making->build.uuid, making->build.in_place);
     return rc < 0 ? libxl__making_reason(ao, making, rc) : rc;
 }
 

@@ -175,6 +175,47 @@ async def test_devices_of_the_host(xen: aioxen.Context, guest: Configure, sim: S
     await xen.pci_assignable_remove(CARD, True)
 
 
+def usb(address: int, ctrl: int = -1, port: int = 0) -> DeviceUsbdev:
+    return DeviceUsbdev(u=DeviceUsbdevHostdev(hostbus=1, hostaddr=address), ctrl=ctrl, port=port)
+
+
+async def test_devices_that_do_not_agree(xen: aioxen.Context, sim: Sim, image: str) -> None:
+    """Each of these devices is right, but not together with the others."""
+    machine = with_host_devices(image)
+    machine.pcidevs = []
+    dom = await xen.domain_create(machine)
+    await dom.unpause()
+    sim("shutdown", str(dom.domid), "soft_reset")
+    assert await dom.wait_shutdown(timeout=scaled(30)) is Reason.SOFT_RESET
+    disk = DeviceDisk(vdev="xvdb", pdev_path=image, readwrite=1)
+    remote = aioxen.DeviceUsbctrl(devid=0, type=aioxen.UsbctrlType.PV, backend_domid=dom.domid)
+    wrong: list[tuple[str, list[Any], type[Exception], str]] = [
+        ("disks", [disk, disk], aioxen.InvalidError, r"disks\[1\]: the number of another disk"),
+        ("nics", [DeviceNic(devid=3), DeviceNic(devid=3)], aioxen.InvalidError, r"nics\[1\]: the number"),
+        ("usbctrls", [aioxen.DeviceUsbctrl(devid=2)] * 2, aioxen.InvalidError, r"usbctrls\[1\]: the number"),
+        ("usbctrls", [remote], aioxen.NotSupportedError, r"usbdevs\[0\]: ctrl: another domain"),
+        ("usbdevs", [usb(2), usb(2)], aioxen.InvalidError, r"usbdevs\[1\]: u\.hostdev: .* given twice"),
+        ("usbdevs", [usb(2, 5, 1)], aioxen.NotFoundError, r"usbdevs\[0\]: ctrl: .* controller 5"),
+        ("usbdevs", [usb(2, 0, 9)], aioxen.BusyError, r"usbdevs\[0\]: port: controller 0"),
+        ("usbdevs", [usb(2), usb(4, 0, 1)], aioxen.BusyError, r"usbdevs\[1\]: port: controller 0"),
+        ("usbdevs", [usb(2), usb(3, 0), usb(4, 0)], aioxen.BusyError, r"usbdevs\[2\]: port: controller 0"),
+    ]
+    for field, devices, error, words in wrong:
+        changed = await dom.configuration()
+        if field == "usbctrls":
+            changed.usbdevs = [usb(2, 0)]
+        setattr(changed, field, devices)
+        with pytest.raises(error, match=words):
+            await dom.soft_reset(changed)
+        assert await xen.unfinished() == []
+        assert len(await dom.usbdev_list()) == len(await dom.disk_list()) == 1
+    changed = await dom.configuration()
+    changed.usbdevs = [usb(2, 0, 2), usb(4)]
+    await dom.soft_reset(changed)
+    assert sorted((device.ctrl, device.port) for device in await dom.usbdev_list()) == [(0, 1), (0, 2)]
+    await dom.destroy()
+
+
 @pytest.mark.parametrize(
     ("machine", "change", "words"),
     [
