@@ -207,13 +207,33 @@ int libxl__qemu_start_explain(libxl__ao *ao, libxl__qemu_start *start);
  */
 int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 
+/*
+ * The search for the process of a QEMU, by a worker. Embed this in the operation's state; zero-initialise it. If the
+ * operation ends before the search, the worker closes the pidfd that it opens.
+ */
+typedef struct libxl__qemu_search {
+    libxl__source source; /* attached while `job` exists */
+    libxl__qemu_job *job; /* can outlive the operation; NULL: there is no search */
+} libxl__qemu_search;
+
+/*
+ * Starts a search, and stops an earlier one. Returns LIBXL__AO_WAIT, NOMEM or FAIL. The operation is woken when the
+ * search has ended.
+ */
+int libxl__qemu_search_start(libxl__ao *ao, libxl__qemu_search *search, uint32_t domid, pid_t pid);
+static inline bool libxl__qemu_search_done(const libxl__qemu_search *search)
+{
+    return search->job->job.state == LIBXL__JOB_DONE;
+}
+/* Ends a search that is done. Returns the pidfd, which the caller closes, or -1. */
+int libxl__qemu_search_take(libxl_ctx *ctx, libxl__qemu_search *search);
+
 /* The ending of a domain's QEMU. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__qemu_end {
     uint32_t server; /* an input: the domid of the domain in which QEMU runs: 0, or a driver domain */
     enum { LIBXL__QEMU_SEARCHED, LIBXL__QEMU_ENDING, LIBXL__QEMU_SWEPT } step;
-    libxl__source source;    /* attached while `search` exists */
-    libxl__qemu_job *search; /* the job that searches the process; it can outlive the operation */
-    libxl__qemu_job job;     /* the job that removes QEMU's files */
+    libxl__qemu_search search;
+    libxl__qemu_job job; /* the job that removes QEMU's files */
     libxl__process process;
     libxl__alarm patience;
     bool killed;

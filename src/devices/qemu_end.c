@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The end of a QEMU.
+ * The search for the process of a QEMU, and the end of a QEMU.
  *
- * Owns: the job that searches the process, with the pidfd that it opens, until ask() takes the pidfd. If the operation
- * ends before the job, the job closes the pidfd. The caller holds the context's lock.
+ * Owns: the job that searches the process, with the pidfd that it opens, until libxl__qemu_search_take. If the
+ * operation ends before, the job closes the pidfd. The caller holds the context's lock.
  */
 #include "device.h"
 #include "host.h"
@@ -37,28 +37,35 @@ static void free_search(libxl_ctx *ctx, libxl__job *job)
 static void stop_search(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
-    libxl__qemu_end *e = LIBXL__CONTAINER(source, libxl__qemu_end, source);
-    libxl__job_detach(&e->search->job);
-    e->search = NULL;
+    libxl__qemu_search *search = (libxl__qemu_search *)source;
+    libxl__job_detach(&search->job->job);
+    search->job = NULL;
 }
 
-static int start_search(libxl__ao *ao, libxl__qemu_end *e)
+int libxl__qemu_search_start(libxl__ao *ao, libxl__qemu_search *search, uint32_t domid, pid_t pid)
 {
+    libxl__source_stop(ao->ctx, &search->source);
     libxl__qemu_job *q = calloc(1, sizeof(*q));
     if (!q)
         return ERROR_NOMEM;
-    *q = (libxl__qemu_job){.job = {.work = libxl__qemu_find, .on_done = free_search},
-                           .domid = e->job.domid,
-                           .pid = e->job.pid,
-                           .fd = -1};
+    *q = (libxl__qemu_job){
+        .job = {.work = libxl__qemu_find, .on_done = free_search}, .domid = domid, .pid = pid, .fd = -1};
     const int rc = submit(ao, q);
     if (rc != LIBXL__AO_WAIT) {
         free(q);
         return rc;
     }
-    e->search = q;
-    libxl__source_attach(ao, &e->source, stop_search);
+    search->job = q;
+    libxl__source_attach(ao, &search->source, stop_search);
     return rc;
+}
+
+int libxl__qemu_search_take(libxl_ctx *ctx, libxl__qemu_search *search)
+{
+    const int fd = search->job->fd;
+    search->job->fd = -1;
+    libxl__source_stop(ctx, &search->source);
+    return fd;
 }
 
 /* ---- the steps */
@@ -66,12 +73,10 @@ static int start_search(libxl__ao *ao, libxl__qemu_end *e)
 int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid_t pid)
 {
     /* This structure may have ended another QEMU before. */
-    libxl__source_stop(ao->ctx, &e->source);
     libxl__source_stop(ao->ctx, &e->process.source);
     e->killed = false;
     e->step = LIBXL__QEMU_SEARCHED;
     e->job.domid = domid;
-    e->job.pid = pid;
     /*
      * As in libxl, QEMU's folder in xenstore is removed before QEMU is ended. If QEMU has ended and the folder is
      * missing, other programs conclude that a toolstack has ended QEMU.
@@ -81,7 +86,7 @@ int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid
         libxl__xs_remove(e->batch, LIBXL__QEMU_NODES_IN, e->server, domid);
         libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
     }
-    return start_search(ao, e);
+    return libxl__qemu_search_start(ao, &e->search, domid, pid);
 }
 
 static int sweep(libxl__ao *ao, libxl__qemu_end *e)
@@ -106,10 +111,8 @@ static int sweep(libxl__ao *ao, libxl__qemu_end *e)
 /* Sends SIGHUP. QEMU then writes its cached data and ends. Other toolstacks send the same signal. */
 static int ask(libxl__ao *ao, libxl__qemu_end *e)
 {
-    const int fd = e->search->fd;
-    e->process.group = e->search->group;
-    e->search->fd = -1;
-    libxl__source_stop(ao->ctx, &e->source);
+    e->process.group = e->search.job->group;
+    const int fd = libxl__qemu_search_take(ao->ctx, &e->search);
     if (fd < 0)
         return sweep(ao, e);
     e->step = LIBXL__QEMU_ENDING;
@@ -137,8 +140,8 @@ int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *e)
 {
     if (e->step == LIBXL__QEMU_ENDING)
         return ended(ao, e);
-    const libxl__qemu_job *q = e->step == LIBXL__QEMU_SEARCHED ? e->search : &e->job;
-    if (q->job.state != LIBXL__JOB_DONE)
+    if (e->step == LIBXL__QEMU_SEARCHED ? !libxl__qemu_search_done(&e->search)
+                                        : e->job.job.state != LIBXL__JOB_DONE)
         return LIBXL__AO_WAIT;
     if (e->batch && !libxl__xs_done(e->batch))
         return LIBXL__AO_WAIT;

@@ -41,8 +41,7 @@ bool libxl__device_model_serves(const libxl__device *device)
 void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
                                 pid_t pid)
 {
-    follower->job = (libxl__qemu_job){.job.work = libxl__qemu_find, .domid = domid, .pid = pid, .fd = -1};
-    if (libxl__job_submit(&ao->ctx->host->lane, ao, &follower->job.job))
+    if (libxl__qemu_search_start(ao, &follower->search, domid, pid) != LIBXL__AO_WAIT)
         libxl__ao_forget_failure(ao);
     else
         follower->state = LIBXL__MODEL_SOUGHT;
@@ -50,15 +49,15 @@ void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *fol
 
 bool libxl__device_model_is_sought(const libxl__device_model_follower *follower)
 {
-    return follower->state == LIBXL__MODEL_SOUGHT && follower->job.job.state != LIBXL__JOB_DONE;
+    return follower->state == LIBXL__MODEL_SOUGHT && !libxl__qemu_search_done(&follower->search);
 }
 
 /* Called when the job that looks for QEMU's process has ended. Starts to follow the process if it was found. */
 static void found(libxl__ao *ao, libxl__device_model_follower *follower)
 {
-    const int pidfd = follower->job.fd;
-    follower->state =
-        pidfd < 0 && follower->job.errnoval == ESRCH ? LIBXL__MODEL_ENDED : LIBXL__MODEL_UNKNOWN;
+    const int error = follower->search.job->errnoval;
+    const int pidfd = libxl__qemu_search_take(ao->ctx, &follower->search);
+    follower->state = pidfd < 0 && error == ESRCH ? LIBXL__MODEL_ENDED : LIBXL__MODEL_UNKNOWN;
     if (pidfd < 0)
         return;
     if (libxl__process_follow(ao, &follower->process, pidfd))

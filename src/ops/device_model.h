@@ -26,8 +26,8 @@ typedef struct libxl__device_model {
 
 /* The QEMU that serves a device. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__device_model_follower {
-    libxl__qemu_job job;    /* finds the process */
-    libxl__process process; /* the process, once it was found */
+    libxl__qemu_search search; /* finds the process */
+    libxl__process process;    /* the process, once it was found */
     enum { LIBXL__MODEL_UNKNOWN, LIBXL__MODEL_SOUGHT, LIBXL__MODEL_RUNNING, LIBXL__MODEL_ENDED } state;
 } libxl__device_model_follower;
 
@@ -38,10 +38,7 @@ typedef struct libxl__device_model_follower {
  */
 void libxl__device_model_follow(libxl__ao *ao, libxl__device_model_follower *follower, uint32_t domid,
                                 pid_t pid);
-/*
- * Returns whether the search for the process is still in progress. The operation must not end before the
- * search has ended, because the result has a descriptor.
- */
+/* Returns whether the search for the process is still in progress. */
 bool libxl__device_model_is_sought(const libxl__device_model_follower *follower);
 /*
  * Returns true if it is known that QEMU has ended. Returns false if QEMU runs, if the search for its process is still

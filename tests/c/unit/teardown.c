@@ -213,7 +213,39 @@ static void a_reserved_worker_stays_until_it_is_needed(scene *s)
     assert_true(info.dying);
 }
 
+/* ---- a limit while a worker searches the process of QEMU */
+
+/* Lets the limit of the phase `released` expire at once. The worker cannot end its search before the phase ends, because
+ * the caller holds the lock. */
+static int expire_in_released(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    unsigned *expired = user;
+    if (moment != LIBXL__PHASE_WAITING || strcmp(libxl__phase_of(ao)->name, "released") != 0)
+        return 0;
+    ++*expired;
+    ao->phase.expired = true;
+    libxl__ao_wake(ao);
+    return 0;
+}
+
+static void a_removal_that_waits_no_longer_for_qemu_leaves_no_descriptor(scene *s)
+{
+    unsigned expired = 0;
+    const libxl_domid domid = guest(s, "b", true);
+    disk_make_image();
+    libxl_device_disk disk = disk_of("xvda", DISK_IMAGE);
+    disk.backend = LIBXL_DISK_BACKEND_QDISK;
+    assert_int_equal(RUN(s, libxl_device_disk_add(s->ctx, domid, &disk, how)), 0);
+    libxl__ctx_set_phase_hook(s->ctx, expire_in_released, &expired);
+    assert_int_equal(disk_destroy(s, domid, disk), 0);
+    libxl__ctx_set_phase_hook(s->ctx, NULL, NULL);
+    assert_int_equal(expired, 1);
+    destroy(s, domid);
+    fixture_check_world(&s->before);
+}
+
 static const body bodies[] = {
+    BODY(a_removal_that_waits_no_longer_for_qemu_leaves_no_descriptor, RUNS_ONCE),
     BODY(a_domain_is_destroyed_even_if_its_nodes_stay, RUNS_ONCE),
     BODY(a_disk_is_released_when_the_connection_is_back, RUNS_ONCE),
     BODY(a_disk_is_released_when_xenstored_answers_late, RUNS_ONCE),
