@@ -113,7 +113,8 @@ static int take_ports(libxl__ao *ao, const libxl_domain_config *config, ports *c
         controllers[i] = (ports){.devid = ctrl->devid,
                                  .free = ports_of(libxl__usbctrl_ports(ctrl, hvm)),
                                  .elsewhere = ctrl->backend_domid != 0};
-        next = ctrl->devid >= next ? ctrl->devid + 1 : next;
+        if (ctrl->devid >= next && ctrl->devid < INT32_MAX)
+            next = ctrl->devid + 1;
     }
     for (int i = 0; i < config->num_usbdevs && !rc; i++) {
         const libxl_device_usbdev *usbdev = &config->usbdevs[i];

@@ -194,6 +194,7 @@ async def test_devices_that_do_not_agree(xen: aioxen.Context, sim: Sim, image: s
         ("nics", [DeviceNic(devid=3), DeviceNic(devid=3)], aioxen.InvalidError, r"nics\[1\]: the number"),
         ("usbctrls", [aioxen.DeviceUsbctrl(devid=2)] * 2, aioxen.InvalidError, r"usbctrls\[1\]: the number"),
         ("usbctrls", [remote], aioxen.NotSupportedError, r"usbdevs\[0\]: ctrl: another domain"),
+        ("usbctrls", [aioxen.DeviceUsbctrl(devid=2**31 - 1)], aioxen.NotFoundError, r"usbdevs\[0\]: ctrl:"),
         ("usbdevs", [usb(2), usb(2)], aioxen.InvalidError, r"usbdevs\[1\]: u\.hostdev: .* given twice"),
         ("usbdevs", [usb(2, 5, 1)], aioxen.NotFoundError, r"usbdevs\[0\]: ctrl: .* controller 5"),
         ("usbdevs", [usb(2, 0, 9)], aioxen.BusyError, r"usbdevs\[0\]: port: controller 0"),
