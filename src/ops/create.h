@@ -66,9 +66,11 @@ int libxl__create_pool_poll(libxl__ao *ao, const libxl__pool_names *names, libxl
  */
 int libxl__check_name(libxl__ao *ao, const char *field, const char *name);
 
-/* Adds the requests that write the nodes of a domain that was built. */
+/* Adds the requests that write the nodes of a domain that was built, except that of libxl__create_console. */
 void libxl__create_nodes(libxl__xs_batch *batch, const libxl__build *build,
                          const libxl_domain_config *config);
+/* Adds the request that lets xenconsoled map the console's page. The domain must be introduced to xenstored. */
+void libxl__create_console(libxl__xs_batch *batch, const libxl__build *build);
 
 /* Starts to store the configuration of a domain that was built. Errors: those of libxl__userdata_store. */
 int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__build *build,

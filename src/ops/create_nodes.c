@@ -79,7 +79,6 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE("xenconsoled", "console/type");
     NODE("pty", "console/output");
     NODE_OF("console/port", "%u", build->console_port);
-    NODE_OF("console/ring-ref", "%lu", build->console_gfn);
     NODE(config->c_info.name, "name");
     NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
     /* This node is written after `vm`, so that a reader that finds `domid` also finds `vm`. */
@@ -141,4 +140,11 @@ void libxl__create_nodes(libxl__xs_batch *batch, const libxl__build *build, cons
 {
     write_domain(batch, build, config);
     write_vm(batch, build, config);
+}
+
+void libxl__create_console(libxl__xs_batch *batch, const libxl__build *build)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%lu", build->console_gfn);
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, text, "/local/domain/%u/console/ring-ref", build->domid);
 }

@@ -44,6 +44,7 @@ typedef struct libxl__making {
      * the domain is not introduced.
      */
     uint64_t introduced;
+    bool has_console; /* the node that lets xenconsoled serve the console was sent */
     bool stopping; /* the operation was asked to stop */
     bool undone;   /* the domain is being taken down, so its time limits are not extended */
 } libxl__making;

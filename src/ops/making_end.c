@@ -9,7 +9,10 @@
 
 #include <stdio.h>
 
-/* ---- introduce: the configuration is stored, the nodes are written, and the domain is introduced to xenstored */
+/*
+ * ---- introduce: the configuration is stored, the nodes are written, and the domain is introduced to xenstored. Then
+ * xenconsoled may map the console's page.
+ */
 
 /* Adds the requests that write the nodes of the domain and introduce it. */
 static void add_nodes(libxl__making *making)
@@ -23,6 +26,34 @@ static void add_nodes(libxl__making *making)
         libxl__xs_write(making->nodes, LIBXL__XS_INHERITS, making->terminal, "/local/domain/%u/console/tty",
                         build->domid);
     libxl__xs_introduce(making->nodes, build->store_gfn, build->store_port);
+}
+
+static int run_nodes(libxl__making *making)
+{
+    const int rc = libxl__xs_run(making->nodes, LIBXL__XS_ONE_BY_ONE);
+    if (!rc)
+        return LIBXL__AO_WAIT;
+    /* No request was sent, so the undo must not wait for answers; freeing the batch has this effect. */
+    libxl__xs_batch_free(making->nodes);
+    making->nodes = NULL;
+    return rc;
+}
+
+/*
+ * Writes the node that lets xenconsoled map the console's page. xenconsoled unmaps the page when xenstored reports the
+ * domain's end, and the domain stays in the hypervisor's list until then. xenstored reports the end only of a domain
+ * that was introduced.
+ */
+static int connect_console(libxl__ao *ao, libxl__making *making)
+{
+    const libxl__build *build = &making->build;
+    libxl__xs_batch_free(making->nodes);
+    making->nodes = libxl__xs_batch_new(ao, build->domid);
+    if (!making->nodes)
+        return ERROR_NOMEM;
+    making->has_console = true;
+    libxl__create_console(making->nodes, build);
+    return run_nodes(making);
 }
 
 int libxl__making_introduce_start(libxl__ao *ao, libxl__making *making)
@@ -39,19 +70,17 @@ int libxl__making_introduce_start(libxl__ao *ao, libxl__making *making)
     if (!making->nodes)
         return ERROR_NOMEM;
     add_nodes(making);
-    rc = libxl__xs_run(making->nodes, LIBXL__XS_ONE_BY_ONE);
-    if (!rc)
-        return LIBXL__AO_WAIT;
-    /* No request was sent, so the undo must not wait for answers; freeing the batch has this effect. */
-    libxl__xs_batch_free(making->nodes);
-    making->nodes = NULL;
-    return rc;
+    return run_nodes(making);
 }
 
 int libxl__making_introduce_poll(libxl__ao *ao, libxl__making *making)
 {
     int rc = libxl__making_check_domain(ao, making);
-    if (!rc && (!libxl__xs_done(making->nodes) || !libxl__userdata_done(&making->record)))
+    if (!rc && !libxl__xs_done(making->nodes))
+        return LIBXL__AO_WAIT;
+    if (!rc && !libxl__xs_rc(making->nodes) && !making->has_console)
+        return connect_console(ao, making);
+    if (!rc && !libxl__userdata_done(&making->record))
         return LIBXL__AO_WAIT;
     if (!rc)
         rc = libxl__making_reason(ao, making, libxl__xs_result(making->nodes));
@@ -69,7 +98,7 @@ int libxl__making_introduce_undo(libxl__ao *ao, libxl__making *making)
         return 0;
     if (!libxl__xs_done(making->nodes))
         return LIBXL__AO_WAIT;
-    if (libxl__xs_rc(making->nodes))
+    if (libxl__xs_rc(making->nodes) || !making->has_console)
         return 0;
     const int rc = libxl__await_step(ao, &making->console);
     return rc == ERROR_NOMEM ? LIBXL__AO_WAIT : rc == LIBXL__AO_WAIT ? rc : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Destructions of domains while xenstored is missing, or while no thread can be created. The result is right,
- * and no destruction stops halfway. */
+/* Destructions of domains while xenstored is missing, while no thread can be created, or before xenstored knows the
+ * domain. The result is right, and no destruction stops halfway. */
 #include "core.h"
 #include "disk.h"
 #include "refuse.h"
@@ -244,6 +244,40 @@ static void a_removal_that_waits_no_longer_for_qemu_leaves_no_descriptor(scene *
     fixture_check_world(&s->before);
 }
 
+/* ---- a domain that xenstored does not know */
+
+/* Called before the phase `introduce`. Another domain comes and goes, so that xenconsoled learns of this domain, too.
+ * Then the domain's event channels are closed, so that xenstored cannot introduce it. */
+static int disconnect(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    bool *called = user;
+    if (moment != LIBXL__PHASE_BEFORE_START || strcmp(libxl__phase_of(ao)->name, "introduce") != 0)
+        return 0;
+    libxl_ctx *other = open_context();
+    guest_destroy(other, guest_new(other, "b", true));
+    libxl_ctx_free(other);
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    assert_int_equal(xc_evtchn_reset(xch, ao->subject.number), 0);
+    xc_interface_close(xch);
+    *called = true;
+    return 0;
+}
+
+/* xenstored reports the end of a domain only if the domain was introduced. If xenconsoled mapped the console's page of
+ * another domain, it would keep the page, and the domain would stay. */
+static void a_domain_that_was_not_introduced_goes(scene *s)
+{
+    bool called = false;
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    libxl__ctx_set_phase_hook(s->ctx, disconnect, &called);
+    const int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    libxl__ctx_set_phase_hook(s->ctx, NULL, NULL);
+    libxl_domain_config_dispose(&config);
+    assert_true(called);
+    assert_int_equal(rc, ERROR_XENSTORE);
+}
+
 static const body bodies[] = {
     BODY(a_removal_that_waits_no_longer_for_qemu_leaves_no_descriptor, RUNS_ONCE),
     BODY(a_domain_is_destroyed_even_if_its_nodes_stay, RUNS_ONCE),
@@ -253,6 +287,7 @@ static const body bodies[] = {
     BODY(an_error_of_the_hypervisor_takes_precedence, RUNS_ONCE),
     BODY(without_a_worker_nothing_is_changed, RUNS_ONCE),
     BODY(a_reserved_worker_stays_until_it_is_needed, RUNS_ONCE),
+    BODY(a_domain_that_was_not_introduced_goes, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)
