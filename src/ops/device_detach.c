@@ -11,6 +11,7 @@
  *
  * Owns: nothing except the operation's state. The caller holds the context's lock.
  */
+#include "backend_domain.h"
 #include "device_close.h"
 #include "device_model.h"
 #include "device_operations.h"
@@ -20,12 +21,6 @@
 #include <stdlib.h>
 
 #include <xen/io/xenbus.h>
-
-/*
- * If the backend's domain changes the nodes more often than this, instead of removing them, the operation stops
- * waiting for that domain.
- */
-enum { MOST_TIMES_CHANGED = 64 };
 
 typedef struct device_detach {
     libxl__device device;
@@ -38,10 +33,7 @@ typedef struct device_detach {
     libxl__device_model_follower model; /* follows that QEMU in the phases `closed` and `released` */
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
-    libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
-    libxl__await changes;        /* at the same time, waits for each change below the backend's node */
-    unsigned times_changed;      /* the number of changes that `changes` has seen */
-    libxl__domain_source server; /* follows the backend's domain, unless that domain has ended */
+    libxl__backend_domain server;
     libxl__userdata stored;
     libxl__device_removal removal;
     int host_rc;           /* the first error of the phase `host` */
@@ -228,21 +220,9 @@ static int ask_poll(libxl__ao *ao, struct device_detach *s)
 
 /* ---- closed: waits until the guest releases the device; a guest that has refused may release it later */
 
-/* Follows the backend's domain. Does nothing if the backend's domain is this domain or has ended. */
-static int follow_server(libxl__ao *ao, struct device_detach *s)
-{
-    xc_domaininfo_t info;
-    if (!s->device.backend_domid || is_stateless(s))
-        return 0;
-    const int rc = libxl__hv_look(ao, s->device.backend_domid, &info);
-    return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc ? rc : libxl__domain_source_start(ao, &s->server, &info);
-}
-
-/* Returns whether the backend can still act. A backend whose domain has ended or is ending cannot act. */
 static bool is_served(const struct device_detach *s)
 {
-    return !s->device.backend_domid ||
-           (s->server.source.ao && s->server.follower.phase == LIBXL__DOMAIN_RUNNING);
+    return libxl__backend_domain_serves(&s->server, &s->device);
 }
 
 /* Starts to wait until the backend has closed, or the QEMU that serves the device has ended. */
@@ -257,7 +237,7 @@ static int wait_for_close(libxl__ao *ao, struct device_detach *s)
 static int closed_start(libxl__ao *ao, struct device_detach *s)
 {
     char path[LIBXL__DEVICE_PATH];
-    int rc = follow_server(ao, s);
+    int rc = is_stateless(s) ? 0 : libxl__backend_domain_follow(ao, &s->server, &s->device);
     if (rc || s->close.force || is_stateless(s) || libxl__device_close_is_done(&s->close) || !is_served(s))
         return rc;
     snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
@@ -317,8 +297,7 @@ static void released_stop(libxl__ao *ao, struct device_detach *s)
 
 /*
  * ---- domain: when a backend in another domain has closed, the hotplug daemon of that domain releases its resources,
- * and then removes its nodes. If that domain has ended, the phase does not wait. It ends early if that domain changes
- * the nodes all the time: such a domain would otherwise delay each removal by the phase's limit.
+ * and then removes its nodes. If that domain has ended, the phase does not wait.
  */
 
 /*
@@ -332,49 +311,16 @@ static bool stays_open(const struct device_detach *s)
            state != XenbusStateClosed;
 }
 
-static bool is_any(const libxl__await *await, const char *value)
-{
-    (void)await, (void)value;
-    return true;
-}
-
 static int domain_start(libxl__ao *ao, struct device_detach *s)
 {
-    char path[LIBXL__DEVICE_PATH];
     if (!s->device.backend_domid || is_stateless(s) || !s->close.state || !is_served(s) || stays_open(s))
         return 0;
-    snprintf(path, sizeof(path), LIBXL__BACKEND, LIBXL__BACKEND_OF(&s->device));
-    int rc = libxl__await_start(ao, &s->changes, path, is_any, NULL);
-    if (rc)
-        return rc;
-    snprintf(path, sizeof(path), LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(&s->device));
-    rc = libxl__await_start(ao, &s->nodes, path, libxl__await_empty, NULL);
-    return rc ? rc : LIBXL__AO_WAIT;
-}
-
-/* Returns LIBXL__AO_WAIT until the nodes have been changed too often. */
-static int changes_poll(libxl__ao *ao, struct device_detach *s)
-{
-    const int rc = libxl__await_step(ao, &s->changes);
-    if (rc)
-        return rc;
-    if (++s->times_changed > MOST_TIMES_CHANGED) {
-        libxl__source_stop(ao->ctx, &s->changes.source);
-        libxl__ao_log(ao, XTL_WARN, -1,
-                      "domain %u changes the nodes of a device all the time, instead of removing them",
-                      s->device.backend_domid);
-        return 0;
-    }
-    libxl__await_again(&s->changes);
-    return libxl__await_step(ao, &s->changes);
+    return libxl__backend_domain_clean_start(ao, &s->server, &s->device);
 }
 
 static int domain_poll(libxl__ao *ao, struct device_detach *s)
 {
-    if (s->stopped || !is_served(s))
-        return 0;
-    const int rc = libxl__await_step(ao, &s->nodes);
-    return rc == LIBXL__AO_WAIT ? changes_poll(ao, s) : rc;
+    return s->stopped || !is_served(s) ? 0 : libxl__backend_domain_clean_poll(ao, &s->server, &s->device);
 }
 
 static void domain_stop(libxl__ao *ao, struct device_detach *s)
@@ -454,7 +400,7 @@ static int remove_nodes(libxl__ao *ao, struct device_detach *s)
     if (rc)
         return rc;
     libxl__device_read_parents(s->batch, device, &s->removal);
-    if (s->nodes.done || s->nodes_gone)
+    if (libxl__backend_domain_has_cleaned(&s->server) || s->nodes_gone)
         libxl__xs_require_absent(s->batch, ERROR_NOTFOUND, LIBXL__BACKEND "/online",
                                  LIBXL__BACKEND_OF(device));
     else if (s->close.state && !is_stateless(s) && is_served(s))
@@ -512,7 +458,7 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     if (!rc && !s->looked_for_errors) {
         s->looked_for_errors = true;
         libxl__device_errors_seen(&s->removal);
-        return s->times_changed > MOST_TIMES_CHANGED ? remove_separately(ao, s) : remove_nodes(ao, s);
+        return libxl__backend_domain_floods(&s->server) ? remove_separately(ao, s) : remove_nodes(ao, s);
     }
     if (rc == ERROR_NOTFOUND && s->device.backend_domid && !s->nodes_gone) {
         s->nodes_gone = true;
