@@ -47,8 +47,8 @@ deb: ## Debian's packages, in build/deb
 lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, what a changed IDL breaks
 	tools/lint
 
-analyze: $(GEN)/.generated ## gcc -fanalyzer and cppcheck over the library's sources
-	@tools/install-packages test
+analyze: $(GEN)/.generated ## gcc -fanalyzer and cppcheck over the library's and the Python module's sources
+	@tools/install-packages build test
 	tools/analyze
 
 clean: ## removes everything that was made

@@ -154,8 +154,8 @@ static PyMethodDef functions[] = {
  * _core.py uses the Python module _pure. */
 static int fill_module(PyObject *module)
 {
-    PyTypeObject *(*const new_operation[])(PyObject *) = {make_operation_spec_type, make_fast_method_type,
-                                                          make_operation_future_type, make_context_core_type};
+    static PyTypeObject *(*const new_operation[])(PyObject *) = {
+        make_operation_spec_type, make_fast_method_type, make_operation_future_type, make_context_core_type};
     if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0 || context_core_type) {
         PyErr_SetString(PyExc_ImportError, "aioxen._live can be imported once, by the main interpreter");
         return -1;
