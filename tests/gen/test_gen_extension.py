@@ -86,6 +86,14 @@ def line_of(error: str) -> int:
     return next(n for n, line in enumerate(lines, 1) if f'"{error}"' in line)
 
 
+DEVICE_FUNCTIONS = (
+    'namespace("m_")\nhorninfo = Struct("horninfo", [("a", string)])\n'
+    'horns = Struct("horn_list", [("devices", Array(Struct("device_horn", [("b", string)]), "num_devices"))])\n'
+    'Operation("list_horns", doc="List.", results=[("list", horns, "All.")], errors=["FAIL"],\n'
+    '    abort="Nothing happens.", speed="instant", since="1.0")\n'
+    'DeviceFunctions("horn", one="horn", many="horns", info=horninfo, kind="vhorn", listing="list_horns",\n'
+    '    by="b", since="1.0")\n'
+)
 WRONG = [
     (
         f'namespace("libxl_")\n{OPERATION}',
@@ -122,6 +130,7 @@ WRONG = [
         f'namespace("a_")\n{OPERATION}namespace("b_")\n{OPERATION.replace("op", "other", 1)}',
         "5: namespace b_: an extension's operations have one namespace",
     ),
+    (DEVICE_FUNCTIONS, "6: DeviceFunctions horn: only the library's classes have such functions"),
 ]
 
 
