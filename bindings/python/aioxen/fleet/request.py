@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
 
+MOST_SECONDS = 1e12
 MEMBERS = {"v", "id", "caller", "host", "call", "issued", "timeout", "progress", "inputs"}
 
 
@@ -35,8 +35,9 @@ class Request:
         self.inputs: dict[str, Any] = wire.member(given, "inputs", dict)
         if not wire.ID.fullmatch(self.id):
             raise InvalidError("id: 16 to 64 letters, digits, - and _ are expected")
-        if not math.isfinite(self.issued) or not math.isfinite(self.timeout or 0):
-            raise InvalidError("issued, timeout: a finite number is expected")
+        # An integer in JSON may be too great for a float.
+        if not (abs(self.issued) < MOST_SECONDS and abs(self.timeout or 0) < MOST_SECONDS):
+            raise InvalidError(f"issued, timeout: a number below {MOST_SECONDS:.0e} is expected")
         self.digest: bytes = hashlib.sha256(message).digest()
 
     def target(self) -> str:
