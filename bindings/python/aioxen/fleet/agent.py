@@ -217,7 +217,7 @@ class Agent:
             sink(reply(of, State.RUNNING))
         elif of in self._recent:
             sink(self._recent[of][1])
-        elif entry is None and self.journal.full:
+        elif entry is None and not self.journal.has_room_for_unseen(request.caller):
             text = "too many calls have ended in the last minutes"
             self._refuse(sink, request.caller, of, request.call, Reason.OVERLOADED, text)
         elif entry is None:

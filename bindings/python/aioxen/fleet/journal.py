@@ -20,6 +20,10 @@ from aioxen.fleet import wire
 MOST = 20_000
 """The greatest number of requests that are remembered."""
 
+MOST_UNSEEN = 4000
+"""The greatest number of requests of one caller that are remembered though they have not arrived. So a caller
+who asks for the outcomes of invented requests cannot fill the journal, and others can still call."""
+
 KEPT = wire.WINDOW + 2 * wire.SKEW
 """How long an ended request is remembered, in seconds. It is longer than a request stays acceptable."""
 
@@ -57,6 +61,10 @@ class Journal:
             # The statement above and older releases make the table without this column.
             self._file.execute("ALTER TABLE requests ADD COLUMN paused INTEGER DEFAULT 0")
         self._file.execute("CREATE INDEX IF NOT EXISTS by_end ON requests (ended)")
+        self._file.execute(
+            "CREATE INDEX IF NOT EXISTS unseen ON requests (caller, ended) "
+            f"WHERE operation IN ('{wire.CANCEL}', '{wire.OUTCOME}')"
+        )
         self._count: int
         (self._count,) = self._file.execute("SELECT count(*) FROM requests").fetchone()
 
@@ -71,6 +79,15 @@ class Journal:
                 "DELETE FROM requests WHERE ended < ?", (time.time() - KEPT,)
             ).rowcount
         return self._count >= MOST
+
+    def has_room_for_unseen(self, caller: str) -> bool:
+        """Returns whether a further request of this caller that has not arrived can be remembered."""
+        (found,) = self._file.execute(
+            "SELECT count(*) FROM requests WHERE caller = ? AND ended >= ? "
+            f"AND operation IN ('{wire.CANCEL}', '{wire.OUTCOME}')",
+            (caller, time.time() - KEPT),
+        ).fetchone()
+        return bool(found < MOST_UNSEEN) and not self.full
 
     def begin(self, entry: Entry) -> None:
         """Remembers a request. A request that has a reply already is never carried out."""
