@@ -57,25 +57,25 @@ async def waiting(events: FleetEvents) -> list[tuple[str, int, int]]:
 async def test_a_heartbeat_tells_that_the_last_events_were_lost() -> None:
     source, events = Source(), FleetEvents(10, [])
     events._open(source)
-    events._put("1", event(1))
+    events._put("h1", "1", event(1))
     events._on_beat("h1", "1", 1)
     assert await waiting(events) == [("1", 1, 7)]
     source.complete = False
     events._on_beat("h1", "1", 3)
     assert await waiting(events) == []
-    events._put("2", event(2))
+    events._put("h1", "2", event(2))
     source.complete = True
     events._on_beat("h1", "1", 3)
     assert await waiting(events) == [("1", 2, 7), ("1", 3, 1)]
     assert events.position == "2"
-    events._put("3", event(3))  # This event was reported as lost.
-    events._put("4", event(4))
+    events._put("h1", "3", event(3))  # This event was reported as lost.
+    events._put("h1", "4", event(4))
     events._on_beat("h1", "1", 2)
     assert await waiting(events) == [("1", 4, 7)]
     events._on_beat("h1", "2", 0)
     assert await waiting(events) == [("2", 0, 0)]
-    events._put("5", event(1, "2"))
-    events._put("6", event(5, "1"))
+    events._put("h1", "5", event(1, "2"))
+    events._put("h1", "6", event(5, "1"))
     assert await waiting(events) == [("2", 1, 7)]
     await events.aclose()
 

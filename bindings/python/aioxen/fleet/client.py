@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aioxen.errors import InvalidError
 from aioxen.fleet import wire
 from aioxen.fleet.errors import HostNotFoundError, NotAllowedError, UnknownOutcomeError
-from aioxen.fleet.events import FleetEvents
+from aioxen.fleet.events import MOST_EVENT, FleetEvents
 from aioxen.fleet.host import Host
 from aioxen.fleet.hosts import Hosts, read_beat
 from aioxen.fleet.link import Link, Receiver
@@ -114,7 +114,17 @@ class Fleet(Receiver):
         Raises: ConnectionError, if the broker does not let this client read it.
         """
         lines: asyncio.Queue[bytes] = asyncio.Queue()
-        source = await self._link.events(since, lambda position, line: lines.put_nowait(line), True)
+
+        def put(host: str, position: str | None, line: bytes) -> None:
+            try:
+                named = wire.loads(line, MOST_EVENT).get("host")
+            except InvalidError as error:
+                return log.warning("%s sends a line that cannot be read: %s", host, error.message)
+            if named != host:
+                return log.warning("%s sends a line of the audit log in the name of %r", host, named)
+            lines.put_nowait(line)
+
+        source = await self._link.events(since, put, True)
         try:
             while True:
                 yield await lines.get()
@@ -335,9 +345,11 @@ class Fleet(Receiver):
         except (InvalidError, ValueError) as error:
             log.warning("%s sends a reply that cannot be read: %s", host, error)
 
-    def on_beat(self, message: bytes) -> None:
+    def on_beat(self, host: str, message: bytes) -> None:
         try:
             beat = read_beat(message)
+            if beat.host.name != host:
+                raise InvalidError(f"{host} sends it in the name of {beat.host.name}")
         except InvalidError as error:
             return log.warning("a heartbeat that cannot be read: %s", error.message)
         before = self.hosts.put(beat.host)

@@ -62,7 +62,7 @@ class FleetEvents(Closing):
     """
 
     def __init__(self, capacity: int, all_of: list[FleetEvents]) -> None:
-        self._waiting: deque[tuple[str | None, bytes] | Mark] = deque()
+        self._waiting: deque[tuple[str, str | None, bytes] | Mark] = deque()
         self._all_of = all_of
         # By host: the last heartbeat that was not compared with the events yet.
         self._beats: dict[str, Mark] = {}
@@ -79,11 +79,11 @@ class FleetEvents(Closing):
         """The position in the broker's store of the last event that was read, for `since`. None: the broker
         keeps no events."""
 
-    def _put(self, position: str | None, message: bytes) -> None:
+    def _put(self, host: str, position: str | None, message: bytes) -> None:
         # Each host in _marked has a mark in _waiting. If this event is dropped, the number of a later event
         # shows the loss.
         if len(self._waiting) - len(self._marked) < self._capacity:
-            self._waiting.append((position, message))
+            self._waiting.append((host, position, message))
             self._wake.set()
 
     def _open(self, source: Source) -> None:
@@ -134,9 +134,9 @@ class FleetEvents(Closing):
                 if (lost := self._missed(item)) is not None:
                     return lost
                 continue
-            position, message = item
+            host, position, message = item
             try:
-                event = _read(message)
+                event = _read(host, message)
             except InvalidError as error:
                 log.warning("an event that cannot be read: %s", error.message)
                 continue
@@ -184,7 +184,8 @@ class FleetEvents(Closing):
             await source.aclose()
 
 
-def _read(message: bytes) -> FleetEvent:
+def _read(sender: str, message: bytes) -> FleetEvent:
+    """Reads an event. Raises InvalidError, also if the event names another host than its sender."""
     given = wire.loads(message, MOST_EVENT)
     kind, body = wire.member(given, "kind", str), wire.member(given, "event", dict)
     epoch: str = wire.member(given, "epoch", str)
@@ -202,4 +203,6 @@ def _read(message: bytes) -> FleetEvent:
     else:
         raise InvalidError(f"kind: there is no event {kind[:40]!r}")
     host, number = wire.member(given, "host", str), wire.member(given, "number", int)
+    if host != sender:
+        raise InvalidError(f"{sender} sends it in the name of {host[:63]!r}")
     return FleetEvent(host, event, time, epoch, number)

@@ -7,19 +7,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 
-Put = Callable[[str | None, bytes], None]
-"""A function that takes an event: its position in the broker's store, and the message. The function does not
-wait."""
+Put = Callable[[str, str | None, bytes], None]
+"""A function that takes an event: the host that has sent it, its position in the broker's store, and the
+message. The function does not wait."""
 
 
 class Receiver(ABC):
-    """Gets the messages from hosts. The methods do not wait."""
+    """Gets the messages from hosts. The methods do not wait.
+
+    host: The host that has sent the message, according to the transport. The message may name another host,
+    because a host may be hostile.
+    """
 
     @abstractmethod
     def on_reply(self, host: str, message: bytes) -> None: ...
 
     @abstractmethod
-    def on_beat(self, message: bytes) -> None: ...
+    def on_beat(self, host: str, message: bytes) -> None: ...
 
     @abstractmethod
     def on_absent(self, host: str, id: str) -> None:

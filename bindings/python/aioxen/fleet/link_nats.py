@@ -107,14 +107,14 @@ class NatsLink(Link):
             log.warning("a message is dropped: %s", error)
 
     async def _on_reply(self, message: Msg) -> None:
-        host, id = message.subject.split(".")[2], message.subject.rpartition(".")[2]
+        host, id = _host_of(message), message.subject.rpartition(".")[2]
         if message.headers and message.headers.get("Status") == "503":
             self.receiver.on_absent(host, id)
         else:
             self.receiver.on_reply(host, message.data)
 
     async def _on_beat(self, message: Msg) -> None:
-        self.receiver.on_beat(message.data)
+        self.receiver.on_beat(_host_of(message), message.data)
 
     async def _on_error(self, error: Exception) -> None:
         self._failure = error
@@ -144,6 +144,12 @@ class NatsLink(Link):
         await stream.subscribe()
         self._streams.append(stream)
         return stream
+
+
+def _host_of(message: Msg) -> str:
+    """Returns the host that has sent a message. The broker lets a host send only on its own subjects."""
+    host: str = message.subject.split(".")[2]
+    return host
 
 
 class NatsEvents(Events):
@@ -189,10 +195,10 @@ class NatsEvents(Events):
         sequence = message.metadata.sequence.stream
         if sequence > self.last:
             self.last = sequence
-            self.put(str(sequence), message.data)
+            self.put(_host_of(message), str(sequence), message.data)
 
     async def _on_message(self, message: Msg) -> None:
-        self.put(None, message.data)
+        self.put(_host_of(message), None, message.data)
 
     def renew(self) -> None:
         """Subscribes anew, because the broker may have forgotten its consumer."""

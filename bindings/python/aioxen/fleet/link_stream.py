@@ -126,7 +126,7 @@ class Connection:
                 self.known.set()
                 self.subscribe()
                 self.link.receiver.on_connected()
-            self.link.receiver.on_beat(body)
+            self.link.receiver.on_beat(host, body)
         elif kind is Frame.REPLY:
             self.link.receiver.on_reply(self.host, body)
         elif kind is Frame.EVENT:
@@ -163,7 +163,7 @@ class StreamEvents(Events):
         if at[0] == epoch and at[1] <= number:
             return
         self.positions[host] = at
-        self.put(json.dumps(self.positions), message)
+        self.put(host, json.dumps(self.positions), message)
 
     async def caught_up(self) -> None:
         pass  # The events that were sent before a heartbeat come before it, on the same connection.
