@@ -78,6 +78,7 @@ static int lock_poll(libxl__ao *ao, struct pci_add *s)
 static int check_start(libxl__ao *ao, struct pci_add *s)
 {
     s->check.domid = s->device.domid;
+    s->check.unmarked = !s->creating; /* The phase `write` checks this again, after the device was reset. */
     return libxl__pci_check_start(ao, &s->check);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "pci_check.h"
 
+#include "marks.h"
+
 int libxl__pci_check_domain(libxl__ao *ao, uint32_t domid, libxl_domain_type *type)
 {
     xc_domaininfo_t info;
@@ -65,6 +67,8 @@ static int start_looking(libxl__ao *ao, libxl__pci_check *s)
     s->batch = libxl__xs_batch_new(ao, s->domid);
     if (!s->batch)
         return ERROR_NOMEM;
+    if (s->unmarked)
+        libxl__mark_require_none(s->batch, &ao->subject.uuid);
     for (uint32_t i = 0; i < s->count; i++)
         libxl__pci_nodes_read(s->batch, s->functions[i].sbdf, &s->nodes[i]);
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
@@ -146,6 +150,8 @@ int libxl__pci_check_poll(libxl__ao *ao, libxl__pci_check *s)
     const int tree = libxl__pci_tree_poll(ao, &s->tree);
     if (tree == LIBXL__AO_WAIT || libxl__pci_busy(&s->look) || !libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
+    if (libxl__xs_rc(s->batch) == ERROR_BUSY)
+        return libxl__mark_busy(ao, s->domid);
     int rc = tree ? tree : libxl__pci_poll(ao, &s->look);
     if (!rc)
         rc = libxl__xs_result(s->batch);

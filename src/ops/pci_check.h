@@ -18,6 +18,7 @@ typedef struct libxl__pci_check {
     const libxl_device_pci *configs; /* the configurations of the devices, which the caller keeps */
     int config_count;
     bool replaces; /* see libxl__device.replaces */
+    bool unmarked; /* a domain that a process makes or resets gives BUSY */
 
     /* The results: the functions of all these devices. */
     libxl__pci_function *functions;

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
 import aioxen
 import pytest
 from command_line import aioxen_
 from saving import started
-from worldly import Configure, write_node
+from worldly import Configure, remove_node, write_node
 
 CARD = aioxen.DevicePci(bus=1, vfunc_mask=1)
 
@@ -74,6 +77,20 @@ async def test_a_guest_with_a_device_is_neither_saved_nor_migrated(
     await dom.pci_remove(CARD)
     await dom.save(tmp_path / "saved")
     await xen.pci_assignable_remove(CARD, True)
+
+
+async def test_a_domain_that_is_being_made_gets_no_device(xen: aioxen.Context, guest: Configure) -> None:
+    """The operation fails before it changes the device."""
+    config = guest("b", machine="pv")
+    config.c_info.passthrough = aioxen.Passthrough.ENABLED
+    dom = await started(xen, config)
+    uuid = (await dom.info()).uuid
+    mark = f"/tool/aioxen/unfinished/{reduce(xor, uuid.bytes):02x}/{uuid}"
+    write_node(mark, "pid=1 start=1")
+    with pytest.raises(aioxen.BusyError, match=r"is being made or reset \(.*phase check\)"):
+        await dom.pci_add(replace(CARD, seize=True))
+    remove_node(mark)
+    await dom.destroy()
 
 
 async def test_a_pvh_guest_has_no_devices(xen: aioxen.Context, guest: Configure) -> None:
