@@ -88,7 +88,8 @@ def line_of(error: str) -> int:
 
 DEVICE_FUNCTIONS = (
     'namespace("m_")\nhorninfo = Struct("horninfo", [("a", string)])\n'
-    'horns = Struct("horn_list", [("devices", Array(Struct("device_horn", [("b", string)]), "num_devices"))])\n'
+    'horn = Struct("device_horn", [("b", string)])\n'
+    'horns = Struct("horn_list", [("devices", Array(horn, "num_devices"))])\n'
     'Operation("list_horns", doc="List.", results=[("list", horns, "All.")], errors=["FAIL"],\n'
     '    abort="Nothing happens.", speed="instant", since="1.0")\n'
     'DeviceFunctions("horn", one="horn", many="horns", info=horninfo, kind="vhorn", listing="list_horns",\n'
@@ -130,7 +131,7 @@ WRONG = [
         f'namespace("a_")\n{OPERATION}namespace("b_")\n{OPERATION.replace("op", "other", 1)}',
         "5: namespace b_: an extension's operations have one namespace",
     ),
-    (DEVICE_FUNCTIONS, "6: DeviceFunctions horn: only the library's classes have such functions"),
+    (DEVICE_FUNCTIONS, "7: DeviceFunctions horn: only the library's classes have such functions"),
 ]
 
 

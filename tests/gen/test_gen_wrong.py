@@ -91,11 +91,12 @@ def test_an_initial_value_that_python_cannot_evaluate(tmp_path: Path) -> None:
     file = tmp_path / "x.idl"
     file.write_text(
         'errors = Errors([(-3, "FAIL", "It failed.")])\nnamespace("libxl_")\n'
-        'Operation("act", speed="instant", doc="Act.", errors=["FAIL"], abort="Nothing happens.", since="0.1",\n'
+        'Operation("act", speed="instant", doc="Act.", errors=["FAIL"],\n'
+        '    abort="Nothing happens.", since="0.1",\n'
         '    inputs=[("a", uint8, "A number.", {"init_val": "sizeof(int)"})])\n'
     )
     assert generate(tmp_path / "c", file, options=("--only", "c")).returncode == 0
     done = generate(tmp_path / "out", file, options=("--only", "python"))
     says = "a: init_val: a number or a constant is expected, not 'sizeof(int)'"
-    assert (done.returncode, done.stderr) == (1, f"{file}:4: {says}\n")
+    assert (done.returncode, done.stderr) == (1, f"{file}:5: {says}\n")
     assert not (tmp_path / "out").exists()
