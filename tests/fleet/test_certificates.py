@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from aioxen._fleet_operations import OPERATIONS
 from aioxen.fleet.authority import Authority
 from aioxen.fleet.roles import ROLES
 from aioxen.fleet.roster import Roster
-from fleetly import Broker, World, connect
+from fleetly import Broker, World, connect, wait_until
 
 HOSTS = ("h1", "h2")
 
@@ -99,6 +100,30 @@ async def test_wrong_certificates_are_refused(tmp_path: Path, rights: bool) -> N
         assert done == []
 
 
+@pytest.mark.parametrize("rights", [True, False], ids=["by-the-broker", "by-the-agent"])
+async def test_a_removed_client_is_refused(tmp_path: Path, rights: bool) -> None:
+    with protected(tmp_path, rights) as (broker, made):
+        for name in "viewer", "admin":
+            async with connect(broker.url, identity=tmp_path / "fleet/clients" / name) as f:
+                await f.wait_for(*HOSTS)
+                await f["h1"].domain_list()
+        roster = Roster(tmp_path / "fleet")
+        roster.remove("viewer")
+        roster.write(str(tmp_path / "store"), rights)
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "Reloaded server" in (tmp_path / "broker.log").read_text(), "the broker's reload")
+        for host, world in made.items():
+            shutil.copy(tmp_path / "fleet/hosts" / host / "policy.toml", world.policy)
+            world.kill_agent(signal.SIGTERM)
+            world.start_agent()
+        wanted = PermissionError if rights else fleet.NotAllowedError
+        async with connect(broker.url, identity=tmp_path / "fleet/clients/admin") as f:
+            await f.wait_for(*HOSTS)
+            await f["h1"].domain_list()
+        assert issubclass(await refusal(broker, tmp_path / "fleet/clients/viewer"), wanted)
+
+
 async def test_a_replayed_request_is_not_carried_out_again(tmp_path: Path) -> None:
     with protected(tmp_path, True) as (broker, made):
         async with connect(broker.url, identity=tmp_path / "fleet/clients/operator") as f:
@@ -132,6 +157,8 @@ def test_keys_are_private_and_names_are_checked(tmp_path: Path) -> None:
     again.write()
     assert "alice" not in (tmp_path / "broker/nats.conf").read_text()
     assert "alice" not in (tmp_path / "hosts/h1/policy.toml").read_text()
+    with pytest.raises(ValueError, match="'alice' was removed"):
+        Roster(tmp_path).add((), {"alice": "viewer"}, ())
     wrong: list[tuple[tuple[str, ...], dict[str, str]]] = [(("a.b",), {}), ((), {"x": "root"})]
     for hosts, clients in [*wrong, (("h2",), {"h1": "viewer"})]:
         with pytest.raises(ValueError, match=r"name|role|both"):

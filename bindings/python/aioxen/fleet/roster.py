@@ -3,7 +3,7 @@
 roster: the broker's configuration with the rights of each name, the certificates, and the policies of the
 hosts.
 
-DIR/roster.json            the names
+DIR/roster.json            the names, and those that were removed
 DIR/authority/             the authority's key: keep it off the hosts
 DIR/broker/                nats.conf and the broker's certificate
 DIR/hosts/NAME/            the files for a host's /etc/aioxen-agent: certificates and policy.toml
@@ -40,6 +40,8 @@ class Roster:
         """The role of each client."""
         self.brokers: list[str] = []
         """The host names and IP addresses under which the broker is reached."""
+        self.removed: list[str] = []
+        """The hosts and clients that were removed. Their certificates are still signed by the authority."""
         self.page: str = ""
         """The password of the web page. Empty: there is no page."""
         self.page_port: int = 0
@@ -47,12 +49,19 @@ class Roster:
             given = json.loads(path.read_text())
             self.hosts, self.clients, self.brokers = given["hosts"], given["clients"], given["brokers"]
             self.page, self.page_port = given.get("page", ("", 0))
+            self.removed = given.get("removed", [])
 
     def add(self, hosts: tuple[str, ...], clients: dict[str, str], brokers: tuple[str, ...]) -> None:
-        """Adds names. If a client exists already, its role is replaced. Raises ValueError."""
+        """Adds names. If a client exists already, its role is replaced.
+
+        Raises ValueError: a name or a role is wrong, or a name was removed. The old certificate of a removed
+        name would be accepted again.
+        """
         for name in (*hosts, *clients):
             if not wire.NAME.fullmatch(name) or name in subjects.RESERVED:
                 raise ValueError(f"{name!r} cannot be a name: 1 to 63 letters, digits, - and _ are expected")
+            if name in self.removed:
+                raise ValueError(f"{name!r} was removed, and its old certificate names it: take another name")
         for role in clients.values():
             if role not in ROLES:
                 raise ValueError(f"{role!r} is no role: {', '.join(ROLES)}")
@@ -63,11 +72,15 @@ class Roster:
             raise ValueError(f"{min(twice)!r} is both a host and a client")
 
     def remove(self, name: str) -> None:
-        """Removes a host or a client. The broker and the hosts then refuse its certificate."""
+        """Removes a host or a client for good. The broker and the hosts then refuse its certificate.
+
+        Raises ValueError: the name is not in the roster.
+        """
         if name not in self.hosts and name not in self.clients:
             raise ValueError(f"{name!r} is not in the roster")
         self.hosts = [host for host in self.hosts if host != name]
         self.clients.pop(name, None)
+        self.removed.append(name)
 
     def write(
         self, store: str = STORE, rights: bool = True, port: int = PORT, page_port: int | None = None
@@ -94,6 +107,8 @@ class Roster:
         configuration = self.configuration(store, rights, port) + self._websocket()
         write(self.folder / "broker/nats.conf", configuration.encode(), 0o600 if self.page else 0o644)
         names: dict[str, Any] = {"hosts": self.hosts, "clients": self.clients, "brokers": self.brokers}
+        if self.removed:
+            names["removed"] = self.removed
         if self.page:
             names["page"] = self.page, self.page_port
         write(self.folder / "roster.json", json.dumps(names, indent=1).encode(), 0o600)
