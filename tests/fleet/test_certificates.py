@@ -5,6 +5,7 @@ the broker's rules, the agents refuse the call."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import shutil
 import signal
 import stat
@@ -16,8 +17,11 @@ import pytest
 from aioxen import fleet
 from aioxen._fleet_operations import OPERATIONS
 from aioxen.fleet.authority import Authority
+from aioxen.fleet.identity import CERTIFICATE, SIGNATURE, IdentityError, Verifier
 from aioxen.fleet.roles import ROLES
 from aioxen.fleet.roster import Roster
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from fleetly import Broker, World, connect, wait_until
 
 HOSTS = ("h1", "h2")
@@ -122,6 +126,18 @@ async def test_a_removed_client_is_refused(tmp_path: Path, rights: bool) -> None
             await f.wait_for(*HOSTS)
             await f["h1"].domain_list()
         assert issubclass(await refusal(broker, tmp_path / "fleet/clients/viewer"), wanted)
+
+
+def test_a_certificate_with_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
+    Authority(tmp_path).issue(tmp_path / "alice", "alice", "client")
+    pem = (tmp_path / "alice/cert.pem").read_bytes()
+    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    ecdsa_with_sha256, unknown = bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d04037f")
+    changed = der.replace(ecdsa_with_sha256, unknown)
+    assert changed != der
+    headers = {CERTIFICATE: base64.b64encode(changed).decode(), SIGNATURE: base64.b64encode(b"s").decode()}
+    with pytest.raises(IdentityError, match="the certificate cannot be read"):
+        Verifier(tmp_path / "ca.pem").caller(b"message", headers)
 
 
 async def test_a_replayed_request_is_not_carried_out_again(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -111,17 +111,18 @@ class Verifier:
             raise IdentityError("the certificate is too long")
         try:
             certificate = x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-            key = certificate.public_key()
+            key, issuer = certificate.public_key(), certificate.issuer
+            algorithm = certificate.signature_hash_algorithm
             name_of(certificate, "client")
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             raise IdentityError("the certificate cannot be read") from None
-        authority, algorithm = self._authority.public_key(), certificate.signature_hash_algorithm
+        authority = self._authority.public_key()
         if not (
             isinstance(authority, ec.EllipticCurvePublicKey) and isinstance(key, ec.EllipticCurvePublicKey)
         ):
             raise IdentityError("the certificate has a key of another kind")
         try:
-            if certificate.issuer != self._authority.subject or algorithm is None:
+            if issuer != self._authority.subject or algorithm is None:
                 raise InvalidSignature
             authority.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(algorithm))
         except InvalidSignature:
