@@ -186,6 +186,21 @@ static int errno_of_call(void)
     return errno ? errno : EAGAIN;
 }
 
+/*
+ * Returns the errno of a failed call with the handle for watches, or ENOTCONN if the connection is lost. A thread of
+ * libxenstore reads the answers for this handle. If the connection is lost before the answer has come, the call fails
+ * with EINVAL, as a request that xenstored refuses. Another request then fails, too.
+ */
+static int errno_of_watches(struct xs_handle *watches)
+{
+    unsigned length;
+    if (errno != EINVAL)
+        return errno_of_call();
+    char *answer = xs_read(watches, XBT_NULL, "/", &length);
+    free(answer);
+    return answer ? EINVAL : ENOTCONN;
+}
+
 /* Carries out the requests until one fails. Returns 0 or the errno of the failed request. */
 static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
 {
@@ -263,7 +278,7 @@ static int make_ping(struct libxl__xs_handles *handles)
     unsigned length;
     char *first = xs_read(handles->requests, XBT_NULL, "/", &length);
     char *second = first ? xs_read(handles->watches, XBT_NULL, "/", &length) : NULL;
-    const int error = second ? 0 : errno_of_call();
+    const int error = second ? 0 : first ? errno_of_watches(handles->watches) : errno_of_call();
     free(first);
     free(second);
     return error;
@@ -285,5 +300,5 @@ int libxl__xs_make_call(struct libxl__xs_handles *handles, libxl__xs_call *call)
         ok = xs_unwatch(handles->watches, watch->path, libxl__watch_token_of(watch).text);
         break;
     }
-    return ok ? 0 : errno_of_call();
+    return ok ? 0 : errno_of_watches(handles->watches);
 }

@@ -228,6 +228,29 @@ static void ejected_media_are_reported_again(scene *s)
     destroy(s, domid);
 }
 
+/* The connection is lost while xenstored has not answered the request to watch the node. */
+static void a_watch_that_was_not_answered_is_made_again(scene *s)
+{
+    libxl_evgen_disk_eject *evgen;
+    const uint64_t user = new_user();
+    char path[96];
+    libxl_domid domid = guest(s, "b", true);
+    simulate("xenstored stop");
+    assert_int_equal(libxl_evenable_disk_eject(s->ctx, domid, "xvda", user, &evgen), 0);
+    pump_for(s, 50); /* With libxenstore, the thread makes the request meanwhile. */
+    kill_xenstored(s->ctx);
+    simulate("xenstored start");
+    wait_until_up(s->ctx);
+    fixture_check_connection();
+    snprintf(path, sizeof(path), "/local/domain/%u/domid", domid);
+    fixture_write(path, "");
+    snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/51712/eject", domid);
+    fixture_write(path, "eject");
+    next_event(s, domid, user, LIBXL_EVENT_TYPE_DISK_EJECT);
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(what_needs_no_xenstored_works_without_it, RUNS_ONCE),
     BODY(events_of_domains_need_no_xenstored, RUNS_ONCE),
@@ -237,6 +260,7 @@ static const body bodies[] = {
     BODY(a_destruction_waits_a_moment_for_xenstored, RUNS_ONCE),
     BODY(domains_are_followed_again_when_xenstored_is_back, RUNS_ONCE),
     BODY(ejected_media_are_reported_again, RUNS_ONCE),
+    BODY(a_watch_that_was_not_answered_is_made_again, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)
