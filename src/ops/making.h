@@ -45,8 +45,8 @@ typedef struct libxl__making {
      */
     uint64_t introduced;
     bool has_console; /* the node that lets xenconsoled serve the console was sent */
-    bool stopping; /* the operation was asked to stop */
-    bool undone;   /* the domain is being taken down, so its time limits are not extended */
+    bool stopping;    /* the operation was asked to stop */
+    bool undone;      /* the domain is being taken down, so its time limits are not extended */
 } libxl__making;
 
 /* ---- making.c: functions for the phases */
