@@ -6,10 +6,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import nats
 import pytest
+from aioxen import fleet
 from aioxen._fleet_operations import OPERATIONS
 from aioxen.errors import InvalidError
 from aioxen.fleet import journal as journals
@@ -17,6 +19,7 @@ from aioxen.fleet import wire
 from aioxen.fleet.agent import Agent
 from aioxen.fleet.audit import Audit
 from aioxen.fleet.journal import Journal
+from aioxen.fleet.operation import RemoteOperation
 from aioxen.fleet.policy import Policy, Rule
 from fleetly import Broker, connect
 
@@ -153,3 +156,16 @@ async def test_invented_requests_of_one_caller_do_not_fill_the_journal() -> None
     assert not agent.journal.full
     # A request that is remembered is still answered.
     assert ask("eve", 0, wire.OUTCOME) == "never"
+
+
+@pytest.mark.parametrize("asks", ["_observes", "_stopping"])
+async def test_a_host_that_is_too_busy_to_tell_an_outcome_is_asked_again(asks: str) -> None:
+    """OverloadedError says that nothing was done, but the request may still arrive."""
+    host: Any = SimpleNamespace(name="h1", _fleet=SimpleNamespace(_forget=lambda operation: None))
+    operation: RemoteOperation[Any] = RemoteOperation(host, "domain_pause", "1", {}, None, None)
+    setattr(operation, asks, True)
+    operation._take({"state": "refused", "reason": "overloaded", "message": "busy"})
+    assert not operation.done()
+    operation._take({"state": "refused", "reason": "never", "message": "the request has not come"})
+    with pytest.raises(fleet.NotDoneError):
+        await operation

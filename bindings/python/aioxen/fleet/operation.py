@@ -155,8 +155,14 @@ class RemoteOperation(asyncio.Future[T], CoroutineMethods[T]):
         elif state is State.CANCELLED:
             self.host._fleet._forget(self)
             super().cancel(self._stop_message)
-        else:
+        elif not self._has_no_answer_yet(state, message):
             self._finish(None, self._error(state, message))
+
+    def _has_no_answer_yet(self, state: State, message: dict[str, Any]) -> bool:
+        """Returns whether the host is too busy to answer CANCEL or OUTCOME. The request may still arrive
+        there, so the operation does not end. The fleet asks again."""
+        asks = self._observes or self._stopping
+        return asks and state is State.REFUSED and message.get("reason") == Reason.OVERLOADED.value
 
     def _report(self, message: dict[str, Any]) -> None:
         row = EVENTS.get(message.get("kind", ""))
