@@ -73,5 +73,6 @@ def test_init_makes_a_fleet(tmp_path: Path) -> None:
     assert "2 hosts and 2 clients" in init(folder, "--host", "h2", "--admin", "root")
     init(folder, "--remove", "alice")
     roster = json.loads((tmp_path / "roster.json").read_text())
-    assert roster == {"hosts": ["h1", "h2"], "clients": {"root": "admin"}, "brokers": ["b"], "removed": ["alice"]}
+    wanted = {"hosts": ["h1", "h2"], "clients": {"root": "admin"}, "brokers": ["b"], "removed": ["alice"]}
+    assert roster == wanted
     assert "not in the roster" in init(folder, "--remove", "nobody", status=2)
