@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import aioxen
 from limits import scaled
+from worldly import ROOT
 
 SAVER = (
     "import asyncio, aioxen, sys\n"
@@ -70,6 +72,18 @@ async def resumed(dom: aioxen.Domain) -> None:
     async with asyncio.timeout(scaled(20)):
         while (await dom.info()).shutdown:
             await asyncio.sleep(0.01)
+
+
+def verify(file: Path) -> None:
+    """Lets Xen's verify-stream-v2 read a saved domain."""
+    xen = ROOT / "build/dom0/usr/lib/xen-4.17"
+    done = subprocess.run(
+        ["/usr/bin/python3", xen / "bin/verify-stream-v2", "--format", "xl", "--in", file],
+        env={"PYTHONPATH": str(xen / "lib/python")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def programs() -> list[int]:

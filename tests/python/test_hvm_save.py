@@ -19,7 +19,7 @@ import pytest
 from aioxen import DeviceDisk, DomainBuildInfoHvm, DomainConfig
 from limits import scaled
 from migrating import Moment
-from saving import programs, resumed, runs, saver, seeded
+from saving import programs, resumed, runs, saver, seeded, verify
 from test_device_model import qemus, sockets
 from test_migrate import RELAY, Far, accepted, second_world
 from worldly import read_node, write_node
@@ -158,6 +158,7 @@ async def test_the_device_model_goes_on(xen: aioxen.Context, config: DomainConfi
     dom = await started(xen, config)
     machine = await machine_of(dom)
     await dom.save(tmp_path / "saved", afterwards="resume")
+    await asyncio.to_thread(verify, tmp_path / "saved")
     assert await model_runs(dom) and await machine_of(dom) == machine
     reader, writer = os.pipe()
     saving = dom.save_stream(writer, aioxen.Suspend.LIVE)

@@ -3,8 +3,8 @@
 library and by xl. After a failure, a cancellation, a cut connection or a killed process, exactly one guest
 runs, and nothing else is left.
 
-AIOXEN_POSITIONS is the number of random positions at which a connection is cut, for each direction. AIOXEN_SEED
-repeats the positions of an earlier run."""
+AIOXEN_POSITIONS is the number of random positions at which a connection is cut, for each direction.
+AIOXEN_SEED repeats the positions of an earlier run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 import aioxen
 import pytest
 from limits import scaled
-from saving import programs, resumed, runs, saver, seeded, started
+from saving import programs, resumed, runs, saver, seeded, started, verify
 from worldly import Configure, ended, read_node
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -64,6 +64,7 @@ async def test_xl_and_aioxen_read_each_others_files(
         await asyncio.to_thread(xl, "save", str(dom.domid), str(file))
     else:
         await dom.save(file, live=True)
+        await asyncio.to_thread(verify, file)
     if restorer == "xl":
         await asyncio.to_thread(xl, "restore", "-e", str(file))
         restored = await xen.domain_find(name)
