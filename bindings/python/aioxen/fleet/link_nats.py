@@ -29,6 +29,8 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 
 FORBIDDEN = re.compile(r"permissions violation for publish to .?\"xen\.([^.\"]+)\.([^.\"]+)", re.IGNORECASE)
 MOST_OUTGOING = 65536
+MOST_OCTETS = 64 << 20
+"""The greatest size of the requests that wait to be sent."""
 SOON = 0.02
 STALLED = 5.0
 """The longest wait, in seconds, for the next event of the broker's stream. After that the client subscribes
@@ -80,7 +82,7 @@ class NatsLink(Link):
             raise ConnectionError(f"{self.url.broker}: no broker answers: {self._failure}")
         self.nc = opening.result()
         self._outgoing: Outgoing[tuple[str, bytes, str, dict[str, str]]] = Outgoing(
-            self._publish, MOST_OUTGOING
+            self._publish, MOST_OUTGOING, MOST_OCTETS, lambda item: len(item[1])
         )
         mine = subjects.replies("*", self.name, self.session, "*")
         await self.nc.subscribe(mine, cb=self._on_reply)

@@ -11,23 +11,39 @@ T = TypeVar("T")
 
 
 class Outgoing(Generic[T]):
-    """Sends items one after the other. Drops an item if the queue is full; clients repeat their requests."""
+    """Sends items one after the other. Drops an item if the queue is full; clients repeat their requests.
 
-    def __init__(self, send: Callable[[T], Awaitable[None]], most: int) -> None:
+    most: The greatest number of items.
+
+    most_octets: The greatest size of all items together. An item that is larger is sent if no other item
+    waits.
+
+    size: Returns the size of an item, in octets.
+    """
+
+    def __init__(
+        self, send: Callable[[T], Awaitable[None]], most: int, most_octets: int, size: Callable[[T], int]
+    ) -> None:
         self._send = send
-        self._queue: asyncio.Queue[T] = asyncio.Queue(most)
+        self._queue: asyncio.Queue[T] = asyncio.Queue()
+        self._most = most
+        self._most_octets = most_octets
+        self._size = size
         self._waiting: int = 0
+        self._octets: int = 0
         self.dropped: int = 0
         """The number of items that were dropped."""
         self._task = asyncio.create_task(self._run())
 
     def put(self, item: T) -> None:
         """Queues an item. Does not wait."""
-        try:
-            self._queue.put_nowait(item)
-            self._waiting += 1
-        except asyncio.QueueFull:
+        size = self._size(item)
+        if self._waiting and (self._waiting > self._most or self._octets + size > self._most_octets):
             self.dropped += 1
+            return
+        self._queue.put_nowait(item)
+        self._waiting += 1
+        self._octets += size
 
     @property
     def idle(self) -> bool:
@@ -36,8 +52,10 @@ class Outgoing(Generic[T]):
 
     async def _run(self) -> None:
         while True:
-            await self._send(await self._queue.get())
+            item = await self._queue.get()
+            await self._send(item)
             self._waiting -= 1
+            self._octets -= self._size(item)
             self._queue.task_done()
 
     async def aclose(self, patience: float = 1.0) -> None:

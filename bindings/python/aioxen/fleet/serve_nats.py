@@ -29,6 +29,8 @@ log: logging.Logger = logging.getLogger("aioxen.fleet")
 MOST_REQUESTS = 4096
 """The greatest number of requests that wait to be read. NATS's client drops further requests."""
 MOST_OUTGOING = 8192
+MOST_OCTETS = 64 << 20
+"""The greatest size of the replies that wait to be sent, and of the events and the lines of the audit log."""
 WEEK = 7 * 86400.0
 _STREAMS = [
     StreamConfig(name=name, subjects=[subject], max_bytes=most, max_age=WEEK, duplicate_window=120)
@@ -76,9 +78,13 @@ class NatsService:
             reconnected_cb=self._on_reconnected,
             **options,
         )
-        self._replies: Outgoing[tuple[str, bytes]] = Outgoing(self._reply, MOST_OUTGOING)
+        self._replies: Outgoing[tuple[str, bytes]] = Outgoing(
+            self._reply, MOST_OUTGOING, MOST_OCTETS, lambda item: len(item[1])
+        )
         teller = Teller(self.agent, lambda state: self._replies.put((f"xen.st.{host}", state)))
-        self._stored: Outgoing[tuple[str, bytes, str, int]] = Outgoing(self._store, MOST_OUTGOING)
+        self._stored: Outgoing[tuple[str, bytes, str, int]] = Outgoing(
+            self._store, MOST_OUTGOING, MOST_OCTETS, lambda item: len(item[1])
+        )
         self.sequence.listeners.append(self._on_event)
         self.agent.audit.listeners.append(self._on_audit)
         try:
