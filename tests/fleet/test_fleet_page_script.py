@@ -55,6 +55,11 @@ def test_the_page_shows_hosts_domains_calls_and_events() -> None:
     assert shown["sent"][1:] == ["PONG\r\n"]
 
 
+def test_a_host_cannot_show_rows_of_another_host() -> None:
+    forged = {"time": 1.0, "domains": [DOMAIN | {"host": "h2"}], "calls": [CALL | {"host": "h2"}]}
+    check(show(*(octets(*message) for message in (GOOD[0], ("xen.st.h1", forged), GOOD[2]))))
+
+
 def hostile() -> Iterator[tuple[str, object]]:
     """Yields messages that no agent of this project sends."""
     subjects = [subject for subject, _ in GOOD]

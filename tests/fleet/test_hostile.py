@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,8 +19,10 @@ from aioxen.fleet import journal as journals
 from aioxen.fleet import wire
 from aioxen.fleet.agent import Agent
 from aioxen.fleet.audit import Audit
+from aioxen.fleet.frames import Frame, frame
 from aioxen.fleet.journal import Journal
 from aioxen.fleet.operation import RemoteOperation
+from aioxen.fleet.outgoing import Outgoing
 from aioxen.fleet.policy import Policy, Rule
 from fleetly import Broker, connect
 
@@ -59,6 +62,53 @@ async def test_a_host_cannot_speak_in_the_name_of_another(broker: Broker) -> Non
         assert (await anext(events)).host == "h2"
         await audit.aclose()  # type: ignore[attr-defined]
     await sender.close()
+
+
+async def test_only_one_agent_has_a_host_s_name(tmp_path: Path) -> None:
+    """The first agent that says the name has it, as long as the program runs."""
+    connected: list[asyncio.StreamWriter] = []
+
+    async def say_h1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer)
+        writer.write(frame(Frame.BEAT, beat("h1")))
+        await reader.read()
+        writer.close()
+
+    paths = [tmp_path / "honest", tmp_path / "liar"]
+    servers = [await asyncio.start_unix_server(say_h1, path) for path in paths]
+    async with connect(f"unix://{paths[0]},{paths[1]}") as f:
+        await f.wait_for("h1")
+        async with asyncio.timeout(60):
+            while len(connected) < 3:  # The refused connection is made again.
+                await asyncio.sleep(0.01)
+        link: Any = f._link
+        assert sorted(agent.host for agent in link.agents) == ["", "h1"]
+    for server in servers:
+        server.close()
+
+
+async def test_replies_that_wait_have_a_greatest_size() -> None:
+    sent: list[bytes] = []
+    may_send = asyncio.Event()
+
+    async def send(item: bytes) -> None:
+        await may_send.wait()
+        sent.append(item)
+
+    outgoing: Outgoing[bytes] = Outgoing(send, 100, 1000, len)
+    for size in (2000, 1, 400):  # The first item may be larger, because no other item waits.
+        outgoing.put(b"x" * size)
+    assert outgoing.dropped == 2
+    may_send.set()
+    while not outgoing.idle:
+        await asyncio.sleep(0)
+    may_send.clear()
+    for size in (400, 600, 1):
+        outgoing.put(b"y" * size)
+    assert outgoing.dropped == 3
+    may_send.set()
+    await outgoing.aclose()
+    assert [len(item) for item in sent] == [2000, 400, 600]
 
 
 class Replies(list[dict[str, Any]]):

@@ -83,6 +83,7 @@ class Connection:
         self.host: str = ""
         """The host's name, from the agent's first frame."""
         self.known: asyncio.Event = asyncio.Event()
+        """Set when the agent has said its host's name."""
         self.writer: asyncio.StreamWriter | None = None
         self.task: asyncio.Task[None] | None = None
         self.subscribed: bool = False
@@ -121,9 +122,11 @@ class Connection:
             host = wire.loads(body, MOST_OUT).get("host")
             if not isinstance(host, str) or host != (self.host or host):
                 raise InvalidError(f"this agent's host was {self.host}, and is now {host}")
+            self.known.set()
+            if any(agent.host == host for agent in self.link.agents if agent is not self):
+                raise InvalidError(f"another agent has said that its host is {host}")
             if self.writer is None:
                 self.host, self.writer = host, writer
-                self.known.set()
                 self.subscribe()
                 self.link.receiver.on_connected()
             self.link.receiver.on_beat(host, body)

@@ -177,10 +177,10 @@ function show() {
   const wanted = document.getElementById("filter").value;
   const fits = (host) => !chosen || host.name === chosen;
   const seen = sorted.filter(fits);
-  const domains = seen.flatMap((host) => host.domains.map((domain) => ({ host: host.name, ...domain })));
+  const domains = seen.flatMap((host) => host.domains.map((domain) => ({ ...domain, host: host.name })));
   rows("domains", domains.filter((d) => `${d.host}/${d.name}`.includes(wanted)), (d) =>
     [d.host, d.name, d.domid, word(d.state, d.state), d.memory_mib, Number(d.cpu_seconds).toFixed(1)]);
-  const calls = seen.flatMap((host) => host.calls.map((call) => ({ host: host.name, ...call })));
+  const calls = seen.flatMap((host) => host.calls.map((call) => ({ ...call, host: host.name })));
   rows("calls", calls, (c) => [c.host, c.call, c.domid ?? "", c.caller, `${Number(c.seconds).toFixed(0)} s`]);
   rows("events", events.filter((e) => !chosen || e.host === chosen), (e) =>
     [new Date(e.time * 1000).toLocaleTimeString(), e.host, e.kind.replaceAll("_", " "), e.about.domid ?? ""]);
