@@ -97,9 +97,9 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 
 def deaths() -> Iterator[Line]:
-    # The library lists all domains and compares them with the previous list. The floor is the listing alone.
-    # With 100 domains a wake-up costs ten times as much as the list, so the goal for 100 is a fraction of the
-    # peer's number.
+    # The library lists all domains and compares them with the previous list. The floor is the time of the
+    # listing alone, without a wake-up. With 100 domains a wake-up takes ten times as long as the listing. So
+    # the goal for 100 is a fraction of the peer's number.
     goals = {100: at_most(1 / 3, of="peer"), 1_000: at_most(4, of="floor"), 5_000: at_most(4, of="floor")}
     for size in sorted({*goals, *SIZES}):
         goal = goals.get(size, AHEAD)
@@ -400,7 +400,7 @@ def futures() -> Iterator[Line]:
 
 LINES: list[Line] = [
     *instant(1, "pause, its completion taken as an event", "event", AHEAD),
-    # The raw hypercall takes about 950 instructions, and the library's own part takes at most 300.
+    # The floor is the raw hypercall, about 950 instructions. The library adds about 300.
     *instant(2, "pause, synchronous", "sync", at_most(1.6, of="floor")),
     *instant(2, "pause, completed by a callback", "callback", at_most(1.6, of="floor")),
     *descriptors(),

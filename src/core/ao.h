@@ -2,10 +2,12 @@
 /*
  * Asynchronous operations ("ao").
  *
- * An operation is slow or instant. A slow operation waits for something, or calls something that can block. An instant
- * operation never waits. The diagram holds for both kinds:
+ * An operation is slow or instant. A slow operation waits for a source, or needs a call that can block. A worker makes
+ * such a call, as a job. An instant operation never waits. The initiator is the public function that starts the
+ * operation. The diagram holds for both kinds:
  *
- *   create - start -+- error ----- abort_start: the initiator returns the error; there is no notification
+ *   create - start -+- error ----- abort_start: the initiator returns the error; there is no notification. An error
+ *                   |              while a job runs is a result
  *                   +- result ----------------------------------------+
  *                   +- WAIT: in progress - a source fires - run - ... +- complete -+- the synchronous caller is woken
  *                                                                                  +- a callback is queued for delivery
@@ -21,8 +23,9 @@
  * disposes of the result even after a failure. So a body or phase stores its results last. It neither uses
  * nor frees a result that it has stored.
  *
- * The record of an instant operation is on the caller's stack, unless the operation ends in an event, or in a
- * callback inside another delivery. No other thread sees a record on the stack, so its body runs without the lock.
+ * The record of an instant operation is on the initiator's stack, with two exceptions. It is allocated if `how` asks
+ * for an event. It is also allocated if `how` asks for a callback while this thread is inside a delivery of the
+ * context. No other thread sees a record on the stack, so its body runs without the lock.
  * The body of an instant operation may use only its args, its gc, libxl__ao_fail and the handle for its hypercalls
  * (src/xen/handles.h). It must not use anything that the lock guards.
  *

@@ -152,7 +152,7 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     if (error)
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
     error = watch_exit(ao, child);
-    /* ESRCH: the child has ended, and the application has already reaped it. */
+    /* ESRCH: the child has ended, and the application, or the kernel if SIGCHLD is ignored, has already reaped it. */
     if (error == ESRCH)
         return fail_for_lost_status(ao, argv[0], ECHILD);
     if (error) {

@@ -46,8 +46,8 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const libxl_device_channel *channel = channel_of(device);
     const char *connection = libxl_channel_connection_to_string(channel->connection);
     /*
-     * With "pty" QEMU makes a new terminal for the channel, and does not use the terminal of its command
-     * line.
+     * The node `output` tells QEMU which character device serves the channel. For "pty" QEMU makes a new terminal. The
+     * terminal of QEMU's command line is unused then.
      */
     char output[32] = "pty";
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)

@@ -14,7 +14,7 @@
 typedef struct libxl__backend_domain {
     libxl__domain_source domain; /* follows the domain, unless it has ended */
     libxl__await nodes;          /* waits until the daemon has removed the backend's nodes */
-    libxl__await changes;        /* at the same time, waits for each change below the backend's node */
+    libxl__await changes;        /* waits for each change below the backend's node, to count the changes */
     unsigned times_changed;      /* the number of changes that `changes` has seen */
 } libxl__backend_domain;
 

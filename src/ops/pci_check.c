@@ -109,7 +109,10 @@ static int check_function(libxl__ao *ao, const libxl__pci_check *s, uint32_t i)
         return libxl__ao_fail(ao, ERROR_DEVICE_EXISTS,
                               "pci: domain %u has the device " LIBXL__PCI_FORMAT " already", s->domid,
                               LIBXL__PCI_PARTS(f->sbdf));
-    /* The domain's present devices are removed first, so the domain's own device has no owner then. */
+    /*
+     * With `replaces`, the caller removes the domain's present devices before it adds these. So a device that the
+     * domain has now is free then, and its owner is not checked.
+     */
     const int rc = has ? 0 : libxl__pci_check_owner(ao, f->sbdf, libxl__xs_value(s->nodes[i].owner));
     if (rc)
         return rc;

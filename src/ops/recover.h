@@ -10,8 +10,8 @@
 #include "ops.h"
 
 /*
- * The end of the name of a domain that is given to another machine. The domain has the name NAME--migratedaway
- * until it is destroyed or runs here again.
+ * The suffix of the name of a domain that is given to another machine. The sender renames NAME to NAME--migratedaway.
+ * The domain keeps this name until it is destroyed or runs here again.
  */
 #define LIBXL__AWAY "--migratedaway"
 

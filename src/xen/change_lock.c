@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Takes and releases libxl's lock of changes to devices, by jobs, because a disk may take long to answer.
+ * Takes and releases the lock that libxl holds while it changes a domain's devices. The lock is a file, and a file call
+ * can block. So jobs of a worker make these calls.
  *
  * Owns: each libxl__change_lock_work, with the lock's descriptor, until the lock is released. The operation
  * does not wait for the release. The functions named *_work run on a worker, unlocked. All other functions are

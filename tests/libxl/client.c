@@ -58,7 +58,8 @@ static void errors(libxl_ctx *ctx)
     EXPECT(ON_DOMAIN(libxl_domain_unpause, ctx, NOBODY) < 0);
 }
 
-/* The initiator of an operation that fails returns 0 for "started". The callback then gets the error. */
+/* An operation on a missing domain fails in one of two ways. The initiator returns the error, or it returns 0 and the
+ * callback gets the error. */
 static void operations(libxl_ctx *ctx)
 {
     libxl_asyncop_how how = {.callback = on_completion, .u.for_callback = &completed};

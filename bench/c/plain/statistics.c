@@ -16,8 +16,8 @@
 #include "domains.h"
 
 /*
- * The number of entries in one call. This number of entries fits into a page, and libxenctrl keeps one page for
- * hypercalls.
+ * The number of entries in one call. They fit into one page. libxencall keeps only buffers of one page, so a larger
+ * call would allocate a buffer each time.
  */
 enum { PAGE = 30 };
 
